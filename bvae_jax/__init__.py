@@ -1,0 +1,2 @@
+"""Populations of disentangled variational autoencoders in JAX."""
+

@@ -1,0 +1,39 @@
+"""Packaging of bvae_jax: the core is small, everything heavy is an extra."""
+
+import pathlib
+
+import setuptools
+
+EXTRAS = {
+    'test': ['pytest', 'scikit-learn', 'scipy'],
+    'tensorboard': ['tensorboardX'],
+    'sklearn': ['scikit-learn'],
+    'bench': ['torch', 'scikit-learn'],
+    'dev': ['ruff'],
+}
+
+setuptools.setup(
+    name='bvae_jax',
+    version='0.1.0',
+    description='Populations of disentangled VAEs in JAX: objectives, metrics,'
+    ' sweeps.',
+    long_description=pathlib.Path(__file__)
+    .with_name('README.md')
+    .read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.11',
+    packages=setuptools.find_packages(include=['bvae_jax*']),
+    install_requires=[
+        'jax>=0.10',
+        'flax>=0.12.8',
+        'optax>=0.2.8',
+        'orbax-checkpoint>=0.12',
+        'tensorflow-datasets>=4.9.10',
+        'numpy',
+        'absl-py',
+        'ml-collections>=1.1',
+        'rich',
+    ],
+    extras_require=EXTRAS,
+)
