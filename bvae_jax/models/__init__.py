@@ -1,0 +1,28 @@
+"""Flax Linen encoders, decoders and discriminators, chosen by name."""
+
+from bvae_jax.models.conv import Conv, ConvTranspose, conv, conv_transpose
+from bvae_jax.models.decoders import DECODERS, make_decoder
+from bvae_jax.models.discriminators import DISCRIMINATORS, make_discriminator
+from bvae_jax.models.encoders import (
+  ENCODERS,
+  Critic,
+  Encoder,
+  make_critic,
+  make_encoder,
+)
+
+__all__ = [
+  'DECODERS',
+  'DISCRIMINATORS',
+  'ENCODERS',
+  'Conv',
+  'ConvTranspose',
+  'Critic',
+  'Encoder',
+  'conv',
+  'conv_transpose',
+  'make_critic',
+  'make_decoder',
+  'make_discriminator',
+  'make_encoder',
+]

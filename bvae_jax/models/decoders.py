@@ -1,0 +1,65 @@
+"""Decoders p(x | z): latents [B, D] -> logits [B, H, W, C]."""
+
+import functools
+import math
+from collections.abc import Sequence
+
+import jax
+from flax import linen as nn
+
+from bvae_jax.models.conv import ConvTranspose
+from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
+
+
+class DeconvDecoder(nn.Module):
+  """Two dense layers, then four transposed convolutions 4x4 of stride 2."""
+
+  image_shape: Sequence[int] = (64, 64, 1)
+  features: Sequence[int] = (64, 32, 32)
+  width: int = 256
+
+  @nn.compact
+  def __call__(self, z: jax.Array) -> jax.Array:
+    height, width, channels = self.image_shape
+    shape = (height // 16, width // 16, self.features[0])
+    x = MLP((self.width, math.prod(shape)))(z).reshape(-1, *shape)
+    for features in self.features:
+      x = ConvTranspose(features, relu=True)(x)
+    return ConvTranspose(channels)(x)
+
+
+class MLPDecoder(nn.Module):
+  """Dense layers with an activation, and one of logits."""
+
+  image_shape: Sequence[int] = (64, 64, 1)
+  widths: Sequence[int] = (1200, 1200, 1200)
+  activation: str = 'tanh'
+
+  @nn.compact
+  def __call__(self, z: jax.Array) -> jax.Array:
+    x = MLP(self.widths, getattr(nn, self.activation))(z)
+    x = Dense(math.prod(self.image_shape))(x)
+    return x.reshape(-1, *self.image_shape)
+
+
+# deconv_locatello: Locatello et al. 2019 (arXiv:1811.12359), table 1.
+# mlp_higgins: Higgins et al. 2017 (beta-VAE), table of appendix A, 2D shapes:
+#   1200, 1200, 1200 with tanh, where its encoder has ReLU.
+DECODERS = {
+  'deconv_locatello': DeconvDecoder,
+  'mlp_higgins': MLPDecoder,
+  'mlp_small': functools.partial(
+    MLPDecoder, widths=(256, 512), activation='relu'
+  ),
+}
+
+
+def make_decoder(name: str, image_shape: Sequence[int]) -> nn.Module:
+  """The decoder of this name for images of this shape.
+
+  Raises:
+    ValueError: if the name is unknown or the network cannot make the images.
+  """
+  decoder = lookup('decoder', name, DECODERS)
+  check_image_shape(name, image_shape)
+  return decoder(image_shape=tuple(image_shape))

@@ -1,0 +1,56 @@
+"""What all networks share: the dense layer, its stack, a look-up by name."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+from flax import linen as nn
+
+# `float` is float32, or float64 where jax_enable_x64 is on.
+Dense = functools.partial(
+  nn.Dense, kernel_init=nn.initializers.glorot_uniform(), param_dtype=float
+)
+
+
+class MLP(nn.Module):
+  """Dense layers, each with its activation: [B, ...] -> [B, widths[-1]]."""
+
+  widths: Sequence[int]
+  activation: Callable[[jax.Array], jax.Array] = nn.relu
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    x = x.reshape(x.shape[0], -1)
+    for width in self.widths:
+      x = self.activation(Dense(width)(x))
+    return x
+
+
+def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
+  """The entry of a dictionary of networks.
+
+  Raises:
+    ValueError: if there is none of this name; lists the names there are.
+  """
+  if name not in table:
+    raise ValueError(f'unknown {kind} {name!r}; choose from {sorted(table)}')
+  return table[name]
+
+
+def check_image_shape(name: str, image_shape: Sequence[int]) -> None:
+  """Refuses images that a network cannot take.
+
+  Raises:
+    ValueError: if `image_shape` is not (H, W, C) of positive integers, or if
+      the network is convolutional and a side is no multiple of 16.
+  """
+  image_shape = tuple(image_shape)
+  if len(image_shape) != 3 or min(image_shape) < 1:
+    raise ValueError(f'expected an image shape (H, W, C), got {image_shape}')
+  height, width, _ = image_shape
+  if 'conv' in name and (height % 16 or width % 16):
+    raise ValueError(
+      f'{name} halves the image four times and needs sides that are multiples '
+      f'of 16, got {image_shape}: pad or resize the images, or choose an mlp'
+    )

@@ -1,0 +1,103 @@
+"""Encoders q(z | x): a trunk of features, then heads for mean and logvar."""
+
+import functools
+from collections.abc import Sequence
+
+import jax
+from flax import linen as nn
+
+from bvae_jax.models.conv import Conv
+from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
+
+
+class ConvTrunk(nn.Module):
+  """Four convolutions of stride 2 and a dense layer, ReLU after each.
+
+  [B, H, W, C] -> [B, 256], H and W multiples of 16.
+  """
+
+  sizes: Sequence[int]
+  features: Sequence[int] = (32, 32, 64, 64)
+  width: int = 256
+
+  @nn.compact
+  def __call__(self, images: jax.Array) -> jax.Array:
+    x = images
+    for size, features in zip(self.sizes, self.features, strict=True):
+      x = Conv(features, size, relu=True)(x)
+    return MLP((self.width,))(x)
+
+
+class Encoder(nn.Module):
+  """Images [B, H, W, C] in [0, 1] -> mean [B, D], logvar [B, D]."""
+
+  trunk: nn.Module
+  num_latents: int = 10
+
+  @nn.compact
+  def __call__(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+    features = self.trunk(images)
+    mean = Dense(self.num_latents, name='mean')(features)
+    logvar = Dense(self.num_latents, name='logvar')(features)
+    return mean, logvar
+
+
+class Critic(nn.Module):
+  """The discriminator and Q head of InfoGAN on one trunk.
+
+  Images [B, H, W, C] -> logit [B], mean [B, D], logvar [B, D]
+  (Chen et al. 2016, arXiv:1606.03657, section 5 and appendix C).
+  """
+
+  trunk: nn.Module
+  num_latents: int = 10
+
+  @nn.compact
+  def __call__(
+    self, images: jax.Array
+  ) -> tuple[jax.Array, jax.Array, jax.Array]:
+    features = self.trunk(images)
+    logit = Dense(1, name='logit')(features)[:, 0]
+    mean = Dense(self.num_latents, name='mean')(features)
+    logvar = Dense(self.num_latents, name='logvar')(features)
+    return logit, mean, logvar
+
+
+# conv_locatello: Locatello et al. 2019 (arXiv:1811.12359), table 1.
+# conv_burgess: the same with 4x4 kernels throughout, as in Burgess et al. 2018.
+# mlp_higgins: Higgins et al. 2017 (beta-VAE), table of appendix A, 2D shapes.
+TRUNKS = {
+  'conv_locatello': ConvTrunk(sizes=(4, 4, 2, 2)),
+  'conv_burgess': ConvTrunk(sizes=(4, 4, 4, 4)),
+  'mlp_higgins': MLP((1200, 1200)),
+  'mlp_small': MLP((512, 256)),
+}
+ENCODERS = {
+  name: functools.partial(Encoder, trunk) for name, trunk in TRUNKS.items()
+}
+
+
+def make_encoder(
+  name: str, num_latents: int, image_shape: Sequence[int]
+) -> Encoder:
+  """The encoder of this name, checked against images of this shape.
+
+  Raises:
+    ValueError: if the name is unknown or the network cannot take the images.
+  """
+  encoder = lookup('encoder', name, ENCODERS)
+  check_image_shape(name, image_shape)
+  return encoder(num_latents=num_latents)
+
+
+def make_critic(
+  name: str, num_latents: int, image_shape: Sequence[int]
+) -> Critic:
+  """The critic on the trunk of the encoder of this name.
+
+  Raises:
+    ValueError: if the name is unknown or the network cannot take the images.
+  """
+  trunk = lookup('encoder', name, TRUNKS)
+  check_image_shape(name, image_shape)
+  return Critic(trunk, num_latents=num_latents)
