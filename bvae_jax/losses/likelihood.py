@@ -1,0 +1,80 @@
+"""Negative log likelihoods of images, in nats, summed over pixels.
+
+Sums, never means over pixels: a mean would rescale beta by H*W*C and make it
+incomparable with the literature.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from bvae_jax.losses import checks
+
+
+def bernoulli_nll(logits: jax.Array, images: jax.Array) -> jax.Array:
+  """Negative Bernoulli log likelihood of images under logits.
+
+  sum_p softplus(l_p) - x_p l_p, which equals -sum_p x_p log sigmoid(l_p) +
+  (1 - x_p) log sigmoid(-l_p). Grey values in (0, 1) are read as probabilities.
+
+  Args:
+    logits: decoder outputs [B, ...].
+    images: targets in [0, 1], [B, ...].
+
+  Returns:
+    [B], nats.
+
+  Raises:
+    ValueError: shapes differ, or concrete targets leave [0, 1].
+
+  Source: Kingma & Welling 2014, appendix C.1, eq. 11.
+  """
+  logits, images = _checked(logits, images)
+  return _sum_pixels(jax.nn.softplus(logits) - images * logits)
+
+
+def gaussian_nll(
+  mean: jax.Array, images: jax.Array, *, scale: float | jax.Array = 1.0
+) -> jax.Array:
+  """Negative Gaussian log likelihood, with its normalising constant.
+
+  sum_p (x_p - m_p)^2 / (2 s^2) + log s + log(2 pi) / 2. A learned scale is
+  `scale=jnp.exp(log_scale)`: the constant keeps it from running off.
+
+  Args:
+    mean: decoder outputs [B, ...].
+    images: targets in [0, 1], [B, ...].
+    scale: standard deviation s > 0, a scalar or broadcastable to the images.
+
+  Returns:
+    [B], nats.
+
+  Raises:
+    ValueError: shapes differ, concrete targets leave [0, 1], or a concrete
+      scale is not positive.
+
+  Source: Kingma & Welling 2014, appendix C.2, eq. 12.
+  """
+  mean, images = _checked(mean, images)
+  if checks.is_concrete(scale) and not jnp.all(jnp.asarray(scale) > 0):
+    raise ValueError(f'scale must be positive, got {scale}')
+  log_scale = jnp.log(jnp.asarray(scale, mean.dtype))
+  squared = jnp.square((images - mean) * jnp.exp(-log_scale))
+  return _sum_pixels(0.5 * squared + log_scale + 0.5 * math.log(2 * math.pi))
+
+
+def _checked(
+  outputs: jax.Array, images: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Both as one float type of at least 32 bits, after the guards."""
+  checks.check_rank(jnp.ndim(outputs), outputs=outputs, images=images)
+  if jnp.ndim(outputs) < 2:
+    raise ValueError(f'expected [B, ...] images, got {jnp.shape(images)}')
+  checks.check_unit_interval('images', images)
+  dtype = jnp.promote_types(jnp.result_type(outputs), jnp.float32)
+  return jnp.asarray(outputs, dtype), jnp.asarray(images, dtype)
+
+
+def _sum_pixels(values: jax.Array) -> jax.Array:
+  return jnp.sum(values, axis=range(1, values.ndim))
