@@ -4,7 +4,11 @@ Nats; B batch, D latents; hyperparameters are keyword-only and may be traced.
 """
 
 from bvae_jax.losses.divergence import gaussian_kl, reparameterize
-from bvae_jax.losses.likelihood import bernoulli_nll, gaussian_nll
+from bvae_jax.losses.likelihood import (
+  LIKELIHOODS,
+  bernoulli_nll,
+  gaussian_nll,
+)
 from bvae_jax.losses.objectives import (
   OBJECTIVES,
   Objective,
@@ -21,6 +25,7 @@ from bvae_jax.losses.total_correlation import (
 )
 
 __all__ = [
+  'LIKELIHOODS',
   'OBJECTIVES',
   'Context',
   'KLDecomposition',

@@ -5,6 +5,8 @@ incomparable with the literature.
 """
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -78,3 +80,19 @@ def _checked(
 
 def _sum_pixels(values: jax.Array) -> jax.Array:
   return jnp.sum(values, axis=range(1, values.ndim))
+
+
+def _learned(
+  params: Mapping[str, Any], outputs: jax.Array, images: jax.Array
+) -> jax.Array:
+  """The Gaussian whose log scale is a parameter, one for all pixels."""
+  scale = jnp.exp(params['likelihood']['log_scale'])
+  return gaussian_nll(outputs, images, scale=scale)
+
+
+# What a config may name: (params, decoder outputs, images) -> [B].
+LIKELIHOODS: dict[str, Callable[..., jax.Array]] = {
+  'bernoulli': lambda params, outputs, images: bernoulli_nll(outputs, images),
+  'gaussian': lambda params, outputs, images: gaussian_nll(outputs, images),
+  'gaussian_learned': _learned,
+}

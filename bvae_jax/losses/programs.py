@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.losses import total_correlation
-
 Arrays = Mapping[str, Any]
 Nets = Mapping[str, Callable[..., Any]]
 Result = tuple[jax.Array, dict[str, jax.Array]]
@@ -67,7 +65,7 @@ def vae(
   mean, logvar = nets['encoder'](params['encoder'], images)
   posterior = _decode(nets, params, images, mean, logvar, key, context)
   posterior = context.gather(posterior)
-  return _finish(objective, posterior, hparams, context, **context.options)
+  return objective.loss(*posterior, **hparams, **context.options)
 
 
 def tcvae(
@@ -107,27 +105,3 @@ def _sample(
   shape = (context.batch_size, mean.shape[-1])
   noise = context.shard(jax.random.normal(key, shape, mean.dtype))
   return mean + jnp.exp(0.5 * logvar) * noise
-
-
-def _finish(
-  objective: Any,
-  posterior: Posterior,
-  hparams: Arrays,
-  context: Context,
-  **inputs: Any,
-) -> Result:
-  """The objective's loss on the global batch, and the KL in its parts."""
-  loss, terms = objective.loss(*posterior, **hparams, **inputs)
-  return loss, terms | _monitor(posterior, context)
-
-
-def _monitor(posterior: Posterior, context: Context) -> dict[str, jax.Array]:
-  """The MWS decomposition, for the log of every objective alike."""
-  _, z, mean, logvar = jax.lax.stop_gradient(posterior)
-  if z.shape[0] < 2:
-    return {}
-  parts = total_correlation.kl_decomposition(
-    z, mean, logvar, dataset_size=context.dataset_size, estimator='mws'
-  )
-  named = parts._asdict() | {'marginal_kl': parts.marginal_kl}
-  return {f'mws_{name}': value for name, value in named.items()}
