@@ -1,0 +1,46 @@
+"""Data sets as grids of factors with images by index."""
+
+from collections.abc import Callable
+
+from bvae_jax.data import archive, dsprites
+from bvae_jax.data.dataset import Dataset
+from bvae_jax.data.dsprites import render_dsprites
+from bvae_jax.data.grid import factor_grid, factors_to_index, index_to_factors
+from bvae_jax.data.samplers import sample_index
+
+__all__ = [
+  'DATASETS',
+  'Dataset',
+  'factor_grid',
+  'factors_to_index',
+  'index_to_factors',
+  'load',
+  'render_dsprites',
+  'sample_index',
+]
+
+# Each entry takes config.dataset and returns a Dataset.
+DATASETS: dict[str, Callable[..., Dataset]] = {
+  'dsprites': dsprites.load,
+  'npz': archive.load,
+}
+
+
+def load(config) -> Dataset:
+  """Returns the data set that `config.name` chooses from `DATASETS`.
+
+  Args:
+    config: config.dataset, with `name`, `path` (of an archive on disk),
+      `image_size` (smaller than the data set's: frames are mean-pooled) and
+      `factor_stride` (keep every n-th value of each factor; empty for all).
+
+  Raises:
+    ValueError: if there is no such data set, or its loader refuses the config.
+    FileNotFoundError: if the path does not exist.
+  """
+  if config.name not in DATASETS:
+    raise ValueError(
+      f'unknown dataset.name {config.name!r}; one of: '
+      + ', '.join(sorted(DATASETS))
+    )
+  return DATASETS[config.name](config)

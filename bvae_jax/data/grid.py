@@ -1,0 +1,84 @@
+"""Factor grids: every combination of factor values, last factor fastest."""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+
+def factor_grid(factor_sizes: Sequence[int]) -> jax.Array:
+  """Returns every factor combination in index order, int32 [prod, K].
+
+  Row i is `index_to_factors(i, factor_sizes)`: the last factor changes
+  fastest.
+
+  Args:
+    factor_sizes: the number of values of each of the K factors.
+
+  Raises:
+    ValueError: if there is no factor, or one has no value.
+  """
+  sizes = _check_sizes(factor_sizes)
+  return index_to_factors(jnp.arange(math.prod(sizes)), sizes)
+
+
+def index_to_factors(
+  index: jax.Array, factor_sizes: Sequence[int]
+) -> jax.Array:
+  """Returns the factors of grid positions, int32 [..., K].
+
+  Factor k is floor(index / stride_k) mod size_k, where stride_k is the product
+  of the sizes after k.
+
+  Args:
+    index: positions in [0, prod(factor_sizes)), int [...].
+    factor_sizes: the number of values of each of the K factors.
+
+  Raises:
+    ValueError: if there is no factor, or one has no value.
+  """
+  sizes = _check_sizes(factor_sizes)
+  index = jnp.asarray(index, jnp.int32)[..., None]
+  return index // jnp.array(_strides(sizes)) % jnp.array(sizes)
+
+
+def factors_to_index(
+  factors: jax.Array, factor_sizes: Sequence[int]
+) -> jax.Array:
+  """Returns the grid positions of factors, int32 [...].
+
+  index = sum_k factor_k * stride_k: the inverse of `index_to_factors`.
+
+  Args:
+    factors: int [..., K], factor k in [0, factor_sizes[k]).
+    factor_sizes: the number of values of each of the K factors.
+
+  Raises:
+    ValueError: if the last axis of `factors` is not K, there is no factor, or
+      one has no value.
+  """
+  sizes = _check_sizes(factor_sizes)
+  factors = jnp.asarray(factors, jnp.int32)
+  if factors.ndim < 1 or factors.shape[-1] != len(sizes):
+    raise ValueError(
+      f'factors of shape {factors.shape} do not end in the {len(sizes)} '
+      f'factors of sizes {sizes}'
+    )
+  return jnp.sum(factors * jnp.array(_strides(sizes)), axis=-1)
+
+
+def _check_sizes(factor_sizes: Sequence[int]) -> tuple[int, ...]:
+  """Returns the sizes as a tuple of Python ints, or raises ValueError."""
+  sizes = tuple(int(size) for size in factor_sizes)
+  if not sizes or min(sizes) < 1 or math.prod(sizes) > 2**31 - 1:
+    raise ValueError(
+      'factor_sizes must be one or more sizes of at least 1 whose product '
+      f'fits an int32, got {sizes}'
+    )
+  return sizes
+
+
+def _strides(sizes: tuple[int, ...]) -> tuple[int, ...]:
+  """Returns how far one step of each factor moves the index."""
+  return tuple(math.prod(sizes[k + 1 :]) for k in range(len(sizes)))
