@@ -1,2 +1,1 @@
 """Populations of disentangled variational autoencoders in JAX."""
-

@@ -1,0 +1,190 @@
+"""What a run is: every key of a config, its default, and its checks.
+
+`default_config(objective)` is the 2019 study's protocol (Locatello et al.,
+arXiv:1811.12359, appendix) with the objective's own hyperparameters; files in
+`configs/` change what they must. `validate` turns a wrong value into one clear
+line before anything is compiled or written.
+"""
+
+import math
+import numbers
+from collections.abc import Iterable
+
+import ml_collections
+
+from bvae_jax import data, losses, metrics, models
+
+PARALLEL = ('members', 'data')
+SCHEDULES = ('constant', 'linear', 'cosine', 'step')
+
+
+class ConfigError(ValueError):
+  """A config that cannot be run; the message says what to change."""
+
+
+def default_config(objective: str) -> ml_collections.ConfigDict:
+  """The 2019 study's protocol for one objective, as a locked ConfigDict."""
+  entry = losses.OBJECTIVES[objective]
+  hparams = {name: float(value) for name, value in entry.hparams.items()}
+  return ml_collections.ConfigDict(
+    {
+      'objective': objective,
+      'hparams': hparams,
+      'options': dict(entry.options),
+      # {name: {'kind', 'start', 'steps', 'delay'}}: the hyperparameter moves
+      # from `start` to its value over `steps` steps, after `delay` steps.
+      'schedules': {},
+      'seeds': (0,),
+      'grid': {name: () for name in (*hparams, 'learning_rate')},
+      'num_steps': 300_000,
+      'batch_size': 64,
+      'learning_rate': 1e-4,
+      'num_latents': 10,
+      'likelihood': 'bernoulli',
+      'dataset': {
+        'name': 'dsprites',
+        'path': '',
+        'image_size': 64,
+        'factor_stride': (),
+      },
+      'encoder': 'conv_locatello',
+      'decoder': 'deconv_locatello',
+      'discriminator': 'mlp',
+      'log_every': 1000,
+      'checkpoint_every': 10_000,
+      'keep_checkpoints': 2,
+      'tensorboard': False,
+      # `members`: each device trains its share of the population; `data`: each
+      # device computes its share of every batch.
+      'parallel': 'members',
+      'num_devices': 0,  # 0: all local devices
+      'member_batch': 0,  # members under one vmap; 0: 1 on CPU, else all
+      'metrics': ('mig', 'factor_vae_score', 'unsupervised'),
+      'evaluation': {
+        'num_train': 10_000,
+        'num_test': 5_000,
+        'num_elbo': 10_000,
+        'num_resamples': 0,
+        'seed': 0,
+      },
+    }
+  )
+
+
+def _require(condition: bool, message: str) -> None:
+  if not condition:
+    raise ConfigError(message)
+
+
+def _choice(key: str, value: str, valid: Iterable[str]) -> None:
+  _require(
+    value in valid,
+    f'{key}={value!r} is unknown; valid: {", ".join(sorted(valid))}',
+  )
+
+
+def _finite(key: str, value) -> None:
+  _require(
+    isinstance(value, numbers.Real) and math.isfinite(value),
+    f'{key}={value!r} must be a finite number',
+  )
+
+
+def _subset(key: str, names: Iterable[str], valid: Iterable[str]) -> None:
+  unknown = sorted(set(names) - set(valid))
+  _require(
+    not unknown,
+    f'{key} names {", ".join(unknown)}, unknown here; valid: '
+    f'{", ".join(sorted(valid)) or "none"}',
+  )
+
+
+def traced_names(config: ml_collections.ConfigDict) -> tuple[str, ...]:
+  """The scalars that a grid or a schedule may move."""
+  return (*config.hparams, 'learning_rate')
+
+
+def grid(config: ml_collections.ConfigDict) -> dict[str, tuple[float, ...]]:
+  """The swept hyperparameters: the entries of `config.grid` with values."""
+  return {k: tuple(v) for k, v in config.grid.items() if len(v)}
+
+
+def _validate_scalars(config: ml_collections.ConfigDict) -> None:
+  for key in ('num_steps', 'batch_size', 'num_latents', 'log_every',
+              'checkpoint_every', 'keep_checkpoints'):  # fmt: skip
+    _require(config[key] >= 1, f'{key}={config[key]} must be at least 1')
+  for key in ('num_devices', 'member_batch'):
+    _require(config[key] >= 0, f'{key}={config[key]} must not be negative')
+  for key in ('num_train', 'num_test', 'num_elbo'):
+    value = config.evaluation[key]
+    _require(value >= 1, f'evaluation.{key}={value} must be at least 1')
+  _require(
+    config.evaluation.num_resamples != 1
+    and config.evaluation.num_resamples >= 0,
+    'evaluation.num_resamples must be 0 (off) or at least 2',
+  )
+  _finite('learning_rate', config.learning_rate)
+  _require(
+    config.learning_rate > 0,
+    f'learning_rate={config.learning_rate} must be positive',
+  )
+
+
+def _validate_hparams(config: ml_collections.ConfigDict) -> None:
+  entry = losses.OBJECTIVES[config.objective]
+  _subset('hparams', config.hparams, entry.hparams)
+  _subset('options', config.options, entry.options)
+  missing = sorted(set(entry.hparams) - set(config.hparams))
+  _require(not missing, f'hparams lacks {", ".join(missing)}')
+  for name, value in config.hparams.items():
+    _finite(f'hparams.{name}', value)
+  traced = traced_names(config)
+  _subset('grid', config.grid, traced)
+  for name, values in config.grid.items():
+    _require(
+      isinstance(values, tuple | list),
+      f'grid.{name}={values!r} must be a tuple of values',
+    )
+    for value in values:
+      _finite(f'grid.{name}', value)
+    _require(
+      len(set(values)) == len(values), f'grid.{name}={values} repeats a value'
+    )
+    _require(
+      name != 'learning_rate' or all(v > 0 for v in values),
+      f'grid.learning_rate={values} must be positive',
+    )
+  _subset('schedules', config.schedules, traced)
+  for name, schedule in config.schedules.items():
+    key = f'schedules.{name}'
+    _subset(key, schedule, ('kind', 'start', 'steps', 'delay'))
+    _choice(f'{key}.kind', schedule.get('kind', 'linear'), SCHEDULES)
+    _finite(f'{key}.start', schedule.get('start', 0.0))
+    steps, delay = schedule.get('steps', 1), schedule.get('delay', 0)
+    _require(steps >= 1, f'{key}.steps={steps} must be at least 1')
+    _require(delay >= 0, f'{key}.delay={delay} must not be negative')
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+  """Checks every key that does not need the data or the devices.
+
+  Raises:
+    ConfigError: one line that names the key, the value and what is valid.
+  """
+  _choice('objective', config.objective, losses.OBJECTIVES)
+  _choice('encoder', config.encoder, models.ENCODERS)
+  _choice('decoder', config.decoder, models.DECODERS)
+  _choice('discriminator', config.discriminator, models.DISCRIMINATORS)
+  _choice('dataset.name', config.dataset.name, data.DATASETS)
+  _choice('likelihood', config.likelihood, losses.LIKELIHOODS)
+  _choice('parallel', config.parallel, PARALLEL)
+  _subset('metrics', config.metrics, metrics.METRICS)
+  _validate_scalars(config)
+  seeds = config.seeds
+  _require(len(seeds) > 0, 'seeds is empty; give at least one seed')
+  _require(
+    all(isinstance(s, int) and 0 <= s < 2**32 for s in seeds),
+    f'seeds={seeds} must be integers from 0 to 2**32 - 1',
+  )
+  _require(len(set(seeds)) == len(seeds), f'seeds={seeds} repeats a seed')
+  _validate_hparams(config)

@@ -1,0 +1,187 @@
+"""Devices: the only file that knows of `pmap`, meshes and hosts.
+
+A population is spread over the local devices in one of two ways. `members`:
+every device trains its own share of the members, no communication. `data`:
+every device holds all members and computes its share of each batch; gradients
+are averaged and batch-coupled terms see the gathered global batch. Moving on
+from `jax.pmap` means rewriting this file and no other.
+
+Under `pmap` the correct gradient is `pmean(grad(loss))` with the all_gather
+inside the loss: the transpose of the gather sums the cotangents of all devices,
+and the mean divides them again.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import lax
+from jax import numpy as jnp
+
+AXIS = 'devices'
+
+
+class Batch(NamedTuple):
+  """How one batch is spread: over `size` devices along the axis `name`."""
+
+  name: str | None = None
+  size: int = 1
+
+  def gather(self, tree: Any) -> Any:
+    """The global batch from this device's share, along the first axis."""
+    if self.name is None:
+      return tree
+    return lax.all_gather(tree, self.name, tiled=True)
+
+  def shard(self, tree: Any) -> Any:
+    """This device's share of arrays that hold the global batch."""
+    if self.name is None:
+      return tree
+
+    def take(x):
+      share = x.shape[0] // self.size
+      start = lax.axis_index(self.name) * share
+      return lax.dynamic_slice_in_dim(x, start, share)
+
+    return jax.tree.map(take, tree)
+
+  def mean(self, tree: Any) -> Any:
+    """The mean over devices."""
+    return tree if self.name is None else lax.pmean(tree, self.name)
+
+
+class Layout(NamedTuple):
+  """The devices of a run and how the population lies on them."""
+
+  devices: tuple[jax.Device, ...]
+  mode: str
+  member_batch: int
+
+  @property
+  def batch(self) -> Batch:
+    """How each batch is spread inside the compiled step."""
+    if self.mode == 'data':
+      return Batch(AXIS, len(self.devices))
+    return Batch()
+
+  def spread(self, tree: Any) -> Any:
+    """Leaves [M, ...] as the compiled program takes them."""
+    if self.mode == 'data':
+      return tree
+    n = len(self.devices)
+    return jax.tree.map(lambda x: x.reshape(n, -1, *x.shape[1:]), tree)
+
+  def collect(self, tree: Any) -> Any:
+    """The inverse of `spread`."""
+    if self.mode == 'data':
+      return tree
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
+
+  def steps(self, n: int) -> jax.Array:
+    """A number of steps as the compiled program takes it, [devices]."""
+    return jnp.full(len(self.devices), n, jnp.int32)
+
+  def run(self, chunk: Callable) -> Callable:
+    """Compiles a member's `chunk(arrays, state, key, hparams, n)` for all.
+
+    Args:
+      chunk: the pure function of one member; `arrays` (the data) and `n` (the
+        number of steps) are shared by all members.
+
+    Returns:
+      A pmapped function of the spread arguments; the states are donated.
+    """
+    members = 0 if self.mode == 'members' else None
+    return jax.pmap(
+      batched_map(chunk, self.member_batch),
+      axis_name=AXIS,
+      in_axes=(None, members, members, members, 0),
+      out_axes=members,
+      devices=self.devices,
+      donate_argnums=(1,),
+    )
+
+
+def batched_map(function: Callable, batch_size: int) -> Callable:
+  """Maps `function(shared, *mapped, shared)` over members, some at a time.
+
+  One member at a time (`lax.map`) wins on CPUs, where one member fills the
+  cores and its state stays in cache; all at once (`vmap`) wins on GPUs, TPUs.
+  """
+
+  def mapped(arrays, states, keys, hparams, n):
+    one = lambda x: function(arrays, *x, n)
+    xs = (states, keys, hparams)
+    if keys.shape[0] <= batch_size:
+      return jax.vmap(one)(xs)
+    return lax.map(one, xs, batch_size=None if batch_size == 1 else batch_size)
+
+  return mapped
+
+
+def layout(mode: str, num_members: int, batch_size: int, *,
+           num_devices: int = 0, member_batch: int = 0) -> Layout:  # fmt: skip
+  """Chooses devices for a population.
+
+  Args:
+    mode: 'members' or 'data'.
+    num_members: size of the population.
+    batch_size: global batch size of a member.
+    num_devices: local devices to use; 0 means all.
+    member_batch: members under one vmap; 0 means 1 on CPU and all elsewhere.
+
+  Raises:
+    ValueError: too few devices, or devices that divide neither the members
+      (mode 'members') nor the batch (mode 'data').
+  """
+  local = jax.local_devices()
+  if num_devices > len(local):
+    raise ValueError(
+      f'num_devices={num_devices}, but this host has {len(local)} '
+      f'{local[0].platform} device(s)'
+    )
+  count = num_devices or len(local)
+  if mode == 'members' and num_members % count:
+    raise ValueError(
+      f'{num_members} member(s) do not divide over {count} devices; set '
+      f'--config.num_devices to a divisor, or --config.parallel=data'
+    )
+  if mode == 'data' and batch_size % count:
+    raise ValueError(
+      f'batch_size={batch_size} does not divide over {count} devices; choose '
+      f'a multiple, or set --config.num_devices'
+    )
+  if not member_batch:
+    member_batch = 1 if local[0].platform == 'cpu' else num_members
+  return Layout(tuple(local[:count]), mode, member_batch)
+
+
+def split_index(function: Callable, size: int, block: int) -> Callable:
+  """Maps over the indices 0..size-1, a block at a time on every device.
+
+  Args:
+    function: `function(shared, index [block]) -> tree of [block, ...]`, pure.
+    size: number of indices.
+    block: indices a call.
+
+  Returns:
+    `mapped(shared) -> tree of [size, ...]` on the host.
+  """
+  devices = jax.local_devices()
+  rows = -(-size // (block * len(devices)))
+  index = jnp.arange(len(devices) * rows * block) % size
+  index = index.reshape(len(devices), rows, block).astype(jnp.int32)
+  blocks = jax.pmap(
+    lambda shared, rows: lax.map(lambda i: function(shared, i), rows),
+    in_axes=(None, 0),
+    devices=devices,
+  )
+
+  def mapped(shared):
+    trees = blocks(shared, index)
+    return jax.tree.map(
+      lambda x: np.asarray(x).reshape(-1, *x.shape[3:])[:size], trees
+    )
+
+  return mapped

@@ -1,0 +1,68 @@
+"""Progress of a run: a bar on a terminal, plain lines elsewhere."""
+
+import logging
+import sys
+import time
+
+import rich.console
+import rich.progress
+
+_LOG = logging.getLogger(__name__)
+
+
+class Progress:
+  """Rate and time left over the steps since the start, compilation left out.
+
+  Args:
+    total: steps of the whole run.
+    start: steps taken before this process.
+    members: size of the population; rates count member steps.
+  """
+
+  def __init__(self, total: int, start: int, members: int):
+    self._total, self._start, self._members = total, start, members
+    self._begin = time.monotonic()
+    self._told = -float('inf')
+    self._bar = None
+    if sys.stderr.isatty():
+      self._bar = rich.progress.Progress(
+        rich.progress.TextColumn('training'),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeRemainingColumn(),
+        rich.progress.TextColumn('{task.fields[status]}'),
+        console=rich.console.Console(stderr=True),
+      )
+      self._task = self._bar.add_task(
+        'training', total=total, completed=start, status=''
+      )
+      self._bar.start()
+
+  def update(self, step: int, status: str) -> None:
+    """Shows a step; plain lines at most every ten seconds, and the last."""
+    now = time.monotonic()
+    rate = (step - self._start) / max(now - self._begin, 1e-9)
+    speed = f'{rate * self._members:.3g} member steps/s'
+    if self._bar is not None:
+      self._bar.update(self._task, completed=step, status=f'{speed}  {status}')
+    elif now - self._told >= 10 or step == self._total:
+      self._told = now
+      left = (self._total - step) / rate
+      _LOG.info(
+        'step %d/%d  %s  %s  %s left',
+        step, self._total, status, speed, clock(left),
+      )  # fmt: skip
+
+  def close(self) -> None:
+    if self._bar is not None:
+      self._bar.stop()
+
+
+def clock(seconds: float) -> str:
+  """Seconds as 1h02m, 3m04s or 5s."""
+  seconds = round(seconds)
+  if seconds >= 3600:
+    return f'{seconds // 3600}h{seconds % 3600 // 60:02d}m'
+  if seconds >= 60:
+    return f'{seconds // 60}m{seconds % 60:02d}s'
+  return f'{seconds}s'

@@ -1,0 +1,256 @@
+"""`train_and_evaluate(config, workdir)`: one run, from config to results.
+
+The device runs compiled chunks of many steps; the host, between chunks, logs,
+checkpoints and watches for members that collapse or meet a NaN. The same call
+again resumes, or says that the run is finished.
+"""
+
+import logging
+import os
+import signal
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from bvae_jax import checkpoint as checkpoint_lib
+from bvae_jax import config as config_lib
+from bvae_jax import (
+  data,
+  evaluate,
+  parallel,
+  population,
+  step,
+)
+from bvae_jax import progress as progress_lib
+from bvae_jax import workdir as workdir_lib
+
+_LOG = logging.getLogger(__name__)
+
+
+class Interrupted(RuntimeError):
+  """A signal asked the run to stop; what it computed is in its checkpoint."""
+
+
+class _Signals:
+  """Turns SIGTERM and SIGINT into a flag that the loop reads."""
+
+  def __init__(self):
+    self.received = None
+
+  def __enter__(self):
+    self._old = {}
+    try:
+      for number in (signal.SIGTERM, signal.SIGINT):
+        self._old[number] = signal.signal(number, self._set)
+    except ValueError:  # not the main thread: the caller has the signals
+      pass
+    return self
+
+  def _set(self, number, frame):
+    del frame
+    if self.received:
+      raise KeyboardInterrupt
+    self.received = signal.Signals(number).name
+    _LOG.warning('%s: stopping after this chunk', self.received)
+
+  def __exit__(self, *unused):
+    for number, handler in self._old.items():
+      signal.signal(number, handler)
+
+
+def next_stop(at: int, config: ml_collections.ConfigDict) -> int:
+  """The step at which the next chunk ends: a log line, a checkpoint, the end.
+
+  It does not depend on where a run was resumed, nor does any result.
+  """
+  after = lambda every: (at // every + 1) * every
+  return min(
+    after(config.log_every), after(config.checkpoint_every), config.num_steps
+  )
+
+
+class Watch:
+  """Warns once of a member that collapsed or was stopped by a NaN."""
+
+  def __init__(self, labels: list[str]):
+    self._labels = labels
+    self._warned = set()
+
+  def __call__(self, at: int, alive: np.ndarray, kl: np.ndarray) -> None:
+    """Looks at step `at`: alive [M] and the KL of each latent [M, D]."""
+    for m, label in enumerate(self._labels):
+      if not alive[m] and (m, 'nan') not in self._warned:
+        self._warned.add((m, 'nan'))
+        _LOG.error(
+          '%s met a NaN or an infinite gradient before step %d and is frozen '
+          'there; try a lower learning rate', label, at,
+        )  # fmt: skip
+      flat = alive[m] and np.all(kl[m] < evaluate.COLLAPSED)
+      if flat and (m, 'collapse') not in self._warned:
+        self._warned.add((m, 'collapse'))
+        _LOG.warning(
+          '%s has collapsed at step %d: every latent has a KL under %g nats, '
+          'the codes carry nothing; lower beta, or let the KL weight rise from '
+          '0 (config.schedules)', label, at, evaluate.COLLAPSED,
+        )  # fmt: skip
+
+
+def log_line(at: int, alive: np.ndarray, terms: dict[str, np.ndarray],
+             members: list[population.Member]) -> dict[str, Any]:  # fmt: skip
+  """One line of metrics.jsonl: every term of every member."""
+  return {
+    'step': at,
+    'time': time.time(),
+    'members': [
+      {
+        'seed': member.seed,
+        'hparams': member.hparams,
+        'alive': bool(alive[m]),
+        **{k: v[m] if alive[m] else None for k, v in terms.items()},
+      }
+      for m, member in enumerate(members)
+    ],
+  }
+
+
+class Run:
+  """A population in training: its compiled chunk, states and files."""
+
+  def __init__(self, config: ml_collections.ConfigDict,
+               workdir: workdir_lib.Workdir):  # fmt: skip
+    self.config, self.workdir = config, workdir
+    self.members = population.members(config)
+    self.layout = parallel.layout(
+      config.parallel,
+      len(self.members),
+      config.batch_size,
+      num_devices=config.num_devices,
+      member_batch=config.member_batch,
+    )
+    dataset = data.load(config.dataset)
+    self.problem = step.build(config, dataset, self.layout.batch)
+    _LOG.info('data: %s', dataset.description)
+    _LOG.info(
+      '%s: %d member(s) on %d %s device(s), parallel over %s',
+      config.objective, len(self.members), len(self.layout.devices),
+      self.layout.devices[0].platform, config.parallel,
+    )  # fmt: skip
+
+  def start(self, checkpoints: checkpoint_lib.Checkpoints) -> int:
+    """Restores the newest checkpoint, or initialises; returns the step."""
+    self.keys = population.keys(self.members)
+    init = jax.jit(jax.vmap(lambda key: step.init(self.problem, key)))
+    found = checkpoints.restore(jax.eval_shape(init, self.keys))
+    at, states = (0, init(self.keys)) if found is None else found
+    if found is not None:
+      _LOG.info('resuming from step %d', at)
+    self.workdir.rewind_log(at)
+    self.states = self.layout.spread(jax.tree.map(jnp.asarray, states))
+    return at
+
+  def compile(self) -> float:
+    """Compiles the chunk; returns the seconds that it took."""
+    begin = time.monotonic()
+    chunk = self.layout.run(step.make_chunk(self.problem))
+    arguments = self._arguments(0)
+    self._chunk = chunk.lower(*arguments).compile()
+    return time.monotonic() - begin
+
+  def _arguments(self, steps: int) -> tuple:
+    spread = self.layout.spread
+    return (
+      self.problem.dataset.arrays,
+      self.states,
+      spread(self.keys),
+      spread(population.hparams(self.members)),
+      self.layout.steps(steps),
+    )
+
+  def advance(self, steps: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Runs a chunk; returns alive [M] and the mean terms, leaves [M, ...]."""
+    self.states, terms = self._chunk(*self._arguments(steps))
+    collect = lambda tree: jax.tree.map(np.asarray, self.layout.collect(tree))
+    return collect(self.states.alive), collect(terms)
+
+  def snapshot(self) -> step.TrainState:
+    """The states as host arrays, leaves [M, ...]."""
+    return jax.tree.map(np.asarray, self.layout.collect(self.states))
+
+
+def train(run: Run) -> step.TrainState:
+  """Trains a population from its newest checkpoint to its last step.
+
+  Returns:
+    The states, host arrays with leading axis M.
+
+  Raises:
+    Interrupted: SIGTERM or SIGINT; the run is checkpointed.
+    OSError: a log or a checkpoint could not be written.
+  """
+  config, members = run.config, run.members
+  checkpoints = checkpoint_lib.Checkpoints(
+    run.workdir.path / 'checkpoints', config.keep_checkpoints
+  )
+  at = run.start(checkpoints)
+  if at < config.num_steps:
+    _LOG.info('compiled in %.1f s', run.compile())
+  watch = Watch([population.label(m, members) for m in members])
+  progress = progress_lib.Progress(config.num_steps, at, len(members))
+  try:
+    with _Signals() as signals:
+      while at < config.num_steps:
+        stop = next_stop(at, config)
+        alive, terms = run.advance(stop - at)
+        at = stop
+        run.workdir.log(log_line(at, alive, terms, members))
+        watch(at, alive, terms['kl_per_latent'])
+        nll, kl = np.nanmean(terms['nll']), np.nanmean(terms['kl'])
+        progress.update(at, f'nll {nll:.1f} kl {kl:.2f}')
+        done = at == config.num_steps
+        if at % config.checkpoint_every == 0 or done or signals.received:
+          checkpoints.save(at, run.snapshot())
+        if signals.received and not done:
+          raise Interrupted(
+            f'{signals.received} at step {at}: checkpointed; run the same '
+            'command again to resume'
+          )
+  finally:
+    progress.close()
+    checkpoints.close()
+  return run.snapshot()
+
+
+def train_and_evaluate(
+  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+) -> dict[str, Any]:
+  """Trains a population, scores it, and writes its workdir.
+
+  Args:
+    config: as `config.default_config` gives it.
+    workdir: the run's folder; made when missing. The same config again resumes
+      there, or returns the results of a finished run.
+
+  Returns:
+    The results, as results.json holds them.
+
+  Raises:
+    ValueError: the config cannot be run.
+    OSError: the workdir cannot be used, or holds another run.
+    Interrupted: a signal stopped the run; it is checkpointed.
+  """
+  config_lib.validate(config)
+  folder = workdir_lib.Workdir(workdir)
+  folder.open(config)
+  results = folder.results()
+  if results is not None:
+    _LOG.info('finished: %s holds the results', folder.results_path)
+    return results
+  run = Run(config, folder)
+  states = train(run)
+  results = evaluate.evaluate(run.problem, states, run.members)
+  folder.write_results(results)
+  return results

@@ -1,0 +1,163 @@
+"""A run's folder: its config, its log of metrics, its results.
+
+    config.json  metrics.jsonl  checkpoints/  results.json  report.html
+
+Files that are rewritten are replaced in one step, so that a kill or a full disk
+never leaves half a file where a whole one was.
+"""
+
+import json
+import math
+import os
+import pathlib
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+
+
+class WorkdirError(OSError):
+  """A folder that cannot hold the run; the message says what to do."""
+
+
+def plain(value: Any) -> Any:
+  """Arrays, tuples and NaN as JSON has them: lists, and null."""
+  if isinstance(value, dict):
+    return {str(k): plain(v) for k, v in value.items()}
+  if isinstance(value, list | tuple):
+    return [plain(v) for v in value]
+  if isinstance(value, np.ndarray | np.generic | jax.Array):
+    return plain(np.asarray(value).tolist())
+  if isinstance(value, float) and not math.isfinite(value):
+    return None
+  return value
+
+
+def replace_file(path: pathlib.Path, content: str | bytes) -> None:
+  """Writes a file beside `path`, then renames it over `path`."""
+  part = path.with_name(path.name + '.part')
+  raw = content.encode() if isinstance(content, str) else content
+  try:
+    part.write_bytes(raw)
+    os.replace(part, path)
+  except OSError as error:
+    part.unlink(missing_ok=True)
+    raise WorkdirError(
+      f'cannot write {path} ({error.strerror}); free the disk or choose '
+      'another --workdir, then run the same command again to resume'
+    ) from error
+
+
+def _flat(tree: dict, prefix: str = '') -> dict[str, Any]:
+  flat = {}
+  for key, value in tree.items():
+    name = f'{prefix}{key}'
+    if isinstance(value, dict):
+      flat.update(_flat(value, f'{name}.'))
+    else:
+      flat[name] = value
+  return flat
+
+
+# Keys that change how a run is computed or shown, never what it computes.
+FREE_KEYS = ('num_devices', 'keep_checkpoints', 'tensorboard')
+
+
+def differing_keys(old: dict, new: dict) -> list[str]:
+  """`key: old -> new` for each key that makes two configs different runs."""
+  a, b = _flat(old), _flat(new)
+  return [
+    f'{k}: {a.get(k)!r} -> {b.get(k)!r}'
+    for k in sorted({*a, *b})
+    if a.get(k) != b.get(k) and k not in FREE_KEYS
+  ]
+
+
+class Workdir:
+  """The files of one run.
+
+  Raises:
+    WorkdirError: the path is a file, is not writable, or holds another run.
+  """
+
+  def __init__(self, path: str | os.PathLike):
+    self.path = pathlib.Path(path)
+    self.results_path = self.path / 'results.json'
+    self.log_path = self.path / 'metrics.jsonl'
+
+  def open(self, config: ml_collections.ConfigDict) -> None:
+    """Makes the folder, or checks that it holds this very run."""
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+      raise WorkdirError(
+        f'workdir {self.path} is a file, or lies below one; choose a folder'
+      ) from error
+    except OSError as error:
+      raise WorkdirError(
+        f'workdir {self.path} cannot be made: {error.strerror}'
+      ) from error
+    if not os.access(self.path, os.W_OK | os.X_OK):
+      raise WorkdirError(f'workdir {self.path} is not writable')
+    new = plain(config.to_dict())
+    path = self.path / 'config.json'
+    if path.exists():
+      changed = differing_keys(read_json(path), new)
+      if changed:
+        raise WorkdirError(
+          f'workdir {self.path} holds a run with another config '
+          f'({"; ".join(changed)}); choose another --workdir, or delete it'
+        )
+    else:
+      replace_file(path, json.dumps(new, indent=2) + '\n')
+
+  def results(self) -> dict | None:
+    """The results of a finished run, None while it is not."""
+    return read_json(self.results_path) if self.results_path.exists() else None
+
+  def write_results(self, results: dict) -> None:
+    text = json.dumps(plain(results), indent=2, allow_nan=False)
+    replace_file(self.results_path, text + '\n')
+
+  def read_log(self) -> list[dict]:
+    """The log's whole lines; a line that a kill cut short is left out."""
+    lines = []
+    if self.log_path.exists():
+      for line in self.log_path.read_text().splitlines():
+        try:
+          lines.append(json.loads(line))
+        except json.JSONDecodeError:
+          break
+    return lines
+
+  def rewind_log(self, step: int) -> None:
+    """Drops the lines after `step`, which a resumed run will write again."""
+    if self.log_path.exists():
+      kept = [x for x in self.read_log() if x['step'] <= step]
+      text = ''.join(json.dumps(x) + '\n' for x in kept)
+      replace_file(self.log_path, text)
+
+  def log(self, line: dict) -> None:
+    try:
+      with self.log_path.open('a') as file:
+        file.write(json.dumps(plain(line), allow_nan=False) + '\n')
+    except OSError as error:
+      raise WorkdirError(
+        f'cannot write {self.log_path} ({error.strerror}); free the disk, then'
+        ' run the same command again to resume from the last checkpoint'
+      ) from error
+
+
+def read_json(path: pathlib.Path) -> dict:
+  """A JSON file of the run.
+
+  Raises:
+    WorkdirError: the file is damaged.
+  """
+  try:
+    return json.loads(path.read_text())
+  except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    raise WorkdirError(
+      f'{path} is damaged ({error}); delete it and run the command again'
+    ) from error
