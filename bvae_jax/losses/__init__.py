@@ -3,26 +3,46 @@
 Nats; B batch, D latents; hyperparameters are keyword-only and may be traced.
 """
 
+from bvae_jax.losses.adversarial import (
+  density_ratio_tc,
+  discriminator_accuracy,
+  discriminator_loss,
+  gan_discriminator_loss,
+  gan_generator_loss,
+  permute_dims,
+)
+from bvae_jax.losses.covariance import covariance_penalty
 from bvae_jax.losses.divergence import gaussian_kl, reparameterize
+from bvae_jax.losses.information import (
+  code_entropy,
+  code_kl,
+  code_nll,
+  infogan,
+  sample_posterior,
+  sample_prior,
+)
 from bvae_jax.losses.likelihood import (
   LIKELIHOODS,
   bernoulli_nll,
   gaussian_nll,
 )
 from bvae_jax.losses.objectives import (
-  OBJECTIVES,
-  Objective,
   annealed_vae,
   beta_tcvae,
   beta_vae,
+  dip_vae,
+  factor_vae,
   vae,
 )
 from bvae_jax.losses.programs import Context
+from bvae_jax.losses.registry import OBJECTIVES, Objective
+from bvae_jax.losses.supervised import semi_supervised, supervised_penalty
 from bvae_jax.losses.total_correlation import (
   KLDecomposition,
   kl_decomposition,
   total_correlation,
 )
+from bvae_jax.losses.weak import PairPosterior, aggregate_pair
 
 __all__ = [
   'LIKELIHOODS',
@@ -30,14 +50,33 @@ __all__ = [
   'Context',
   'KLDecomposition',
   'Objective',
+  'PairPosterior',
+  'aggregate_pair',
   'annealed_vae',
   'bernoulli_nll',
   'beta_tcvae',
   'beta_vae',
+  'code_entropy',
+  'code_kl',
+  'code_nll',
+  'covariance_penalty',
+  'density_ratio_tc',
+  'dip_vae',
+  'discriminator_accuracy',
+  'discriminator_loss',
+  'factor_vae',
+  'gan_discriminator_loss',
+  'gan_generator_loss',
   'gaussian_kl',
   'gaussian_nll',
+  'infogan',
   'kl_decomposition',
+  'permute_dims',
   'reparameterize',
+  'sample_posterior',
+  'sample_prior',
+  'semi_supervised',
+  'supervised_penalty',
   'total_correlation',
   'vae',
 ]

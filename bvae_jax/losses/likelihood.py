@@ -5,8 +5,7 @@ incomparable with the literature.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -82,17 +81,21 @@ def _sum_pixels(values: jax.Array) -> jax.Array:
   return jnp.sum(values, axis=range(1, values.ndim))
 
 
-def _learned(
-  params: Mapping[str, Any], outputs: jax.Array, images: jax.Array
-) -> jax.Array:
-  """The Gaussian whose log scale is a parameter, one for all pixels."""
-  scale = jnp.exp(params['likelihood']['log_scale'])
-  return gaussian_nll(outputs, images, scale=scale)
+def _bernoulli(params, logits: jax.Array, images: jax.Array) -> jax.Array:
+  del params
+  return bernoulli_nll(logits, images)
 
 
-# What a config may name: (params, decoder outputs, images) -> [B].
+def _gaussian(params, logits: jax.Array, images: jax.Array) -> jax.Array:
+  """Unit scale, or the learned one of all pixels: params['likelihood']."""
+  log_scale = params.get('likelihood', {'log_scale': 0.0})['log_scale']
+  return gaussian_nll(jax.nn.sigmoid(logits), images, scale=jnp.exp(log_scale))
+
+
+# What a config may name: (params, logits, images) -> [B]. A decoder gives
+# logits under each of them: the mean of its images is their sigmoid.
 LIKELIHOODS: dict[str, Callable[..., jax.Array]] = {
-  'bernoulli': lambda params, outputs, images: bernoulli_nll(outputs, images),
-  'gaussian': lambda params, outputs, images: gaussian_nll(outputs, images),
-  'gaussian_learned': _learned,
+  'bernoulli': _bernoulli,
+  'gaussian': _gaussian,
+  'gaussian_learned': _gaussian,
 }

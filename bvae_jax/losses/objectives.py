@@ -1,4 +1,4 @@
-"""The objectives of the family, each a pure function of arrays, and OBJECTIVES.
+"""The objectives of the family, each a pure function of arrays.
 
 All take nll [B] and z, mean, logvar [B, D] of a batch and return
 `(loss, terms)`: the loss a scalar in nats, to be minimised, and `terms` a dict
@@ -6,13 +6,15 @@ that holds the batch means `nll`, `kl` and `elbo`, `kl_per_latent` [D], and the
 objective's own. Hyperparameters may be traced.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.losses import checks, divergence, programs
+from bvae_jax.losses import (
+  adversarial,
+  checks,
+  covariance,
+  divergence,
+)
 from bvae_jax.losses import total_correlation as tc
 
 Result = tuple[jax.Array, dict[str, jax.Array]]
@@ -30,7 +32,7 @@ def vae(
 
   Source: Kingma & Welling 2014, eq. 10.
   """
-  terms = _terms(nll, z, mean, logvar)
+  terms = base_terms(nll, z, mean, logvar)
   return -terms['elbo'], terms
 
 
@@ -51,7 +53,7 @@ def beta_vae(
 
   Source: Higgins et al. 2017, eq. 4.
   """
-  terms = _terms(nll, z, mean, logvar)
+  terms = base_terms(nll, z, mean, logvar)
   return terms['nll'] + beta * terms['kl'], terms
 
 
@@ -74,7 +76,7 @@ def annealed_vae(
 
   Source: Burgess et al. 2018, eq. 8.
   """
-  terms = _terms(nll, z, mean, logvar)
+  terms = base_terms(nll, z, mean, logvar)
   return terms['nll'] + gamma * jnp.abs(terms['kl'] - capacity), terms
 
 
@@ -132,12 +134,81 @@ def beta_tcvae(
   return loss + (beta - 1) * correlation, terms
 
 
-def _terms(
-  nll: jax.Array, z: jax.Array, mean: jax.Array, logvar: jax.Array
+def factor_vae(
+  nll: jax.Array,
+  z: jax.Array,
+  mean: jax.Array,
+  logvar: jax.Array,
+  *,
+  gamma: float | jax.Array,
+  joint_logits: jax.Array,
+) -> Result:
+  """The VAE with the total correlation that a discriminator sees.
+
+  mean_b nll + mean_b KL + gamma * mean_b (l_0 - l_1). The discriminator's own
+  loss is `discriminator_loss`. gamma = 0 is the VAE.
+
+  Args:
+    nll: [B].
+    z: samples of the posteriors [B, D].
+    mean: [B, D].
+    logvar: [B, D].
+    gamma: weight of the total correlation.
+    joint_logits: discriminator of z [B, 2], differentiable in z and constant in
+      the discriminator's parameters.
+
+  Returns:
+    (loss, terms), with the estimate as `total_correlation` in terms.
+
+  Raises:
+    ValueError: wrong shapes.
+
+  Source: Kim & Mnih 2018, eq. 2 and 3.
+  """
+  loss, terms = vae(nll, z, mean, logvar)
+  correlation = adversarial.density_ratio_tc(joint_logits)
+  terms['total_correlation'] = correlation
+  return loss + gamma * correlation, terms
+
+
+def dip_vae(
+  nll: jax.Array,
+  z: jax.Array,
+  mean: jax.Array,
+  logvar: jax.Array,
+  *,
+  lambda_od: float | jax.Array,
+  lambda_d: float | jax.Array,
+  kind: str,
+) -> Result:
+  """The VAE with a penalty on the covariance of the aggregate posterior.
+
+  mean_b nll + mean_b KL + `covariance_penalty`. Both lambdas 0 is the VAE.
+
+  Raises:
+    ValueError: wrong shapes, B = 1, or unknown kind.
+
+  Source: Kumar et al. 2018, eq. 6 (kind 'i') and 7 (kind 'ii').
+  """
+  loss, terms = vae(nll, z, mean, logvar)
+  penalty = covariance.covariance_penalty(
+    mean, logvar, lambda_od=lambda_od, lambda_d=lambda_d, kind=kind
+  )
+  terms['covariance_penalty'] = penalty
+  return loss + penalty, terms
+
+
+def base_terms(
+  nll: jax.Array,
+  z: jax.Array,
+  mean: jax.Array,
+  logvar: jax.Array,
+  kl: jax.Array | None = None,
 ) -> dict[str, jax.Array]:
-  """What every objective logs, after the guards that all share."""
+  """What every objective logs; the KL [B, D] is the Gaussian's by default."""
   checks.check_posterior(nll=nll, z=z, mean=mean, logvar=logvar)
-  kl_per_latent = jnp.mean(divergence.gaussian_kl(mean, logvar), axis=0)
+  kl = divergence.gaussian_kl(mean, logvar) if kl is None else kl
+  kl_per_latent = jnp.mean(kl, axis=0)
   nll, kl = jnp.mean(nll), jnp.sum(kl_per_latent)
   return {
     'nll': nll,
@@ -145,38 +216,3 @@ def _terms(
     'elbo': -(nll + kl),
     'kl_per_latent': kl_per_latent,
   }
-
-
-class Objective(NamedTuple):
-  """An entry of OBJECTIVES.
-
-  Attributes:
-    loss: the public pure function.
-    hparams: its traced hyperparameters, with the paper's values.
-    options: static choices of the loss, the program and the sampler.
-    networks: the names of the networks that it trains.
-    batch: what the sampler draws: 'images'; 'two_batches' (with an independent
-      'second_images'); 'pairs' (with 'pair_images', some factors changed);
-      'labelled' (with 'labelled_images' [L, ...], 'labels' [L, K] in [0, 1]).
-    program: wires the loss to the networks.
-  """
-
-  loss: Callable[..., Result]
-  hparams: Mapping[str, float] = {}
-  options: Mapping[str, Any] = {}
-  networks: tuple[str, ...] = ('encoder', 'decoder')
-  batch: str = 'images'
-  program: Callable[..., Result] = programs.vae
-
-
-OBJECTIVES: dict[str, Objective] = {
-  'vae': Objective(vae),
-  'beta_vae': Objective(beta_vae, {'beta': 4.0}),
-  'annealed_vae': Objective(annealed_vae, {'gamma': 1000.0, 'capacity': 25.0}),
-  'beta_tcvae': Objective(
-    beta_tcvae,
-    {'beta': 6.0, 'gamma': 1.0, 'capacity': 0.0},
-    {'estimator': 'data_free'},
-    program=programs.tcvae,
-  ),
-}

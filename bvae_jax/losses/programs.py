@@ -1,10 +1,23 @@
 """How an objective is wired to its networks: the inside of a train step.
 
-A program is `program(objective, nets, params, batch, key, hparams, context) ->
-(loss, terms)`. One gradient of its loss over all of `params` trains every
-network: where two networks oppose each other, `stop_gradient` gives each its
-own loss. Networks see this device's share of the batch; what couples the batch
-sees the gathered whole, so that n devices compute what one would.
+A program is
+
+    program(objective, nets, params, batch, key, hparams, context)
+      -> (loss, terms)
+
+nets and params: one entry a network: nets[name](params[name], inputs), where
+  encoder: images -> mean, logvar; decoder: z -> logits, whose sigmoid is the
+  image; discriminator: z -> logits [b, 2]; critic: images -> logit [b], mean,
+  logvar.
+batch: arrays of this device, [b, ...].
+hparams: the objective's traced scalars.
+
+One gradient of the loss over all of `params` trains every network: where two
+oppose each other, `stop_gradient` gives each its own loss, and what both
+compute alike XLA merges. Networks see this device's share of the batch; what
+couples the batch sees the gathered whole, and noise is drawn for the whole and
+shared out, so that the mean over n devices of their gradients is the gradient
+that one device would find. Loss and terms are the global batch's on each.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,10 +25,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-Arrays = Mapping[str, Any]
-Nets = Mapping[str, Callable[..., Any]]
+from bvae_jax.losses import adversarial, checks, information, weak
+
 Result = tuple[jax.Array, dict[str, jax.Array]]
+
+PERMUTATIONS = ('independent', 'same')
 
 
 def _identity(x: Any) -> Any:
@@ -51,15 +67,7 @@ class Posterior(NamedTuple):
   logvar: jax.Array
 
 
-def vae(
-  objective: Any,
-  nets: Nets,
-  params: Arrays,
-  batch: Arrays,
-  key: jax.Array,
-  hparams: Arrays,
-  context: Context,
-) -> Result:
+def vae(objective, nets, params, batch, key, hparams, context) -> Result:
   """Encode, sample, decode; all options go to the loss."""
   images = batch['images']
   mean, logvar = nets['encoder'](params['encoder'], images)
@@ -68,30 +76,162 @@ def vae(
   return objective.loss(*posterior, **hparams, **context.options)
 
 
-def tcvae(
-  objective: Any,
-  nets: Nets,
-  params: Arrays,
-  batch: Arrays,
-  key: jax.Array,
-  hparams: Arrays,
-  context: Context,
-) -> Result:
-  """The vae program, with the data size for the estimators that need it."""
+def tcvae(objective, nets, params, batch, key, hparams, context) -> Result:
+  """The VAE, with the data size for the estimators that need it."""
   size = {'dataset_size': context.dataset_size}
   context = context._replace(options={**context.options, **size})
   return vae(objective, nets, params, batch, key, hparams, context)
 
 
-def _decode(
-  nets: Nets,
-  params: Arrays,
-  images: jax.Array,
-  mean: jax.Array,
-  logvar: jax.Array,
-  key: jax.Array,
-  context: Context,
-) -> Posterior:
+def factor_vae(objective, nets, params, batch, key, hparams, context) -> Result:
+  """The VAE against a discriminator of its aggregate posterior.
+
+  Option `permutation`: whose latents are permuted, those of an 'independent'
+  batch (the paper) or of the 'same' (the code of the 2019 study). Both
+  players step at once; in the paper, one after the other.
+  """
+  permutation = context.options['permutation']
+  checks.check_choice('permutation', permutation, PERMUTATIONS)
+  key, other_key, permute_key = jax.random.split(key, 3)
+  frozen, images = lax.stop_gradient(params), batch['images']
+  mean, logvar = nets['encoder'](params['encoder'], images)
+  posterior = _decode(nets, params, images, mean, logvar, key, context)
+
+  z = other = lax.stop_gradient(posterior.z)
+  if permutation == 'independent':
+    second = nets['encoder'](frozen['encoder'], batch['second_images'])
+    other = _sample(other_key, *second, context)
+  permuted = adversarial.permute_dims(permute_key, context.gather(other))
+
+  discriminator, learner = nets['discriminator'], params['discriminator']
+  posterior, joint_logits, *logits = context.gather(
+    (
+      posterior,
+      discriminator(frozen['discriminator'], posterior.z),
+      discriminator(learner, z),
+      discriminator(learner, context.shard(permuted)),
+    )
+  )
+  loss, terms = objective.loss(*posterior, **hparams, joint_logits=joint_logits)
+  own_loss = adversarial.discriminator_loss(*logits)
+  terms['discriminator_loss'] = own_loss
+  terms['discriminator_accuracy'] = adversarial.discriminator_accuracy(*logits)
+  return loss + own_loss, terms
+
+
+def weak_vae(objective, nets, params, batch, key, hparams, context) -> Result:
+  """The VAE on pairs, each pair's shared latents having one posterior.
+
+  Option `kind`: 'gvae' or 'mlvae'. The two images of a pair are neighbours in
+  one batch of 2b, so that nll and KL are means over both.
+  """
+  images = _interleave(batch['images'], batch['pair_images'])
+  mean, logvar = nets['encoder'](params['encoder'], images)
+  pair = weak.aggregate_pair(
+    mean[::2],
+    logvar[::2],
+    mean[1::2],
+    logvar[1::2],
+    kind=context.options['kind'],
+  )
+  mean = _interleave(pair.mean, pair.pair_mean)
+  logvar = _interleave(pair.logvar, pair.pair_logvar)
+  twice = context._replace(batch_size=2 * context.batch_size)
+  posterior = _decode(nets, params, images, mean, logvar, key, twice)
+  posterior, shared = context.gather((posterior, pair.shared))
+  loss, terms = objective.loss(*posterior, **hparams)
+  terms['shared_latents'] = jnp.mean(jnp.sum(shared, axis=1))
+  return loss, terms
+
+
+def semi_supervised(
+  objective, nets, params, batch, key, hparams, context
+) -> Result:
+  """The VAE, whose encoder also sees images with labels."""
+  images = batch['images']
+  every = jnp.concatenate([images, batch['labelled_images']])
+  mean, logvar = nets['encoder'](params['encoder'], every)
+  mean, labelled_mean = jnp.split(mean, [images.shape[0]])
+  logvar = logvar[: images.shape[0]]
+  posterior = _decode(nets, params, images, mean, logvar, key, context)
+  posterior, labelled_mean, labels = context.gather(
+    (posterior, labelled_mean, batch['labels'])
+  )
+  return objective.loss(
+    *posterior,
+    **hparams,
+    labelled_mean=labelled_mean,
+    labels=labels,
+    kind=context.options['kind'],
+  )
+
+
+def infogan(objective, nets, params, batch, key, hparams, context) -> Result:
+  """A generator against a critic that also infers its codes.
+
+  The critic's loss is the discriminator's plus lambda_info times -log Q; the
+  generator's is `objective.loss`. Both images that the critic sees carry noise
+  of standard deviation `instance_noise`, without which grey generated images
+  never pass for binary ones and the game is over at once. Options: `num_noise`
+  inputs of the generator beside the code, `num_categories` of a categorical
+  code in the last columns.
+  """
+  weights = dict(hparams)
+  scale = weights.pop('instance_noise')
+  categories = {'num_categories': context.options['num_categories']}
+  frozen, images = lax.stop_gradient(params), batch['images']
+  real_key, fake_key, code_key, *noise_keys = jax.random.split(key, 6)
+
+  def generate(params, code, key):
+    noise = _normal(key, context, context.options['num_noise'])
+    inputs = jnp.concatenate([code, noise], axis=1)
+    return nets['decoder'](params['decoder'], inputs)
+
+  def blurred(key, images):
+    return images + scale * _normal(key, context, *images.shape[1:])
+
+  critic, learner = nets['critic'], params['critic']
+  real_logits, mean, logvar = critic(learner, blurred(real_key, images))
+  shape = (context.batch_size, mean.shape[1])
+  code = information.sample_prior(code_key, shape, **categories)
+  fake = jax.nn.sigmoid(generate(params, context.shard(code), noise_keys[0]))
+  fake = blurred(fake_key, fake)
+  for_generator, for_critic, real_logits, mean, logvar = context.gather(
+    (
+      critic(frozen['critic'], fake),
+      critic(learner, lax.stop_gradient(fake)),
+      real_logits,
+      *lax.stop_gradient((mean, logvar)),
+    )
+  )
+
+  z = information.sample_posterior(noise_keys[1], mean, logvar, **categories)
+  outputs = generate(frozen, context.shard(z), noise_keys[2])
+  nll = context.gather(context.nll(frozen, outputs, images))
+  fake_logits, code_mean, code_logvar = for_generator
+  loss, terms = objective.loss(
+    nll,
+    z,
+    mean,
+    logvar,
+    **weights,
+    **categories,
+    fake_logits=fake_logits,
+    code=code,
+    code_mean=code_mean,
+    code_logvar=code_logvar,
+  )
+  seen_logits, *seen = for_critic
+  own_loss = adversarial.gan_discriminator_loss(real_logits, seen_logits)
+  code_nll = information.code_nll(code, *seen, **categories)
+  terms['discriminator_loss'] = own_loss
+  terms['discriminator_accuracy'] = 0.5 * (
+    jnp.mean(real_logits > 0) + jnp.mean(seen_logits < 0)
+  )
+  return loss + own_loss + weights['lambda_info'] * jnp.mean(code_nll), terms
+
+
+def _decode(nets, params, images, mean, logvar, key, context) -> Posterior:
   """Samples the posterior and scores its reconstruction, on this device."""
   z = _sample(key, mean, logvar, context)
   outputs = nets['decoder'](params['decoder'], z)
@@ -101,7 +241,16 @@ def _decode(
 def _sample(
   key: jax.Array, mean: jax.Array, logvar: jax.Array, context: Context
 ) -> jax.Array:
-  """A reparameterized sample whose noise no device count changes."""
-  shape = (context.batch_size, mean.shape[-1])
-  noise = context.shard(jax.random.normal(key, shape, mean.dtype))
+  """A reparameterized sample of this device's share."""
+  noise = _normal(key, context, mean.shape[1])
   return mean + jnp.exp(0.5 * logvar) * noise
+
+
+def _normal(key: jax.Array, context: Context, *shape: int) -> jax.Array:
+  """Noise [b, *shape], the same whatever the number of devices."""
+  return context.shard(jax.random.normal(key, (context.batch_size, *shape)))
+
+
+def _interleave(first: jax.Array, second: jax.Array) -> jax.Array:
+  """[b, ...] twice -> [2b, ...], in turns."""
+  return jnp.stack([first, second], axis=1).reshape(-1, *first.shape[1:])

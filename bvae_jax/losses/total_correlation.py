@@ -94,7 +94,7 @@ def kl_decomposition(
     ValueError: not rank 2, shapes differ, B = 1, unknown estimator, or a
       dataset_size that is missing, under 1, or under B for 'mss'.
 
-  Source: Chen et al. 2018, eq. 2 (terms), 3 (mws) and S3 to S6 (mss).
+  Source: Chen et al. 2018, eq. 2 (terms), 3 (mws) and appendix C (mss).
   """
   checks.check_posterior(z=z, mean=mean, logvar=logvar, min_batch=2)
   weights = _log_weights(z.shape[0], dataset_size, estimator).astype(z.dtype)

@@ -1,0 +1,126 @@
+"""Losses of networks that oppose each other, and the density-ratio trick.
+
+Each function is one player's loss. Which gradients must not flow is the
+matter of the program that calls them.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from bvae_jax.losses import checks
+
+
+def permute_dims(key: jax.Array, z: jax.Array) -> jax.Array:
+  """A sample of the product of the marginals, from a sample of the joint.
+
+  Each latent is permuted over the batch on its own.
+
+  Args:
+    key: a PRNG key.
+    z: [B, D], of the global batch.
+
+  Returns:
+    [B, D]: each column holds the values that it held before.
+
+  Raises:
+    ValueError: not rank 2, or B = 1, where no permutation mixes anything.
+
+  Source: Kim & Mnih 2018, algorithm 1.
+  """
+  checks.check_posterior(z=z, min_batch=2)
+  return jax.random.permutation(key, z, axis=0, independent=True)
+
+
+def discriminator_loss(
+  joint_logits: jax.Array, permuted_logits: jax.Array
+) -> jax.Array:
+  """Cross entropy of telling q(z) from the product of its marginals.
+
+  -E log p_0(z) / 2 - E log p_1(permuted z) / 2, where the softmax of the
+  logits is (p_0, p_1) and class 0 is the joint. log 2 at chance.
+
+  Args:
+    joint_logits: discriminator of z [B, 2].
+    permuted_logits: discriminator of permuted samples [B, 2].
+
+  Returns:
+    A scalar, nats.
+
+  Raises:
+    ValueError: not [B, 2], or shapes differ.
+
+  Source: Kim & Mnih 2018, algorithm 2 and section 3.
+  """
+  _check_logits(joint_logits=joint_logits, permuted_logits=permuted_logits)
+  joint = jax.nn.softplus(joint_logits[:, 1] - joint_logits[:, 0])
+  permuted = jax.nn.softplus(permuted_logits[:, 0] - permuted_logits[:, 1])
+  return 0.5 * (jnp.mean(joint) + jnp.mean(permuted))
+
+
+def discriminator_accuracy(
+  joint_logits: jax.Array, permuted_logits: jax.Array
+) -> jax.Array:
+  """Share of both batches that the discriminator of [B, 2] logits gets right.
+
+  Raises:
+    ValueError: not [B, 2], or shapes differ.
+  """
+  _check_logits(joint_logits=joint_logits, permuted_logits=permuted_logits)
+  joint = joint_logits[:, 0] > joint_logits[:, 1]
+  permuted = permuted_logits[:, 1] > permuted_logits[:, 0]
+  return 0.5 * (jnp.mean(joint) + jnp.mean(permuted))
+
+
+def density_ratio_tc(joint_logits: jax.Array) -> jax.Array:
+  """Total correlation as the discriminator sees it.
+
+  E log(p_0(z) / p_1(z)) = E (l_0 - l_1), which is the total correlation where
+  the discriminator is optimal.
+
+  Args:
+    joint_logits: discriminator of z [B, 2].
+
+  Returns:
+    A scalar, nats.
+
+  Raises:
+    ValueError: not [B, 2].
+
+  Source: Kim & Mnih 2018, eq. 3.
+  """
+  _check_logits(joint_logits=joint_logits)
+  return jnp.mean(joint_logits[:, 0] - joint_logits[:, 1])
+
+
+def gan_discriminator_loss(
+  real_logits: jax.Array, fake_logits: jax.Array
+) -> jax.Array:
+  """-E log sigmoid(real) - E log sigmoid(-fake), logits [B]; 2 log 2 at chance.
+
+  Raises:
+    ValueError: not rank 1, or shapes differ.
+
+  Source: Goodfellow et al. 2014, eq. 1.
+  """
+  checks.check_rank(1, real_logits=real_logits, fake_logits=fake_logits)
+  real, fake = jax.nn.softplus(-real_logits), jax.nn.softplus(fake_logits)
+  return jnp.mean(real) + jnp.mean(fake)
+
+
+def gan_generator_loss(fake_logits: jax.Array) -> jax.Array:
+  """-E log sigmoid(fake), logits [B]: the form that does not saturate.
+
+  Raises:
+    ValueError: not rank 1.
+
+  Source: Goodfellow et al. 2014, section 3.
+  """
+  checks.check_rank(1, fake_logits=fake_logits)
+  return jnp.mean(jax.nn.softplus(-fake_logits))
+
+
+def _check_logits(**logits: jax.Array) -> None:
+  checks.check_rank(2, **logits)
+  for name, value in logits.items():
+    if jnp.shape(value)[1] != 2:
+      raise ValueError(f'expected {name} [B, 2], got {jnp.shape(value)}')

@@ -1,0 +1,202 @@
+"""InfoGAN: the prior of its codes, their posterior Q, and its loss.
+
+A code is one array [B, D]: continuous variables, then the C units of one
+categorical variable (C = 0: none). Q gives `mean` and `logvar` of that shape:
+a diagonal Gaussian of the continuous variables, and in the last C columns of
+`mean` the logits of the categories, those of `logvar` being idle.
+
+The paper leaves the prior of the codes open and takes Unif(-1, 1) for MNIST.
+Here it is the standard normal, as in the VAEs, so that Q is an encoder whose
+codes, KL and evidence lower bound read like theirs.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from bvae_jax.losses import adversarial, checks, divergence, objectives
+
+
+def sample_prior(
+  key: jax.Array, shape: tuple[int, int], *, num_categories: int = 0
+) -> jax.Array:
+  """Codes drawn from the prior: N(0, 1), and a uniform category.
+
+  Args:
+    key: a PRNG key.
+    shape: (B, D).
+    num_categories: C, among the D.
+
+  Returns:
+    [B, D], the last C columns one-hot.
+
+  Raises:
+    ValueError: C is 1, negative or over D.
+
+  Source: Chen et al. 2016, section 4 and appendix C.
+  """
+  flat = jnp.zeros(shape)
+  return sample_posterior(key, flat, flat, num_categories=num_categories)
+
+
+def sample_posterior(
+  key: jax.Array,
+  mean: jax.Array,
+  logvar: jax.Array,
+  *,
+  num_categories: int = 0,
+) -> jax.Array:
+  """Codes drawn from Q.
+
+  Args:
+    key: a PRNG key.
+    mean: of Q [B, D].
+    logvar: of Q [B, D].
+    num_categories: C, among the D.
+
+  Returns:
+    [B, D], the last C columns one-hot.
+
+  Raises:
+    ValueError: not rank 2, shapes differ, or C is 1, negative or over D.
+  """
+  split = _split(mean, num_categories)
+  key, category_key = jax.random.split(key)
+  code = divergence.reparameterize(key, mean, logvar)
+  if not num_categories:
+    return code
+  category = jax.random.categorical(category_key, mean[:, split:])
+  one_hot = jax.nn.one_hot(category, num_categories, dtype=code.dtype)
+  return code.at[:, split:].set(one_hot)
+
+
+def code_nll(
+  code: jax.Array,
+  mean: jax.Array,
+  logvar: jax.Array,
+  *,
+  num_categories: int = 0,
+) -> jax.Array:
+  """-log Q(c|x): its expectation bounds H(c|x) from above.
+
+  I(c; x) >= H(c) - E[-log Q(c|x)], so that minimising it over Q and over the
+  generator of x from c maximises a lower bound of their mutual information.
+
+  Args:
+    code: what was generated from [B, D].
+    mean: of Q [B, D].
+    logvar: of Q [B, D].
+    num_categories: C, among the D.
+
+  Returns:
+    [B], nats.
+
+  Raises:
+    ValueError: not rank 2, shapes differ, or C is 1, negative or over D.
+
+  Source: Chen et al. 2016, eq. 5.
+  """
+  checks.check_posterior(code=code, mean=mean, logvar=logvar)
+  split = _split(mean, num_categories)
+  log_q = divergence.gaussian_log_density(code, mean, logvar)[:, :split]
+  log_p = code[:, split:] * jax.nn.log_softmax(mean[:, split:])
+  return -log_q.sum(-1) - log_p.sum(-1)
+
+
+def code_entropy(num_latents: int, *, num_categories: int = 0) -> float:
+  """H(c) of the prior, nats: (D - C) log(2 pi e) / 2 + log C."""
+  continuous = 0.5 * (num_latents - num_categories)
+  return continuous * math.log(2 * math.pi * math.e) + math.log(
+    max(num_categories, 1)
+  )
+
+
+def code_kl(
+  mean: jax.Array, logvar: jax.Array, *, num_categories: int = 0
+) -> jax.Array:
+  """KL of Q from the prior.
+
+  A category's share is p log(p C) - p + 1 / C: none is negative, and together
+  they are the KL from the uniform.
+
+  Args:
+    mean: of Q [B, D].
+    logvar: of Q [B, D].
+    num_categories: C, among the D.
+
+  Returns:
+    [B, D], nats.
+
+  Raises:
+    ValueError: not rank 2, shapes differ, or C is 1, negative or over D.
+  """
+  split = _split(mean, num_categories)
+  kl = divergence.gaussian_kl(mean, logvar)
+  if not num_categories:
+    return kl
+  log_p = jax.nn.log_softmax(mean[:, split:])
+  p = jnp.exp(log_p)
+  share = p * (log_p + math.log(num_categories)) - p + 1 / num_categories
+  return kl.at[:, split:].set(share)
+
+
+def infogan(
+  nll: jax.Array,
+  z: jax.Array,
+  mean: jax.Array,
+  logvar: jax.Array,
+  *,
+  lambda_info: float | jax.Array,
+  fake_logits: jax.Array,
+  code: jax.Array,
+  code_mean: jax.Array,
+  code_logvar: jax.Array,
+  num_categories: int = 0,
+) -> objectives.Result:
+  """The loss of InfoGAN's generator and Q head; its encoder is only watched.
+
+  -E log sigmoid(fake) - lambda_info * (H(c) - E[-log Q(c|x)]). What a VAE
+  minimises enters the terms alone: nll, KL and elbo of real images, with Q as
+  their encoder. The discriminator's own loss is `gan_discriminator_loss`.
+
+  Args:
+    nll: of real images through their codes [B].
+    z: codes of real images, from Q [B, D].
+    mean: of Q on real images [B, D].
+    logvar: of Q on real images [B, D].
+    lambda_info: weight of the mutual information.
+    fake_logits: discriminator of generated images [B].
+    code: what they were generated from [B, D].
+    code_mean: of Q on generated images [B, D].
+    code_logvar: of Q on generated images [B, D].
+    num_categories: how many of the last columns are one categorical code.
+
+  Returns:
+    (loss, terms), with the bound as `code_information` in terms.
+
+  Raises:
+    ValueError: wrong shapes, or an impossible num_categories.
+
+  Source: Chen et al. 2016, eq. 5 and 6.
+  """
+  kl = code_kl(mean, logvar, num_categories=num_categories)
+  terms = objectives.base_terms(nll, z, mean, logvar, kl)
+  conditional = code_nll(
+    code, code_mean, code_logvar, num_categories=num_categories
+  )
+  entropy = code_entropy(code.shape[1], num_categories=num_categories)
+  bound = entropy - jnp.mean(conditional)
+  generator = adversarial.gan_generator_loss(fake_logits)
+  terms |= {'code_information': bound, 'generator_loss': generator}
+  return generator - lambda_info * bound, terms
+
+
+def _split(mean: jax.Array, num_categories: int) -> int:
+  """The first column of the categories, after the guard."""
+  if num_categories in (0, *range(2, mean.shape[1] + 1)):
+    return mean.shape[1] - num_categories
+  raise ValueError(
+    f'num_categories must be 0 or from 2 to the {mean.shape[1]} columns of'
+    f' mean {mean.shape}, got {num_categories}'
+  )
