@@ -5,34 +5,79 @@ images, so that n devices together see the batch that one device would see.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from bvae_jax import data, losses
 
 
-def _images(key, dataset, images, context):
-  index = data.sample_index(key, context.batch_size, dataset.num_images)
-  return {'images': images(context.shard(index))}
+class Source(NamedTuple):
+  """What every kind of batch is drawn from.
+
+  Attributes:
+    dataset: sizes of the data set and of its factors.
+    images: pure function from image indices [b] to images [b, H, W, C].
+    context: global batch size, options, and how a batch is spread.
+    key: the member's own, for choices that hold for a whole run.
+  """
+
+  dataset: data.Dataset
+  images: Callable[[jax.Array], jax.Array]
+  context: losses.Context
+  key: jax.Array
+
+  def share(self, index: jax.Array) -> jax.Array:
+    """This device's images of a global batch of indices."""
+    return self.images(self.context.shard(index))
 
 
-def _two_batches(key, dataset, images, context):
+def _index(key, source):
+  """A global batch of image indices, i.i.d. with replacement."""
+  return data.sample_index(
+    key, source.context.batch_size, source.dataset.num_images
+  )
+
+
+def _images(key, source):
+  return {'images': source.share(_index(key, source))}
+
+
+def _two_batches(key, source):
   first, second = jax.random.split(key)
-  batch = _images(first, dataset, images, context)
-  other = _images(second, dataset, images, context)
-  return {**batch, 'second_images': other['images']}
+  return {
+    'images': source.share(_index(first, source)),
+    'second_images': source.share(_index(second, source)),
+  }
 
 
-def _pairs(key, dataset, images, context):
+def _pairs(key, source):
   one, two = data.sample_pairs(
     key,
-    context.batch_size,
-    dataset.factor_sizes,
-    num_changed=context.options['num_changed'],
+    source.context.batch_size,
+    source.dataset.factor_sizes,
+    num_changed=source.context.options['num_changed'],
   )
+  return {'images': source.share(one), 'pair_images': source.share(two)}
+
+
+def _labelled(key, source):
+  """A batch, and one as large from the member's few labelled images."""
+  key, labelled_key = jax.random.split(key)
+  labelled = data.sample_index(
+    source.key,
+    source.context.options['num_labels'],
+    source.dataset.num_images,
+  )
+  chosen = jax.random.choice(
+    labelled_key, labelled, (source.context.batch_size,)
+  )
+  largest = jnp.array(source.dataset.factor_sizes) - 1
   return {
-    'images': images(context.shard(one)),
-    'pair_images': images(context.shard(two)),
+    'images': source.share(_index(key, source)),
+    'labelled_images': source.share(chosen),
+    'labels': source.context.shard(source.dataset.factors(chosen) / largest),
   }
 
 
@@ -40,26 +85,5 @@ BATCHES = {
   'images': _images,
   'two_batches': _two_batches,
   'pairs': _pairs,
+  'labelled': _labelled,
 }
-
-
-def draw(
-  key: jax.Array,
-  objective: losses.Objective,
-  dataset: data.Dataset,
-  images: Callable,
-  context: losses.Context,
-) -> dict[str, jax.Array]:
-  """One batch of an objective.
-
-  Args:
-    key: PRNG key of this step.
-    objective: names its kind of batch, a key of `BATCHES`.
-    dataset: sizes of the data set.
-    images: pure function from image indices [b] to images [b, H, W, C].
-    context: global batch size, options, and how a batch is spread.
-
-  Returns:
-    A dict of arrays that hold this device's share of the batch.
-  """
-  return BATCHES[objective.batch](key, dataset, images, context)

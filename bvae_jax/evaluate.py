@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data, losses, metrics, parallel, population, step
+from bvae_jax import problem as problem_lib
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Codes(NamedTuple):
   logvar: np.ndarray  # [M, N, D]
 
 
-def encode_grid(problem: step.Problem, params: Any) -> Codes:
+def encode_grid(problem: problem_lib.Problem, params: Any) -> Codes:
   """Encodes each factor combination once, for all members.
 
   Args:
@@ -40,7 +41,7 @@ def encode_grid(problem: step.Problem, params: Any) -> Codes:
   def encode(shared, index):
     arrays, params = shared
     images = dataset.images_fn(arrays, index)
-    one = lambda p: problem.nets['encoder'](p['encoder'], images)
+    one = lambda p: problem.encode(p, images)
     return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
 
   mapped = parallel.split_index(encode, dataset.num_images, BLOCK)
@@ -48,7 +49,7 @@ def encode_grid(problem: step.Problem, params: Any) -> Codes:
   return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
 
 
-def elbo(problem: step.Problem, params: Any) -> dict[str, np.ndarray]:
+def elbo(problem: problem_lib.Problem, params: Any) -> dict[str, np.ndarray]:
   """ELBO, nll, KL and KL per latent of each member, on a fixed sample.
 
   One posterior sample an image; `evaluation.num_elbo` images, the same for all
@@ -67,9 +68,9 @@ def elbo(problem: step.Problem, params: Any) -> dict[str, np.ndarray]:
     noise = jax.vmap(noise)(row)
 
     def one(p):
-      mean, logvar = problem.nets['encoder'](p['encoder'], images)
+      mean, logvar = problem.encode(p, images)
       z = mean + jnp.exp(0.5 * logvar) * noise
-      outputs = problem.nets['decoder'](p['decoder'], z)
+      outputs = problem.decode(p, z)
       nll = problem.context.nll(p, outputs, images)
       return nll, losses.gaussian_kl(mean, logvar)
 
@@ -83,7 +84,7 @@ def elbo(problem: step.Problem, params: Any) -> dict[str, np.ndarray]:
           'kl_per_latent': kl_per_latent}  # fmt: skip
 
 
-def sample(problem: step.Problem, codes: Codes) -> metrics.Sample:
+def sample(problem: problem_lib.Problem, codes: Codes) -> metrics.Sample:
   """The points that the metrics look at, drawn once for all members."""
   settings, dataset = problem.config.evaluation, problem.dataset
   train_key, test_key = jax.random.split(jax.random.key(settings.seed))
@@ -106,7 +107,7 @@ def sample(problem: step.Problem, codes: Codes) -> metrics.Sample:
 _MEMBER_AXES = metrics.Sample(0, None, 0, None, 0, 0)
 
 
-def _over_members(function: Callable, problem: step.Problem) -> Callable:
+def _over_members(function: Callable, problem: problem_lib.Problem) -> Callable:
   """`function(key, sample)` for all members, each with the same key."""
   settings = problem.config
 
@@ -124,7 +125,9 @@ def _over_members(function: Callable, problem: step.Problem) -> Callable:
   return jax.jit(mapped)
 
 
-def scores(problem: step.Problem, points: metrics.Sample) -> dict[str, Any]:
+def scores(
+  problem: problem_lib.Problem, points: metrics.Sample
+) -> dict[str, Any]:
   """Every metric of the config, for all members.
 
   Returns:
@@ -187,7 +190,7 @@ def member_results(problem, found, bounds, states, members) -> list[dict]:
   return entries
 
 
-def evaluate(problem: step.Problem, states: step.TrainState,
+def evaluate(problem: problem_lib.Problem, states: step.TrainState,
              members: list[population.Member]) -> dict[str, Any]:  # fmt: skip
   """Scores a trained population.
 

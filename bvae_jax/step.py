@@ -5,7 +5,8 @@
 `parallel.Layout.run` spreads that over members and devices.
 """
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -14,10 +15,11 @@ import ml_collections
 import optax
 from jax import lax
 
-from bvae_jax import batches, data, losses, models, parallel
+from bvae_jax import batches, data, losses
+from bvae_jax import problem as problem_lib
 
 PROBE_SIZE = 256  # images in the KL decomposition of a log line
-INIT, TRAIN, PROBE = range(3)  # what a member's key is folded with
+INIT, TRAIN, PROBE, OWN = range(4)  # what a member's key is folded with
 
 
 class TrainState(NamedTuple):
@@ -27,37 +29,6 @@ class TrainState(NamedTuple):
   alive: jax.Array  # False once a loss or a gradient was not finite
   params: dict[str, Any]
   opt_state: Any
-
-
-class Problem(NamedTuple):
-  """All that is static about a run, built from its config."""
-
-  config: ml_collections.ConfigDict
-  dataset: data.Dataset
-  objective: losses.Objective
-  modules: Mapping[str, Any]
-  nets: Mapping[str, Callable]
-  context: losses.Context
-  optimizer: optax.GradientTransformation
-  batch: parallel.Batch
-
-
-def make_optimizer(objective: losses.Objective) -> optax.GradientTransformation:
-  """Adam directions; the adversary's with Kim & Mnih's momenta.
-
-  The learning rate is a traced hyperparameter and is applied by the step.
-  """
-  kinds = {
-    n: 'adversary' if n in ('discriminator', 'critic') else 'model'
-    for n in (*objective.networks, 'likelihood')
-  }
-  return optax.multi_transform(
-    {
-      'model': optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
-      'adversary': optax.scale_by_adam(b1=0.5, b2=0.9, eps=1e-8),
-    },
-    lambda params: {name: kinds[name] for name in params},
-  )
 
 
 def scheduled(config: ml_collections.ConfigDict) -> Callable:
@@ -96,61 +67,12 @@ def scheduled(config: ml_collections.ConfigDict) -> Callable:
   return at
 
 
-def make_modules(config, names, image_shape) -> dict[str, Any]:
-  """The Flax modules of the networks that an objective names."""
-  makers = {
-    'encoder': lambda: models.make_encoder(
-      config.encoder, config.num_latents, image_shape
-    ),
-    'critic': lambda: models.make_critic(
-      config.encoder, config.num_latents, image_shape
-    ),
-    'decoder': lambda: models.make_decoder(config.decoder, image_shape),
-    'discriminator': lambda: models.make_discriminator(config.discriminator),
-  }
-  return {name: makers[name]() for name in names}
-
-
-def build(
-  config: ml_collections.ConfigDict,
-  dataset: data.Dataset | None = None,
-  batch: parallel.Batch = parallel.Batch(),  # noqa: B008 (immutable)
-) -> Problem:
-  """Networks, data, optimiser and loss of a config.
-
-  Args:
-    config: a validated config.
-    dataset: the data set; loaded from the config when not given.
-    batch: how each batch is spread over devices.
-
-  Raises:
-    ValueError: networks and images that do not fit.
-  """
-  objective = losses.OBJECTIVES[config.objective]
-  dataset = data.load(config.dataset) if dataset is None else dataset
-  modules = make_modules(config, objective.networks, dataset.image_shape)
-  nets = {
-    name: lambda params, x, m=module: m.apply({'params': params}, x)
-    for name, module in modules.items()
-  }
-  context = losses.Context(
-    nll=losses.LIKELIHOODS[config.likelihood],
-    dataset_size=dataset.num_images,
-    batch_size=config.batch_size,
-    options=config.options.to_dict(),
-    gather=batch.gather,
-    shard=batch.shard,
-  )
-  return Problem(config, dataset, objective, modules, nets, context,
-                 make_optimizer(objective), batch)  # fmt: skip
-
-
-def init(problem: Problem, key: jax.Array) -> TrainState:
+def init(problem: problem_lib.Problem, key: jax.Array) -> TrainState:
   """The state of one member before its first step."""
   inputs = {
     'encoder': jnp.zeros((1, *problem.dataset.image_shape)),
     'critic': jnp.zeros((1, *problem.dataset.image_shape)),
-    'decoder': jnp.zeros((1, problem.config.num_latents)),
+    'decoder': jnp.zeros((1, problem.num_inputs)),
     'discriminator': jnp.zeros((1, problem.config.num_latents)),
   }
   key = jax.random.fold_in(key, INIT)
@@ -166,7 +88,7 @@ def init(problem: Problem, key: jax.Array) -> TrainState:
   )  # fmt: skip
 
 
-def make_train_step(problem: Problem, images: Callable) -> Callable:
+def make_train_step(problem: problem_lib.Problem, images: Callable) -> Callable:
   """The pure step of one member.
 
   Args:
@@ -179,12 +101,14 @@ def make_train_step(problem: Problem, images: Callable) -> Callable:
   """
   at = scheduled(problem.config)
   objective, context = problem.objective, problem.context
+  source = functools.partial(batches.Source, problem.dataset, images, context)
 
   def train_step(state, key, hparams):
+    own_key = jax.random.fold_in(key, OWN)
     key = jax.random.fold_in(jax.random.fold_in(key, TRAIN), state.step)
     batch_key, loss_key = jax.random.split(key)
     values = at(hparams, state.step)
-    batch = batches.draw(batch_key, objective, problem.dataset, images, context)
+    batch = batches.BATCHES[objective.batch](batch_key, source(own_key))
     rates = dict(values)
     rate = rates.pop('learning_rate')
     loss = lambda params: objective.program(
@@ -206,7 +130,9 @@ def make_train_step(problem: Problem, images: Callable) -> Callable:
   return train_step
 
 
-def probe(problem: Problem, params, key, images) -> dict[str, jax.Array]:
+def probe(
+  problem: problem_lib.Problem, params, key, images
+) -> dict[str, jax.Array]:
   """The KL decomposition on PROBE_SIZE fresh images, for the log.
 
   The images and the noise depend on the member's seed alone, so that the
@@ -214,7 +140,7 @@ def probe(problem: Problem, params, key, images) -> dict[str, jax.Array]:
   """
   index_key, noise_key = jax.random.split(jax.random.fold_in(key, PROBE))
   index = data.sample_index(index_key, PROBE_SIZE, problem.dataset.num_images)
-  mean, logvar = problem.nets['encoder'](params['encoder'], images(index))
+  mean, logvar = problem.encode(params, images(index))
   z = losses.reparameterize(noise_key, mean, logvar)
   parts = losses.kl_decomposition(
     z, mean, logvar, dataset_size=problem.dataset.num_images, estimator='mss'
@@ -222,7 +148,7 @@ def probe(problem: Problem, params, key, images) -> dict[str, jax.Array]:
   return {f'{name}_mss': value for name, value in parts._asdict().items()}
 
 
-def make_chunk(problem: Problem) -> Callable:
+def make_chunk(problem: problem_lib.Problem) -> Callable:
   """Many steps of one member in one compiled loop.
 
   Returns:

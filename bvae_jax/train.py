@@ -25,6 +25,7 @@ from bvae_jax import (
   population,
   step,
 )
+from bvae_jax import problem as problem_lib
 from bvae_jax import progress as progress_lib
 from bvae_jax import workdir as workdir_lib
 
@@ -132,7 +133,7 @@ class Run:
       member_batch=config.member_batch,
     )
     dataset = data.load(config.dataset)
-    self.problem = step.build(config, dataset, self.layout.batch)
+    self.problem = problem_lib.build(config, dataset, self.layout.batch)
     _LOG.info('data: %s', dataset.description)
     _LOG.info(
       '%s: %d member(s) on %d %s device(s), parallel over %s',

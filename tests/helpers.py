@@ -1,0 +1,27 @@
+"""A run small enough for a test: a thinned grid, tiny images, a tiny MLP."""
+
+from bvae_jax import config as config_lib
+
+
+def small_config(objective: str = 'beta_tcvae', **changes):
+  """216 images of 16x16, batch 8, 6 steps, 3 latents; then the changes."""
+  config = config_lib.default_config(objective)
+  config.update(
+    {
+      'dataset': {'image_size': 16, 'factor_stride': (1, 3, 10, 11, 11)},
+      'encoder': 'mlp_small',
+      'decoder': 'mlp_small',
+      'discriminator': 'mlp_small',
+      'num_steps': 6,
+      'batch_size': 8,
+      'num_latents': 3,
+      'learning_rate': 1e-3,
+      'log_every': 2,
+      'checkpoint_every': 2,
+      'metrics': ('mig',),
+      'evaluation': {'num_train': 100, 'num_test': 50, 'num_elbo': 64},
+    }
+  )
+  for key, value in changes.items():
+    config[key] = value
+  return config

@@ -1,0 +1,212 @@
+"""A run end to end: resuming, refusing, freezing, equal however it is spread."""
+
+import json
+
+import helpers
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bvae_jax import losses, parallel, population, step, train
+from bvae_jax import problem as problem_lib
+from bvae_jax import workdir as workdir_lib
+
+OBJECTIVES = sorted(losses.OBJECTIVES)
+
+
+def run_chunk(config, layout, steps=3):
+  """States and terms of a population after some steps, leaves [M, ...]."""
+  members = population.members(config)
+  problem = problem_lib.build(config, batch=layout.batch)
+  keys = population.keys(members)
+  states = jax.jit(jax.vmap(lambda key: step.init(problem, key)))(keys)
+  chunk = layout.run(step.make_chunk(problem))
+  states, terms = chunk(
+    problem.dataset.arrays,
+    layout.spread(states),
+    layout.spread(keys),
+    layout.spread(population.hparams(members)),
+    layout.steps(steps),
+  )
+  return jax.tree.map(np.asarray, layout.collect((states, terms)))
+
+
+def layout(mode, count, member_batch=1):
+  return parallel.Layout(tuple(jax.devices()[:count]), mode, member_batch)
+
+
+def assert_close(left, right, tolerance=1e-5):
+  for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+    np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize('objective', OBJECTIVES)
+def test_every_way_to_spread_a_population_gives_one_result(objective):
+  config = helpers.small_config(objective, seeds=(0, 1, 2, 3))
+  states, terms = run_chunk(config, layout('members', 1))
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(terms))
+  for other in (
+    layout('members', 1, member_batch=4),
+    layout('members', 4),
+    layout('data', 4),
+  ):
+    other_states, other_terms = run_chunk(config, other)
+    assert_close(states.params, other_states.params)
+    assert_close(terms, other_terms, 1e-4)
+
+
+def test_eight_devices_share_a_batch():
+  config = helpers.small_config(seeds=(0,))
+  alone, _ = run_chunk(config, layout('data', 1))
+  spread, _ = run_chunk(config, layout('data', 8))
+  assert_close(alone.params, spread.params)
+
+
+def test_a_member_does_not_depend_on_its_company():
+  config = helpers.small_config(seeds=(5, 3))
+  config.grid.beta = (2.0, 9.0)
+  config.grid.learning_rate = (1e-3, 1e-4)
+  states, _ = run_chunk(config, layout('members', 1, 8))
+  alone = helpers.small_config(seeds=(3,), learning_rate=1e-4)
+  alone.hparams.beta = 9.0
+  expected, _ = run_chunk(alone, layout('members', 1))
+  members = population.members(config)
+  index = members.index(population.members(alone)[0])
+  assert_close(
+    population.select(states.params, index),
+    population.select(expected.params, 0),
+  )
+
+
+def test_a_chunk_is_its_steps():
+  config = helpers.small_config()
+  problem = problem_lib.build(config)
+  member = population.members(config)
+  key = population.keys(member)[0]
+  hparams = population.select(population.hparams(member), 0)
+  state = step.init(problem, key)
+  train_step = step.make_train_step(problem, problem.dataset.images)
+  nll = []
+  for _ in range(3):
+    state, terms = train_step(state, key, hparams)  # not jitted
+    nll.append(terms['nll'])
+  states, terms = run_chunk(config, layout('members', 1))
+  assert_close(state.params, population.select(states.params, 0))
+  np.testing.assert_allclose(terms['nll'][0], np.mean(nll), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+  'kind, expected',
+  [
+    ('constant', [6, 6, 6, 6]),
+    ('linear', [2, 2, 4, 6]),
+    ('cosine', [2, 2, 4, 6]),
+    ('step', [2, 2, 2, 6]),
+  ],
+)
+def test_schedules_end_at_the_members_own_value(kind, expected):
+  config = helpers.small_config()
+  config.schedules = {
+    'beta': {'kind': kind, 'start': 2.0, 'steps': 10, 'delay': 5}
+  }
+  at = step.scheduled(config)
+  values = [at({'beta': 6.0}, jnp.array(t))['beta'] for t in (0, 5, 10, 15)]
+  np.testing.assert_allclose(values, expected, atol=1e-6)
+
+
+def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
+  config = helpers.small_config(seeds=(0, 1))
+  whole = train.train_and_evaluate(config, tmp_path / 'whole')
+  part = tmp_path / 'part'
+  run = train.Run(config, _opened(part, config))
+  run.advance = _killed_at(4, run.advance, run)
+  with pytest.raises(KeyboardInterrupt):
+    train.train(run)
+  assert max(x['step'] for x in run.workdir.read_log()) == 4
+  resumed = train.train_and_evaluate(config, part)
+  drop = lambda r: {k: v for k, v in r.items() if k != 'evaluation'}
+  assert workdir_lib.plain(drop(whole)) == workdir_lib.plain(drop(resumed))
+  lines = [
+    [
+      {k: v for k, v in line.items() if k != 'time'}
+      for line in workdir_lib.Workdir(tmp_path / name).read_log()
+    ]
+    for name in ('whole', 'part')
+  ]
+  assert lines[0] == lines[1]
+
+
+def _opened(path, config):
+  folder = workdir_lib.Workdir(path)
+  folder.open(config)
+  return folder
+
+
+def _killed_at(at, advance, run):
+  """`advance`, with a kill in place of the chunk that starts at step `at`."""
+
+  def advance_or_die(steps):
+    if int(run.snapshot().step[0]) == at:
+      raise KeyboardInterrupt
+    return advance(steps)
+
+  return advance_or_die
+
+
+def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
+  tmp_path, monkeypatch
+):
+  config = helpers.small_config()
+  first = train.train_and_evaluate(config, tmp_path)
+  monkeypatch.setattr(train, 'Run', None)
+  again = train.train_and_evaluate(config, tmp_path)
+  assert again['members'] == workdir_lib.plain(first)['members']
+  config.hparams.beta = 5.0
+  with pytest.raises(OSError, match=r'hparams.beta: 6.0 -> 5.0'):
+    train.train_and_evaluate(config, tmp_path)
+
+
+def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
+  tmp_path, caplog
+):
+  config = helpers.small_config(seeds=(0,))
+  config.grid.learning_rate = (1e-3, 1e38)
+  results = train.train_and_evaluate(config, tmp_path)
+  good, bad = results['members']
+  assert good['status'] == 'ok' and good['steps'] == 6
+  assert bad['status'] == 'stopped by a NaN' and bad['steps'] < 6
+  assert 'learning_rate=1e+38' in caplog.text and 'frozen' in caplog.text
+  alone = helpers.small_config(seeds=(0,))
+  expected = train.train_and_evaluate(alone, tmp_path / 'alone')
+  assert good['elbo']['nll'] == pytest.approx(
+    expected['members'][0]['elbo']['nll'], rel=1e-5
+  )
+  text = (tmp_path / 'results.json').read_text()
+  assert 'NaN' not in text and json.loads(text)
+
+
+def test_a_collapsed_member_is_warned_of_once(caplog):
+  watch = train.Watch(['seed=0', 'seed=1'])
+  for at in (10, 20):
+    watch(at, np.array([True, True]), np.array([[0.0, 0.001], [0.0, 1.0]]))
+  assert caplog.text.count('collapsed') == 1
+  assert 'seed=0' in caplog.text and 'lower beta' in caplog.text
+
+
+def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):
+  config = helpers.small_config(checkpoint_every=100)
+  run = train.Run(config, _opened(tmp_path, config))
+  advance = run.advance
+
+  def terminated(steps):
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGTERM)
+    return advance(steps)
+
+  run.advance = terminated
+  with pytest.raises(train.Interrupted, match='SIGTERM at step 2'):
+    train.train(run)
+  assert (tmp_path / 'checkpoints' / '2').is_dir()
