@@ -5,11 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-
-
-def is_concrete(x: Any) -> bool:
-  """Whether `x` has values to look at, and is not being traced."""
-  return not isinstance(x, jax.core.Tracer)
+import numpy as np
 
 
 def check_choice(name: str, value: Any, valid: Sequence[str]) -> None:
@@ -47,13 +43,26 @@ def check_posterior(
 
 def check_unit_interval(name: str, values: jax.Array) -> None:
   """Raises if concrete `values` leave [0, 1] or hold a NaN."""
-  if not is_concrete(values) or jnp.size(values) == 0:
-    return
-  low, high = jnp.min(values), jnp.max(values)
+  low, high = _concrete_range(values)
   if not (low >= 0 and high <= 1):
     raise ValueError(
       f'{name} must lie in [0, 1], got values from {low} to {high}'
     )
+
+
+def check_positive(name: str, values: float | jax.Array) -> None:
+  """Raises if concrete `values` are not all greater than 0."""
+  low, _ = _concrete_range(values)
+  if not low > 0:
+    raise ValueError(f'{name} must be positive, got {low}')
+
+
+def _concrete_range(values: float | jax.Array) -> tuple[Any, Any]:
+  """Least and greatest, by NumPy; (1, 1) where a trace hides the values."""
+  if isinstance(values, jax.core.Tracer) or np.size(values) == 0:
+    return 1, 1
+  values = np.asarray(values)
+  return values.min(), values.max()
 
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:

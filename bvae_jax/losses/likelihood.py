@@ -58,8 +58,7 @@ def gaussian_nll(
   Source: Kingma & Welling 2014, appendix C.2, eq. 12.
   """
   mean, images = _checked(mean, images)
-  if checks.is_concrete(scale) and not jnp.all(jnp.asarray(scale) > 0):
-    raise ValueError(f'scale must be positive, got {scale}')
+  checks.check_positive('scale', scale)
   log_scale = jnp.log(jnp.asarray(scale, mean.dtype))
   squared = jnp.square((images - mean) * jnp.exp(-log_scale))
   return _sum_pixels(0.5 * squared + log_scale + 0.5 * math.log(2 * math.pi))

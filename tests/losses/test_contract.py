@@ -1,0 +1,156 @@
+"""What every entry of OBJECTIVES keeps, whatever it computes."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from bvae_jax import losses
+
+DEVICES = 4
+
+# At these the loss is the VAE's; InfoGAN has none, its VAE is only watched.
+NEUTRAL = {
+  'vae': {},
+  'beta_vae': {'beta': 1.0},
+  'annealed_vae': {'gamma': 1.0, 'capacity': 0.0},
+  'beta_tcvae': {'beta': 1.0, 'gamma': 1.0, 'capacity': 0.0},
+  'factor_vae': {'gamma': 0.0},
+  'dip_vae_i': {'lambda_od': 0.0, 'lambda_d': 0.0},
+  'dip_vae_ii': {'lambda_od': 0.0, 'lambda_d': 0.0},
+  'ada_gvae': {'beta': 1.0},
+  'ada_ml_vae': {'beta': 1.0},
+  'semi_supervised': {'beta': 1.0, 'gamma_sup': 0.0},
+}
+
+
+def assert_close(actual, expected, rtol=1e-5, atol=1e-6):
+  """Trees of arrays equal to rounding, relative to each leaf's largest."""
+  assert jax.tree.structure(actual) == jax.tree.structure(expected)
+  for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected)):
+    scale = max(1.0, float(np.max(np.abs(b))))
+    np.testing.assert_allclose(a, b, rtol=0, atol=rtol * scale + atol)
+
+
+def test_terms_are_finite_and_named(case):
+  loss, terms = case.run(case.params, case.hparams)
+  assert loss.shape == () and np.isfinite(loss)
+  assert terms['kl_per_latent'].shape == (4,)
+  for name, value in terms.items():
+    assert np.all(np.isfinite(value)), name
+    assert name == 'kl_per_latent' or value.shape == (), name
+  np.testing.assert_allclose(terms['kl'], terms['kl_per_latent'].sum(), 1e-6)
+  np.testing.assert_allclose(terms['elbo'], -terms['nll'] - terms['kl'], 1e-6)
+
+
+def test_jit_is_eager(case):
+  both = jax.value_and_grad(case.run, has_aux=True)
+  (loss, terms), grads = both(case.params, case.hparams)
+  assert all(np.any(g != 0) for g in jax.tree.leaves(grads))
+  assert_close(jax.jit(both)(case.params, case.hparams), ((loss, terms), grads))
+
+
+def test_vmap_over_members_is_a_loop(case):
+  members = [
+    optax.tree.scale(scale, (case.params, case.hparams))
+    for scale in (1.0, 1.1, 1.2)
+  ]
+  stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
+  step = jax.value_and_grad(case.run, has_aux=True)
+  expected = [jax.jit(step)(*member) for member in members]
+  expected = jax.tree.map(lambda *leaves: jnp.stack(leaves), *expected)
+  assert_close(jax.jit(jax.vmap(step))(*stacked), expected)
+
+
+def test_four_devices_are_one(case):
+  def gather(tree):
+    return jax.lax.all_gather(tree, 'devices', tiled=True)
+
+  def shard(x):
+    size = x.shape[0] // DEVICES
+    start = jax.lax.axis_index('devices') * size
+    return jax.lax.dynamic_slice_in_dim(x, start, size)
+
+  context = case.context._replace(gather=gather, shard=shard)
+
+  @functools.partial(jax.pmap, axis_name='devices', in_axes=(None, 0))
+  def spread(params, batch):
+    run = functools.partial(case.run, batch=batch, context=context)
+    values, grads = jax.value_and_grad(run, has_aux=True)(params, case.hparams)
+    return values, jax.lax.pmean(grads, 'devices')
+
+  split = lambda x: x.reshape(DEVICES, -1, *x.shape[1:])
+  actual = spread(case.params, jax.tree.map(split, case.batch))
+  expected = jax.jit(jax.value_and_grad(case.run, has_aux=True))(
+    case.params, case.hparams
+  )
+  everywhere = jax.tree.map(lambda x: jnp.stack([x] * DEVICES), expected)
+  assert_close(actual, everywhere)
+
+
+def test_float64_agrees_with_float32(case):
+  args, arrays, static = case.inputs()
+  loss = functools.partial(case.objective.loss, **static)
+  narrow = loss(*args, **arrays)
+  with jax.enable_x64(True):
+    wide = jax.tree.map(
+      lambda x: jnp.asarray(np.asarray(x, np.float64)), (args, arrays)
+    )
+    exact = loss(*wide[0], **wide[1])
+    assert exact[0].dtype == jnp.float64
+    assert_close(narrow, exact, rtol=1e-5)
+
+
+def test_all_but_infogan_have_a_neutral_point():
+  assert set(NEUTRAL) == set(losses.OBJECTIVES) - {'infogan'}
+
+
+@pytest.mark.parametrize('name', NEUTRAL)
+def test_reduces_to_the_vae(make_case, name):
+  case = make_case(name, {})
+  args, arrays, static = case.inputs()
+  loss = functools.partial(case.objective.loss, **static)
+  arrays |= NEUTRAL[name]
+  assert set(NEUTRAL[name]) == set(case.hparams)
+  argnums = (0, 2, 3)  # nll, mean, logvar
+  actual = jax.value_and_grad(lambda *a: loss(*a, **arrays)[0], argnums)(*args)
+  expected = jax.value_and_grad(lambda *a: losses.vae(*a)[0], argnums)(*args)
+  assert_close(actual, expected)
+
+
+def _own_loss(network, loss, terms, hparams):
+  """What a network must minimise, in terms of logged values."""
+  if network == 'discriminator':
+    return terms['discriminator_loss']
+  if network in ('critic', 'decoder') and 'code_information' in terms:
+    player = 'discriminator' if network == 'critic' else 'generator'
+    information = hparams['lambda_info'] * terms['code_information']
+    return terms[f'{player}_loss'] - information
+  if 'discriminator_loss' in terms:
+    return loss - terms['discriminator_loss']
+  return loss
+
+
+def test_each_network_descends_its_own_loss_alone(case):
+  """The gradient of a network is the difference quotient of its own loss."""
+  with jax.enable_x64(True):
+    wide = lambda x: jnp.asarray(np.asarray(x, np.float64))
+    params, batch = jax.tree.map(wide, (case.params, case.batch))
+    hparams = {k: float(v) for k, v in case.hparams.items()}
+    run = jax.jit(lambda p: case.run(p, hparams, batch=batch))
+    grads, _ = jax.jit(jax.grad(run, has_aux=True))(params)
+    for network in params:
+      direction = optax.tree.random_like(jax.random.key(1), params[network])
+
+      def along(step, network=network, direction=direction):
+        moved = optax.tree.add_scale(params[network], step, direction)
+        loss, terms = run({**params, network: moved})
+        return _own_loss(network, loss, terms, hparams)
+
+      quotient = (along(1e-5) - along(-1e-5)) / 2e-5
+      slope = optax.tree.vdot(grads[network], direction)
+      assert abs(slope) > 1e-6, network
+      np.testing.assert_allclose(slope, quotient, rtol=1e-5, err_msg=network)
