@@ -1,6 +1,6 @@
 """Flax Linen encoders, decoders and discriminators, chosen by name."""
 
-from bvae_jax.models.conv import Conv, ConvTranspose, conv, conv_transpose
+from bvae_jax.models.conv import Conv, ConvTranspose
 from bvae_jax.models.decoders import DECODERS, make_decoder
 from bvae_jax.models.discriminators import DISCRIMINATORS, make_discriminator
 from bvae_jax.models.encoders import (
@@ -19,8 +19,6 @@ __all__ = [
   'ConvTranspose',
   'Critic',
   'Encoder',
-  'conv',
-  'conv_transpose',
   'make_critic',
   'make_decoder',
   'make_discriminator',

@@ -31,14 +31,13 @@ def _patches(x: jax.Array, size: int) -> jax.Array:
   batch, height, width, channels = x.shape
   h, w = height // 2 - n + 1, width // 2 - n + 1
   x = x.reshape(batch, height // 2, 2, width // 2, 2 * channels)
-  return jnp.concatenate(
-    [
-      x[:, row // 2 : row // 2 + h, row % 2, column : column + w]
-      for row in range(size)
-      for column in range(n)
-    ],
-    axis=-1,
-  )
+  # Stacked, not concatenated: XLA fuses slices only into a join of outer axes.
+  pairs = [
+    x[:, row // 2 : row // 2 + h, row % 2, column : column + w]
+    for row in range(size)
+    for column in range(n)
+  ]
+  return jnp.stack(pairs, axis=3).reshape(batch, h, w, size * size * channels)
 
 
 def _down(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -52,25 +51,24 @@ def _up(y: jax.Array, kernel: jax.Array) -> jax.Array:
   size, _, channels, features = kernel.shape
   n = size // 2
   batch, height, width, _ = y.shape
-  pad = (n - 1, n - 1)
-  y = jnp.pad(y, ((0, 0), pad, pad, (0, 0)))
-  h, w = height + n - 1, width + n - 1
-  patches = jnp.concatenate(
-    [y[:, a : a + h, b : b + w] for a in range(n) for b in range(n)], axis=-1
-  )
-  kernel = kernel.reshape(n, 2, n, 2, channels, features)[::-1, :, ::-1]
-  kernel = kernel.transpose(0, 2, 5, 1, 3, 4).reshape(-1, 4 * channels)
-  x = (patches @ kernel).reshape(batch, h, w, 2, 2, channels)
-  x = x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, 2 * h, 2 * w, channels)
+  taps = y @ kernel.reshape(-1, features).T
+  taps = taps.reshape(batch, height, width, n, 2, n, 2, channels)
+  x = 0
+  for row in range(n):
+    for column in range(n):
+      rows, columns = (row, n - 1 - row), (column, n - 1 - column)
+      pads = [(0, 0), rows, columns, (0, 0), (0, 0), (0, 0)]
+      x += jnp.pad(taps[:, :, :, row, :, column], pads)
+  x = x.transpose(0, 1, 3, 2, 4, 5)
+  x = x.reshape(batch, 2 * (height + n - 1), 2 * (width + n - 1), channels)
   return x[:, n - 1 : n - 1 + 2 * height, n - 1 : n - 1 + 2 * width]
 
 
 def _kernel_gradient(x: jax.Array, y: jax.Array, size: int) -> jax.Array:
-  """[B, 2H, 2W, C], [B, H, W, F] -> [k, k, C, F]."""
+  """[B, 2H, 2W, C], [B, H, W, F] -> [F, k * k * C]."""
   channels, features = x.shape[-1], y.shape[-1]
   patches = _patches(x, size).reshape(-1, size * size * channels)
-  kernel = y.reshape(-1, features).T @ patches
-  return kernel.T.reshape(size, size, channels, features)
+  return y.reshape(-1, features).T @ patches
 
 
 def _in_blocks(function, *arrays: jax.Array):
@@ -124,7 +122,7 @@ def _layer_backward(transposed, relu, residuals, g):
   x_gradient, kernel_gradient, bias_gradient = _in_blocks(backward, *arrays)
   return (
     _join(x_gradient, x.shape[0]),
-    kernel_gradient.sum(0),
+    kernel_gradient.sum(0).T.reshape(kernel.shape),
     bias_gradient.sum(0),
   )
 

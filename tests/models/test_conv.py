@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from bvae_jax.models import conv, conv_transpose
+from bvae_jax.models.conv import conv, conv_transpose
 
 
 def lax_conv(x, kernel, bias, *, relu):
