@@ -1,0 +1,42 @@
+"""What a run leaves to look at: report.html and traversals.gif."""
+
+import os
+import pathlib
+from typing import Any
+
+from bvae_jax import population, step, workdir
+from bvae_jax import problem as problem_lib
+from bvae_jax.report import page, pictures
+from bvae_jax.report import view as view_lib
+from bvae_jax.report.traversals import image_grid, traversal_png, traverse
+
+__all__ = ['image_grid', 'traversal_png', 'traverse', 'write']
+
+
+def write(
+  run_path: str | os.PathLike,
+  problem: problem_lib.Problem,
+  states: step.TrainState,
+  members: list[population.Member],
+  results: dict[str, Any],
+  log: list[dict],
+) -> None:
+  """Writes report.html, one self-contained file, and traversals.gif.
+
+  Args:
+    run_path: the run's folder.
+    problem: the run.
+    states: the members' states, leading axis M.
+    members: who they are.
+    results: as results.json holds them.
+    log: the lines of metrics.jsonl.
+
+  Raises:
+    WorkdirError: a file cannot be written.
+  """
+  folder = pathlib.Path(run_path)
+  config = workdir.plain(problem.config.to_dict())
+  view = view_lib.make(config, members, results, log)
+  drawn = pictures.draw(view, problem, states.params)
+  workdir.replace_file(folder / 'traversals.gif', drawn.gif)
+  workdir.replace_file(folder / 'report.html', page.assemble(view, drawn))

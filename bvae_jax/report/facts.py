@@ -1,0 +1,140 @@
+"""The head of the page: what was trained, on what, and what went wrong."""
+
+import json
+
+from bvae_jax.report import markup
+from bvae_jax.report import view as view_lib
+from bvae_jax.report.markup import count, tag, text
+
+
+def _listed(values, limit: int = 12) -> str:
+  shown = [f'{v:g}' for v in values[:limit]]
+  more = [f'and {len(values) - limit} more'] if len(values) > limit else []
+  return ', '.join(shown + more)
+
+
+def _schedule(key: str, schedule: dict) -> str:
+  delay = schedule.get('delay', 0)
+  after = f', after {count(delay, "step")}' if delay else ''
+  return (
+    f'{key} {schedule.get("kind", "linear")} from '
+    f'{schedule.get("start", 0):g} over '
+    f'{count(schedule.get("steps", 1), "step")}{after}'
+  )
+
+
+def title(view: view_lib.View) -> str:
+  return f'{view.config["objective"]} on {view.results["dataset"]["name"]}'
+
+
+def lede(view: view_lib.View) -> str:
+  """One paragraph: what was trained, on what."""
+  config, dataset = view.config, view.results['dataset']
+  swept = ' and '.join(
+    f'{k} in {{{_listed(sorted({e["hparams"][k] for e in view.entries}))}}}'
+    for k in view.swept
+  )
+  return tag(
+    'p',
+    text(
+      f'{count(len(view.entries), "member")} of {config["objective"]}'
+      f'{", " + swept if swept else ""}, trained for '
+      f'{count(config["num_steps"], "step")} of {config["batch_size"]} images.'
+      ' Data: '
+    ),
+    tag('strong', text(dataset['description'])),
+    '.',
+    class_='lede',
+  )
+
+
+def rows(view: view_lib.View) -> list[tuple[str, str]]:
+  """The facts of a run, as (name, text) pairs."""
+  config, results = view.config, view.results
+  dataset, sizes = results['dataset'], config['evaluation']
+  fixed = {
+    k: v for k, v in view.entries[0]['hparams'].items() if k not in view.swept
+  }
+  factors = ', '.join(
+    f'{n} ({s})'
+    for n, s in zip(dataset['factor_names'], dataset['factor_sizes'])
+  )
+  shape = '×'.join(map(str, dataset['image_shape']))
+  images = f'{count(dataset["num_images"], "image")} of {shape}'
+  facts = [
+    ('Objective', config['objective']),
+    ('Hyperparameters', ', '.join(f'{k} {v:g}' for k, v in fixed.items())),
+    ('Options', ', '.join(f'{k} {v}' for k, v in config['options'].items())),
+    *(
+      ('Swept: ' + k, _listed(sorted({e['hparams'][k] for e in view.entries})))
+      for k in view.swept
+    ),
+    (
+      'Schedules',
+      '; '.join(_schedule(k, s) for k, s in config['schedules'].items()),
+    ),
+    ('Seeds', _listed(config['seeds'])),
+    ('Steps', f'{config["num_steps"]:,} of batch {config["batch_size"]}, Adam'),
+    (
+      'Networks',
+      f'encoder {config["encoder"]}, decoder {config["decoder"]}, '
+      f'{count(config["num_latents"], "latent")}',
+    ),
+    ('Likelihood', config['likelihood']),
+    ('Data', f'{dataset["description"]}; {images}'),
+    ('Factors', factors or 'none known'),
+    (
+      'Evaluation',
+      f'bounds on {count(sizes["num_elbo"], "image")}, metrics on'
+      f' {sizes["num_train"]:,} training and'
+      f' {sizes["num_test"]:,} test points',
+    ),
+    *(
+      (k.replace('_', ' ').capitalize(), str(v))
+      for k, v in results.get('training', {}).items()
+    ),
+  ]
+  return [(k, v) for k, v in facts if v]
+
+
+def warnings(view: view_lib.View) -> str:
+  """A box on members that were stopped, or carry nothing."""
+  lines = []
+  for entry, label in zip(view.entries, view.labels):
+    if entry['status'] != 'ok':
+      lines.append(
+        f'{label}: {entry["status"]} after {count(entry["steps"], "step")}; '
+        'its scores are those of its last good step and stay out of the means. '
+        'Try a lower learning rate.'
+      )
+    elif entry['active_latents'] == 0:
+      lines.append(
+        f'{label} has collapsed: its codes carry nothing. Lower beta, or let '
+        'the KL weight rise from 0.'
+      )
+  items = [tag('li', text(line)) for line in lines]
+  return tag('ul', *items, class_='warning') if items else ''
+
+
+def head(view: view_lib.View) -> str:
+  """Title, lede, warnings and the table of facts."""
+  pairs = [tag('dt', text(k)) + tag('dd', text(v)) for k, v in rows(view)]
+  return (
+    tag('h1', text(title(view)))
+    + lede(view)
+    + warnings(view)
+    + tag('dl', *pairs)
+  )
+
+
+def config_section(view: view_lib.View) -> str:
+  """The whole config, folded."""
+  whole = json.dumps(view.config, indent=2)
+  return markup.section(
+    'Config',
+    tag(
+      'details',
+      tag('summary', 'Every key of this run'),
+      tag('pre', text(whole)),
+    ),
+  )

@@ -1,0 +1,147 @@
+"""Pictures of the best and the median member: reconstructions, traversals."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bvae_jax import population
+from bvae_jax import problem as problem_lib
+from bvae_jax.report import images as image_lib
+from bvae_jax.report import markup, traversals
+from bvae_jax.report import view as view_lib
+from bvae_jax.report.markup import number, tag, text
+
+COLUMNS = 11  # inputs shown; as many as a traversal has steps
+_ACTIVE = 0.01  # nats
+_PHASES = 24  # frames of one round of the animation
+
+
+class Pictures(NamedTuple):
+  """Images in [0, 1], and the animation as a file.
+
+  Attributes:
+    source: the image that is traversed [H, W, C].
+    inputs: [COLUMNS, H, W, C].
+    reconstructions: by role, [COLUMNS, H, W, C].
+    traversals: by role, [D, S, H, W, C].
+    gif: all shown latents of the best member move there and back.
+  """
+
+  source: np.ndarray
+  inputs: np.ndarray
+  reconstructions: dict[str, np.ndarray]
+  traversals: dict[str, np.ndarray]
+  gif: bytes
+
+
+def draw(
+  view: view_lib.View, problem: problem_lib.Problem, params: Any
+) -> Pictures:
+  """Runs the networks of the shown members; `params` leaves are [M, ...]."""
+  images = traversals.reference_images(problem)
+  source, inputs = images[0], images[1 : COLUMNS + 1]
+  shown = {r: population.select(params, m) for r, m in view.shown.items()}
+  phases = np.arange(_PHASES) * (2 * np.pi / _PHASES)
+  wave = traversals.VALUES[-1] * np.sin(phases)
+  motion = traversals.traverse(problem, shown['best'], source, wave)
+  latents = shown_latents(view.entries[view.best]['elbo']['kl_per_latent'])
+  return Pictures(
+    np.asarray(source),
+    np.asarray(inputs),
+    {r: traversals.reconstruct(problem, p, inputs) for r, p in shown.items()},
+    {r: traversals.traverse(problem, p, source) for r, p in shown.items()},
+    image_lib.gif(traversals.sweep_frames(motion[latents]), milliseconds=80),
+  )
+
+
+def _row(label: str, strip: np.ndarray, alt: str, kind: str = '') -> str:
+  """A labelled strip of images [S, H, W, C] in [0, 1]."""
+  picture = image_lib.element(traversals.image_grid(strip[None]), alt)
+  return tag('div', tag('span', label), picture, class_=f'row {kind}'.strip())
+
+
+def reconstructions(view: view_lib.View, drawn: Pictures) -> str:
+  """Inputs above their reconstructions by the best and the median member."""
+  rows = [_row('input', drawn.inputs, 'inputs')]
+  for role, made in drawn.reconstructions.items():
+    label = role if len(view.entries) > 1 else 'reconstruction'
+    rows.append(_row(label, made, f'reconstructions, {role}'))
+  return markup.figure(
+    ''.join(rows),
+    'Inputs, drawn at random, above their reconstructions from the posterior '
+    f'mean: {text(" and ".join(map(view.role, view.shown)))}.',
+  )
+
+
+def _factor(entry: dict, latent: int, names: list[str]) -> str:
+  """The factor of which a latent knows most, with the share it knows."""
+  if 'mig' not in entry['matrices']:
+    return ''
+  known = entry['matrices']['mig'][latent]
+  known = [v if markup.is_number(v) else 0.0 for v in known]
+  k = int(np.argmax(known))
+  return f'{names[k]} {100 * known[k]:.0f} %'
+
+
+def shown_latents(kl: list) -> np.ndarray:
+  """The active latents by falling KL, or the first ten, at most `MAX_ROWS`."""
+  order = traversals.order_by_kl(kl)
+  active = sum(markup.is_number(v) and v > _ACTIVE for v in kl)
+  return order[: min(max(active, 10), traversals.MAX_ROWS)]
+
+
+def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
+  """The figure of one member; rows [D, S, H, W, C]."""
+  entry = view.entries[view.shown[role]]
+  kl = entry['elbo']['kl_per_latent']
+  names = view.results['dataset']['factor_names']
+  lines = []
+  for d in shown_latents(kl):
+    idle = not (markup.is_number(kl[d]) and kl[d] > _ACTIVE)
+    label = tag('b', f'z{d}') + f' {number(kl[d], 2)} nats'
+    factor = '' if idle else _factor(entry, d, names)
+    label += tag('small', text(factor)) if factor else ''
+    lines.append(_row(label, rows[d], f'traversal of z{d}', 'idle' * idle))
+  ends = f'{traversals.VALUES[0]:g}', '0', f'{traversals.VALUES[-1]:g}'
+  scale = [tag('em', end.replace('-', '−')) for end in ends]
+  lines.append(
+    tag('div', tag('span', ''), tag('div', *scale, class_='ends'), class_='row')
+  )
+  left_out = len(kl) - len(shown_latents(kl))
+  percent = (
+    ' The factor is the one of which the latent knows most, with the share of '
+    'its entropy that it knows.'
+    if 'mig' in entry['matrices']
+    else ''
+  )
+  return markup.figure(
+    ''.join(lines),
+    f'Latent traversals, {text(view.role(role))}. Each row moves one latent '
+    'from −2 to 2 and leaves the others at the posterior mean of '
+    f'{source}. Latents by falling KL; pale labels: under {_ACTIVE:g} nats.'
+    + percent
+    + (f' {left_out} more latents are not shown.' if left_out else ''),
+  )
+
+
+def traversal_figures(view: view_lib.View, drawn: Pictures) -> str:
+  """Traversals of the best and the median member, then the animation."""
+  source = image_lib.element(
+    image_lib.to_uint8(drawn.source), 'the image traversed', class_='inline'
+  )
+  kl = view.entries[view.best]['elbo']['kl_per_latent']
+  order = ', '.join(f'z{d}' for d in shown_latents(kl))
+  moving = tag(
+    'img',
+    src=image_lib.data_uri('gif', drawn.gif),
+    alt='traversals in motion',
+    class_='moving',
+  )
+  return ''.join(
+    _traversal(view, role, rows, source)
+    for role, rows in drawn.traversals.items()
+  ) + markup.figure(
+    moving,
+    f'The same in motion, {text(view.role("best"))}; in reading order {order}. '
+    'Also in <code>traversals.gif</code>.',
+  )

@@ -1,0 +1,216 @@
+"""Scores of the members: means, tables, strips, settings, rank correlations."""
+
+import numpy as np
+
+from bvae_jax.report import markup, panels
+from bvae_jax.report import view as view_lib
+from bvae_jax.report.markup import count, number, tag, text
+
+
+def legend(view: view_lib.View) -> str:
+  """Which colour is whose; nothing for a single member."""
+  if len(view.entries) == 1:
+    return ''
+  entries = [(colour, words, '') for colour, words in view.legend]
+  entries += [
+    (view.marks[m].colour, f'{role}: {view.labels[m]}', role)
+    for role, m in view.shown.items()
+  ]
+  keys = [
+    tag(
+      'span',
+      tag('i', '', class_=role or None, style=f'--c:{colour}'),
+      text(words),
+    )
+    for colour, words, role in entries
+  ]
+  return tag('p', *keys, class_='legend')
+
+
+def spread(values: np.ndarray, places: int) -> str:
+  """Mean ± standard deviation of the finite values, as text."""
+  values = values[np.isfinite(values)]
+  if not len(values):
+    return markup.MISSING
+  mean = number(float(values.mean()), places)
+  if len(values) == 1:
+    return mean
+  return f'{mean} ± {number(float(values.std()), places)}'
+
+
+def summary(view: view_lib.View) -> str:
+  """Mean, deviation and extremes of each main score, of several members."""
+  if len(view.entries) == 1:
+    return ''
+  healthy = view.healthy
+  rows = []
+  for key in (*view.scores, *view_lib.BOUNDS):
+    values = view.values(key)[healthy]
+    found = values[np.isfinite(values)]
+    places = markup.digits(found)
+    cells = [
+      number(float(reduce(found)), places) if len(found) else markup.MISSING
+      for reduce in (np.median, np.min, np.max)
+    ]
+    rows.append([text(view_lib.name(key)), spread(values, places), *cells])
+  left_out = len(healthy) - int(healthy.sum())
+  return markup.figure(
+    markup.table(['', 'mean ± std', 'median', 'min', 'max'], rows),
+    f'Over {count(int(healthy.sum()), "member")}'
+    + (f'; {count(left_out, "stopped member")} left out.' if left_out else '.'),
+  )
+
+
+def _status(entry: dict) -> str:
+  if entry['status'] != 'ok':
+    return f'{entry["status"]}, step {entry["steps"]:,}'
+  return 'collapsed' if entry['active_latents'] == 0 else 'ok'
+
+
+def members(view: view_lib.View) -> str:
+  """A row a member: who it is and how it did."""
+  columns = [*view_lib.BOUNDS, *view.scores]
+  places = {key: markup.digits(view.values(key)) for key in columns}
+  head = ['seed', *view.swept, *view_lib.BOUNDS, 'active']
+  head += [view_lib.name(s) for s in view.scores] + ['status']
+  rows, classes = [], []
+  for m, entry in enumerate(view.entries):
+    value = lambda key, m=m: number(float(view.values(key)[m]), places[key])
+    status = _status(entry)
+    role = view.marks[m].role
+    swatch = tag(
+      'i', '', class_=role or None, style=f'--c:{view.marks[m].colour}'
+    )
+    rows.append(
+      [
+        swatch + text(entry['seed']),
+        *(f'{entry["hparams"][k]:g}' for k in view.swept),
+        *(value(k) for k in view_lib.BOUNDS),
+        text(entry['active_latents']),
+        *(value(s) for s in view.scores),
+        text(status + (f' ({role})' if role else '')),
+      ]
+    )
+    classes.append('' if status == 'ok' else 'bad')
+  return markup.figure(
+    markup.table([text(h) for h in head], rows, classes),
+    'All members. Bounds in nats an image on a fixed sample; <em>active</em> '
+    'counts the latents that carry more than 0.01 nats. Pictures below show '
+    f'the best and the median member by {text(view_lib.name(view.criterion))}.',
+  )
+
+
+def every_score(view: view_lib.View) -> str:
+  """All figures of all metrics, folded."""
+  keys = list(dict.fromkeys(k for e in view.entries for k in e['metrics']))
+  keys = [k for k in keys if not any(o.startswith(k + '/') for o in keys)]
+  if not keys:
+    return ''
+  columns = [view.values(k) for k in keys]
+  rows = [
+    [text(label), *(number(float(c[m]), markup.digits(c)) for c in columns)]
+    for m, label in enumerate(view.labels)
+  ]
+  inner = markup.table(['', *(text(k.replace('_', ' ')) for k in keys)], rows)
+  return tag('details', tag('summary', 'Every figure of every metric'), inner)
+
+
+def strips(view: view_lib.View) -> str:
+  """A strip a score; those in [0, 1] on the whole of that range."""
+  if len(view.entries) == 1:
+    return ''
+  charts = []
+  for key in (*view.scores, *view_lib.BOUNDS):
+    values = view.values(key)
+    finite = values[np.isfinite(values)]
+    unit = key in view.scores and np.all((finite >= 0) & (finite <= 1))
+    charts.append(
+      panels.strip(
+        values,
+        view.marks,
+        view_lib.name(key),
+        span=(-0.02, 1.02) if unit else None,
+      )
+    )
+  return markup.figure(
+    legend(view) + tag('div', *charts, class_='panels'),
+    'Scores of all members, a point each; the upright line is their median. '
+    'Height only keeps points apart.',
+  )
+
+
+def settings(view: view_lib.View) -> str:
+  """Mean ± std over seeds at each setting, and the seeds' share of variance."""
+  if not view.swept:
+    return ''
+  healthy = view.healthy
+  setting = lambda m: tuple(view.entries[m]['hparams'][k] for k in view.swept)
+  groups = {}
+  for m in np.flatnonzero(healthy):
+    groups.setdefault(setting(m), []).append(m)
+  keys = [*view.scores, *view_lib.BOUNDS]
+  rows = [
+    [
+      ', '.join(f'{k} {v:g}' for k, v in zip(view.swept, at)),
+      str(len(chosen)),
+      *(spread(v[chosen], markup.digits(v)) for v in map(view.values, keys)),
+    ]
+    for at, chosen in groups.items()
+  ]
+  caption = 'Scores at each setting, mean ± std over its seeds.'
+  if max(map(len, groups.values())) > 1:
+    shares = [seed_share(view.values(k), list(groups.values())) for k in keys]
+    rows.append(['share of the seed', '', *(number(s, 2) for s in shares)])
+    caption += (
+      ' The last row is the share of the variance over all members that lies '
+      'between seeds of one setting: 1 where the setting explains nothing.'
+    )
+  head = ['', 'members', *(text(view_lib.name(k)) for k in keys)]
+  return markup.figure(markup.table(head, rows), caption)
+
+
+def seed_share(values: np.ndarray, groups: list[list[int]]) -> float:
+  """Variance within the groups over the variance of all; NaN where that is 0.
+
+  1 - eta^2 = sum_g sum_{i in g} (x_i - mean_g)^2 / sum_i (x_i - mean)^2.
+  """
+  parts = [values[g][np.isfinite(values[g])] for g in groups]
+  whole = np.concatenate(parts)
+  scatter = lambda x: float(np.sum((x - x.mean()) ** 2)) if len(x) else 0.0
+  total = scatter(whole)
+  return sum(map(scatter, parts)) / total if total > 0 else float('nan')
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+  """Ranks from 0, ties at the mean of their ranks."""
+  below = (values[:, None] > values).sum(1)
+  equal = (values[:, None] == values).sum(1)
+  return below + (equal - 1) / 2
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> float:
+  """Rank correlation over the points that have both; NaN for a constant."""
+  both = np.isfinite(x) & np.isfinite(y)
+  if both.sum() < 3:
+    return float('nan')
+  a, b = (r - r.mean() for r in (_ranks(x[both]), _ranks(y[both])))
+  size = float(np.sqrt(np.sum(a**2) * np.sum(b**2)))
+  return float(np.sum(a * b)) / size if size > 0 else float('nan')
+
+
+def correlations(view: view_lib.View) -> str:
+  """Spearman correlation of all pairs of scores, from four members on."""
+  healthy = view.healthy
+  if healthy.sum() < 4:
+    return ''
+  keys = [*view.scores, *view_lib.BOUNDS]
+  found = [view.values(k)[healthy] for k in keys]
+  matrix = [[spearman(a, b) for b in found] for a in found]
+  rows = [f'{i} {view_lib.name(k)}' for i, k in enumerate(keys, 1)]
+  columns = [str(i) for i in range(1, len(keys) + 1)]
+  return markup.figure(
+    panels.heat_map(matrix, rows, columns, 'Rank correlation', limit=1.0),
+    'Spearman correlation of the scores over '
+    f'{count(int(healthy.sum()), "member")}; columns are numbered as the rows. '
+    'Blue: they rank members alike; orange: the other way round.',
+  )

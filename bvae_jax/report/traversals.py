@@ -1,0 +1,151 @@
+"""What a model makes of images: reconstructions, and walks along a latent."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax import data, losses
+from bvae_jax import problem as problem_lib
+from bvae_jax.report import images as image_lib
+
+VALUES = np.linspace(-2.0, 2.0, 11)  # of a latent, in prior deviations
+NUM_REFERENCE = 64  # images
+MAX_ROWS = 24  # latents in a picture
+
+_images = jax.jit(lambda dataset, index: dataset.images(index))
+
+
+def reference_images(problem: problem_lib.Problem) -> jax.Array:
+  """The images that the pictures are of, [NUM_REFERENCE, H, W, C].
+
+  First the one that is traversed, with each factor at its middle value; then a
+  random sample. They are the same for all members and, under one
+  `evaluation.seed`, for all runs on a data set.
+  """
+  dataset = problem.dataset
+  middle = dataset.num_images // 2
+  if dataset.factor_sizes:
+    factors = jnp.array([size // 2 for size in dataset.factor_sizes])
+    middle = data.factors_to_index(factors, dataset.factor_sizes)
+  key = jax.random.key(problem.config.evaluation.seed)
+  index = data.sample_index(key, NUM_REFERENCE, dataset.num_images)
+  return _images(dataset, index.at[0].set(middle))
+
+
+# The networks are static: one compilation a problem, whoever's parameters come.
+
+
+@functools.partial(jax.jit, static_argnames=('encode', 'decode'))
+def _traverse(params, image, values, *, encode, decode):
+  mean, _ = encode(params, image)
+  walk = lambda d: jnp.tile(mean, (len(values), 1)).at[:, d].set(values)
+  z = jax.vmap(walk)(jnp.arange(mean.shape[-1]))
+  return jax.nn.sigmoid(jax.lax.map(lambda row: decode(params, row), z))
+
+
+@functools.partial(jax.jit, static_argnames=('encode', 'decode'))
+def _reconstruct(params, images, *, encode, decode):
+  mean, _ = encode(params, images)
+  return jax.nn.sigmoid(decode(params, mean))
+
+
+@functools.partial(jax.jit, static_argnames='encode')
+def _mean_kl(params, images, *, encode):
+  return losses.gaussian_kl(*encode(params, images)).mean(0)
+
+
+def traverse(
+  problem: problem_lib.Problem,
+  params: Any,
+  image: jax.Array,
+  values: np.ndarray = VALUES,
+) -> np.ndarray:
+  """Decodes walks along each latent from one image's posterior mean.
+
+  x_{d,s} = E[x | z], with z_d = values_s and the other latents at the posterior
+  mean of the image.
+
+  Args:
+    problem: the run.
+    params: parameters of one member.
+    image: the image to start from [H, W, C].
+    values: of the latent that moves [S].
+
+  Returns:
+    Images in [0, 1], float [D, S, H, W, C].
+  """
+  nets = {'encode': problem.encode, 'decode': problem.decode}
+  return np.asarray(_traverse(params, image[None], jnp.asarray(values), **nets))
+
+
+def reconstruct(
+  problem: problem_lib.Problem, params: Any, images: jax.Array
+) -> np.ndarray:
+  """E[x | z = posterior mean] of images in [0, 1], float [B, H, W, C]."""
+  nets = {'encode': problem.encode, 'decode': problem.decode}
+  return np.asarray(_reconstruct(params, images, **nets))
+
+
+def order_by_kl(kl: Any) -> np.ndarray:
+  """Latents by falling KL [D]; those without a KL last."""
+  kl = np.asarray(kl, np.float64)
+  return np.argsort(-np.where(np.isfinite(kl), kl, -np.inf), kind='stable')
+
+
+def image_grid(images: np.ndarray, pad: int = 1) -> np.ndarray:
+  """Lays images in [0, 1], [R, S, H, W, C], out as uint8 [H', W', C].
+
+  `pad` grey pixels lie between neighbours and none around the whole.
+
+  Raises:
+    ValueError: another rank.
+  """
+  if np.ndim(images) != 5:
+    raise ValueError(
+      f'expected images [rows, columns, H, W, C], got {np.shape(images)}'
+    )
+  pixels = image_lib.to_uint8(images)
+  rows, columns, height, width, channels = pixels.shape
+  cells = np.full(
+    (rows, height + pad, columns, width + pad, channels), 128, np.uint8
+  )
+  cells[:, :height, :, :width] = pixels.transpose(0, 2, 1, 3, 4)
+  whole = cells.reshape(rows * (height + pad), -1, channels)
+  return whole[: len(whole) - pad, : whole.shape[1] - pad]
+
+
+def traversal_png(problem: problem_lib.Problem, params: Any) -> bytes:
+  """A PNG of one member's traversals: a row a latent, the largest KL first.
+
+  Compiled once a problem, so that a training loop may draw at checkpoints.
+
+  Args:
+    problem: the run.
+    params: parameters of one member, `population.select(states.params, m)`.
+  """
+  images = reference_images(problem)
+  kl = _mean_kl(params, images, encode=problem.encode)
+  rows = traverse(problem, params, images[0])[order_by_kl(kl)[:MAX_ROWS]]
+  return image_lib.png(image_grid(rows))
+
+
+def sweep_frames(
+  rows: np.ndarray, *, columns: int = 5, tile: int = 64
+) -> np.ndarray:
+  """Frames of all latents moving at once, uint8 [S, H', W', C].
+
+  Args:
+    rows: traversals in [0, 1], [D, S, H, W, C].
+    columns: latents side by side; the last line is filled up with grey.
+    tile: each image is enlarged by a whole factor to about this many pixels.
+  """
+  zoom = max(1, tile // rows.shape[2])
+  rows = rows.repeat(zoom, axis=2).repeat(zoom, axis=3)
+  columns = min(columns, len(rows))
+  fill = np.full((-len(rows) % columns, *rows.shape[1:]), 128 / 255)
+  tiles = np.concatenate([rows, fill]).swapaxes(0, 1)
+  tiles = tiles.reshape(len(tiles), -1, columns, *tiles.shape[2:])
+  return np.stack([image_grid(frame, pad=2) for frame in tiles])

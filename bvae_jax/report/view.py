@@ -1,0 +1,195 @@
+"""A finished run as the page needs it: names, colours, the best member."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from bvae_jax import population
+from bvae_jax.report import markup, svg
+
+PALETTE = (
+  '#0072b2',
+  '#d55e00',
+  '#009e73',
+  '#cc79a7',
+  '#e69f00',
+  '#56b4e9',
+  '#aa4499',
+  '#999933',
+)
+RAMP = ('#7060d8', '#b8529c', '#e5685f', '#eda63a')
+NEUTRAL = '#8793a0'
+
+NAMES = {
+  'nll': 'Reconstruction (nll) [nats]',
+  'kl': 'KL to the prior [nats]',
+  'elbo': 'ELBO [nats]',
+  'mutual_information_mss': 'Index-code mutual information [nats]',
+  'total_correlation_mss': 'Total correlation [nats]',
+  'dimension_wise_kl_mss': 'Dimension-wise KL [nats]',
+  'mig': 'MIG',
+  'factor_vae_score': 'FactorVAE score',
+  'beta_vae_score': 'BetaVAE score',
+  'dci': 'DCI disentanglement',
+  'sap': 'SAP',
+  'irs': 'IRS',
+  'udr': 'UDR',
+  'infomec': 'InfoMEC',
+  'unsupervised': 'Gaussian total correlation',
+}
+BOUNDS = ('elbo', 'nll', 'kl')
+# Scores that say nothing of better or worse, and never choose a member.
+_UNRANKED = ('unsupervised',)
+
+
+def name(key: str) -> str:
+  """A score's or term's name for readers."""
+  words = key.replace('_', ' ')
+  return NAMES.get(key, words[:1].upper() + words[1:])
+
+
+def ramp(share: float) -> str:
+  """A colour between the ends of `RAMP`, share in [0, 1]."""
+  stops = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in RAMP])
+  at = np.linspace(0, 1, len(stops))
+  mixed = [round(np.interp(share, at, stops[:, c])) for c in range(3)]
+  return '#' + bytes(mixed).hex()
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+  """What the sections draw from.
+
+  Attributes:
+    config: the run's config, plain.
+    results: as results.json holds them.
+    log: the lines of metrics.jsonl.
+    entries: the members of the results [M].
+    healthy: whether a member counts in means and ranks [M]: those that were
+      not stopped, or all where all were.
+    labels: a short name of each member [M].
+    swept: the hyperparameters that differ between members.
+    scores: the main scores that any member has, config's order.
+    criterion: the score that ranks the members.
+    best, median: members by the criterion.
+    marks: how each member is drawn [M].
+    legend: (colour, words) pairs.
+  """
+
+  config: dict[str, Any]
+  results: dict[str, Any]
+  log: list[dict]
+  entries: list[dict]
+  healthy: np.ndarray
+  labels: list[str]
+  swept: list[str]
+  scores: list[str]
+  criterion: str
+  best: int
+  median: int
+  marks: list[svg.Mark]
+  legend: list[tuple[str, str]]
+
+  def values(self, key: str) -> np.ndarray:
+    """A score, or a term of the ELBO, of each member; NaN where missing."""
+    return _values(self.entries, key)
+
+  @property
+  def shown(self) -> dict[str, int]:
+    """The members whose pictures are shown, by role."""
+    both = {'best': self.best, 'median': self.median}
+    return both if self.best != self.median else {'best': self.best}
+
+  def role(self, role: str) -> str:
+    """What a picture's caption calls a member of `shown`."""
+    if len(self.entries) == 1:
+      return 'the only member'
+    return f'{role} member ({self.labels[self.shown[role]]})'
+
+  def crowded(self, chart: str) -> str:
+    """A chart of all members, drawn finer where they are many."""
+    crowd = len(self.entries) > 12
+    return markup.tag('div', chart, class_='crowd') if crowd else chart
+
+  def series(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps [L] and a logged term [L, M, ...]; NaN where a member has none."""
+    steps = np.array([line['step'] for line in self.log])
+    rows = [[m.get(key) for m in line['members']] for line in self.log]
+    shape = next(
+      (np.shape(x) for row in rows for x in row if x is not None), ()
+    )
+    gap = np.full(shape, np.nan)
+    filled = [[gap if x is None else x for x in row] for row in rows]
+    return steps, np.array(filled, np.float64)
+
+
+def _values(entries: list[dict], key: str) -> np.ndarray:
+  source = 'elbo' if key in BOUNDS else 'metrics'
+  return np.array([e[source].get(key) for e in entries], np.float64)
+
+
+def _rank(entries, healthy, scores) -> tuple[str, int, int]:
+  """The criterion, the best member and the median member."""
+  for key in [s for s in scores if s not in _UNRANKED] + ['elbo']:
+    found = np.where(healthy, _values(entries, key), np.nan)
+    order = [int(m) for m in np.argsort(found) if np.isfinite(found[m])]
+    if order:
+      return key, order[-1], order[(len(order) - 1) // 2]
+  return 'elbo', 0, 0
+
+
+def _colours(members, labels, swept) -> tuple[list[str], list[tuple[str, str]]]:
+  """The colour of each member, and the legend."""
+  if swept:
+    key = swept[0]
+    levels = sorted({m.hparams[key] for m in members})
+    of = {v: ramp(i / (len(levels) - 1)) for i, v in enumerate(levels)}
+    legend = [(colour, f'{key} {v:g}') for v, colour in of.items()]
+    return [of[m.hparams[key]] for m in members], legend
+  if len(members) <= len(PALETTE):
+    colours = list(PALETTE[: len(members)])
+    return colours, list(zip(colours, labels))
+  return [NEUTRAL] * len(members), [(NEUTRAL, 'a member each')]
+
+
+def make(
+  config: dict[str, Any],
+  members: list[population.Member],
+  results: dict[str, Any],
+  log: list[dict],
+) -> View:
+  """Looks at a run once, for all sections."""
+  entries = results['members']
+  labels = [population.label(m, members) for m in members]
+  swept = [
+    n for n in members[0].hparams if len({m.hparams[n] for m in members}) > 1
+  ]
+  ok = np.array([e['status'] == 'ok' for e in entries])
+  healthy = ok if ok.any() else ~ok
+  scores = [
+    s for s in config['metrics'] if np.isfinite(_values(entries, s)).any()
+  ]
+  criterion, best, median = _rank(entries, healthy, scores)
+  colours, legend = _colours(members, labels, swept)
+  if len(members) > len(PALETTE) and not swept:
+    colours[median], colours[best] = PALETTE[1], PALETTE[0]
+  roles = [''] * len(members)
+  if len(members) > 1:
+    roles[median], roles[best] = 'median', 'best'
+  marks = [svg.Mark(*mark) for mark in zip(colours, labels, roles)]
+  return View(
+    config=config,
+    results=results,
+    log=log,
+    entries=entries,
+    healthy=healthy,
+    labels=labels,
+    swept=swept,
+    scores=scores,
+    criterion=criterion,
+    best=best,
+    median=median,
+    marks=marks,
+    legend=legend,
+  )
