@@ -15,7 +15,11 @@ from bvae_jax.losses import (
   covariance,
   divergence,
 )
-from bvae_jax.losses import total_correlation as tc
+from bvae_jax.losses.total_correlation import (
+  ESTIMATORS,
+  kl_decomposition,
+  total_correlation,
+)
 
 Result = tuple[jax.Array, dict[str, jax.Array]]
 
@@ -122,12 +126,12 @@ def beta_tcvae(
   loss, terms = annealed_vae(
     nll, z, mean, logvar, gamma=gamma, capacity=capacity
   )
-  valid = ('data_free', *tc.ESTIMATORS)
+  valid = ('data_free', *ESTIMATORS)
   checks.check_choice('estimator', estimator, valid)
   if estimator == 'data_free':
-    correlation = tc.total_correlation(z, mean, logvar)
+    correlation = total_correlation(z, mean, logvar)
   else:
-    correlation = tc.kl_decomposition(
+    correlation = kl_decomposition(
       z, mean, logvar, dataset_size=dataset_size, estimator=estimator
     ).total_correlation
   terms['total_correlation'] = correlation

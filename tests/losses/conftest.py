@@ -1,5 +1,6 @@
 """Tiny networks and batches on which every program can run."""
 
+import functools
 import types
 
 import jax
@@ -63,14 +64,16 @@ def _make_params(rng, num_inputs):
   }
 
 
-def make_case(name, options, seed=0):
+@functools.cache
+def make_case(name, **options):
   """An objective with parameters, a batch and the context of one device.
 
-  `case.run(params, hparams)` is its program: (loss, terms).
+  `case.run(params, hparams)` is its program, `case.step` the compiled value and
+  gradient of it, `case.inputs()` what it hands to the pure loss.
   """
   objective = losses.OBJECTIVES[name]
   options = {**objective.options, **options}
-  rng = np.random.default_rng(seed)
+  rng = np.random.default_rng(0)
   params = _make_params(rng, LATENTS + options.get('num_noise', 0))
   images = lambda n: jnp.asarray(rng.uniform(size=(n, SIDE, SIDE, 1)))
   case = types.SimpleNamespace(
@@ -84,7 +87,7 @@ def make_case(name, options, seed=0):
       'labelled_images': images(LABELLED),
       'labels': jnp.asarray(rng.uniform(size=(LABELLED, 3))),
     },
-    key=jax.random.key(seed),
+    key=jax.random.key(0),
     context=losses.Context(
       losses.LIKELIHOODS['bernoulli'], 1000, BATCH, options
     ),
@@ -95,7 +98,7 @@ def make_case(name, options, seed=0):
     return entry.program(entry, NETS, params, batch, case.key, hparams, context)
 
   def inputs():
-    """What the program hands to the pure loss: args, arrays, static."""
+    """Positional and keyword arrays, and static arguments of the loss."""
     seen = []
     run(
       case.params,
@@ -110,6 +113,7 @@ def make_case(name, options, seed=0):
     return args, arrays, static
 
   case.run, case.inputs = run, inputs
+  case.step = jax.jit(jax.value_and_grad(run, has_aux=True))
   return case
 
 
@@ -119,7 +123,8 @@ def make_case(name, options, seed=0):
 )
 def case(request):
   """One case for each of CASES."""
-  return make_case(*request.param)
+  name, options = request.param
+  return make_case(name, **options)
 
 
 @pytest.fixture

@@ -35,8 +35,8 @@ def assert_close(actual, expected, rtol=1e-5, atol=1e-6):
     np.testing.assert_allclose(a, b, rtol=0, atol=rtol * scale + atol)
 
 
-def test_terms_are_finite_and_named(case):
-  loss, terms = case.run(case.params, case.hparams)
+def test_terms_are_finite_and_jit_is_eager(case):
+  values = loss, terms = case.run(case.params, case.hparams)
   assert loss.shape == () and np.isfinite(loss)
   assert terms['kl_per_latent'].shape == (4,)
   for name, value in terms.items():
@@ -44,28 +44,14 @@ def test_terms_are_finite_and_named(case):
     assert name == 'kl_per_latent' or value.shape == (), name
   np.testing.assert_allclose(terms['kl'], terms['kl_per_latent'].sum(), 1e-6)
   np.testing.assert_allclose(terms['elbo'], -terms['nll'] - terms['kl'], 1e-6)
-
-
-def test_jit_is_eager(case):
-  both = jax.value_and_grad(case.run, has_aux=True)
-  (loss, terms), grads = both(case.params, case.hparams)
+  compiled, grads = case.step(case.params, case.hparams)
+  assert_close(compiled, values)
   assert all(np.any(g != 0) for g in jax.tree.leaves(grads))
-  assert_close(jax.jit(both)(case.params, case.hparams), ((loss, terms), grads))
 
 
-def test_vmap_over_members_is_a_loop(case):
-  members = [
-    optax.tree.scale(scale, (case.params, case.hparams))
-    for scale in (1.0, 1.1, 1.2)
-  ]
-  stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
-  step = jax.value_and_grad(case.run, has_aux=True)
-  expected = [jax.jit(step)(*member) for member in members]
-  expected = jax.tree.map(lambda *leaves: jnp.stack(leaves), *expected)
-  assert_close(jax.jit(jax.vmap(step))(*stacked), expected)
+def test_members_on_four_devices_are_a_loop_on_one(case):
+  """pmap of vmap, each device holding a share of every member's batch."""
 
-
-def test_four_devices_are_one(case):
   def gather(tree):
     return jax.lax.all_gather(tree, 'devices', tiled=True)
 
@@ -76,17 +62,20 @@ def test_four_devices_are_one(case):
 
   context = case.context._replace(gather=gather, shard=shard)
 
-  @functools.partial(jax.pmap, axis_name='devices', in_axes=(None, 0))
-  def spread(params, batch):
+  def spread(member, batch):
     run = functools.partial(case.run, batch=batch, context=context)
-    values, grads = jax.value_and_grad(run, has_aux=True)(params, case.hparams)
+    values, grads = jax.value_and_grad(run, has_aux=True)(*member)
     return values, jax.lax.pmean(grads, 'devices')
 
+  members = [
+    optax.tree.scale(scale, (case.params, case.hparams)) for scale in (1.0, 1.2)
+  ]
+  stack = lambda *leaves: jnp.stack(leaves)
   split = lambda x: x.reshape(DEVICES, -1, *x.shape[1:])
-  actual = spread(case.params, jax.tree.map(split, case.batch))
-  expected = jax.jit(jax.value_and_grad(case.run, has_aux=True))(
-    case.params, case.hparams
-  )
+  actual = jax.pmap(
+    jax.vmap(spread, (0, None)), axis_name='devices', in_axes=(None, 0)
+  )(jax.tree.map(stack, *members), jax.tree.map(split, case.batch))
+  expected = jax.tree.map(stack, *[case.step(*member) for member in members])
   everywhere = jax.tree.map(lambda x: jnp.stack([x] * DEVICES), expected)
   assert_close(actual, everywhere)
 
@@ -110,7 +99,7 @@ def test_all_but_infogan_have_a_neutral_point():
 
 @pytest.mark.parametrize('name', NEUTRAL)
 def test_reduces_to_the_vae(make_case, name):
-  case = make_case(name, {})
+  case = make_case(name)
   args, arrays, static = case.inputs()
   loss = functools.partial(case.objective.loss, **static)
   arrays |= NEUTRAL[name]
@@ -140,14 +129,15 @@ def test_each_network_descends_its_own_loss_alone(case):
     wide = lambda x: jnp.asarray(np.asarray(x, np.float64))
     params, batch = jax.tree.map(wide, (case.params, case.batch))
     hparams = {k: float(v) for k, v in case.hparams.items()}
-    run = jax.jit(lambda p: case.run(p, hparams, batch=batch))
-    grads, _ = jax.jit(jax.grad(run, has_aux=True))(params)
+    run = lambda p: case.run(p, hparams, batch=batch)
+    step = jax.jit(jax.value_and_grad(run, has_aux=True))
+    _, grads = step(params)
     for network in params:
       direction = optax.tree.random_like(jax.random.key(1), params[network])
 
-      def along(step, network=network, direction=direction):
-        moved = optax.tree.add_scale(params[network], step, direction)
-        loss, terms = run({**params, network: moved})
+      def along(distance, network=network, direction=direction):
+        moved = optax.tree.add_scale(params[network], distance, direction)
+        (loss, terms), _ = step({**params, network: moved})
         return _own_loss(network, loss, terms, hparams)
 
       quotient = (along(1e-5) - along(-1e-5)) / 2e-5

@@ -1,0 +1,102 @@
+"""Wiring that the contract does not see: batches, noise, options."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bvae_jax import losses
+
+
+def test_tcvae_hands_over_the_data_size(make_case):
+  case = make_case('beta_tcvae', estimator='mws')
+  _, small = case.run(case.params, case.hparams)
+  _, large = case.run(
+    case.params,
+    case.hparams,
+    context=case.context._replace(dataset_size=10_000),
+  )
+  np.testing.assert_allclose(
+    large['total_correlation'] - small['total_correlation'],
+    3 * np.log(10),  # (D - 1) log of the ratio of the sizes
+    rtol=1e-5,
+  )
+
+
+@pytest.mark.parametrize(
+  'permutation, used', [('independent', True), ('same', False)]
+)
+def test_which_batch_is_permuted(make_case, permutation, used):
+  case = make_case('factor_vae', permutation=permutation)
+  _, before = case.run(case.params, case.hparams)
+  batch = {**case.batch, 'second_images': case.batch['second_images'] ** 2}
+  _, after = case.run(case.params, case.hparams, batch=batch)
+  changed = {k for k in before if not np.array_equal(before[k], after[k])}
+  changed -= {'discriminator_accuracy'}  # too coarse to show every change
+  assert changed == ({'discriminator_loss'} if used else set())
+
+
+def test_unknown_permutation(make_case):
+  case = make_case('factor_vae', permutation='none')
+  with pytest.raises(ValueError, match="'none'.*'independent', 'same'"):
+    case.run(case.params, case.hparams)
+
+
+@pytest.mark.parametrize('name', ['ada_gvae', 'ada_ml_vae'])
+def test_a_pair_of_one_image_is_the_beta_vae(make_case, name):
+  """Then nothing is shared, and the KL is the VAE's on the same images."""
+  case, plain = make_case(name), make_case('beta_vae')
+  batch = {**case.batch, 'pair_images': case.batch['images']}
+  hparams = {'beta': 3.0}
+  loss, terms = case.run(case.params, hparams, batch=batch)
+  _, expected = plain.run(case.params, hparams, batch=batch)
+  assert terms['shared_latents'] == 0
+  np.testing.assert_allclose(terms['kl'], expected['kl'], rtol=1e-6)
+  np.testing.assert_allclose(loss, terms['nll'] + 3 * terms['kl'], rtol=1e-6)
+
+
+def test_labelled_images_enter_the_penalty_alone(make_case):
+  case, plain = make_case('semi_supervised'), make_case('vae')
+  loss, terms = case.run(case.params, {'beta': 1.0, 'gamma_sup': 0.0})
+  expected, _ = plain.run(case.params, {}, batch=case.batch)
+  np.testing.assert_allclose(loss, expected, rtol=1e-6)
+  assert terms['supervised_penalty'] > 0
+
+
+def test_instance_noise_reaches_both_images(make_case):
+  case = make_case('infogan')
+  seen = []
+  critic = lambda params, images: (
+    seen.append(images)
+    or (
+      jnp.zeros(8),
+      jnp.zeros((8, 4)),
+      jnp.zeros((8, 4)),
+    )
+  )
+  decoder = lambda params, z: jnp.full((8, 3, 3, 1), 50.0)  # images of ones
+  hparams = {'lambda_info': 1.0, 'instance_noise': 0.1}
+  losses.OBJECTIVES['infogan'].program(
+    case.objective,
+    {'critic': critic, 'decoder': decoder},
+    case.params,
+    {'images': jnp.ones((8, 3, 3, 1))},
+    jax.random.key(0),
+    hparams,
+    case.context,
+  )
+  real, fake, again = seen
+  np.testing.assert_array_equal(fake, again)
+  for images in (real, fake):
+    np.testing.assert_allclose(images.mean(), 1, atol=0.05)
+    np.testing.assert_allclose(images.std(), 0.1, rtol=0.25)
+  assert not np.array_equal(real, fake)
+
+
+def test_learned_scale_is_trained(make_case):
+  case = make_case('vae')
+  context = case.context._replace(nll=losses.LIKELIHOODS['gaussian_learned'])
+  params = {**case.params, 'likelihood': {'log_scale': jnp.zeros(())}}
+  grads = jax.grad(lambda p: case.run(p, {}, context=context)[0])(params)
+  # At scale 1 the residuals of images in [0, 1] are small: it must shrink.
+  assert 0 < grads['likelihood']['log_scale'] <= 9
