@@ -92,12 +92,15 @@ def members(view: view_lib.View) -> str:
       ]
     )
     classes.append('' if status == 'ok' else 'bad')
-  return markup.figure(
-    markup.table([text(h) for h in head], rows, classes),
+  caption = (
     'All members. Bounds in nats an image on a fixed sample; <em>active</em> '
-    'counts the latents that carry more than 0.01 nats. Pictures below show '
-    f'the best and the median member by {text(view_lib.name(view.criterion))}.',
+    'counts the latents that carry more than 0.01 nats.'
   )
+  if len(view.entries) > 1:
+    criterion = text(view_lib.name(view.criterion))
+    caption += f' Pictures show the best and the median member by {criterion}.'
+  table = markup.table([text(h) for h in head], rows, classes)
+  return markup.figure(table, caption)
 
 
 def every_score(view: view_lib.View) -> str:

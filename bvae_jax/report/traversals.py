@@ -15,7 +15,10 @@ VALUES = np.linspace(-2.0, 2.0, 11)  # of a latent, in prior deviations
 NUM_REFERENCE = 64  # images
 MAX_ROWS = 24  # latents in a picture
 
-_images = jax.jit(lambda dataset, index: dataset.images(index))
+
+@functools.partial(jax.jit, static_argnames='images_fn')
+def _images(arrays, index, *, images_fn):
+  return images_fn(arrays, index)
 
 
 def reference_images(problem: problem_lib.Problem) -> jax.Array:
@@ -32,7 +35,8 @@ def reference_images(problem: problem_lib.Problem) -> jax.Array:
     middle = data.factors_to_index(factors, dataset.factor_sizes)
   key = jax.random.key(problem.config.evaluation.seed)
   index = data.sample_index(key, NUM_REFERENCE, dataset.num_images)
-  return _images(dataset, index.at[0].set(middle))
+  index = index.at[0].set(middle)
+  return _images(dataset.arrays, index, images_fn=dataset.images_fn)
 
 
 # The networks are static: one compilation a problem, whoever's parameters come.

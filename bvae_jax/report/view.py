@@ -35,12 +35,16 @@ NAMES = {
   'sap': 'SAP',
   'irs': 'IRS',
   'udr': 'UDR',
-  'infomec': 'InfoMEC',
+  'infomec': 'InfoM',
+  'mig_sampled': 'MIG, sampled codes',
+  'modularity_explicitness': 'Modularity',
+  'downstream': 'Downstream efficiency',
+  'fairness': 'Unfairness',
   'unsupervised': 'Gaussian total correlation',
 }
 BOUNDS = ('elbo', 'nll', 'kl')
-# Scores that say nothing of better or worse, and never choose a member.
-_UNRANKED = ('unsupervised',)
+# Scores of which more is not better; they never choose a member.
+_UNRANKED = ('unsupervised', 'fairness')
 
 
 def name(key: str) -> str:

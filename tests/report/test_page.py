@@ -1,0 +1,269 @@
+"""The page of a run: whole, honest and readable, whatever the run met."""
+
+import json
+import re
+import types
+import xml.etree.ElementTree as ET
+
+import helpers
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from bvae_jax import data, population, report, step, workdir
+from bvae_jax import problem as problem_lib
+from bvae_jax.report import scores
+from bvae_jax.report import traversals as traversal_lib
+
+NUM_LATENTS = 3
+
+
+def make_run(dataset=None, **changes):
+  """An untrained population with made-up results and log."""
+  config = helpers.small_config(**changes)
+  problem = problem_lib.build(config, dataset)
+  members = population.members(config)
+  init = jax.jit(jax.vmap(lambda key: step.init(problem, key)))
+  states = jax.tree.map(np.asarray, init(population.keys(members)))
+  rng = np.random.default_rng(0)
+  names = problem.dataset.factor_names
+  kl = np.array([0.5, 0.001, 2.0])
+  entry = lambda i, member: {
+    'seed': member.seed,
+    'hparams': member.hparams,
+    'status': 'ok',
+    'steps': 6,
+    'elbo': {'elbo': -30.0 - i, 'nll': 20 + i, 'kl': 2.5, 'kl_per_latent': kl},
+    'active_latents': 2,
+    'metrics': {name: 0.1 * (i + 1) for name in config.metrics},
+    'matrices': {'mig': rng.random((NUM_LATENTS, len(names)))} if names else {},
+  }
+  shape = problem.dataset.image_shape
+  results = {
+    'objective': config.objective,
+    'dataset': {
+      'name': problem.dataset.name,
+      'description': problem.dataset.description,
+      'factor_names': names,
+      'factor_sizes': problem.dataset.factor_sizes,
+      'image_shape': shape,
+      'num_images': problem.dataset.num_images,
+    },
+    'members': [entry(i, m) for i, m in enumerate(members)],
+  }
+  line = lambda at: {
+    'step': at,
+    'members': [
+      {'seed': m.seed, 'hparams': m.hparams, 'alive': True, 'nll': 40.0 - at,
+       'kl': 0.1 * at, 'kl_per_latent': kl * at}
+      for m in members
+    ],
+  }  # fmt: skip
+  plain = lambda value: json.loads(json.dumps(workdir.plain(value)))
+  return types.SimpleNamespace(
+    problem=problem,
+    states=states,
+    members=members,
+    results=plain(results),
+    log=plain([line(at) for at in (2, 4, 6)]),
+  )
+
+
+def write(run, folder):
+  """Writes the page; returns its text and its tree, which is well-formed."""
+  report.write(
+    folder, run.problem, run.states, run.members, run.results, run.log
+  )
+  page = (folder / 'report.html').read_text()
+  assert (folder / 'traversals.gif').read_bytes().startswith(b'GIF89a')
+  return page, ET.fromstring(page.removeprefix('<!doctype html>'))
+
+
+def words(tree):
+  return ' '.join(' '.join(tree.itertext()).split())
+
+
+def headings(tree):
+  return [e.text for e in tree.iter('h2')]
+
+
+def stored(num_channels, sizes=(), names=()):
+  """A few noise images, with or without factors."""
+  pixels = np.random.default_rng(1).random((6, 16, 16, num_channels))
+  return types.SimpleNamespace(
+    name='images',
+    description='<images> of my own',
+    factor_sizes=sizes,
+    factor_names=names,
+    image_shape=pixels.shape[1:],
+    num_images=6,
+    arrays=jnp.asarray(pixels, jnp.float32),
+    images_fn=lambda arrays, index: arrays[index],
+  )
+
+
+@pytest.fixture(scope='module')
+def three():
+  return make_run(seeds=(0, 1, 2))
+
+
+def test_page_says_what_was_trained_on_what(three, tmp_path):
+  page, tree = write(three, tmp_path)
+  found = words(tree)
+  for fact in (
+    '3 members of beta_tcvae', 'beta 6', 're-rendered procedurally',
+    'learning_rate 0.001', 'mlp_small', 'shape (3), scale (2)', 'best: seed=2',
+    'median: seed=1', '0.200 ± 0.082', 'z2 2.00 nats',
+  ):  # fmt: skip
+    assert fact in found
+  assert 'Hyperparameters' not in headings(tree)
+  addresses = re.findall(r'(?:src|href)="([^"]{5})', page)
+  assert set(addresses) == {'data:'} and '@import' not in page
+
+
+def test_latents_stand_in_the_order_of_their_kl(three, tmp_path):
+  _, tree = write(three, tmp_path)
+  labels = [e.text for e in tree.iter('b')]
+  assert labels == 2 * ['z2', 'z0', 'z1']
+
+
+def test_a_sweep_has_its_curves_and_settings(tmp_path):
+  dataset = stored(1, (2, 3), ('hue', '<i>'))
+  run = make_run(dataset, seeds=(0, 1), grid={'beta': (1.0, 4.0, 16.0)})
+  _, tree = write(run, tmp_path)
+  found = words(tree)
+  assert 'beta in {1, 4, 16}' in found and 'share of the seed' in found
+  assert 'Trade-offs' in found and 'Spearman' in found
+  assert headings(tree)[4:6] == ['Hyperparameters', 'Agreement of the metrics']
+
+
+def test_one_member_needs_no_comparison(tmp_path):
+  _, tree = write(make_run(stored(1), seeds=(7,)), tmp_path)
+  assert 'the only member' in words(tree)
+  assert 'median' not in words(tree.find('body'))
+
+
+def test_a_stopped_and_a_collapsed_member_are_marked(three, tmp_path):
+  run = types.SimpleNamespace(**vars(three))
+  run.results = json.loads(json.dumps(three.results))
+  stopped, collapsed = run.results['members'][2], run.results['members'][0]
+  stopped |= {
+    'status': 'stopped by a NaN',
+    'steps': 3,
+    'metrics': {'mig': None},
+  }
+  collapsed['active_latents'] = 0
+  run.log = json.loads(json.dumps(three.log))
+  for key in ('nll', 'kl', 'kl_per_latent'):
+    run.log[-1]['members'][2][key] = None
+  _, tree = write(run, tmp_path)
+  found = words(tree)
+  assert 'seed=2: stopped by a NaN after 3 steps' in found
+  assert 'seed=0 has collapsed' in found
+  assert 'best: seed=1' in found and '0.150 ± 0.050' in found
+  assert '1 stopped member left out' in found
+
+
+@pytest.mark.parametrize('log', [True, False], ids=['empty lines', 'no log'])
+def test_a_run_of_which_nothing_is_left(three, tmp_path, log):
+  run = types.SimpleNamespace(**vars(three))
+  run.results = json.loads(json.dumps(three.results))
+  for entry in run.results['members']:
+    entry |= {'status': 'stopped by a NaN', 'metrics': {}, 'matrices': {}}
+    entry['elbo'] |= dict.fromkeys(('elbo', 'nll', 'kl'))
+    entry['elbo']['kl_per_latent'] = [None] * NUM_LATENTS
+  nothing = {'nll': None, 'kl': None, 'kl_per_latent': None}
+  run.log = [
+    line | {'members': [m | nothing for m in line['members']]}
+    for line in three.log
+  ] * log
+  _, tree = write(run, tmp_path)
+  assert words(tree).count('stopped by a NaN') == 6
+
+
+def test_own_images_without_factors_or_metrics(tmp_path):
+  run = make_run(stored(3), metrics=(), seeds=(0, 1))
+  page, tree = write(run, tmp_path)
+  assert '<images> of my own' in words(tree) and '<images>' not in page
+  assert 'median member by ELBO' in words(tree)
+
+
+def test_seed_share_of_closed_forms():
+  groups = [[0, 1], [2, 3]]
+  assert scores.seed_share(np.array([1.0, 1.0, 5.0, 5.0]), groups) == 0.0
+  assert scores.seed_share(np.array([1.0, 5.0, 1.0, 5.0]), groups) == 1.0
+  assert scores.seed_share(np.array([0.0, 2.0, 4.0, 6.0]), groups) == 0.2
+  assert np.isnan(scores.seed_share(np.ones(4), groups))
+
+
+def test_spearman_agrees_with_scipy_on_ties_and_gaps():
+  rng = np.random.default_rng(2)
+  x, y = rng.integers(0, 5, (2, 30)).astype(float)
+  assert scores.spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
+  gap = np.append(x, np.nan)
+  assert scores.spearman(gap, np.append(y, 1.0)) == scores.spearman(x, y)
+  assert np.isnan(scores.spearman(x, np.ones(30)))
+
+
+def test_traversals_move_one_latent_of_the_posterior_mean(three):
+  params = population.select(three.states.params, 1)
+  image = traversal_lib.reference_images(three.problem)[0]
+  values = np.array([-1.0, 0.5])
+  found = report.traverse(three.problem, params, image, values)
+  assert found.shape == (NUM_LATENTS, 2, 16, 16, 1)
+  mean, _ = three.problem.encode(params, image[None])
+  for d in range(NUM_LATENTS):
+    for s, value in enumerate(values):
+      z = np.array(mean)
+      z[0, d] = value
+      logits = np.asarray(three.problem.decode(params, z))[0]
+      np.testing.assert_allclose(
+        found[d, s], 1 / (1 + np.exp(-logits)), rtol=1e-4, atol=1e-6
+      )
+
+
+def test_the_traversed_image_has_every_factor_in_the_middle(three):
+  dataset = three.problem.dataset
+  middle = jnp.array([[size // 2 for size in dataset.factor_sizes]])
+  index = data.factors_to_index(middle, dataset.factor_sizes)
+  np.testing.assert_array_equal(
+    traversal_lib.reference_images(three.problem)[:1], dataset.images(index)
+  )
+
+
+def test_a_picture_for_each_member_from_one_compilation(three):
+  before = traversal_lib._traverse._cache_size()
+  raw = [
+    report.traversal_png(
+      three.problem, population.select(three.states.params, m)
+    )
+    for m in range(3)
+  ]
+  assert len(set(raw)) == 3
+  assert traversal_lib._traverse._cache_size() <= before + 1
+  width = int.from_bytes(raw[0][16:20]), int.from_bytes(raw[0][20:24])
+  assert width == (11 * 17 - 1, 3 * 17 - 1)
+
+
+def test_order_by_kl_puts_the_unknown_last():
+  order = traversal_lib.order_by_kl([0.1, None, 3.0, float('nan'), 0.5])
+  assert order.tolist() == [2, 4, 0, 1, 3]
+
+
+def test_image_grid_places_each_image():
+  images = np.arange(6).reshape(2, 3, 1, 1, 1) / 255
+  found = report.image_grid(np.tile(images, (1, 1, 2, 2, 1)), pad=1)
+  assert found.shape == (5, 8, 1)
+  assert found[::3, ::3, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+  assert (found[2] == 128).all() and (found[:, 2::3] == 128).all()
+  with pytest.raises(ValueError, match=r'\(2, 3\)'):
+    report.image_grid(np.zeros((2, 3)))
+
+
+def test_frames_of_the_animation_fill_their_last_line():
+  rows = np.zeros((3, 4, 16, 16, 1))
+  frames = traversal_lib.sweep_frames(rows, columns=2, tile=32)
+  assert frames.shape == (4, 66, 66, 1)
+  assert (frames[:, 34:, 34:] == 128).all() and (frames[:, :32, :32] == 0).all()
