@@ -2,12 +2,25 @@
 
 Codes are float [N, D], factors int [N, K]; every metric takes plain arrays of
 anybody's model, may be jitted and vmapped, and returns a dict of scalars.
+`METRICS` is the registry that configs pick from by name.
 """
 
-from bvae_jax.metrics._common import MAX_FACTOR_SIZE, check_points, check_table
+from bvae_jax.metrics._beta_vae import beta_vae_score
+from bvae_jax.metrics._common import MAX_FACTOR_SIZE, check_points, check_split
+from bvae_jax.metrics._dci import dci, dci_matrix
+from bvae_jax.metrics._downstream import downstream
 from bvae_jax.metrics._factor_vae import factor_vae_score
+from bvae_jax.metrics._fairness import fairness
+from bvae_jax.metrics._grid import check_table
+from bvae_jax.metrics._infomec import infomec, infomec_matrix
+from bvae_jax.metrics._irs import irs, irs_matrix
 from bvae_jax.metrics._mig import mig, mig_matrix
+from bvae_jax.metrics._mig_sampled import mig_sampled, mig_sampled_matrix
+from bvae_jax.metrics._modularity import modularity_explicitness
 from bvae_jax.metrics._registry import METRICS, Metric, Sample
+from bvae_jax.metrics._resampling import with_standard_error
+from bvae_jax.metrics._sap import sap, sap_matrix
+from bvae_jax.metrics._udr import udr
 from bvae_jax.metrics._unsupervised import unsupervised_scores
 
 __all__ = [
@@ -15,10 +28,27 @@ __all__ = [
   'METRICS',
   'Metric',
   'Sample',
+  'beta_vae_score',
   'check_points',
+  'check_split',
   'check_table',
+  'dci',
+  'dci_matrix',
+  'downstream',
   'factor_vae_score',
+  'fairness',
+  'infomec',
+  'infomec_matrix',
+  'irs',
+  'irs_matrix',
   'mig',
   'mig_matrix',
+  'mig_sampled',
+  'mig_sampled_matrix',
+  'modularity_explicitness',
+  'sap',
+  'sap_matrix',
+  'udr',
   'unsupervised_scores',
+  'with_standard_error',
 ]

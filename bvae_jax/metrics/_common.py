@@ -149,32 +149,6 @@ def check_split(
   return codes, factors, test_codes, test_factors, sizes
 
 
-def check_table(
-  code_table: jax.Array, factor_sizes: Sequence[int]
-) -> tuple[jax.Array, tuple[int, ...]]:
-  """Returns the table as float32 [prod(factor_sizes), D] and the sizes.
-
-  Raises:
-    ValueError: as `check_codes`, fewer than 2 factors, or a number of rows that
-      is not the number of factor combinations.
-  """
-  sizes = tuple(int(size) for size in factor_sizes)
-  code_table = check_codes(code_table)
-  if len(sizes) < 2:
-    raise ValueError(f'at least 2 factors needed, got sizes {sizes}')
-  if code_table.shape[0] != np.prod(sizes):
-    raise ValueError(
-      f'code table {code_table.shape} does not have one row for each of the'
-      f' {np.prod(sizes)} combinations of factor sizes {sizes}'
-    )
-  return code_table, sizes
-
-
-def grid_strides(factor_sizes: tuple[int, ...]) -> np.ndarray:
-  """Returns the table step of one unit of each factor, last one fastest."""
-  return np.cumprod((1, *factor_sizes[:0:-1]))[::-1].astype(np.int32)
-
-
 def discretize(values: jax.Array, num_bins: int) -> jax.Array:
   """Returns int [N, D]: equal-width bins of each column between its extremes.
 
@@ -243,3 +217,41 @@ def top_two_gap(scores: jax.Array) -> jax.Array:
   """Returns [K]: the best minus the second best of each column of [D, K]."""
   best = jax.lax.top_k(scores.T, 2)[0]
   return best[:, 0] - best[:, 1]
+
+
+def standardize(codes: jax.Array, *others: jax.Array) -> list[jax.Array]:
+  """Shifts and scales to zero mean, unit variance of the first argument.
+
+  A constant latent becomes 0.
+  """
+  mean, std = codes.mean(0), codes.std(0)
+  scale = jnp.where(std > 0, 1 / jnp.where(std > 0, std, 1.0), 0.0)
+  return [(x - mean) * scale for x in (codes, *others)]
+
+
+def sort_keys(values: jax.Array) -> jax.Array:
+  """Returns int32 keys that order floats >= 0 alike; they sort far faster."""
+  return jax.lax.bitcast_convert_type(jnp.abs(values), jnp.int32)
+
+
+def bisect(
+  ascending: jax.Array, low: jax.Array, high: jax.Array, value: jax.Array
+) -> jax.Array:
+  """Returns the first index in [low, high) not below `value`, else `high`.
+
+  Args:
+    ascending: [N], in ascending order within each searched range.
+    low: int, start of each search (any shape).
+    high: int, end of each search.
+    value: what is sought.
+  """
+
+  def halve(_, bounds):
+    low, high = bounds
+    middle = (low + high) // 2
+    left = (low < high) & (ascending[middle] < value)
+    right = (low < high) & ~left
+    return jnp.where(left, middle + 1, low), jnp.where(right, middle, high)
+
+  turns = ascending.shape[0].bit_length()
+  return jax.lax.fori_loop(0, turns, halve, (low, high))[0]

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from bvae_jax.metrics import _common
+from bvae_jax.metrics import _grid
 
 
 def fixed_factor_rows(
@@ -21,13 +20,10 @@ def fixed_factor_rows(
   """
   factor_key, row_key = jax.random.split(key)
   factor = jax.random.randint(factor_key, (num_votes,), 0, len(factor_sizes))
-  rows = jax.random.randint(
-    row_key, (num_votes, batch_size), 0, np.prod(factor_sizes)
-  )
-  stride = jnp.asarray(_common.grid_strides(factor_sizes))[factor][:, None]
-  size = jnp.asarray(factor_sizes)[factor][:, None]
-  value = rows // stride % size
-  return factor, rows + (value[:, :1] - value) * stride
+  rows = _grid.sample_rows(row_key, factor_sizes, (num_votes, batch_size))
+  fixed = factor[:, None]
+  value = _grid.factor_value(rows[:, :1], fixed, factor_sizes)
+  return factor, _grid.set_factor(rows, fixed, value, factor_sizes)
 
 
 def _votes(key, code_table, scale, factor_sizes, num_votes, batch_size):
@@ -65,9 +61,7 @@ def _factor_vae_score(
   min_std,
 ):
   variance_key, train_key, eval_key = jax.random.split(key, 3)
-  rows = jax.random.randint(
-    variance_key, (num_variance,), 0, code_table.shape[0]
-  )
+  rows = _grid.sample_rows(variance_key, factor_sizes, (num_variance,))
   variance = code_table[rows].var(0, ddof=1)
   active = jnp.sqrt(variance) >= min_std
   scale = jnp.where(active, 1 / jnp.maximum(variance, 1e-12), 0.0)
@@ -121,7 +115,7 @@ def factor_vae_score(
   Source: Kim & Mnih 2018 (arXiv:1802.05983) section 4, with the constants of
   Locatello et al. 2019.
   """
-  code_table, sizes = _common.check_table(code_table, factor_sizes)
+  code_table, sizes = _grid.check_table(code_table, factor_sizes)
   return _factor_vae_score(
     key,
     code_table,

@@ -5,7 +5,20 @@ from typing import NamedTuple
 
 import jax
 
-from bvae_jax.metrics import _factor_vae, _mig, _unsupervised
+from bvae_jax.metrics import (
+  _beta_vae,
+  _dci,
+  _downstream,
+  _factor_vae,
+  _fairness,
+  _infomec,
+  _irs,
+  _mig,
+  _mig_sampled,
+  _modularity,
+  _sap,
+  _unsupervised,
+)
 
 
 class Sample(NamedTuple):
@@ -48,18 +61,62 @@ def _on_points(function):
   return lambda key, s, sizes: function(s.codes, s.factors, factor_sizes=sizes)
 
 
+def _on_split(function):
+  """A metric of training and test points."""
+  return lambda key, s, sizes: function(
+    s.codes, s.factors, s.test_codes, s.test_factors, factor_sizes=sizes
+  )
+
+
 def _on_table(function):
   """A metric of the code table."""
   return lambda key, s, sizes: function(key, s.code_table, sizes)
 
 
+def _on_tables(function):
+  """A metric of the tables of means and log-variances."""
+  return lambda key, s, sizes: function(
+    key, s.code_table, s.logvar_table, sizes
+  )
+
+
 METRICS = {
-  'mig': Metric(_on_points(_mig.mig), 'mig', _on_points(_mig.mig_matrix)),
+  'beta_vae_score': Metric(
+    _on_table(_beta_vae.beta_vae_score), 'eval_accuracy'
+  ),
   'factor_vae_score': Metric(
     _on_table(_factor_vae.factor_vae_score), 'eval_accuracy'
+  ),
+  'mig': Metric(_on_points(_mig.mig), 'mig', _on_points(_mig.mig_matrix)),
+  'mig_sampled': Metric(
+    _on_tables(_mig_sampled.mig_sampled),
+    'mig_sampled',
+    _on_tables(_mig_sampled.mig_sampled_matrix),
+  ),
+  'dci': Metric(
+    _on_split(_dci.dci), 'disentanglement', _on_points(_dci.dci_matrix)
+  ),
+  'sap': Metric(_on_split(_sap.sap), 'sap', _on_split(_sap.sap_matrix)),
+  'modularity_explicitness': Metric(
+    _on_split(_modularity.modularity_explicitness), 'modularity'
+  ),
+  'irs': Metric(_on_points(_irs.irs), 'irs', _on_points(_irs.irs_matrix)),
+  'infomec': Metric(
+    _on_points(_infomec.infomec),
+    'infom',
+    _on_points(_infomec.infomec_matrix),
   ),
   'unsupervised': Metric(
     lambda key, s, sizes: _unsupervised.unsupervised_scores(s.codes),
     'gaussian_total_correlation',
+  ),
+  'downstream': Metric(
+    _on_split(_downstream.downstream), 'logistic_efficiency'
+  ),
+  'fairness': Metric(
+    lambda key, s, sizes: _fairness.fairness(
+      key, s.codes, s.factors, s.code_table, sizes
+    ),
+    'unfairness',
   ),
 }

@@ -30,18 +30,8 @@ class _Sorted(NamedTuple):
     """Moments [C, M, 3] of each class's points above (or below) [C, M]."""
     low = jnp.broadcast_to(self.start[:, None], threshold.shape)
     high = jnp.broadcast_to(self.stop[:, None], threshold.shape)
-
-    def bisect(_, bounds):
-      low, high = bounds
-      middle = (low + high) // 2
-      left = (low < high) & (self.codes[middle] < threshold)
-      right = (low < high) & ~left
-      return jnp.where(left, middle + 1, low), jnp.where(right, middle, high)
-
-    turns = self.codes.shape[0].bit_length()
-    cut, _ = jax.lax.fori_loop(0, turns, bisect, (low, high))
-    first, last = self.start[:, None], self.stop[:, None]
-    begin, end = jnp.where(above, cut, first), jnp.where(above, last, cut)
+    cut = _common.bisect(self.codes, low, high, threshold)
+    begin, end = jnp.where(above, cut, low), jnp.where(above, high, cut)
     return self.moments[end] - self.moments[begin]
 
 

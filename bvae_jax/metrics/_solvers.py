@@ -133,6 +133,7 @@ def fit_logistic(
   *,
   strength: float | jax.Array = 1.0,
   sample_weight: jax.Array | None = None,
+  init: Logistic | None = None,
   tolerance: float = 1e-5,
   max_turns: int = 200,
 ) -> Logistic:
@@ -147,6 +148,7 @@ def fit_logistic(
     num_classes: classes C, of which some may be absent.
     strength: inverse penalty (scikit-learn's C); infinity for no penalty.
     sample_weight: float [N], ones by default.
+    init: where to start; by default from the class frequencies alone.
     tolerance: largest gradient component of the mean loss at the end.
     max_turns: evaluations at most.
   """
@@ -166,7 +168,8 @@ def fit_logistic(
   # The loss curves by about 1 / C along each axis, the penalty by `penalty`.
   scale = jnp.maximum(scale, 0.0) + penalty * count
   scale = jnp.where(scale > 1e-12, scale, jnp.inf)
-  whiten = axes * jnp.sqrt(count / scale)
+  unit = jnp.sqrt(count / scale)
+  whiten = axes * unit
   design = jnp.matmul(centred, whiten, precision='highest')
   share = weight / total
   bias = jnp.where(present, jnp.log(jnp.where(present, frequency, 1)), -jnp.inf)
@@ -190,9 +193,14 @@ def fit_logistic(
     offset_grad = residual.sum(0) * jnp.sqrt(count)
     return value, jnp.concatenate([grad, offset_grad[None]]).ravel()
 
-  size = (codes.shape[1] + 1) * num_classes
+  start = jnp.zeros((codes.shape[1] + 1, num_classes))
+  if init is not None:
+    inner = axes.T @ init.weights / jnp.where(unit > 0, unit, 1.0)[:, None]
+    offset = init.bias - bias + mean @ init.weights
+    offset = jnp.where(present & jnp.isfinite(offset), offset, 0.0)
+    start = jnp.concatenate([inner, offset[None] / jnp.sqrt(count)])
   solution = minimize_lbfgs(
-    value_and_grad, jnp.zeros(size), tolerance=tolerance, max_turns=max_turns
+    value_and_grad, start.ravel(), tolerance=tolerance, max_turns=max_turns
   )
   inner, offset = unpack(solution)
   weights = whiten @ inner

@@ -1,0 +1,62 @@
+"""Rows of a code table: every factor combination, last factor fastest."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax.metrics import _common
+
+
+def check_table(
+  code_table: jax.Array, factor_sizes: Sequence[int]
+) -> tuple[jax.Array, tuple[int, ...]]:
+  """Returns the table as float32 [prod(factor_sizes), D] and the sizes.
+
+  Raises:
+    ValueError: as `check_codes`, fewer than 2 factors, or a number of rows that
+      is not the number of factor combinations.
+  """
+  sizes = tuple(int(size) for size in factor_sizes)
+  code_table = _common.check_codes(code_table)
+  if len(sizes) < 2:
+    raise ValueError(f'at least 2 factors needed, got sizes {sizes}')
+  if code_table.shape[0] != np.prod(sizes):
+    raise ValueError(
+      f'code table {code_table.shape} does not have one row for each of the'
+      f' {np.prod(sizes)} combinations of factor sizes {sizes}'
+    )
+  return code_table, sizes
+
+
+def sample_rows(
+  key: jax.Array, factor_sizes: tuple[int, ...], shape: tuple[int, ...]
+) -> jax.Array:
+  """Draws rows int [*shape]: independent, uniform factors."""
+  return jax.random.randint(key, shape, 0, np.prod(factor_sizes))
+
+
+def _stride(factor, sizes):
+  strides = np.cumprod((1, *sizes[:0:-1]))[::-1].astype(np.int32)
+  return jnp.asarray(strides)[factor]
+
+
+def factor_value(
+  rows: jax.Array, factor: jax.Array, factor_sizes: tuple[int, ...]
+) -> jax.Array:
+  """Returns the value of one factor (an index, of a shape that broadcasts)."""
+  return (
+    rows // _stride(factor, factor_sizes) % jnp.asarray(factor_sizes)[factor]
+  )
+
+
+def set_factor(
+  rows: jax.Array,
+  factor: jax.Array,
+  value: jax.Array,
+  factor_sizes: tuple[int, ...],
+) -> jax.Array:
+  """Returns the rows with one factor set to a value, the others as they are."""
+  change = value - factor_value(rows, factor, factor_sizes)
+  return rows + change * _stride(factor, factor_sizes)
