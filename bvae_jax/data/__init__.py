@@ -6,7 +6,7 @@ from bvae_jax.data import archive, dsprites
 from bvae_jax.data.dataset import Dataset
 from bvae_jax.data.dsprites import render_dsprites
 from bvae_jax.data.grid import factor_grid, factors_to_index, index_to_factors
-from bvae_jax.data.samplers import sample_index
+from bvae_jax.data.samplers import sample_index, sample_pairs
 
 __all__ = [
   'DATASETS',
@@ -17,6 +17,7 @@ __all__ = [
   'load',
   'render_dsprites',
   'sample_index',
+  'sample_pairs',
 ]
 
 # Each entry takes config.dataset and returns a Dataset.

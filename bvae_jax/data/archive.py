@@ -14,16 +14,16 @@ import numpy as np
 from bvae_jax.data import dataset
 
 _NAMES = ('color', 'shape', 'scale', 'orientation', 'x', 'y')
-_CHUNK = 4096  # Images read at a time: the whole of `imgs` takes 3 GB.
+_CHUNK = 4096  # Images read at a time: `imgs` of dSprites is 3 GB in all.
 
 
 def load(config) -> dataset.Dataset:
   """Returns the images of a .npz file laid out as the dSprites archive.
 
-  `latents_classes`, int [N, 6], must enumerate a full factor grid in any order;
-  factors with one value (the colour) are dropped. `imgs`, uint8 [N, S, S], must
-  hold 0 and 1. Nothing else is read, and nothing is unpickled. Images are read
-  in pieces and kept as bits, 1/8 byte a pixel (360 MiB for all of dSprites).
+  `latents_classes`, int [N, 6], must enumerate a full factor grid, in any
+  order; factors with one value (the colour) are dropped. `imgs`, uint8
+  [N, S, S], must hold 0 and 1. Nothing else is read, and nothing is unpickled.
+  The images stay on the device as bits, 1/8 byte a pixel: 360 MiB for dSprites.
 
   Args:
     config: `path`, `image_size` (a divisor of S) and `factor_stride`.
@@ -34,7 +34,7 @@ def load(config) -> dataset.Dataset:
       lacks a member or does not hold the layout above, or the image size or
       the strides do not fit.
   """
-  path = config.path
+  path, image_size = config.path, config.image_size
   if not path:
     raise ValueError('dataset.path must name the .npz file, got an empty path')
   if not os.path.exists(path):
@@ -45,12 +45,14 @@ def load(config) -> dataset.Dataset:
     with zipfile.ZipFile(path) as archive:
       sizes, names, index = _read_index(archive)
       kept, stride, thinning = dataset.thin(sizes, config.factor_stride)
-      packed, full_size = _read_images(archive, sizes, stride, index)
+      factors = np.stack(np.unravel_index(index, sizes), axis=-1)
+      chosen = np.all(factors % stride == 0, axis=-1)
+      target = np.ravel_multi_index((factors // stride).T, kept)
+      packed, full_size = _read_images(archive, target, chosen, image_size)
   except (zipfile.BadZipFile, zlib.error, EOFError) as error:
     raise ValueError(f'{path}: damaged .npz archive: {error}') from error
   except ValueError as error:
     raise ValueError(f'{path}: {error}') from error
-  dataset.check_image_size(config.image_size, full_size)
   return dataset.Dataset(
     name='npz',
     description=(
@@ -59,10 +61,10 @@ def load(config) -> dataset.Dataset:
     ),
     factor_sizes=kept,
     factor_names=names,
-    image_shape=(config.image_size, config.image_size, 1),
+    image_shape=(image_size, image_size, 1),
     arrays=jnp.asarray(packed),
     images_fn=functools.partial(
-      _images, full_size=full_size, image_size=config.image_size
+      _images, full_size=full_size, image_size=image_size
     ),
   )
 
@@ -82,14 +84,13 @@ def _open(archive: zipfile.ZipFile, name: str):
   if f'{name}.npy' not in archive.namelist():
     raise ValueError(f'no {name} in the archive, only {archive.namelist()}')
   stream = archive.open(f'{name}.npy')
-  version = np.lib.format.read_magic(stream)
-  if version == (1, 0):
+  if np.lib.format.read_magic(stream) == (1, 0):
     header = np.lib.format.read_array_header_1_0(stream)
   else:
     header = np.lib.format.read_array_header_2_0(stream)
   shape, fortran_order, dtype = header
   if fortran_order or dtype.hasobject:
-    raise ValueError(f'{name} must be a plain C-ordered array, got {dtype}')
+    raise ValueError(f'{name} must be a plain array in C order, got {dtype}')
   return stream, shape, dtype
 
 
@@ -110,48 +111,50 @@ def _read_index(archive: zipfile.ZipFile):
       f'latents_classes must be int [N, {len(_NAMES)}], got {dtype} {shape}'
     )
   classes = _read_rows(stream, shape[0], shape[1:], dtype).astype(np.int64)
+  stream.read()  # To the end, which verifies the checksum.
   sizes = tuple(int(size) for size in classes.max(0, initial=-1) + 1)
-  index = np.zeros(len(classes), np.int64)
-  for column, size in zip(classes.T, sizes):
-    index = index * size + column
-  if (
-    classes.min(initial=0) < 0
-    or math.prod(sizes) != len(classes)
-    or len(np.unique(index)) != len(index)
+  different = len(np.unique(classes, axis=0))
+  if classes.min(initial=0) < 0 or not (
+    math.prod(sizes) == different == len(classes)
   ):
     raise ValueError(
-      f'latents_classes must hold each combination of the factor sizes {sizes} '
-      f'once, {math.prod(sizes)} rows, got {len(np.unique(index))} different '
-      f'combinations in {len(index)} rows'
+      'latents_classes must hold every combination of factor values from 0 on '
+      f'once, {math.prod(sizes)} for the sizes {sizes}; got {len(classes)} '
+      f'rows, {different} different'
     )
   kept = [k for k, size in enumerate(sizes) if size > 1]
   if not kept:
     raise ValueError('latents_classes has no factor with more than one value')
-  names = tuple(_NAMES[k] for k in kept)
-  return tuple(sizes[k] for k in kept), names, index
+  kept_sizes = tuple(sizes[k] for k in kept)
+  index = np.ravel_multi_index(classes[:, kept].T, kept_sizes)
+  return kept_sizes, tuple(_NAMES[k] for k in kept), index
 
 
-def _read_images(archive: zipfile.ZipFile, sizes, stride, index):
-  """Reads the thinned images as bits, uint8 [M, ceil(S * S / 8)], and S."""
+def _read_images(archive: zipfile.ZipFile, target, chosen, image_size):
+  """Reads the chosen images as bits, uint8 [M, ceil(S * S / 8)], and S.
+
+  Args:
+    archive: the open file.
+    target: the row [N] that each image goes to, if it is chosen.
+    chosen: bool [N].
+    image_size: must divide S.
+  """
   stream, shape, dtype = _open(archive, 'imgs')
   if len(shape) != 3 or shape[1] != shape[2] or dtype != np.uint8:
     raise ValueError(f'imgs must be uint8 [N, S, S], got {dtype} {shape}')
-  if shape[0] != len(index):
+  if shape[0] != len(target):
     raise ValueError(
-      f'imgs {shape} and latents_classes ({len(index)} rows) differ in length'
+      f'imgs {shape} and latents_classes ({len(target)} rows) differ in length'
     )
-  factors = np.stack(np.unravel_index(index, sizes), -1)
-  chosen = np.all(factors % stride == 0, axis=-1)
-  thinned = tuple(-(-size // s) for size, s in zip(sizes, stride))
-  target = np.ravel_multi_index((factors // stride).T, thinned)
-  packed = np.zeros((math.prod(thinned), -(-(shape[1] ** 2) // 8)), np.uint8)
-  for start in range(0, len(index), _CHUNK):
-    count = min(_CHUNK, len(index) - start)
+  dataset.block_width(image_size, shape[1])
+  packed = np.zeros((chosen.sum(), -(-(shape[1] ** 2) // 8)), np.uint8)
+  for start in range(0, len(target), _CHUNK):
+    rows = slice(start, start + _CHUNK)
+    count = len(target[rows])
     images = _read_rows(stream, count, shape[1:], dtype).reshape(count, -1)
     if images.max() > 1:
       raise ValueError(f'imgs must hold 0 and 1, got {images.max()}')
-    rows = slice(start, start + count)
-    packed[target[rows][chosen[rows]]] = np.packbits(
-      images[chosen[rows]], axis=-1
-    )
+    keep = chosen[rows]
+    packed[target[rows][keep]] = np.packbits(images[keep], axis=-1)
+  stream.read()  # To the end, which verifies the checksum.
   return packed, shape[1]

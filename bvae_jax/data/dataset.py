@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from bvae_jax.data import grid
 
@@ -53,7 +54,7 @@ class Dataset:
   @property
   def num_images(self) -> int:
     """The number of factor combinations, each of which has one image."""
-    return math.prod(self.factor_sizes)
+    return grid.num_combinations(self.factor_sizes)
 
   def factors(self, index: jax.Array) -> jax.Array:
     """Returns the factors of grid positions [...], int32 [..., K]."""
@@ -61,7 +62,7 @@ class Dataset:
 
   def images(self, index: jax.Array) -> jax.Array:
     """Returns the images of grid positions [...], float32 [..., H, W, C]."""
-    return self.images_fn(self.arrays, index)
+    return self.images_fn(self.arrays, jnp.asarray(index))
 
 
 def thin(
@@ -102,14 +103,12 @@ def thin(
   )
 
 
-def check_image_size(image_size: int, full_size: int) -> int:
+def block_width(image_size: int, full_size: int) -> int:
   """Returns the pooling width full_size / image_size.
 
   Raises:
     ValueError: if `image_size` is not a positive divisor of `full_size`.
   """
   if image_size < 1 or full_size % image_size:
-    raise ValueError(
-      f'dataset.image_size must divide {full_size}, got {image_size}'
-    )
+    raise ValueError(f'image_size must divide {full_size}, got {image_size}')
   return full_size // image_size

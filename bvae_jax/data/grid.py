@@ -7,6 +7,15 @@ import jax
 import jax.numpy as jnp
 
 
+def num_combinations(factor_sizes: Sequence[int]) -> int:
+  """Returns the number of combinations, prod(factor_sizes).
+
+  Raises:
+    ValueError: if there is no factor, or one has no value.
+  """
+  return math.prod(_check_sizes(factor_sizes))
+
+
 def factor_grid(factor_sizes: Sequence[int]) -> jax.Array:
   """Returns every factor combination in index order, int32 [prod, K].
 

@@ -1,0 +1,211 @@
+"""Data sets by name: the drawn one, and a small archive of dSprites' layout."""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+
+from bvae_jax import data
+
+ARCHIVE_SIZES = (3, 2, 2, 3, 2)
+
+
+def load(**changes) -> data.Dataset:
+  config = {
+    'name': 'dsprites',
+    'path': '',
+    'image_size': 64,
+    'factor_stride': (),
+  }
+  return data.load(ml_collections.ConfigDict(config | changes))
+
+
+def members(seed: int = 0) -> dict[str, np.ndarray]:
+  """An archive's arrays, in a random order of the grid."""
+  factors = np.array(data.factor_grid(ARCHIVE_SIZES))
+  factors = np.random.default_rng(seed).permutation(factors)
+  images = np.asarray(data.render_dsprites(factors))[..., 0]
+  color = np.zeros((len(factors), 1), np.int64)
+  return {
+    'imgs': images.astype(np.uint8),
+    'latents_classes': np.concatenate([color, factors], axis=1),
+    # The real archive has a pickled member, which nobody may open.
+    'metadata': np.array({'pickled': True}, object),
+  }
+
+
+def write(path: pathlib.Path, **changes) -> str:
+  """Writes an archive; a change to None leaves the member out."""
+  arrays = members() | changes
+  np.savez_compressed(
+    path, **{k: v for k, v in arrays.items() if v is not None}
+  )
+  return str(path)
+
+
+@pytest.fixture(scope='module')
+def archive(tmp_path_factory) -> str:
+  return write(tmp_path_factory.mktemp('data') / 'small.npz')
+
+
+def test_dsprites():
+  dataset = load()
+  assert dataset.factor_sizes == (3, 6, 40, 32, 32)
+  assert dataset.factor_names == ('shape', 'scale', 'orientation', 'x', 'y')
+  assert dataset.num_images == 737_280
+  assert dataset.image_shape == (64, 64, 1)
+  assert 're-rendered procedurally (not the official' in dataset.description
+  index = jnp.array([[0, 737_279], [5, 400_000]])
+  np.testing.assert_array_equal(
+    dataset.images(index), data.render_dsprites(dataset.factors(index))
+  )
+
+
+def test_thinned_dsprites_keeps_every_nth_value():
+  dataset = load(image_size=16, factor_stride=(1, 1, 2, 2, 3))
+  assert dataset.factor_sizes == (3, 6, 20, 16, 11)
+  assert dataset.image_shape == (16, 16, 1)
+  assert 'factor_stride (1, 1, 2, 2, 3) to 63360 of 737280' in (
+    dataset.description
+  )
+  index = jnp.array([0, 17, dataset.num_images - 1])
+  factors = dataset.factors(index) * jnp.array([1, 1, 2, 2, 3])
+  np.testing.assert_array_equal(
+    dataset.images(index), data.render_dsprites(factors, image_size=16)
+  )
+
+
+def test_archive_in_any_order(archive):
+  dataset = load(name='npz', path=archive)
+  assert dataset.factor_sizes == ARCHIVE_SIZES
+  assert dataset.factor_names == ('shape', 'scale', 'orientation', 'x', 'y')
+  assert dataset.description == 'dSprites archive small.npz, 72 images'
+  images = dataset.images(jnp.arange(72))
+  assert images.dtype == jnp.float32
+  np.testing.assert_array_equal(
+    images, data.render_dsprites(data.factor_grid(ARCHIVE_SIZES))
+  )
+
+
+def test_thinned_and_pooled_archive(archive):
+  stride = (2, 1, 1, 2, 1)
+  dataset = load(name='npz', path=archive, image_size=32, factor_stride=stride)
+  assert dataset.factor_sizes == (2, 2, 2, 2, 2)
+  assert 'to 32 of 72 images' in dataset.description
+  factors = data.factor_grid(dataset.factor_sizes) * jnp.array(stride)
+  np.testing.assert_allclose(
+    dataset.images(jnp.arange(32)),
+    data.render_dsprites(factors, image_size=32),
+    atol=1e-6,
+  )
+
+
+def test_factors_with_one_value_are_dropped(tmp_path):
+  arrays = members()
+  keep = arrays['latents_classes'][:, 2] == 0
+  path = write(
+    tmp_path / 'a.npz',
+    imgs=arrays['imgs'][keep],
+    latents_classes=arrays['latents_classes'][keep],
+  )
+  dataset = load(name='npz', path=path)
+  assert dataset.factor_sizes == (3, 2, 3, 2)
+  assert dataset.factor_names == ('shape', 'orientation', 'x', 'y')
+
+
+@pytest.mark.parametrize('name', ['dsprites', 'npz'])
+def test_dataset_is_a_jit_argument(name, archive):
+  dataset = load(name=name, path=archive if name == 'npz' else '')
+  index = jnp.array([3, 71, 0, 3])
+  images = jax.jit(lambda dataset, index: dataset.images(index))
+  np.testing.assert_array_equal(images(dataset, index), dataset.images(index))
+  # Passed as an argument, the images are no constant of the program.
+  constants = images.trace(dataset, index).jaxpr.consts
+  assert sum(np.size(c) for c in constants) < 100
+  one_by_one = jax.vmap(dataset.images)(index)
+  np.testing.assert_array_equal(one_by_one, dataset.images(index))
+
+
+def test_unknown_name():
+  with pytest.raises(ValueError, match="'dsprits'; one of: dsprites, npz"):
+    load(name='dsprits')
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    ({'image_size': 48}, 'must divide 64, got 48'),
+    ({'image_size': 128}, 'must divide 64, got 128'),
+    ({'factor_stride': (1, 2)}, 'must be 5 positive integers'),
+    ({'factor_stride': (1, 1, 1, 0, 1)}, 'must be 5 positive integers'),
+    ({'factor_stride': (3, 1, 1, 1, 1)}, 'leaves a factor with a single value'),
+  ],
+)
+@pytest.mark.parametrize('name', ['dsprites', 'npz'])
+def test_bad_size_or_stride(name, changes, message, archive):
+  path = archive if name == 'npz' else ''
+  with pytest.raises(ValueError, match=message):
+    load(name=name, path=path, **changes)
+
+
+def test_a_path_that_would_be_ignored(archive):
+  with pytest.raises(ValueError, match='dataset.name=npz'):
+    load(path=archive)
+
+
+@pytest.mark.parametrize(
+  'path, error, message',
+  [
+    ('', ValueError, 'empty path'),
+    ('nowhere.npz', FileNotFoundError, 'no such file: .*nowhere.npz'),
+    ('.', ValueError, 'not a file'),
+  ],
+)
+def test_bad_path(path, error, message, tmp_path):
+  path = path and str(tmp_path / path)
+  with pytest.raises(error, match=message):
+    load(name='npz', path=path)
+
+
+def test_damaged_archive(archive, tmp_path):
+  content = bytearray(pathlib.Path(archive).read_bytes())
+  flipped = content.copy()
+  flipped[len(content) // 4] ^= 0xFF
+  for name, damaged in {
+    'text.npz': b'not an archive',
+    'empty.npz': b'',
+    'short.npz': content[: len(content) // 2],
+    'flipped.npz': flipped,
+  }.items():
+    path = tmp_path / name
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=f'{name}: damaged .npz archive'):
+      load(name='npz', path=str(path))
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    ({'imgs': None}, 'no imgs in the archive'),
+    ({'latents_classes': None}, 'no latents_classes in the archive'),
+    ({'imgs': np.zeros((72, 64, 64))}, 'must be uint8 .*float64'),
+    ({'imgs': np.zeros((72, 64, 32), np.uint8)}, 'uint8 .*32'),
+    ({'imgs': np.full((72, 64, 64), 255, np.uint8)}, '0 and 1, got 255'),
+    ({'imgs': np.zeros((71, 64, 64), np.uint8)}, 'differ in length'),
+    ({'imgs': np.full((72, 64, 64), None)}, 'plain array'),
+    ({'latents_classes': members()['latents_classes'] * 1.0}, 'int .*float64'),
+    ({'latents_classes': members()['latents_classes'][:, 1:]}, r'\(72, 5\)'),
+    ({'latents_classes': members()['latents_classes'][1:]}, '71 rows'),
+    ({'latents_classes': members()['latents_classes'] - 1}, 'from 0 on'),
+    ({'latents_classes': np.zeros((72, 6), int)}, '72 rows, 1 different'),
+    ({'latents_classes': np.zeros((0, 6), int)}, 'no factor with more than'),
+    ({'latents_classes': np.zeros((1, 6), int)}, 'no factor with more than'),
+  ],
+)
+def test_bad_members(changes, message, tmp_path):
+  path = write(tmp_path / 'bad.npz', **changes)
+  with pytest.raises(ValueError, match=f'bad.npz: .*{message}'):
+    load(name='npz', path=path)
