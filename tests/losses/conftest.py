@@ -68,8 +68,8 @@ def _make_params(rng, num_inputs):
 def make_case(name, **options):
   """An objective with parameters, a batch and the context of one device.
 
-  `case.run(params, hparams)` is its program, `case.step` the compiled value and
-  gradient of it, `case.inputs()` what it hands to the pure loss.
+  `case.run(params, hparams)` is its program, `case.step` its compiled value
+  and gradient, `case.inputs()` what it hands to the pure loss.
   """
   objective = losses.OBJECTIVES[name]
   options = {**objective.options, **options}
