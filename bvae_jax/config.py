@@ -57,7 +57,7 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       # `members`: each device trains its share of the population; `data`: each
       # device computes its share of every batch.
       'parallel': 'members',
-      'num_devices': 0,  # 0: all local devices
+      'num_devices': 0,  # 0: as many as divide the members or the batch
       'member_batch': 0,  # members under one vmap; 0: 1 on CPU, else all
       'metrics': ('mig', 'factor_vae_score', 'unsupervised'),
       'evaluation': {

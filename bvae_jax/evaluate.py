@@ -4,6 +4,7 @@ On a finite grid of factors every score needs only a table of codes: each image
 is encoded once, for all members, and the metrics index the table.
 """
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -132,21 +133,32 @@ def scores(
 
   Returns:
     {metric: {'scores': {key: [M]}, 'errors': {key: [M]}, 'matrix': [M, D, K]}},
-    errors and matrix where there are any.
+    errors where the config asks for resamples, a matrix where there is one.
   """
   config, sizes = problem.config, problem.dataset.factor_sizes
+  resamples = config.evaluation.num_resamples
   key = jax.random.key(config.evaluation.seed)
+
+  def compute(metric, key, sample):
+    found = {}
+    if resamples:
+      found['scores'], found['errors'] = metrics.with_standard_error(
+        metric, key, sample, sizes, resamples
+      )
+    else:
+      found['scores'] = metric.compute(key, sample, sizes)
+    if metric.matrix is not None:
+      found['matrix'] = metric.matrix(key, sample, sizes)
+    return found
+
   found = {}
   for i, name in enumerate(config.metrics):
     begin = time.monotonic()
-    metric, key_i = metrics.METRICS[name], jax.random.fold_in(key, i)
-    run = lambda f, k=key_i: _over_members(
-      lambda key, s: f(key, s, sizes), problem
-    )(k, points)
-    found[name] = {'scores': run(metric.compute)}
-    if metric.matrix is not None:
-      found[name]['matrix'] = run(metric.matrix)
-    found[name] = jax.tree.map(np.asarray, found[name])
+    one = functools.partial(compute, metrics.METRICS[name])
+    found[name] = jax.tree.map(
+      np.asarray,
+      _over_members(one, problem)(jax.random.fold_in(key, i), points),
+    )
     _LOG.info('%s: %.1f s', name, time.monotonic() - begin)
   return found
 
@@ -162,15 +174,21 @@ def summarise(rows: list[dict]) -> dict[str, dict[str, float]]:
   }
 
 
-def member_results(problem, found, bounds, states, members) -> list[dict]:
+def _named(name: str, values: dict, m: int) -> dict[str, float]:
+  """One member's scores: the main one as `name`, all as `name/key`."""
+  flat = {f'{name}/{k}': float(v[m]) for k, v in values.items() if k != name}
+  main = metrics.METRICS[name].main
+  return {name: float(values[main][m]), **flat} if values else {}
+
+
+def member_results(found, bounds, states, members) -> list[dict]:
   """One entry of results.json a member."""
   entries = []
   for m, member in enumerate(members):
-    flat, matrices = {}, {}
+    flat, errors, matrices = {}, {}, {}
     for name, result in found.items():
-      values = {k: float(v[m]) for k, v in result['scores'].items()}
-      flat[name] = values[metrics.METRICS[name].main]
-      flat |= {f'{name}/{k}': v for k, v in values.items() if k != name}
+      flat |= _named(name, result['scores'], m)
+      errors |= _named(name, result.get('errors', {}), m)
       if 'matrix' in result:
         matrices[name] = result['matrix'][m]
     alive = bool(states.alive[m])
@@ -184,14 +202,18 @@ def member_results(problem, found, bounds, states, members) -> list[dict]:
         'elbo': {k: v[m] for k, v in bounds.items()},
         'active_latents': int(active.sum()),
         'metrics': flat,
+        'errors': errors,
         'matrices': matrices,
       }
     )
   return entries
 
 
-def evaluate(problem: problem_lib.Problem, states: step.TrainState,
-             members: list[population.Member]) -> dict[str, Any]:  # fmt: skip
+def evaluate(
+  problem: problem_lib.Problem,
+  states: step.TrainState,
+  members: list[population.Member],
+) -> dict[str, Any]:
   """Scores a trained population.
 
   Args:
@@ -208,11 +230,16 @@ def evaluate(problem: problem_lib.Problem, states: step.TrainState,
   codes = encode_grid(problem, states.params)
   _LOG.info(
     'encoded %d images for %d members: %.1f s',
-    dataset.num_images, len(members), time.monotonic() - begin,
-  )  # fmt: skip
+    dataset.num_images,
+    len(members),
+    time.monotonic() - begin,
+  )
   found = scores(problem, sample(problem, codes))
-  entries = member_results(problem, found, bounds, states, members)
+  entries = member_results(found, bounds, states, members)
   good = [e for e in entries if e['status'] == 'ok'] or entries
+  scalars = [
+    {k: v for k, v in e['elbo'].items() if np.ndim(v) == 0} for e in good
+  ]
   return {
     'objective': problem.config.objective,
     'dataset': {
@@ -223,13 +250,39 @@ def evaluate(problem: problem_lib.Problem, states: step.TrainState,
       'image_shape': dataset.image_shape,
       'num_images': dataset.num_images,
     },
+    'training': {'device': jax.devices()[0].device_kind},
     'summary': {
       'metrics': summarise([e['metrics'] for e in good]),
-      'elbo': summarise(
-        [{k: v for k, v in e['elbo'].items() if k != 'kl_per_latent'}
-         for e in good]
-      ),
+      'elbo': summarise(scalars),
     },
     'members': entries,
-    'evaluation': {'seconds': time.monotonic() - begin},
-  }  # fmt: skip
+  }
+
+
+def table(results: dict[str, Any]) -> str:
+  """The members and their main scores, one a line."""
+  entries = results['members']
+  varying = [
+    name
+    for name in entries[0]['hparams']
+    if len({e['hparams'][name] for e in entries}) > 1
+  ]
+  names = [k for k in entries[0]['metrics'] if '/' not in k]
+  head = ['seed', *varying, 'elbo', 'nll', 'kl', 'active', *names, 'status']
+  show = lambda x: '-' if x is None else f'{x:.4g}'
+  rows = [
+    [
+      str(e['seed']),
+      *(show(e['hparams'][n]) for n in varying),
+      *(show(e['elbo'][n]) for n in ('elbo', 'nll', 'kl')),
+      str(e['active_latents']),
+      *(show(e['metrics'][n]) for n in names),
+      e['status'],
+    ]
+    for e in entries
+  ]
+  widths = [max(map(len, column)) for column in zip(head, *rows)]
+  return '\n'.join(
+    '  '.join(cell.rjust(w) for cell, w in zip(row, widths))
+    for row in (head, *rows)
+  )

@@ -128,7 +128,8 @@ def layout(mode: str, num_members: int, batch_size: int, *,
     mode: 'members' or 'data'.
     num_members: size of the population.
     batch_size: global batch size of a member.
-    num_devices: local devices to use; 0 means all.
+    num_devices: local devices to use; 0 means as many as divide the members
+      or the batch.
     member_batch: members under one vmap; 0 means 1 on CPU and all elsewhere.
 
   Raises:
@@ -136,22 +137,23 @@ def layout(mode: str, num_members: int, batch_size: int, *,
       (mode 'members') nor the batch (mode 'data').
   """
   local = jax.local_devices()
+  what, size = {
+    'members': ('member(s)', num_members),
+    'data': ('images of a batch', batch_size),
+  }[mode]
   if num_devices > len(local):
     raise ValueError(
       f'num_devices={num_devices}, but this host has {len(local)} '
       f'{local[0].platform} device(s)'
     )
-  count = num_devices or len(local)
-  if mode == 'members' and num_members % count:
+  if num_devices and size % num_devices:
     raise ValueError(
-      f'{num_members} member(s) do not divide over {count} devices; set '
-      f'--config.num_devices to a divisor, or --config.parallel=data'
+      f'{size} {what} do not divide over num_devices={num_devices}; give a '
+      f'divisor of {size}, or 0 for the largest that there is'
     )
-  if mode == 'data' and batch_size % count:
-    raise ValueError(
-      f'batch_size={batch_size} does not divide over {count} devices; choose '
-      f'a multiple, or set --config.num_devices'
-    )
+  count = num_devices or max(
+    n for n in range(1, len(local) + 1) if size % n == 0
+  )
   if not member_batch:
     member_batch = 1 if local[0].platform == 'cpu' else num_members
   return Layout(tuple(local[:count]), mode, member_batch)

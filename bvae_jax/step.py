@@ -139,11 +139,12 @@ def probe(
   curves of a member do not jump from line to line.
   """
   index_key, noise_key = jax.random.split(jax.random.fold_in(key, PROBE))
-  index = data.sample_index(index_key, PROBE_SIZE, problem.dataset.num_images)
+  size = problem.dataset.num_images
+  index = data.sample_index(index_key, min(PROBE_SIZE, size), size)
   mean, logvar = problem.encode(params, images(index))
   z = losses.reparameterize(noise_key, mean, logvar)
   parts = losses.kl_decomposition(
-    z, mean, logvar, dataset_size=problem.dataset.num_images, estimator='mss'
+    z, mean, logvar, dataset_size=size, estimator='mss'
   )
   return {f'{name}_mss': value for name, value in parts._asdict().items()}
 

@@ -23,6 +23,7 @@ from bvae_jax import (
   evaluate,
   parallel,
   population,
+  report,
   step,
 )
 from bvae_jax import problem as problem_lib
@@ -247,11 +248,17 @@ def train_and_evaluate(
   folder = workdir_lib.Workdir(workdir)
   folder.open(config)
   results = folder.results()
-  if results is not None:
+  if results is not None and (folder.path / 'report.html').exists():
     _LOG.info('finished: %s holds the results', folder.results_path)
     return results
   run = Run(config, folder)
   states = train(run)
-  results = evaluate.evaluate(run.problem, states, run.members)
-  folder.write_results(results)
+  if results is None:
+    folder.write_results(evaluate.evaluate(run.problem, states, run.members))
+    results = folder.results()
+  _LOG.info('%s:\n%s', folder.results_path, evaluate.table(results))
+  report.write(
+    folder.path, run.problem, states, run.members, results, folder.read_log()
+  )
+  _LOG.info('%s: open it in a browser', folder.path / 'report.html')
   return results

@@ -1,4 +1,7 @@
-"""Eight virtual CPU devices for the whole suite; jit still uses the first."""
+"""Eight virtual CPU devices for the whole suite; jit still uses the first.
+
+Compilation takes most of the time, so most of the compiler's passes are off.
+"""
 
 import pathlib
 import sys
@@ -6,4 +9,5 @@ import sys
 import jax
 
 jax.config.update('jax_num_cpu_devices', 8)
+jax.config.update('jax_disable_most_optimizations', True)
 sys.path.insert(0, str(pathlib.Path(__file__).parent))

@@ -4,7 +4,7 @@ from bvae_jax import config as config_lib
 
 
 def small_config(objective: str = 'beta_tcvae', **changes):
-  """216 images of 16x16, batch 8, 6 steps, 3 latents; then the changes."""
+  """216 images of 16x16, batch 8, 6 steps, 6 latents; then the changes."""
   config = config_lib.default_config(objective)
   config.update(
     {
@@ -12,9 +12,10 @@ def small_config(objective: str = 'beta_tcvae', **changes):
       'encoder': 'mlp_small',
       'decoder': 'mlp_small',
       'discriminator': 'mlp_small',
+      'num_devices': 1,
       'num_steps': 6,
       'batch_size': 8,
-      'num_latents': 3,
+      'num_latents': 6,
       'learning_rate': 1e-3,
       'log_every': 2,
       'checkpoint_every': 2,

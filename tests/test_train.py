@@ -1,6 +1,8 @@
-"""A run end to end: resuming, refusing, freezing, equal however it is spread."""
+"""A run end to end: resumed, refused, frozen; equal however it is spread."""
 
 import json
+import os
+import signal
 
 import helpers
 import jax
@@ -15,7 +17,7 @@ from bvae_jax import workdir as workdir_lib
 OBJECTIVES = sorted(losses.OBJECTIVES)
 
 
-def run_chunk(config, layout, steps=3):
+def run_chunk(config, layout, steps=1):
   """States and terms of a population after some steps, leaves [M, ...]."""
   members = population.members(config)
   problem = problem_lib.build(config, batch=layout.batch)
@@ -37,45 +39,58 @@ def layout(mode, count, member_batch=1):
 
 
 def assert_close(left, right, tolerance=1e-5):
+  """Each leaf equal to the tolerance, relative to its largest element."""
   for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
-    np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    scale = max(1e-3, np.abs(b).max())
+    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
+
+
+def assert_same_run(one, other):
+  """Equal gradients (Adam's moments hold them) and equal terms.
+
+  Weights are not compared: where a gradient is near 0, Adam's first steps turn
+  its rounding into a whole step.
+  """
+  assert_close(one[0].opt_state, other[0].opt_state)
+  assert_close(one[1], other[1])
 
 
 @pytest.mark.parametrize('objective', OBJECTIVES)
-def test_every_way_to_spread_a_population_gives_one_result(objective):
-  config = helpers.small_config(objective, seeds=(0, 1, 2, 3))
-  states, terms = run_chunk(config, layout('members', 1))
-  assert all(np.isfinite(x).all() for x in jax.tree.leaves(terms))
-  for other in (
-    layout('members', 1, member_batch=4),
-    layout('members', 4),
-    layout('data', 4),
-  ):
-    other_states, other_terms = run_chunk(config, other)
-    assert_close(states.params, other_states.params)
-    assert_close(terms, other_terms, 1e-4)
+def test_four_devices_that_share_each_batch_equal_one(objective):
+  config = helpers.small_config(objective)
+  alone = run_chunk(config, layout('members', 1))
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(alone[1]))
+  assert_same_run(alone, run_chunk(config, layout('data', 4)))
+
+
+@pytest.mark.parametrize('count, member_batch', [(1, 8), (1, 3), (4, 1)])
+def test_every_way_to_spread_the_members_gives_one_result(count, member_batch):
+  config = helpers.small_config(seeds=tuple(range(8)))
+  assert_same_run(
+    run_chunk(config, layout('members', 1)),
+    run_chunk(config, layout('members', count, member_batch)),
+  )
 
 
 def test_eight_devices_share_a_batch():
-  config = helpers.small_config(seeds=(0,))
-  alone, _ = run_chunk(config, layout('data', 1))
-  spread, _ = run_chunk(config, layout('data', 8))
-  assert_close(alone.params, spread.params)
+  config = helpers.small_config('factor_vae')
+  assert_same_run(
+    run_chunk(config, layout('data', 1)), run_chunk(config, layout('data', 8))
+  )
 
 
 def test_a_member_does_not_depend_on_its_company():
   config = helpers.small_config(seeds=(5, 3))
   config.grid.beta = (2.0, 9.0)
   config.grid.learning_rate = (1e-3, 1e-4)
-  states, _ = run_chunk(config, layout('members', 1, 8))
+  whole = run_chunk(config, layout('members', 1, 8))
   alone = helpers.small_config(seeds=(3,), learning_rate=1e-4)
   alone.hparams.beta = 9.0
-  expected, _ = run_chunk(alone, layout('members', 1))
+  expected = run_chunk(alone, layout('members', 1))
   members = population.members(config)
   index = members.index(population.members(alone)[0])
-  assert_close(
-    population.select(states.params, index),
-    population.select(expected.params, 0),
+  assert_same_run(
+    population.select(whole, index), population.select(expected, 0)
   )
 
 
@@ -86,13 +101,13 @@ def test_a_chunk_is_its_steps():
   key = population.keys(member)[0]
   hparams = population.select(population.hparams(member), 0)
   state = step.init(problem, key)
-  train_step = step.make_train_step(problem, problem.dataset.images)
+  train_step = jax.jit(step.make_train_step(problem, problem.dataset.images))
   nll = []
   for _ in range(3):
-    state, terms = train_step(state, key, hparams)  # not jitted
+    state, terms = train_step(state, key, hparams)
     nll.append(terms['nll'])
-  states, terms = run_chunk(config, layout('members', 1))
-  assert_close(state.params, population.select(states.params, 0))
+  states, terms = run_chunk(config, layout('members', 1), steps=3)
+  assert_close(state.params, population.select(states.params, 0), 1e-4)
   np.testing.assert_allclose(terms['nll'][0], np.mean(nll), rtol=1e-5)
 
 
@@ -183,7 +198,7 @@ def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
     expected['members'][0]['elbo']['nll'], rel=1e-5
   )
   text = (tmp_path / 'results.json').read_text()
-  assert 'NaN' not in text and json.loads(text)
+  assert json.loads(text, parse_constant=pytest.fail)
 
 
 def test_a_collapsed_member_is_warned_of_once(caplog):
@@ -200,9 +215,6 @@ def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):
   advance = run.advance
 
   def terminated(steps):
-    import os
-    import signal
-
     os.kill(os.getpid(), signal.SIGTERM)
     return advance(steps)
 

@@ -23,9 +23,9 @@ class DeconvDecoder(nn.Module):
     height, width, channels = self.image_shape
     shape = (height // 16, width // 16, self.features[0])
     x = MLP((self.width, math.prod(shape)))(z).reshape(-1, *shape)
-    for features in self.features:
+    for features in (*self.features, channels):
       x = ConvTranspose(features, relu=True)(x)
-    return ConvTranspose(channels)(x)
+    return x
 
 
 class MLPDecoder(nn.Module):
@@ -49,7 +49,7 @@ DECODERS = {
   'deconv_locatello': DeconvDecoder,
   'mlp_higgins': MLPDecoder,
   'mlp_small': functools.partial(
-    MLPDecoder, widths=(256, 512), activation='relu'
+    MLPDecoder, widths=(128, 256), activation='relu'
   ),
 }
 

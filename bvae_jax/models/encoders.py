@@ -24,8 +24,8 @@ class ConvTrunk(nn.Module):
   def __call__(self, images: jax.Array) -> jax.Array:
     x = images
     for size, features in zip(self.sizes, self.features, strict=True):
-      x = Conv(features, size, relu=True)(x)
-    return MLP((self.width,))(x)
+      x = Conv(features, size, relu=x is not images)(x)
+    return MLP((self.width,))(nn.relu(x))
 
 
 class Encoder(nn.Module):
@@ -70,7 +70,7 @@ TRUNKS = {
   'conv_locatello': ConvTrunk(sizes=(4, 4, 2, 2)),
   'conv_burgess': ConvTrunk(sizes=(4, 4, 4, 4)),
   'mlp_higgins': MLP((1200, 1200)),
-  'mlp_small': MLP((512, 256)),
+  'mlp_small': MLP((256, 128)),
 }
 ENCODERS = {
   name: functools.partial(Encoder, trunk) for name, trunk in TRUNKS.items()
