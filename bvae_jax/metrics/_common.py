@@ -230,8 +230,12 @@ def standardize(codes: jax.Array, *others: jax.Array) -> list[jax.Array]:
 
 
 def sort_keys(values: jax.Array) -> jax.Array:
-  """Returns int32 keys that order floats >= 0 alike; they sort far faster."""
-  return jax.lax.bitcast_convert_type(jnp.abs(values), jnp.int32)
+  """Returns int32 keys in the order of float32 values.
+
+  Integers sort far faster, and key + 1 is the next value, also beside 0.
+  """
+  bits = jax.lax.bitcast_convert_type(values + 0.0, jnp.int32)
+  return jnp.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
 
 
 def bisect(

@@ -54,10 +54,11 @@ def _neighbour_information(codes, order, labels, num_classes, num_neighbours):
 
   def within(ascending, begin, end):
     """Points of [begin, end) strictly within the radius, and at its edge."""
+    keys = _common.sort_keys(ascending)
     from_low, past_low, from_high, past_high = (
-      _common.bisect(ascending, begin, end, value)
+      _common.bisect(keys, begin, end, _common.sort_keys(edge) + step)
       for edge in (low, high)
-      for value in (edge, jnp.nextafter(edge, jnp.inf))
+      for step in (0, 1)
     )
     inside = jnp.where(radius > 0, from_high - past_low, 1)
     return inside, past_high - from_low - inside

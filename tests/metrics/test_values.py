@@ -1,0 +1,125 @@
+"""Scores of points agree with scikit-learn, on representations of all kinds."""
+
+import jax
+import metrics_reference as reference
+import numpy as np
+import pytest
+
+from bvae_jax import metrics
+
+
+def assert_scores(actual, expected, atol):
+  assert set(expected) <= set(actual)
+  for name, value in expected.items():
+    assert abs(float(actual[name]) - float(value)) <= atol, name
+
+
+def test_mig(case):
+  assert_scores(metrics.mig(*case.train), reference.mig(*case.train), 1e-4)
+
+
+def test_sap(case):
+  np.testing.assert_allclose(
+    metrics.sap_matrix(*case.split),
+    reference.sap_matrix(*case.split),
+    atol=0.01,
+  )
+  assert_scores(metrics.sap(*case.split), reference.sap(*case.split), 0.01)
+
+
+def test_sap_with_two_classes(leaky):
+  """LIBLINEAR weights both classes where there are but two."""
+  codes, factors, test_codes, test_factors = leaky.split
+  halves = [(x[:, 1:] > 1).astype(np.int32) for x in (factors, test_factors)]
+  split = codes, halves[0], test_codes, halves[1]
+  np.testing.assert_allclose(
+    metrics.sap_matrix(*split), reference.sap_matrix(*split), atol=0.003
+  )
+
+
+def test_sap_continuous(case):
+  assert_scores(
+    metrics.sap(*case.split, continuous=True),
+    reference.sap_continuous(*case.train),
+    1e-4,
+  )
+
+
+def test_modularity_explicitness(case):
+  assert_scores(
+    metrics.modularity_explicitness(*case.split),
+    reference.modularity_explicitness(*case.split),
+    2e-3,
+  )
+
+
+def test_irs(case):
+  assert_scores(metrics.irs(*case.train), reference.irs(*case.train), 1e-4)
+
+
+def test_irs_of_constant_codes_is_zero(perfect):
+  codes = np.ones_like(perfect.codes)
+  assert float(metrics.irs(codes, perfect.factors)['irs']) == 0
+
+
+def test_infomec(case):
+  """Looser where codes tie: the reference then draws noise to break ties."""
+  tied = len(np.unique(case.codes[:, 0])) < 10
+  assert_scores(
+    metrics.infomec(*case.train),
+    reference.infomec(*case.train),
+    0.03 if tied else 0.005,
+  )
+
+
+def test_infomec_pruning_is_an_option(perfect):
+  """Latents of 1 % of the range stay in only when the rule says so."""
+  scores = [
+    metrics.infomec(*perfect.train, min_range=share) for share in (0.05, 0.0)
+  ]
+  assert [float(score['num_active']) for score in scores] == [3, 6]
+
+
+@pytest.mark.parametrize('kind', ['perfect', 'rotated', 'noise', 'leaky'])
+def test_unsupervised(kind, make_case):
+  codes = make_case(kind).codes
+  assert_scores(
+    metrics.unsupervised_scores(codes), reference.unsupervised(codes), 1e-3
+  )
+
+
+def test_total_correlation_of_duplicates_is_finite(perfect):
+  """Two pairs of equal latents: log(1 / eps) / 2 nats each, not infinity."""
+  codes = np.concatenate([perfect.codes[:, :2]] * 2, 1)
+  score = metrics.unsupervised_scores(codes)['gaussian_total_correlation']
+  assert 10 < float(score) < 17
+
+
+@pytest.mark.parametrize(
+  'kind', ['duplicated', 'leaky', 'rotated', 'constant', 'collapsed']
+)
+def test_dci(kind, make_case):
+  case = make_case(kind)
+  assert_scores(metrics.dci(*case.split), reference.dci(*case.split), 0.02)
+
+
+def test_dci_backends_agree(leaky):
+  split = tuple(x[:400] for x in leaky.split)
+  assert_scores(
+    metrics.dci(*split), metrics.dci(*split, backend='sklearn'), 0.02
+  )
+  with pytest.raises(ValueError, match='jit'):
+    jax.jit(lambda c: metrics.dci(c, *split[1:], backend='sklearn'))(split[0])
+
+
+def test_ideal_representation(perfect):
+  """Known answers: every factor alone in a latent of its own."""
+  scores = metrics.dci(*perfect.split)
+  assert float(scores['disentanglement']) > 0.99
+  assert float(scores['completeness']) > 0.99
+  assert float(scores['informativeness_test']) == 1
+  np.testing.assert_allclose(metrics.mig(*perfect.train)['mig'], 1, atol=0.03)
+  np.testing.assert_allclose(metrics.irs(*perfect.train)['irs'], 1, atol=0.02)
+  infomec = metrics.infomec(*perfect.train)
+  np.testing.assert_allclose(infomec['infom'], 1, atol=0.05)
+  np.testing.assert_allclose(infomec['infoc'], 1, atol=0.05)
