@@ -1,27 +1,34 @@
-"""Stride-2 convolutions as patches and matmul, in blocks of images.
+"""Stride-2 convolutions as matmuls in blocks of images that fit the cache.
 
 A k x k convolution of stride 2 ('down') and its transpose ('up') are one
 bilinear map read in two directions, so three products serve both layers:
 
-  down(x, w)     y = patches(x) w          forward / input gradient of 'up'
-  up(y, w)       x = patches^T (y w^T)     input gradient / forward of 'up'
-  kernel(x, y)   w = (y^T patches(x))^T    weight gradient of both
+  down(x, w)             y = patches(x) w    forward, or x-gradient of 'up'
+  up(y, w)               x = scatter(y w^T)  x-gradient, or forward of 'up'
+  kernel_gradient(x, y)  w^T = y^T patches(x)
 
-They are plain matmuls, so vmap over population members batches them, where
-`lax.conv` would turn into a grouped convolution, slow on every backend.
+They are plain matmuls, so vmap over the members of a population batches them,
+where `lax.conv` would become a grouped convolution, slow on every backend.
+
+What the three formulas gain, for 64 images [32, 32, 32] and a kernel
+[4, 4, 32, 32] on one core of an EPYC with AVX-512, CPU ms (matmul alone: 2.7):
+  down: 4.2, against 20 with the patches of all images at once, 4.9 with them
+    concatenated instead of stacked; `lax.conv` takes 2.5.
+  up: 3.2, against 3.7 as down of the padded y, 20 for a dilated `lax.conv`.
+  kernel_gradient: 4.4, against 10 to 15 as patches(x)^T y, which XLA also
+    makes of (y^T patches(x))^T: the transpose must stay outside the blocks.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-
-def _block_size(batch: int) -> int:
-  """Images to a block: few enough for the cache on CPU, else all at once."""
-  return min(8, batch) if jax.default_backend() == 'cpu' else batch
+# What the patches of a block may take on CPU; 0.5 to 8 MiB are alike.
+_CACHE_BYTES = 4 << 20
 
 
 def _patches(x: jax.Array, size: int) -> jax.Array:
@@ -42,8 +49,7 @@ def _patches(x: jax.Array, size: int) -> jax.Array:
 
 def _down(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """[B, 2H, 2W, C], [k, k, C, F] -> [B, H, W, F]."""
-  patches = _patches(x, kernel.shape[0])
-  return patches @ kernel.reshape(-1, kernel.shape[-1])
+  return _patches(x, len(kernel)) @ kernel.reshape(-1, kernel.shape[-1])
 
 
 def _up(y: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -65,22 +71,39 @@ def _up(y: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _kernel_gradient(x: jax.Array, y: jax.Array, size: int) -> jax.Array:
-  """[B, 2H, 2W, C], [B, H, W, F] -> [F, k * k * C]."""
-  channels, features = x.shape[-1], y.shape[-1]
-  patches = _patches(x, size).reshape(-1, size * size * channels)
-  return y.reshape(-1, features).T @ patches
+  """[B, 2H, 2W, C], [B, H, W, F] -> [F, size * size * C]."""
+  patches = _patches(x, size)
+  patches = patches.reshape(-1, patches.shape[-1])
+  return y.reshape(-1, y.shape[-1]).T @ patches
 
 
-def _in_blocks(function, *arrays: jax.Array):
-  """Maps a function of blocks of images over arrays [B, ...] of the same B."""
-  batch = arrays[0].shape[0]
-  block = _block_size(batch)
+def _block_size(small: jax.Array, kernel: jax.Array) -> int:
+  """Images to a block, from the smaller of a layer's input and output.
+
+  The one place that knows of backends: beside a CPU's caches, all at once.
+  """
+  batch, height, width, _ = small.shape
+  if jax.default_backend() != 'cpu':
+    return batch
+  taps = kernel[..., 0].size
+  bytes_per_image = height * width * taps * small.dtype.itemsize
+  return min(batch, max(1, _CACHE_BYTES // bytes_per_image))
+
+
+def _in_blocks(function: Callable, block: int, *arrays: jax.Array):
+  """Maps a function of `block` images over arrays [B, ...] of the same B.
+
+  Returns what it returns, stacked [blocks, ...]; zeros fill the last block.
+  """
+  batch = len(arrays[0])
   blocks = -(-batch // block)
 
   def split(x):
     x = jnp.pad(x, [(0, blocks * block - batch)] + [(0, 0)] * (x.ndim - 1))
     return x.reshape(blocks, block, *x.shape[1:])
 
+  if blocks == 1:
+    return jax.tree.map(lambda y: y[None], function(*arrays))
   return lax.map(lambda xs: function(*xs), tuple(map(split, arrays)))
 
 
@@ -88,40 +111,47 @@ def _join(x: jax.Array, batch: int) -> jax.Array:
   return x.reshape(-1, *x.shape[2:])[:batch]
 
 
+def _rectify(x: jax.Array, relu: bool) -> jax.Array:
+  return jnp.maximum(x, 0) if relu else x
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def _layer(x, kernel, bias, transposed, relu):
-  """One layer; kernel [k, k, C, F] as 'down' reads it."""
+  """down or up of x [B, H, W, ...], with a kernel [k, k, C, F] of down."""
   product = _up if transposed else _down
-
-  def forward(x):
-    y = product(x, kernel) + bias
-    return jnp.maximum(y, 0) if relu else y
-
-  return _join(_in_blocks(forward, x), x.shape[0])
+  small = x if transposed else x[:, ::2, ::2]
+  y = _in_blocks(
+    lambda x: product(_rectify(x, relu), kernel) + bias,
+    _block_size(small, kernel),
+    x,
+  )
+  return _join(y, len(x))
 
 
 def _layer_forward(x, kernel, bias, transposed, relu):
-  y = _layer(x, kernel, bias, transposed, relu)
-  return y, (x, kernel, y if relu else None)
+  return _layer(x, kernel, bias, transposed, relu), (x, kernel)
 
 
 def _layer_backward(transposed, relu, residuals, g):
-  x, kernel, y = residuals
+  x, kernel = residuals
 
-  def backward(x, g, *y):
-    g = jnp.where(y[0] > 0, g, 0) if relu else g
-    if transposed:
-      x_gradient = _down(g, kernel)
-      kernel_gradient = _kernel_gradient(g, x, kernel.shape[0])
-    else:
-      x_gradient = _up(g, kernel)
-      kernel_gradient = _kernel_gradient(x, g, kernel.shape[0])
-    return x_gradient, kernel_gradient, g.sum((0, 1, 2))
+  def backward(x, g):
+    product = _down if transposed else _up
+    rectified = _rectify(x, relu)
+    large, small = (g, rectified) if transposed else (rectified, g)
+    x_gradient = product(g, kernel)
+    if relu:
+      x_gradient = jnp.where(x > 0, x_gradient, 0)
+    return (
+      x_gradient,
+      _kernel_gradient(large, small, len(kernel)),
+      g.sum((0, 1, 2)),
+    )
 
-  arrays = (x, g, y) if relu else (x, g)
-  x_gradient, kernel_gradient, bias_gradient = _in_blocks(backward, *arrays)
+  block = _block_size(x if transposed else g, kernel)
+  x_gradient, kernel_gradient, bias_gradient = _in_blocks(backward, block, x, g)
   return (
-    _join(x_gradient, x.shape[0]),
+    _join(x_gradient, len(x)),
     kernel_gradient.sum(0).T.reshape(kernel.shape),
     bias_gradient.sum(0),
   )
@@ -130,23 +160,25 @@ def _layer_backward(transposed, relu, residuals, g):
 _layer.defvjp(_layer_forward, _layer_backward)
 
 
-def _check(x: jax.Array, kernel: jax.Array, bias: jax.Array, even: bool):
-  size, width, channels, features = kernel.shape
-  if size != width or size % 2 or x.ndim != 4 or x.shape[-1] != channels:
+def _check(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> None:
+  if (
+    x.ndim != 4
+    or kernel.ndim != 4
+    or kernel.shape[0] != kernel.shape[1]
+    or kernel.shape[0] % 2
+    or kernel.shape[2] != x.shape[3]
+    or bias.shape != kernel.shape[3:]
+  ):
     raise ValueError(
-      'expected images [B, H, W, C] and an even square kernel [k, k, C, F], '
-      f'got {x.shape} and {kernel.shape}'
+      'expected images [B, H, W, C], a kernel [k, k, C, F] with even k and a '
+      f'bias [F], got {x.shape}, {kernel.shape} and {bias.shape}'
     )
-  if bias.shape != (features,):
-    raise ValueError(f'bias {bias.shape} does not fit kernel {kernel.shape}')
-  if even and (x.shape[1] % 2 or x.shape[2] % 2):
-    raise ValueError(f'stride 2 needs even image sides, got {x.shape}')
 
 
 def conv(
   x: jax.Array, kernel: jax.Array, bias: jax.Array, *, relu: bool = False
 ) -> jax.Array:
-  """Convolution of stride 2, 'SAME' padding, an even kernel, and its bias.
+  """Convolution of stride 2 with 'SAME' padding and an even kernel.
 
   y[i, j] = b + sum_{u, v} x[2 i + u - p, 2 j + v - p] w[u, v], p = k / 2 - 1
 
@@ -154,22 +186,24 @@ def conv(
     x: images [B, H, W, C] with even H and W.
     kernel: weights [k, k, C, F] with even k.
     bias: [F].
-    relu: whether max(y, 0) is returned.
+    relu: whether max(x, 0) is read in place of x; so fused, it costs nothing.
 
   Returns:
     [B, H / 2, W / 2, F].
 
   Raises:
-    ValueError: if shapes do not fit, sides are odd or k is odd.
+    ValueError: if shapes do not fit, a side is odd or k is odd.
   """
-  _check(x, kernel, bias, even=True)
+  _check(x, kernel, bias)
+  if x.shape[1] % 2 or x.shape[2] % 2:
+    raise ValueError(f'stride 2 needs even image sides, got {x.shape}')
   return _layer(x, kernel, bias, False, relu)
 
 
 def conv_transpose(
   x: jax.Array, kernel: jax.Array, bias: jax.Array, *, relu: bool = False
 ) -> jax.Array:
-  """Transposed convolution of stride 2 as `lax.conv_transpose`, and its bias.
+  """Transposed convolution of stride 2, 'SAME' as in `lax.conv_transpose`.
 
   y[o] = b + sum_{2 i = o + t - k / 2} x[i] w[t], along rows and columns.
 
@@ -177,7 +211,7 @@ def conv_transpose(
     x: images [B, H, W, C].
     kernel: weights [k, k, C, F] with even k.
     bias: [F].
-    relu: whether max(y, 0) is returned.
+    relu: whether max(x, 0) is read in place of x; so fused, it costs nothing.
 
   Returns:
     [B, 2 H, 2 W, F].
@@ -185,9 +219,8 @@ def conv_transpose(
   Raises:
     ValueError: if shapes do not fit or k is odd.
   """
-  _check(x, kernel, bias, even=False)
-  kernel = kernel[::-1, ::-1].swapaxes(2, 3)
-  return _layer(x, kernel, bias, True, relu)
+  _check(x, kernel, bias)
+  return _layer(x, kernel[::-1, ::-1].swapaxes(2, 3), bias, True, relu)
 
 
 class Conv(nn.Module):
@@ -202,10 +235,9 @@ class Conv(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     shape = (self.size, self.size, x.shape[-1], self.features)
-    kernel = self.param(
-      'kernel', nn.initializers.glorot_uniform(), shape, float
-    )
-    bias = self.param('bias', nn.initializers.zeros, shape[-1:], float)
+    init = nn.initializers
+    kernel = self.param('kernel', init.glorot_uniform(), shape, float)
+    bias = self.param('bias', init.zeros, shape[-1:], float)
     return self.function(x, kernel, bias, relu=self.relu)
 
 

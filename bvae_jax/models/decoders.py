@@ -12,7 +12,10 @@ from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
 
 
 class DeconvDecoder(nn.Module):
-  """Two dense layers, then four transposed convolutions 4x4 of stride 2."""
+  """Two dense layers, then four transposed convolutions 4x4 of stride 2.
+
+  ReLU between all of them; H and W are multiples of 16.
+  """
 
   image_shape: Sequence[int] = (64, 64, 1)
   features: Sequence[int] = (64, 32, 32)
@@ -22,7 +25,7 @@ class DeconvDecoder(nn.Module):
   def __call__(self, z: jax.Array) -> jax.Array:
     height, width, channels = self.image_shape
     shape = (height // 16, width // 16, self.features[0])
-    x = MLP((self.width, math.prod(shape)))(z).reshape(-1, *shape)
+    x = Dense(math.prod(shape))(MLP((self.width,))(z)).reshape(-1, *shape)
     for features in (*self.features, channels):
       x = ConvTranspose(features, relu=True)(x)
     return x

@@ -23,8 +23,8 @@ class ConvTrunk(nn.Module):
   @nn.compact
   def __call__(self, images: jax.Array) -> jax.Array:
     x = images
-    for size, features in zip(self.sizes, self.features, strict=True):
-      x = Conv(features, size, relu=x is not images)(x)
+    for layer, features in enumerate(self.features):
+      x = Conv(features, self.sizes[layer], relu=layer > 0)(x)
     return MLP((self.width,))(nn.relu(x))
 
 

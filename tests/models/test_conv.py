@@ -6,21 +6,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from jax import lax
 
-from bvae_jax.models.conv import conv, conv_transpose
+from bvae_jax.models.conv import Conv, ConvTranspose, conv, conv_transpose
 
 
 def lax_conv(x, kernel, bias, *, relu):
+  x = jnp.maximum(x, 0) if relu else x
   y = lax.conv_general_dilated(
     x, kernel, (2, 2), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
   )
-  return jnp.maximum(y + bias, 0) if relu else y + bias
+  return y + bias
 
 
 def lax_conv_transpose(x, kernel, bias, *, relu):
+  x = jnp.maximum(x, 0) if relu else x
   y = lax.conv_transpose(x, kernel, (2, 2), 'SAME')
-  return jnp.maximum(y + bias, 0) if relu else y + bias
+  return y + bias
 
 
 PAIRS = {'conv': (conv, lax_conv), 'up': (conv_transpose, lax_conv_transpose)}
@@ -75,3 +78,60 @@ def test_equals_lax(
       assert a.shape == b.shape
       assert a.dtype == b.dtype == dtype
       np.testing.assert_allclose(a, b, rtol=tolerance, atol=20 * tolerance)
+
+
+@pytest.mark.parametrize(
+  ('ours', 'flax'),
+  [
+    (Conv(5), nn.Conv(5, (4, 4), strides=2)),
+    (Conv(5, size=2), nn.Conv(5, (2, 2), strides=2)),
+    (ConvTranspose(5), nn.ConvTranspose(5, (4, 4), strides=(2, 2))),
+  ],
+)
+def test_modules_take_the_parameters_of_flax(ours, flax):
+  x, *_ = arguments('float32', 3, 4, 2, 5)
+  params = flax.init(jax.random.key(0), x)
+  np.testing.assert_allclose(
+    ours.apply(params, x), flax.apply(params, x), atol=1e-5
+  )
+  shapes = functools.partial(jax.tree.map, jnp.shape)
+  assert shapes(ours.init(jax.random.key(0), x)) == shapes(params)
+
+
+@pytest.mark.parametrize('batch', [1, 7, 8, 19])
+def test_blocks_of_any_batch(batch, monkeypatch):
+  """Blocks that do not divide the batch change nothing."""
+  monkeypatch.setattr('bvae_jax.models.conv._CACHE_BYTES', 4 * 12000)
+  for ours, reference in PAIRS.values():
+    args = arguments('float32', batch, 4, 2, 3)
+    for a, b in zip(
+      value_and_gradients(functools.partial(ours, relu=True), args),
+      value_and_gradients(functools.partial(reference, relu=True), args),
+    ):
+      np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-4)
+
+
+@pytest.mark.parametrize('function', [conv, conv_transpose])
+def test_no_convolution_is_left_under_vmap(function):
+  """Members must never become the groups of a grouped convolution."""
+  args = arguments('float32', 2, 4, 3, 3, members=2)
+  program = jax.make_jaxpr(
+    jax.vmap(lambda *a: value_and_gradients(function, a))
+  )(*args)
+  assert 'conv_general_dilated' not in str(program)
+  assert 'dot_general' in str(program)
+
+
+@pytest.mark.parametrize(
+  ('x', 'kernel', 'bias', 'message'),
+  [
+    ((1, 7, 8, 3), (4, 4, 3, 2), (2,), r'even image sides, got \(1, 7, 8, 3\)'),
+    ((1, 8, 8, 3), (3, 3, 3, 2), (2,), r'\(3, 3, 3, 2\)'),
+    ((1, 8, 8, 3), (4, 4, 1, 2), (2,), r'\(4, 4, 1, 2\)'),
+    ((8, 8, 3), (4, 4, 3, 2), (2,), r'\(8, 8, 3\)'),
+    ((1, 8, 8, 3), (4, 4, 3, 2), (3,), r'\(3,\)'),
+  ],
+)
+def test_shapes_are_checked(x, kernel, bias, message):
+  with pytest.raises(ValueError, match=message):
+    conv(jnp.zeros(x), jnp.zeros(kernel), jnp.zeros(bias))

@@ -1,0 +1,128 @@
+"""Networks by name: sizes of the papers, shapes, vmap, gradients, errors."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bvae_jax.models import (
+  DECODERS,
+  DISCRIMINATORS,
+  ENCODERS,
+  make_critic,
+  make_decoder,
+  make_discriminator,
+  make_encoder,
+)
+
+SHAPE = (16, 32, 3)
+LATENTS = 4
+
+
+def build(kind, name):
+  """A network for SHAPE, and a batch of five of its inputs."""
+  images = jax.random.uniform(jax.random.key(7), (5, *SHAPE), float)
+  z = jax.random.normal(jax.random.key(8), (5, LATENTS), float)
+  if kind == 'encoder':
+    return make_encoder(name, LATENTS, SHAPE), images
+  if kind == 'critic':
+    return make_critic(name, LATENTS, SHAPE), images
+  if kind == 'decoder':
+    return make_decoder(name, SHAPE), z
+  return make_discriminator(name), z
+
+
+NETWORKS = [
+  *(('encoder', name) for name in ENCODERS),
+  *(('critic', name) for name in ENCODERS),
+  *(('decoder', name) for name in DECODERS),
+  *(('discriminator', name) for name in DISCRIMINATORS),
+]
+OUTPUTS = {
+  'encoder': ((5, LATENTS), (5, LATENTS)),
+  'critic': ((5,), (5, LATENTS), (5, LATENTS)),
+  'decoder': (5, *SHAPE),
+  'discriminator': (5, 2),
+}
+
+
+@pytest.mark.parametrize(('kind', 'name'), NETWORKS)
+def test_contract(kind, name):
+  """Shapes, dtype under x64, and vmap(init), vmap(apply), grad = a loop."""
+  with jax.enable_x64(True):
+    network, x = build(kind, name)
+    keys = jax.random.split(jax.random.key(0), 2)
+    params = jax.jit(jax.vmap(network.init, (0, None)))(keys, x)
+
+    def loss(params):
+      outputs = network.apply(params, x)
+      return sum(jnp.sum(jnp.sin(y)) for y in jax.tree.leaves(outputs)), outputs
+
+    step = jax.value_and_grad(loss, has_aux=True)
+    together = jax.jit(jax.vmap(step))(params)
+    assert jax.tree.map(lambda y: y.shape[1:], together[0][1]) == OUTPUTS[kind]
+    assert {y.dtype.name for y in jax.tree.leaves(together)} == {'float64'}
+
+    alone = jax.jit(step)(jax.tree.map(lambda p: p[1], params))
+    jax.tree.map(
+      lambda a, b: np.testing.assert_allclose(a[1], b, rtol=1e-9, atol=1e-11),
+      together,
+      alone,
+    )
+    assert all(np.any(g != 0) for g in jax.tree.leaves(alone[1]))
+
+
+@pytest.mark.parametrize(
+  ('kind', 'name', 'count'),
+  [
+    # conv: sum k k C F + F; dense: C F + F; counted by hand.
+    ('encoder', 'conv_locatello', 544 + 16416 + 8256 + 16448 + 262400 + 5140),
+    ('encoder', 'conv_burgess', 544 + 16416 + 32832 + 65600 + 262400 + 5140),
+    ('encoder', 'mlp_higgins', 4916400 + 1441200 + 24020),
+    (
+      'decoder',
+      'deconv_locatello',
+      2816 + 263168 + 65600 + 32800 + 16416 + 513,
+    ),
+    ('decoder', 'mlp_higgins', 13200 + 2 * 1441200 + 4919296),
+    ('discriminator', 'mlp', 11000 + 5 * 1001000 + 2002),
+  ],
+)
+def test_sizes_of_the_papers(kind, name, count):
+  """The parameters that the papers' tables give, for images [64, 64, 1]."""
+  make = {
+    'encoder': lambda: make_encoder(name, 10, (64, 64, 1)),
+    'decoder': lambda: make_decoder(name, (64, 64, 1)),
+    'discriminator': lambda: make_discriminator(name),
+  }[kind]
+  x = jnp.zeros((1, 64, 64, 1) if kind == 'encoder' else (1, 10))
+  params = jax.eval_shape(make().init, jax.random.key(0), x)
+  assert sum(p.size for p in jax.tree.leaves(params)) == count
+
+
+def test_initial_weights_are_glorot_uniform_with_zero_biases():
+  network, x = build('encoder', 'conv_burgess')
+  trunk = network.init(jax.random.key(0), x)['params']['trunk']
+  kernel = np.asarray(trunk['Conv_2']['kernel'])
+  bound = np.sqrt(6 / (16 * 32 + 16 * 64))
+  assert np.abs(kernel).max() <= bound
+  np.testing.assert_allclose(kernel.std(), bound / np.sqrt(3), rtol=0.02)
+  assert not np.any(trunk['Conv_2']['bias'])
+
+
+@pytest.mark.parametrize(
+  ('make', 'message'),
+  [
+    (lambda: make_encoder('resnet', 4, SHAPE), 'conv_burgess.*mlp_small'),
+    (lambda: make_critic('resnet', 4, SHAPE), 'conv_burgess.*mlp_small'),
+    (lambda: make_decoder('resnet', SHAPE), 'deconv_locatello.*mlp_small'),
+    (lambda: make_discriminator('resnet'), "'mlp', 'mlp_small'"),
+    (lambda: make_encoder('conv_burgess', 4, (64, 40, 1)), r'\(64, 40, 1\)'),
+    (lambda: make_decoder('deconv_locatello', (28, 28, 1)), r'\(28, 28, 1\)'),
+    (lambda: make_encoder('mlp_small', 4, (64, 64)), r'\(64, 64\)'),
+  ],
+)
+def test_errors_name_the_choices_or_the_shape(make, message):
+  with pytest.raises(ValueError, match=message) as error:
+    make()
+  assert '\n' not in str(error.value)
