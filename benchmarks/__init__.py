@@ -1,0 +1,1 @@
+"""The speed of each part beside what a user would pick instead."""

@@ -1,0 +1,257 @@
+"""Training steps beside PyTorch on the same network, loss and optimiser.
+
+  python -m benchmarks.training [--only=conv_burgess,...] [--members=4]
+
+Every round times each contender once, one after the other, so that noise
+falls on all of them alike; a ratio is the median over rounds of the time of
+PyTorch's best setting over ours. Ours is K steps in one compiled loop, as the
+product runs them: `lax.map` over members on CPU, `vmap` elsewhere. PyTorch
+trains members one after the other, which per member costs what one does.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+from jax import lax
+from torch.utils import flop_counter
+
+from benchmarks import torch_peer
+from bvae_jax import losses, models
+
+NETWORKS = {
+  'conv_burgess': ('conv_burgess', 'deconv_locatello'),
+  'conv_locatello': ('conv_locatello', 'deconv_locatello'),
+  'mlp_higgins': ('mlp_higgins', 'mlp_higgins'),
+}
+NAMES = (*NETWORKS, 'discriminator')
+LATENTS = 10
+
+
+class Case(NamedTuple):
+  """One training step, twice."""
+
+  params: Any
+  loss: Callable[[Any, jax.Array], jax.Array]  # of params and a key
+  peer: torch.nn.Module  # of what `sample` gives
+  sample: Callable[[], tuple[torch.Tensor, ...]]
+  betas: tuple[float, float]
+
+
+def vae_case(name: str, batch: int, image_shape: tuple[int, int, int]) -> Case:
+  """A VAE on random binary images, with fresh noise in each step."""
+  encoder = models.make_encoder(NETWORKS[name][0], LATENTS, image_shape)
+  decoder = models.make_decoder(NETWORKS[name][1], image_shape)
+  keys = jax.random.split(jax.random.key(0), 3)
+  images = jax.random.bernoulli(keys[0], shape=(batch, *image_shape))
+  images = images.astype(float)
+  params = {
+    'encoder': encoder.init(keys[1], images),
+    'decoder': decoder.init(keys[2], jnp.zeros((1, LATENTS))),
+  }
+
+  def loss(params, key):
+    mean, logvar = encoder.apply(params['encoder'], images)
+    z = losses.reparameterize(key, mean, logvar)
+    nll = losses.bernoulli_nll(decoder.apply(params['decoder'], z), images)
+    return losses.vae(nll, z, mean, logvar)[0]
+
+  peer = torch_peer.VAE(params, image_shape)
+  pixels = torch.tensor(np.asarray(images).transpose(0, 3, 1, 2).copy())
+  sample = lambda: (pixels, torch.randn(batch, LATENTS))
+  return Case(params, loss, peer, sample, (0.9, 0.999))
+
+
+def discriminator_case(batch: int) -> Case:
+  """FactorVAE's discriminator on random latents."""
+  network = models.make_discriminator('mlp')
+  params = network.init(jax.random.key(0), jnp.zeros((1, LATENTS)))
+
+  def loss(params, key):
+    z, permuted = jax.random.normal(key, (2, batch, LATENTS))
+    return losses.discriminator_loss(
+      network.apply(params, z), network.apply(params, permuted)
+    )
+
+  peer = torch_peer.Discriminator(params)
+  sample = lambda: tuple(torch.randn(2, batch, LATENTS))
+  return Case(params, loss, peer, sample, (0.5, 0.9))
+
+
+def make_case(name: str, batch: int, size: int) -> Case:
+  if name == 'discriminator':
+    return discriminator_case(batch)
+  return vae_case(name, batch, (size, size, 1))
+
+
+def ours(case: Case, steps: int, members: int) -> Callable[[], None]:
+  """A call that trains `members` members for `steps` steps."""
+  optimizer = optax.adam(1e-4, *case.betas)
+
+  def step(state, key):
+    params, opt_state = state
+    grads = jax.grad(case.loss)(params, key)
+    updates, opt_state = optimizer.update(grads, opt_state)
+    return (optax.apply_updates(params, updates), opt_state), None
+
+  def chunk(xs):
+    state, key = xs
+    return lax.scan(step, state, jax.random.split(key, steps))[0]
+
+  over_members = jax.vmap(chunk)
+  if jax.default_backend() == 'cpu':
+    over_members = lambda xs: lax.map(chunk, xs)
+  state = jax.tree.map(
+    lambda p: jnp.repeat(p[None], members, axis=0),
+    (case.params, optimizer.init(case.params)),
+  )
+  keys = jax.random.split(jax.random.key(1), members)
+  run = jax.jit(lambda state: over_members((state, keys)), donate_argnums=0)
+
+  def call():
+    nonlocal state
+    state = jax.block_until_ready(run(state))
+
+  return call
+
+
+def peer(
+  case: Case, steps: int, *, channels_last: bool, compiled: bool
+) -> Callable[[], None]:
+  """A call that trains the peer for `steps` steps."""
+  module, sample = case.peer, case.sample
+  layout = torch.channels_last if channels_last else torch.contiguous_format
+  module = module.to(memory_format=layout)
+  loss = torch.compile(module) if compiled else module
+  optimizer = torch.optim.Adam(module.parameters(), 1e-4, case.betas)
+
+  def call():
+    for _ in range(steps):
+      first, second = sample()
+      if first.ndim == 4:
+        first = first.contiguous(memory_format=layout)
+      optimizer.zero_grad(set_to_none=True)
+      loss(first, second).backward()
+      optimizer.step()
+
+  return call
+
+
+def matmul() -> tuple[Callable[[], None], float]:
+  """A call that multiplies matrices [2048, 2048], and its GFLOP."""
+  a = jnp.ones((2048, 2048))
+  product = jax.jit(jnp.matmul)
+  return lambda: jax.block_until_ready(product(a, a)), 2 * 2048**3 / 1e9
+
+
+def measure(
+  contenders: dict[str, Callable[[], None]], rounds: int
+) -> dict[str, np.ndarray]:
+  """Seconds of each call in each round, after one that warms up."""
+  times = {name: [] for name in contenders}
+  for round_number in range(rounds + 1):
+    for name, call in contenders.items():
+      start = time.perf_counter()
+      call()
+      if round_number:
+        times[name].append(time.perf_counter() - start)
+  return {name: np.asarray(seconds) for name, seconds in times.items()}
+
+
+def benchmark(
+  name: str,
+  *,
+  batch_size: int = 64,
+  image_size: int = 64,
+  members: int = 1,
+  steps: int = 10,
+  rounds: int = 10,
+) -> dict[str, Any]:
+  """Times one case; prints its table and returns its figures."""
+  make = lambda: make_case(name, batch_size, image_size)
+  counter = flop_counter.FlopCounterMode(display=False)
+  case = make()
+  with counter:
+    case.peer(*case.sample()).backward()
+  gflop = counter.get_total_flops() / 1e9
+  settings = [
+    ('default', False, False),
+    ('channels_last', True, False),
+    ('compile', False, True),
+    ('compile channels_last', True, True),
+  ]
+  if not name.startswith('conv'):
+    settings = settings[::2]
+  contenders = {'ours': ours(case, steps, members)}
+  for label, channels_last, compiled in settings:
+    contenders[f'torch {label}'] = peer(
+      make(), steps, channels_last=channels_last, compiled=compiled
+    )
+  contenders['matmul'], matmul_gflop = matmul()
+  times = measure(contenders, rounds)
+  peak = matmul_gflop / np.median(times.pop('matmul'))
+  times = {label: t / steps * 1e3 for label, t in times.items()}
+  times['ours'] /= members
+  medians = {label: float(np.median(t)) for label, t in times.items()}
+  best = min((label for label in times if label != 'ours'), key=medians.get)
+  ratios = times[best] / times['ours']
+  print(f'\n{name}, ms a step (median, quartiles)')
+  for label, t in times.items():
+    low, high = np.percentile(t, [25, 75])
+    print(f'  {label:28s} {medians[label]:8.2f}  {low:8.2f} {high:8.2f}')
+  limit = gflop / peak * 1e3
+  print(
+    f'  {best} / ours: {np.median(ratios):.2f}x'
+    f' (quartiles {np.percentile(ratios, 25):.2f}'
+    f' {np.percentile(ratios, 75):.2f})\n'
+    f'  matmul peak {peak:.0f} GFLOP/s: {gflop:.2f} GFLOP would take'
+    f' {limit:.1f} ms, we reach {limit / medians["ours"]:.0%}'
+  )
+  return {
+    'ms': medians,
+    'best_peer': best,
+    'ratio': float(np.median(ratios)),
+    'matmul_gflops': float(peak),
+    'gflop': gflop,
+    'share_of_peak': limit / medians['ours'],
+  }
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description='Training steps beside PyTorch.')
+  parser.add_argument('--only', default=','.join(NAMES), help='cases to run')
+  parser.add_argument('--batch_size', type=int, default=64)
+  parser.add_argument('--image_size', type=int, default=64)
+  parser.add_argument('--members', type=int, default=1, help='of our loop')
+  parser.add_argument('--steps', type=int, default=10, help='a round')
+  parser.add_argument('--rounds', type=int, default=10)
+  parser.add_argument('--output', default='benchmarks/training.json')
+  options = vars(parser.parse_args())
+  names = options.pop('only').split(',')
+  output = pathlib.Path(options.pop('output'))
+  if set(names) - set(NAMES):
+    parser.error(f'unknown case in {names}; there are {NAMES}')
+  setting = {
+    'jax': jax.__version__,
+    'torch': torch.__version__,
+    'backend': jax.default_backend(),
+    'device': jax.devices()[0].device_kind,
+    'cores': len(os.sched_getaffinity(0)),
+    **options,
+  }
+  print('  '.join(f'{key} {value}' for key, value in setting.items()))
+  results = {name: benchmark(name, **options) for name in names}
+  output.write_text(json.dumps({**setting, 'results': results}, indent=2))
+
+
+if __name__ == '__main__':
+  main()
