@@ -95,9 +95,7 @@ def test_total_correlation_of_duplicates_is_finite(perfect):
   assert 10 < float(score) < 17
 
 
-@pytest.mark.parametrize(
-  'kind', ['duplicated', 'leaky', 'rotated', 'constant', 'collapsed']
-)
+@pytest.mark.parametrize('kind', ['duplicated', 'leaky', 'collapsed'])
 def test_dci(kind, make_case):
   case = make_case(kind)
   assert_scores(metrics.dci(*case.split), reference.dci(*case.split), 0.02)

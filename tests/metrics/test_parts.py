@@ -1,0 +1,166 @@
+"""Solvers, populations, label counts, standard errors."""
+
+import jax
+import jax.numpy as jnp
+import metrics_reference as reference
+import numpy as np
+import pytest
+from sklearn import linear_model
+from sklearn import metrics as sklearn_metrics
+
+from bvae_jax import metrics
+from bvae_jax.metrics import _common, _modularity, _solvers
+
+SIZES = (3, 4, 5)
+
+
+def test_lbfgs_minimises_a_quadratic():
+  """The minimiser of x^T A x / 2 - b^T x is A^-1 b."""
+  random = np.random.RandomState(0)
+  root = random.randn(12, 12).astype(np.float32)
+  matrix = root @ root.T / 12 + 0.1 * np.eye(12, dtype=np.float32)
+  vector = random.randn(12).astype(np.float32)
+  solution = _solvers.minimize_lbfgs(
+    lambda x: (x @ matrix @ x / 2 - vector @ x, matrix @ x - vector),
+    jnp.zeros(12),
+    tolerance=1e-5,
+    max_turns=200,
+  )
+  np.testing.assert_allclose(
+    solution, np.linalg.solve(matrix, vector), rtol=1e-3, atol=1e-3
+  )
+
+
+@pytest.mark.parametrize('strength', [0.01, 1.0, 100.0])
+@pytest.mark.parametrize('balanced', [False, True])
+def test_logistic_regression_agrees_with_sklearn(strength, balanced, leaky):
+  """The same probabilities, on codes of very different scales."""
+  codes = leaky.codes * np.array([1, 10, 0.1, 1, 1, 1], np.float32) + 3
+  labels = leaky.factors[:, 2]
+  model = linear_model.LogisticRegression(
+    C=strength,
+    class_weight='balanced' if balanced else None,
+    solver='newton-cholesky',
+    tol=1e-9,
+  ).fit(codes.astype(float), labels)
+  weight = len(labels) / 5 / np.bincount(labels)[labels] if balanced else None
+  fit = _solvers.fit_logistic(
+    codes,
+    labels,
+    7,
+    strength=strength,
+    sample_weight=weight,
+    tolerance=1e-6,
+    max_turns=500,
+  )
+  actual = jax.nn.softmax(fit.logits(codes))
+  np.testing.assert_array_equal(actual[:, 5:], 0)
+  np.testing.assert_allclose(
+    actual[:, :5], model.predict_proba(codes), atol=2e-3
+  )
+
+
+def test_roc_auc_counts_ties_half():
+  random = np.random.RandomState(0)
+  p = random.dirichlet(np.ones(4), 300).round(1) + 0.01
+  labels = random.randint(4, size=300)
+  expected = sklearn_metrics.roc_auc_score(np.eye(4)[labels], p)
+  np.testing.assert_allclose(
+    _modularity.roc_auc(-np.log(p).astype(np.float32) + 3, labels),
+    expected,
+    atol=1e-5,
+  )
+
+
+@pytest.mark.parametrize('num_bins', [2, 20])
+def test_bins_agree_with_numpy(num_bins):
+  random = np.random.RandomState(0)
+  values = random.randn(500, 3).astype(np.float32)
+  values[:, 2] = 1.5
+  expected = reference.bins(values[:, :2], num_bins) - 1
+  actual = _common.discretize(values, num_bins)
+  np.testing.assert_array_equal(actual[:, :2], expected)
+  np.testing.assert_array_equal(actual[:, 2], 0)
+
+
+def test_sort_keys_keep_the_order():
+  values = np.array([-np.inf, -2.0, -1e-3, -0.0, 0.0, 1e-3, 5.0], np.float32)
+  steps = np.diff(np.asarray(_common.sort_keys(values)).astype(np.int64))
+  assert (steps[[0, 1, 2, 4, 5]] > 0).all()
+  assert steps[3] == 0
+
+
+@pytest.mark.parametrize('kind', ['spearman', 'lasso'])
+def test_udr(kind, make_case):
+  kinds = ('perfect', 'permuted', 'rotated', 'leaky')
+  codes = np.stack([make_case(kind, 400, 10).codes for kind in kinds])
+  kl = np.array([[2, 2, 2, 0.0, 0.0, 0.005]] * 3 + [[2] * 4 + [0, 0]])
+  scores = metrics.udr(codes, kl, kind=kind)
+  np.testing.assert_allclose(
+    scores['udr'], reference.udr(codes, kl, kind), atol=2e-3
+  )
+  assert float(scores['pairwise'][0, 1]) > float(scores['pairwise'][0, 2])
+
+
+def test_udr_of_collapsed_models_is_zero(leaky):
+  codes = np.stack([leaky.codes] * 3)
+  scores = metrics.udr(codes, np.zeros((3, 6)))
+  np.testing.assert_array_equal(scores['udr'], 0)
+
+
+@pytest.mark.parametrize(
+  'shape, kl, kind, message',
+  [
+    ((1, 50, 6), (1, 6), 'lasso', '2 or more models'),
+    ((3, 50, 6), (3, 5), 'lasso', 'kl_per_latent'),
+    ((3, 50, 6), (3, 6), 'pearson', "'pearson'"),
+  ],
+)
+def test_udr_inputs(shape, kl, kind, message):
+  with pytest.raises(ValueError, match=message):
+    metrics.udr(np.zeros(shape), np.ones(kl), kind=kind)
+
+
+def test_downstream(leaky):
+  """Cross-validation picks among nearly equal penalties: a looser bound."""
+  counts = (100, 600)
+  actual = metrics.downstream(*leaky.split, num_labels=counts)
+  expected = reference.downstream(*leaky.split, counts)
+  for name, value in expected.items():
+    assert float(actual[name]) == pytest.approx(value, abs=0.025), name
+  for name in ('logistic', 'trees'):
+    assert float(actual[f'{name}_efficiency']) == pytest.approx(
+      float(actual[f'{name}_600'] / actual[f'{name}_600'])
+    )
+
+
+def test_standard_error_is_that_of_the_mean(make_case):
+  """For a metric that is a mean, std / sqrt(N)."""
+  case = make_case('leaky')
+  sample = metrics.Sample(*case.split, case.table, case.table)
+  metric = metrics.Metric(
+    lambda key, s, sizes: {'mean': s.codes[:, 0].mean()}, 'mean'
+  )
+  value, error = metrics.with_standard_error(
+    metric, jax.random.key(0), sample, SIZES, 400
+  )
+  codes = case.codes[:, 0]
+  np.testing.assert_allclose(value['mean'], codes.mean(), atol=1e-5)
+  np.testing.assert_allclose(
+    error['mean'], codes.std() / np.sqrt(len(codes)), rtol=0.15
+  )
+
+
+def test_standard_error_of_mig_covers_another_draw(make_case):
+  case = make_case('leaky')
+  sample = metrics.Sample(*case.split, case.table, case.table)
+  value, error = metrics.with_standard_error(
+    metrics.METRICS['mig'], jax.random.key(0), sample, SIZES, 50
+  )
+  other = metrics.mig(case.test_codes, case.test_factors)
+  assert 0.002 < float(error['mig']) < 0.05
+  assert abs(float(value['mig'] - other['mig'])) < 5 * float(error['mig'])
+  with pytest.raises(ValueError, match='2 or more'):
+    metrics.with_standard_error(
+      metrics.METRICS['mig'], jax.random.key(0), sample, SIZES, 1
+    )

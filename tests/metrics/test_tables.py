@@ -1,0 +1,137 @@
+"""Scores of code tables, against loops and closed forms."""
+
+import jax
+import jax.numpy as jnp
+import metrics_reference as reference
+import numpy as np
+import pytest
+
+from bvae_jax import metrics
+from bvae_jax.metrics import _beta_vae, _factor_vae, _grid
+
+SIZES = (3, 4, 5)
+
+
+@pytest.fixture(name='table')
+def noisy_table(make_case):
+  """A leaky table with noise that no factor explains."""
+  random = np.random.RandomState(3)
+  table = make_case('leaky').table
+  return (table + 0.8 * random.randn(*table.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize('name', ['beta_vae_score', 'factor_vae_score'])
+def test_scores_agree_with_loops(name, table):
+  """Other draws, so equal up to sampling: three errors of 3000 votes."""
+  counts = {'num_train': 6000, 'num_eval': 3000}
+  actual = getattr(metrics, name)(jax.random.key(0), table, SIZES, **counts)
+  expected = getattr(reference, name)(table, SIZES, **counts)
+  for key, value in expected.items():
+    assert 0.3 < value < 1
+    assert float(actual[key]) == pytest.approx(float(value), abs=0.03), key
+
+
+@pytest.mark.parametrize('name', ['beta_vae_score', 'factor_vae_score'])
+def test_perfect_table_scores_one(name, make_case):
+  score = getattr(metrics, name)(
+    jax.random.key(0), make_case('perfect').table, SIZES, num_train=1000
+  )
+  assert float(score['eval_accuracy']) == 1
+
+
+def test_factor_vae_without_active_latents_is_zero(table):
+  score = metrics.factor_vae_score(jax.random.key(0), 0.01 * table, SIZES)
+  assert {float(value) for value in score.values()} == {0.0}
+
+
+def test_votes_are_for_the_lowest_variance(table):
+  """The same rows in NumPy give the same votes."""
+  factor, rows = _factor_vae.fixed_factor_rows(
+    jax.random.key(1), SIZES, 200, 16
+  )
+  variance = table.var(0, ddof=1)
+  votes = _factor_vae._votes(
+    jax.random.key(1), jnp.asarray(table), 1 / variance, SIZES, 200, 16
+  )
+  expected = np.zeros((3, table.shape[1]))
+  for k, batch in zip(np.asarray(factor), np.asarray(rows)):
+    expected[k, (table[batch].var(0, ddof=1) / variance).argmin()] += 1
+  np.testing.assert_array_equal(votes, expected)
+
+
+def test_draws_fix_one_factor_and_spread_the_others():
+  def values(rows):
+    return np.stack(np.unravel_index(np.asarray(rows), SIZES), -1)
+
+  factor, rows = _factor_vae.fixed_factor_rows(
+    jax.random.key(0), SIZES, 900, 20
+  )
+  drawn = values(rows)
+  fixed = np.arange(3) == np.asarray(factor)[:, None]
+  assert (drawn == drawn[:, :1])[
+    np.broadcast_to(fixed[:, None], drawn.shape)
+  ].all()
+  _, first, second = _beta_vae.shared_factor_pairs(
+    jax.random.key(0), SIZES, 900, 20
+  )
+  equal = (values(first) == values(second)).mean(1)
+  shared = np.isclose(equal, 1)
+  assert (shared.sum(1) >= 1).all()
+  for k, size in enumerate(SIZES):
+    chance = equal[:, k][~shared[:, k]].mean()
+    assert chance == pytest.approx(1 / size, abs=0.03)
+    frequency = np.bincount(drawn[..., k].ravel(), minlength=size)
+    np.testing.assert_allclose(
+      frequency / drawn[..., k].size, 1 / size, atol=0.04
+    )
+
+
+def test_set_factor_keeps_the_rest():
+  rows = np.arange(60)
+  changed = _grid.set_factor(rows, 1, 2, SIZES)
+  before, after = (
+    np.unravel_index(np.asarray(x), SIZES) for x in (rows, changed)
+  )
+  np.testing.assert_array_equal(after[1], 2)
+  np.testing.assert_array_equal(after[0], before[0])
+  np.testing.assert_array_equal(after[2], before[2])
+
+
+def test_mig_sampled_agrees_with_direct_mixtures(table):
+  random = np.random.RandomState(0)
+  logvar = np.log(0.1 + 0.5 * random.rand(*table.shape)).astype(np.float32)
+  actual = metrics.mig_sampled(jax.random.key(0), table, logvar, SIZES)
+  expected = reference.mig_sampled(table, logvar, SIZES, num_samples=8000)
+  assert expected['mig_sampled'] > 0.03
+  np.testing.assert_allclose(
+    actual['mig_sampled'], expected['mig_sampled'], atol=0.01
+  )
+
+
+@pytest.mark.parametrize('std, expected', [(0.02, 1.0), (100.0, 0.0)])
+def test_mig_sampled_of_narrow_and_wide_posteriors(std, expected, make_case):
+  """Values apart by many deviations are known; by a hundredth, unknown."""
+  table = make_case('perfect').table
+  logvar = np.full_like(table, 2 * np.log(std))
+  score = metrics.mig_sampled(jax.random.key(0), table, logvar, SIZES)
+  np.testing.assert_allclose(score['mig_sampled'], expected, atol=0.005)
+
+
+def test_fairness_agrees_with_exact_trees(table, make_case):
+  case = make_case('leaky')
+  actual = metrics.fairness(
+    jax.random.key(0), *case.train, case.table, SIZES, num_test=400
+  )
+  expected = reference.fairness(*case.train, case.table, SIZES, num_test=400)
+  assert float(actual['unfairness']) == pytest.approx(
+    expected['unfairness'], abs=0.02
+  )
+  assert float(actual['unfairness_max']) == pytest.approx(
+    expected['unfairness_max'], abs=0.06
+  )
+
+
+def test_perfect_codes_are_fair(make_case):
+  case = make_case('constant')
+  score = metrics.fairness(jax.random.key(0), *case.train, case.table, SIZES)
+  assert float(score['unfairness']) < 0.01
