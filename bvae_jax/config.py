@@ -118,10 +118,10 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
   for key in ('num_train', 'num_test', 'num_elbo'):
     value = config.evaluation[key]
     _require(value >= 1, f'evaluation.{key}={value} must be at least 1')
+  resamples = config.evaluation.num_resamples
   _require(
-    config.evaluation.num_resamples != 1
-    and config.evaluation.num_resamples >= 0,
-    'evaluation.num_resamples must be 0 (off) or at least 2',
+    resamples == 0 or resamples >= 2,
+    f'evaluation.num_resamples={resamples} must be 0 (off) or at least 2',
   )
   _finite('learning_rate', config.learning_rate)
   _require(

@@ -1,0 +1,15 @@
+"""Ada-GVAE on dSprites (Locatello et al. 2020, arXiv:2002.02886).
+
+    python -m bvae_jax.main --config=configs/ada_gvae.py:quick
+    python -m bvae_jax.main --config=configs/ada_gvae.py
+
+Pairs of images that differ in a few factors: the weak supervision that answers
+the impossibility theorem. `options.num_changed`: how many factors change.
+"""
+
+from configs import common
+
+
+def get_config(preset: str = ''):
+  """The 2019 study's protocol, or three small models in minutes."""
+  return common.get('ada_gvae', preset)

@@ -1,0 +1,17 @@
+"""DIP-VAE-I on dSprites (Kumar et al. 2018, arXiv:1711.00848, eq. 6).
+
+    python -m bvae_jax.main --config=configs/dip_vae_i.py:quick
+    python -m bvae_jax.main --config=configs/dip_vae_i.py
+
+Penalises the covariance of the posterior means.
+"""
+
+from configs import common
+
+
+def get_config(preset: str = ''):
+  """The 2019 study's protocol, or three small models in minutes."""
+  config = common.get('dip_vae_i', preset)
+  if preset == 'quick':
+    config.hparams = {'lambda_od': 5.0, 'lambda_d': 50.0}
+  return config

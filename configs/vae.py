@@ -1,0 +1,14 @@
+"""VAE on dSprites (Kingma & Welling 2014, arXiv:1312.6114).
+
+    python -m bvae_jax.main --config=configs/vae.py:quick
+    python -m bvae_jax.main --config=configs/vae.py
+
+The baseline: nothing asks the latents to align with the factors.
+"""
+
+from configs import common
+
+
+def get_config(preset: str = ''):
+  """The 2019 study's protocol, or three small models in minutes."""
+  return common.get('vae', preset)

@@ -1,0 +1,76 @@
+"""Every wrong value ends in one line that names it and what is valid."""
+
+import helpers
+import pytest
+
+from bvae_jax import config as config_lib
+from bvae_jax import losses, population
+
+
+@pytest.mark.parametrize('objective', sorted(losses.OBJECTIVES))
+def test_the_defaults_of_every_objective_are_valid(objective):
+  config_lib.validate(config_lib.default_config(objective))
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    ({'objective': 'gan'}, "objective='gan' is unknown; valid: .*beta_tcvae"),
+    ({'encoder': 'resnet'}, "encoder='resnet' is unknown; valid: conv_burgess"),
+    ({'decoder': ''}, "decoder='' is unknown"),
+    ({'likelihood': 'poisson'}, "likelihood='poisson' .*bernoulli, gaussian"),
+    ({'parallel': 'model'}, "parallel='model' .*data, members"),
+    ({'dataset.name': 'mnist'}, "dataset.name='mnist' .*dsprites, npz"),
+    ({'num_steps': 0}, 'num_steps=0 must be at least 1'),
+    ({'batch_size': 0}, 'batch_size=0 must be at least 1'),
+    ({'num_devices': -1}, 'num_devices=-1 must not be negative'),
+    ({'evaluation.num_train': 0}, 'evaluation.num_train=0'),
+    ({'evaluation.num_resamples': 1}, 'evaluation.num_resamples=1'),
+    ({'learning_rate': float('nan')}, 'learning_rate=nan must be a finite'),
+    ({'learning_rate': -1.0}, 'learning_rate=-1.0 must be positive'),
+    ({'hparams.beta': float('inf')}, 'hparams.beta=inf must be a finite'),
+    ({'hparams': {'beta': 1.0, 'lambda': 2.0}}, 'hparams names lambda.*beta'),
+    ({'options': {'kind': 'i'}}, 'options names kind.*estimator'),
+    ({'seeds': ()}, 'seeds is empty'),
+    ({'seeds': (1, 1)}, r'seeds=\(1, 1\) repeats a seed'),
+    ({'seeds': (-1,)}, r'seeds=\(-1,\) must be integers'),
+    ({'metrics': ('mig', 'fid')}, 'metrics names fid, unknown here; valid'),
+    ({'grid': {'num_steps': (1, 2)}}, 'grid names num_steps.*learning_rate'),
+    ({'grid': {'beta': 4.0}}, 'grid.beta=4.0 must be a tuple'),
+    ({'grid': {'beta': (4.0, 4.0)}}, 'grid.beta=.* repeats a value'),
+    ({'grid': {'beta': (float('nan'),)}}, 'grid.beta=nan must be a finite'),
+    ({'grid': {'learning_rate': (0.0,)}}, 'grid.learning_rate=.* positive'),
+    ({'schedules': {'tau': {}}}, 'schedules names tau'),
+    ({'schedules': {'beta': {'kind': 'up'}}}, "beta.kind='up' .*cosine"),
+    ({'schedules': {'beta': {'steps': 0}}}, 'beta.steps=0'),
+    ({'schedules': {'beta': {'speed': 1}}}, 'schedules.beta names speed'),
+  ],
+)
+def test_a_wrong_value_is_named(changes, message):
+  config = helpers.small_config()
+  for key, value in changes.items():
+    *path, last = key.split('.')
+    node = config
+    for name in path:
+      node = node[name]
+    if isinstance(value, dict):
+      del node[last]
+    node[last] = value
+  with pytest.raises(config_lib.ConfigError, match=message) as caught:
+    config_lib.validate(config)
+  assert '\n' not in str(caught.value)
+
+
+def test_members_are_the_grid_times_the_seeds():
+  config = helpers.small_config(seeds=(3, 5))
+  config.grid.beta = (1.0, 4.0)
+  members = population.members(config)
+  assert [(m.seed, m.hparams['beta']) for m in members] == [
+    (3, 1.0),
+    (5, 1.0),
+    (3, 4.0),
+    (5, 4.0),
+  ]
+  assert members[0].hparams['learning_rate'] == config.learning_rate
+  assert population.label(members[3], members) == 'beta=4 seed=5'
+  assert population.hparams(members)['beta'].tolist() == [1, 1, 4, 4]

@@ -1,0 +1,136 @@
+"""Workdirs and checkpoints: damage, kills and full disks lose nothing."""
+
+import errno
+import json
+import pathlib
+import shutil
+
+import helpers
+import numpy as np
+import pytest
+
+from bvae_jax import checkpoint, workdir
+
+
+@pytest.fixture
+def folder(tmp_path):
+  folder = workdir.Workdir(tmp_path / 'run')
+  folder.open(helpers.small_config())
+  return folder
+
+
+def test_a_workdir_that_is_a_file_is_refused(tmp_path):
+  (tmp_path / 'file').write_text('')
+  for path in (tmp_path / 'file', tmp_path / 'file' / 'below'):
+    with pytest.raises(workdir.WorkdirError, match='is a file, or lies below'):
+      workdir.Workdir(path).open(helpers.small_config())
+  assert (tmp_path / 'file').read_text() == ''
+
+
+def test_only_a_config_that_computes_the_same_may_resume(folder):
+  folder.open(helpers.small_config(num_devices=4))
+  with pytest.raises(workdir.WorkdirError, match='batch_size: 8 -> 16'):
+    folder.open(helpers.small_config(batch_size=16))
+
+
+def test_a_damaged_config_is_named(folder):
+  (folder.path / 'config.json').write_text('{"objective":')
+  with pytest.raises(workdir.WorkdirError, match='config.json is damaged'):
+    folder.open(helpers.small_config())
+
+
+def test_nan_is_null_and_arrays_are_lists():
+  value = {'a': np.array([1.0, np.nan]), 'b': (np.float32(2), {'c': np.inf})}
+  assert workdir.plain(value) == {'a': [1.0, None], 'b': [2.0, {'c': None}]}
+
+
+def test_a_line_cut_short_by_a_kill_is_dropped(folder):
+  folder.log({'step': 2})
+  folder.log({'step': 4})
+  with folder.log_path.open('a') as file:
+    file.write('{"step": 6, "memb')
+  folder.rewind_log(2)
+  assert folder.log_path.read_text() == '{"step": 2}\n'
+
+
+def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(
+  folder, monkeypatch
+):
+  folder.write_results({'old': 1})
+
+  def full(path, content):
+    path.touch()
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(pathlib.Path, 'write_bytes', full)
+  with pytest.raises(OSError, match='No space left.*free the disk.*resume'):
+    folder.write_results({'new': 2})
+  assert folder.results() == {'old': 1}
+  assert not list(folder.path.glob('*.part'))
+
+
+def state(value):
+  return {'a': np.full((3, 2), value, np.float32), 'b': np.array(value)}
+
+
+@pytest.fixture
+def saved(tmp_path):
+  checkpoints = checkpoint.Checkpoints(tmp_path / 'checkpoints', keep=2)
+  for step in (1, 2, 3):
+    checkpoints.save(step, state(step))
+  checkpoints.close()
+  return tmp_path / 'checkpoints'
+
+
+def restored(path):
+  checkpoints = checkpoint.Checkpoints(path, keep=2)
+  found = checkpoints.restore(state(0))
+  checkpoints.close()
+  return found
+
+
+def test_the_last_two_are_kept_and_the_newest_is_restored(saved):
+  assert sorted(p.name for p in saved.iterdir()) == ['2', '3']
+  step, values = restored(saved)
+  assert step == 3
+  np.testing.assert_array_equal(values['a'], state(3)['a'])
+
+
+def truncate(path):
+  for file in path.rglob('*'):
+    if file.is_file():
+      file.write_bytes(file.read_bytes()[:-7])
+
+
+def empty(path):
+  shutil.rmtree(path)
+  path.mkdir()
+
+
+def flip(path):
+  """One bit of every payload's middle byte."""
+  for file in path.rglob('d/*'):
+    raw = bytearray(file.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    file.write_bytes(raw)
+
+
+@pytest.mark.parametrize('damage', [truncate, empty, flip])
+def test_a_damaged_step_is_passed_over_for_the_one_before(
+  saved, damage, caplog
+):
+  damage(saved / '3')
+  step, values = restored(saved)
+  assert step == 2
+  np.testing.assert_array_equal(values['a'], state(2)['a'])
+  assert '3 is damaged' in caplog.text
+
+
+def test_no_checkpoint_restores_nothing(tmp_path):
+  assert restored(tmp_path / 'none') is None
+
+
+def test_a_log_line_is_strict_json(folder):
+  folder.log({'step': 1, 'nll': np.float32('nan')})
+  line = json.loads(folder.log_path.read_text(), parse_constant=pytest.fail)
+  assert line == {'step': 1, 'nll': None}
