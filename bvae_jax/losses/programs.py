@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from bvae_jax.losses import adversarial, checks, information, weak
+from bvae_jax.losses import adversarial, checks, weak
 
 Result = tuple[jax.Array, dict[str, jax.Array]]
 
@@ -166,71 +166,6 @@ def semi_supervised(
   )
 
 
-def infogan(objective, nets, params, batch, key, hparams, context) -> Result:
-  """A generator against a critic that also infers its codes.
-
-  The critic's loss is the discriminator's plus lambda_info times -log Q; the
-  generator's is `objective.loss`. Both images that the critic sees carry noise
-  of standard deviation `instance_noise`, without which grey generated images
-  never pass for binary ones and the game is over at once. Options: `num_noise`
-  inputs of the generator beside the code, `num_categories` of a categorical
-  code in the last columns.
-  """
-  weights = dict(hparams)
-  scale = weights.pop('instance_noise')
-  categories = {'num_categories': context.options['num_categories']}
-  frozen, images = lax.stop_gradient(params), batch['images']
-  real_key, fake_key, code_key, *noise_keys = jax.random.split(key, 6)
-
-  def generate(params, code, key):
-    noise = _normal(key, context, context.options['num_noise'])
-    inputs = jnp.concatenate([code, noise], axis=1)
-    return nets['decoder'](params['decoder'], inputs)
-
-  def blurred(key, images):
-    return images + scale * _normal(key, context, *images.shape[1:])
-
-  critic, learner = nets['critic'], params['critic']
-  real_logits, mean, logvar = critic(learner, blurred(real_key, images))
-  shape = (context.batch_size, mean.shape[1])
-  code = information.sample_prior(code_key, shape, **categories)
-  fake = jax.nn.sigmoid(generate(params, context.shard(code), noise_keys[0]))
-  fake = blurred(fake_key, fake)
-  for_generator, for_critic, real_logits, mean, logvar = context.gather(
-    (
-      critic(frozen['critic'], fake),
-      critic(learner, lax.stop_gradient(fake)),
-      real_logits,
-      *lax.stop_gradient((mean, logvar)),
-    )
-  )
-
-  z = information.sample_posterior(noise_keys[1], mean, logvar, **categories)
-  outputs = generate(frozen, context.shard(z), noise_keys[2])
-  nll = context.gather(context.nll(frozen, outputs, images))
-  fake_logits, code_mean, code_logvar = for_generator
-  loss, terms = objective.loss(
-    nll,
-    z,
-    mean,
-    logvar,
-    **weights,
-    **categories,
-    fake_logits=fake_logits,
-    code=code,
-    code_mean=code_mean,
-    code_logvar=code_logvar,
-  )
-  seen_logits, *seen = for_critic
-  own_loss = adversarial.gan_discriminator_loss(real_logits, seen_logits)
-  code_nll = information.code_nll(code, *seen, **categories)
-  terms['discriminator_loss'] = own_loss
-  terms['discriminator_accuracy'] = 0.5 * (
-    jnp.mean(real_logits > 0) + jnp.mean(seen_logits < 0)
-  )
-  return loss + own_loss + weights['lambda_info'] * jnp.mean(code_nll), terms
-
-
 def _decode(nets, params, images, mean, logvar, key, context) -> Posterior:
   """Samples the posterior and scores its reconstruction, on this device."""
   z = _sample(key, mean, logvar, context)
@@ -242,11 +177,11 @@ def _sample(
   key: jax.Array, mean: jax.Array, logvar: jax.Array, context: Context
 ) -> jax.Array:
   """A reparameterized sample of this device's share."""
-  noise = _normal(key, context, mean.shape[1])
+  noise = batch_noise(key, context, mean.shape[1])
   return mean + jnp.exp(0.5 * logvar) * noise
 
 
-def _normal(key: jax.Array, context: Context, *shape: int) -> jax.Array:
+def batch_noise(key: jax.Array, context: Context, *shape: int) -> jax.Array:
   """Noise [b, *shape], the same whatever the number of devices."""
   return context.shard(jax.random.normal(key, (context.batch_size, *shape)))
 

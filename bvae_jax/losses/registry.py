@@ -6,7 +6,13 @@ Adding one is a pure function, an entry here and a config file.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from bvae_jax.losses import information, objectives, programs, supervised
+from bvae_jax.losses import (
+  gan_program,
+  information,
+  objectives,
+  programs,
+  supervised,
+)
 
 
 class Objective(NamedTuple):
@@ -14,7 +20,8 @@ class Objective(NamedTuple):
 
   Attributes:
     loss: the public pure function.
-    hparams: its traced hyperparameters, with the paper's values.
+    hparams: its traced hyperparameters, with the paper's values where it gives
+      them.
     options: static choices of the loss, the program and the sampler.
     networks: the names of the networks that it trains.
     batch: what the sampler draws: 'images'; 'two_batches' (with an independent
@@ -59,10 +66,10 @@ OBJECTIVES: dict[str, Objective] = {
   ),
   'infogan': Objective(
     information.infogan,
-    {'lambda_info': 1.0, 'instance_noise': 0.1},
+    {'lambda_info': 0.05, 'instance_noise': 0.3, 'gradient_penalty': 0.1},
     {'num_noise': 0, 'num_categories': 0},
     networks=('critic', 'decoder'),
-    program=programs.infogan,
+    program=gan_program.infogan,
   ),
   'ada_gvae': Objective(
     objectives.beta_vae,

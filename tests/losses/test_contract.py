@@ -115,9 +115,11 @@ def _own_loss(network, loss, terms, hparams):
   if network == 'discriminator':
     return terms['discriminator_loss']
   if network in ('critic', 'decoder') and 'code_information' in terms:
-    player = 'discriminator' if network == 'critic' else 'generator'
     information = hparams['lambda_info'] * terms['code_information']
-    return terms[f'{player}_loss'] - information
+    if network == 'decoder':
+      return terms['generator_loss'] - information
+    penalty = hparams['gradient_penalty'] * terms['gradient_penalty']
+    return terms['discriminator_loss'] + penalty - information
   if 'discriminator_loss' in terms:
     return loss - terms['discriminator_loss']
   return loss
