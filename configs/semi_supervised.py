@@ -1,4 +1,4 @@
-"""Semi-supervised beta-VAE on dSprites (Locatello et al. 2020, arXiv:1905.01258).
+"""Semi-supervised VAE on dSprites (Locatello et al. 2020, arXiv:1905.01258).
 
     python -m bvae_jax.main --config=configs/semi_supervised.py:quick
     python -m bvae_jax.main --config=configs/semi_supervised.py

@@ -14,8 +14,6 @@ from bvae_jax import losses, parallel, population, step, train
 from bvae_jax import problem as problem_lib
 from bvae_jax import workdir as workdir_lib
 
-OBJECTIVES = sorted(losses.OBJECTIVES)
-
 
 def run_chunk(config, layout, steps=1):
   """States and terms of a population after some steps, leaves [M, ...]."""
@@ -38,10 +36,10 @@ def layout(mode, count, member_batch=1):
   return parallel.Layout(tuple(jax.devices()[:count]), mode, member_batch)
 
 
-def assert_close(left, right, tolerance=1e-5):
-  """Each leaf equal to the tolerance, relative to its largest element."""
+def assert_close(left, right, tolerance=1e-5, floor=1e-3):
+  """Each leaf equal to the tolerance times its largest element (or floor)."""
   for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
-    scale = max(1e-3, np.abs(b).max())
+    scale = max(floor, np.abs(b).max())
     np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * scale)
 
 
@@ -52,30 +50,44 @@ def assert_same_run(one, other):
   its rounding into a whole step.
   """
   assert_close(one[0].opt_state, other[0].opt_state)
-  assert_close(one[1], other[1])
+  assert_close(one[1], other[1], floor=1.0)  # nats
 
 
-@pytest.mark.parametrize('objective', OBJECTIVES)
+@pytest.mark.parametrize('objective', sorted(losses.OBJECTIVES))
+def test_one_step_of_every_objective_is_finite_and_moves_all_weights(objective):
+  config = helpers.small_config(objective)
+  problem = problem_lib.build(config)
+  members = population.members(config)
+  key = population.keys(members)[0]
+  hparams = population.select(population.hparams(members), 0)
+  state = step.init(problem, key)
+  train_step = step.make_train_step(problem, problem.dataset.images)
+  new, terms = jax.jit(train_step)(state, key, hparams)
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(terms))
+  assert new.alive and int(new.step) == 1
+  for name in problem.objective.networks:
+    moved = jax.tree.map(
+      lambda a, b: np.abs(a - b).max(), new.params[name], state.params[name]
+    )
+    # Some heads have no gradient (InfoGAN's idle columns); no network is idle.
+    assert max(jax.tree.leaves(moved)) == pytest.approx(1e-3, rel=0.01)
+
+
+@pytest.mark.parametrize('objective', ['beta_tcvae', 'factor_vae', 'ada_gvae'])
 def test_four_devices_that_share_each_batch_equal_one(objective):
   config = helpers.small_config(objective)
-  alone = run_chunk(config, layout('members', 1))
-  assert all(np.isfinite(x).all() for x in jax.tree.leaves(alone[1]))
-  assert_same_run(alone, run_chunk(config, layout('data', 4)))
+  assert_same_run(
+    run_chunk(config, layout('members', 1)),
+    run_chunk(config, layout('data', 4)),
+  )
 
 
-@pytest.mark.parametrize('count, member_batch', [(1, 8), (1, 3), (4, 1)])
+@pytest.mark.parametrize('count, member_batch', [(1, 3), (8, 1)])
 def test_every_way_to_spread_the_members_gives_one_result(count, member_batch):
   config = helpers.small_config(seeds=tuple(range(8)))
   assert_same_run(
     run_chunk(config, layout('members', 1)),
     run_chunk(config, layout('members', count, member_batch)),
-  )
-
-
-def test_eight_devices_share_a_batch():
-  config = helpers.small_config('factor_vae')
-  assert_same_run(
-    run_chunk(config, layout('data', 1)), run_chunk(config, layout('data', 8))
   )
 
 
