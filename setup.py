@@ -8,6 +8,8 @@ EXTRAS = {
     'test': ['pytest', 'scikit-learn', 'scipy'],
     'tensorboard': ['tensorboardX'],
     'sklearn': ['scikit-learn'],
+    'slurm': ['submitit'],
+    'ray': ['ray'],
     'bench': ['torch', 'scikit-learn'],
     'dev': ['ruff'],
 }

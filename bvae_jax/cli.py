@@ -1,0 +1,71 @@
+"""What the command lines share: flags, logging, errors in one line."""
+
+import logging
+import pathlib
+import sys
+from collections.abc import Callable, Mapping
+
+import ml_collections
+from absl import flags
+from absl import logging as absl_logging
+from ml_collections import config_flags
+
+from bvae_jax import study, train
+
+CONFIG = config_flags.DEFINE_config_file(
+  'config', None, 'FILE[:PRESET]; override a key with --config.KEY=VALUE.'
+)
+WORKDIR = flags.DEFINE_string(
+  'workdir', None, 'Folder of the run; default: runs/<config name>.'
+)
+_REQUIRED = {'config': 'FILE[:PRESET]'}
+
+
+def default_workdir(filename: str) -> str:
+  """configs/tcvae.py:quick -> runs/tcvae_quick."""
+  path, _, preset = filename.partition(':')
+  name = pathlib.Path(path).stem
+  return str(pathlib.Path('runs') / (f'{name}_{preset}' if preset else name))
+
+
+def parse(argv: list[str], required: Mapping = _REQUIRED) -> list[str]:
+  """Flags, or one line on what is wrong with them."""
+  try:
+    rest = flags.FLAGS(argv)
+    if len(rest) > 1:
+      raise flags.Error(f'stray argument(s): {" ".join(rest[1:])}')
+    for name, value in required.items():
+      if flags.FLAGS[name].value is None:
+        raise flags.Error(f'--{name}={value} is missing')
+  except (flags.Error, AttributeError, KeyError) as error:
+    sys.exit(f'error: {" ".join(str(error).split())}')
+  except (OSError, ValueError, TypeError, SyntaxError) as error:
+    sys.exit(f'error: --config: {" ".join(str(error).split())}')
+  return rest
+
+
+def log_to_stderr() -> None:
+  """Our lines as they are; of the libraries', warnings only."""
+  absl_logging.set_verbosity(absl_logging.WARNING)
+  form = logging.Formatter('%(asctime)s %(message)s', datefmt='%H:%M:%S')
+  handler = logging.StreamHandler()
+  handler.setFormatter(form)
+  logger = logging.getLogger('bvae_jax')
+  logger.setLevel(logging.INFO)
+  logger.handlers, logger.propagate = [handler], False
+
+
+def call(action: Callable, *args) -> None:
+  """`action(*args)`, logged; what the user can mend ends in one line."""
+  log_to_stderr()
+  try:
+    action(*args)
+  except (ValueError, OSError, ImportError, train.Interrupted, study.Busy,
+          study.Unfinished) as error:  # fmt: skip
+    sys.exit(f'error: {error}')
+
+
+def run(action: Callable[[ml_collections.ConfigDict, str], object]) -> None:
+  """`action(config, workdir)` as the flags have them."""
+  name = config_flags.get_config_filename(flags.FLAGS['config'])
+  call(action, CONFIG.value, WORKDIR.value or default_workdir(name))

@@ -1,0 +1,174 @@
+"""The plan of a study: plan.json, and the state of each of its units.
+
+    plan.json  units/NAME/
+
+A unit is one compiled population in an ordinary run folder. Whoever runs it
+holds its lock (`flock`, which the kernel drops when the holder dies), so none
+is run twice at once, on all hosts that share the folder.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import re
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import ml_collections
+
+from bvae_jax import config as config_lib
+from bvae_jax import workdir as workdir_lib
+
+_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
+PATIENCE = 60.0  # seconds for a lock that is held while files are written
+
+Path = str | os.PathLike
+
+
+class Busy(RuntimeError):
+  """Another process holds what this one needs."""
+
+
+@contextlib.contextmanager
+def locked(path: pathlib.Path, what: str, patience: float) -> Iterator[None]:
+  """Holds a lock file, which tells by whom; Busy after `patience` seconds."""
+  limit = time.monotonic() + patience
+  with path.open('a+') as file:
+    while True:
+      try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        break
+      except BlockingIOError:
+        if time.monotonic() >= limit:
+          raise Busy(f'{what} is in the hands of {path.read_text()}') from None
+        time.sleep(0.05)
+    file.truncate(0)
+    file.write(f'process {os.getpid()} on {socket.gethostname()}')
+    file.flush()
+    yield
+
+
+def as_study(
+  config: ml_collections.ConfigDict, title: str
+) -> ml_collections.ConfigDict:
+  """A study as it is; a plain run as a study of one unit, `run`."""
+  if 'units' in config:
+    return config
+  return ml_collections.ConfigDict(
+    {'study': title, 'page': '', 'units': {'run': config}}
+  )
+
+
+def _validate(config: ml_collections.ConfigDict) -> None:
+  """One line on the first unit that cannot be run."""
+  if not config.units:
+    raise config_lib.ConfigError('units is empty; a study needs one at least')
+  for name, unit in config.units.items():
+    if not _NAME.fullmatch(name):
+      raise config_lib.ConfigError(
+        f'unit {name!r} must be a plain file name (letters, digits, ._=,+-)'
+      )
+    try:
+      config_lib.validate(unit)
+    except ValueError as error:
+      raise config_lib.ConfigError(f'unit {name}: {error}') from error
+
+
+def _differences(old: dict, new: dict) -> list[str]:
+  """What makes two plans different studies."""
+  before, after = old['units'], new['units']
+  found = workdir_lib.differing_keys(
+    {**old, 'units': None}, {**new, 'units': None}
+  )
+  for name in sorted({*before, *after}):
+    if name in before and name in after:
+      keys = workdir_lib.differing_keys(before[name], after[name])
+      found += [f'units.{name}.{key}' for key in keys]
+    else:
+      found.append(f'units.{name} is {"gone" if name in before else "new"}')
+  return found
+
+
+def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
+  """Writes plan.json, or checks that the folder holds this very plan.
+
+  Args:
+    config: a study; or a run, which is planned as a study of one unit.
+    workdir: the study's folder; made when missing.
+
+  Raises:
+    ValueError: a unit cannot be run.
+    WorkdirError: the folder cannot be used, or holds another plan or a run.
+  """
+  folder = pathlib.Path(workdir)
+  config = as_study(config, folder.name)
+  _validate(config)
+  if (folder / 'config.json').exists():
+    raise workdir_lib.WorkdirError(
+      f'workdir {folder} holds a single run; choose another --workdir'
+    )
+  try:
+    (folder / 'units').mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise workdir_lib.WorkdirError(
+      f'workdir {folder} cannot be made: {error.strerror}'
+    ) from error
+  new = workdir_lib.plain(config.to_dict())
+  text = json.dumps(new, indent=2) + '\n'
+  path = folder / 'plan.json'
+  with locked(folder / '.lock', f'{path}', PATIENCE):
+    if path.exists():
+      changed = _differences(workdir_lib.read_json(path), new)
+      if changed:
+        raise workdir_lib.WorkdirError(
+          f'workdir {folder} holds the plan of another config '
+          f'({"; ".join(changed)}); choose another --workdir, or delete it'
+        )
+    workdir_lib.replace_file(path, text)
+
+
+def _tuples(value: Any) -> Any:
+  """Lists back to the tuples that a config holds."""
+  if isinstance(value, dict):
+    return {k: _tuples(v) for k, v in value.items()}
+  return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def read_plan(workdir: Path) -> ml_collections.ConfigDict:
+  """The study's config, as plan.json holds it.
+
+  Raises:
+    WorkdirError: there is no plan, or it is damaged.
+  """
+  path = pathlib.Path(workdir) / 'plan.json'
+  if not path.exists():
+    raise workdir_lib.WorkdirError(f'{path} is missing: no study lies there')
+  return ml_collections.ConfigDict(_tuples(workdir_lib.read_json(path)))
+
+
+def unit_path(workdir: Path, name: str) -> pathlib.Path:
+  """The run folder of a unit."""
+  return pathlib.Path(workdir) / 'units' / name
+
+
+def state(workdir: Path, name: str) -> str:
+  """'done', 'running' (a process holds it), 'failed' or 'todo'."""
+  folder = unit_path(workdir, name)
+  if (folder / 'results.json').exists() and (folder / 'report.html').exists():
+    return 'done'
+  if not folder.exists():
+    return 'todo'
+  try:
+    with locked(folder / '.lock', name, 0):
+      return 'failed' if (folder / 'error.txt').exists() else 'todo'
+  except Busy:
+    return 'running'
+
+
+def status(workdir: Path) -> dict[str, str]:
+  """The state of every unit of the plan."""
+  return {name: state(workdir, name) for name in read_plan(workdir).units}

@@ -1,0 +1,182 @@
+"""A study: a plan of independent runs, its units, in one folder.
+
+    plan.json  units/NAME/  results.csv  results.json  report.html
+
+Any number of processes, on any number of hosts that share the folder, may run
+the same study at once or one after another: no unit is run twice and none is
+lost; one whose process was killed is resumed from its checkpoint by the next
+process that comes.
+"""
+
+import json
+import logging
+import pathlib
+import time
+import traceback
+from collections.abc import Callable
+
+import jax
+import ml_collections
+
+from bvae_jax import tidy, train
+from bvae_jax import workdir as workdir_lib
+from bvae_jax.plan import (
+  PATIENCE,
+  Busy,
+  Path,
+  locked,
+  read_plan,
+  state,
+  status,
+  unit_path,
+  write_plan,
+)
+from bvae_jax.report import study as page
+
+__all__ = [
+  'Busy',
+  'Unfinished',
+  'fail',
+  'gather',
+  'in_process',
+  'read_plan',
+  'run',
+  'run_unit',
+  'state',
+  'status',
+  'unit_path',
+  'write_plan',
+]
+
+_LOG = logging.getLogger(__name__)
+_GLANCE = 1.0  # seconds for a unit's lock, which others hold to look at it
+_POLL = 5.0  # seconds between looks at units that run elsewhere
+
+Executor = Callable[[Path, list[str]], dict[str, str]]
+
+
+class Unfinished(RuntimeError):
+  """The study has ended, some of its units have not been done."""
+
+
+def fail(workdir: Path, name: str, message: str) -> None:
+  """Records that a unit has failed, and why."""
+  folder = unit_path(workdir, name)
+  folder.mkdir(exist_ok=True)
+  workdir_lib.replace_file(folder / 'error.txt', message.rstrip() + '\n')
+
+
+def run_unit(workdir: Path, name: str) -> None:
+  """Runs, or resumes, one unit of a plan; returns at once when it is done.
+
+  Args:
+    workdir: the study's folder.
+    name: the unit.
+
+  Raises:
+    ValueError: the plan has no such unit, or its config cannot be run.
+    Busy: another process is running it.
+    Interrupted: a signal stopped it; it is checkpointed.
+    Exception: whatever the run raises, written to its error.txt as well.
+  """
+  units = read_plan(workdir).units
+  if name not in units:
+    raise ValueError(f'no unit {name!r} in the plan; valid: {", ".join(units)}')
+  folder = unit_path(workdir, name)
+  folder.mkdir(exist_ok=True)
+  with locked(folder / '.lock', f'unit {name}', _GLANCE):
+    (folder / 'error.txt').unlink(missing_ok=True)
+    try:
+      train.train_and_evaluate(units[name], folder)
+    except train.Interrupted:
+      raise
+    except Exception:
+      fail(workdir, name, traceback.format_exc())
+      raise
+
+
+def gather(workdir: Path) -> dict[str, dict]:
+  """Collects the results of the units that are done.
+
+  Returns:
+    {unit: its results}, as results.json holds them; results.csv is the table.
+  """
+  folder = pathlib.Path(workdir)
+  results = {
+    name: workdir_lib.read_json(unit_path(workdir, name) / 'results.json')
+    for name, found in status(workdir).items()
+    if found == 'done'
+  }
+  with locked(folder / '.lock', f'{folder}', PATIENCE):
+    text = json.dumps(results, indent=2, allow_nan=False)
+    workdir_lib.replace_file(folder / 'results.json', text + '\n')
+    tidy.write(folder / 'results.csv', results)
+  return results
+
+
+def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
+  """The plainest executor: one unit after the other, in this process."""
+  failures = {}
+  for name in names:
+    _LOG.info('unit %s', name)
+    try:
+      run_unit(workdir, name)
+    except train.Interrupted:
+      raise
+    except Exception as error:
+      failures[name] = f'{type(error).__name__}: {error}'
+      _LOG.error('unit %s: %s', name, failures[name])
+    jax.clear_caches()
+  return failures
+
+
+def run(config: ml_collections.ConfigDict, workdir: Path,
+        execute: Executor = in_process) -> dict[str, dict]:  # fmt: skip
+  """Runs what is not yet done of a study, then gathers it and draws its page.
+
+  A unit that fails is tried once and does not stop the others. Units that run
+  elsewhere are waited for, and taken over when their process dies.
+
+  Args:
+    config: a study, or a run (a study of one unit).
+    workdir: the study's folder; made when missing.
+    execute: `execute(workdir, names) -> {name: what went wrong}` runs units.
+
+  Returns:
+    {unit: its results}.
+
+  Raises:
+    ValueError, WorkdirError: as `write_plan` does.
+    Interrupted: a signal stopped the study; what ran is checkpointed.
+    Unfinished: units failed; the others are done and gathered.
+  """
+  write_plan(config, workdir)
+  failures = {}
+  while True:
+    now = status(workdir)
+    names = [n for n, s in now.items() if s in ('todo', 'failed')]
+    names = [n for n in names if n not in failures]
+    counts = {s: list(now.values()).count(s) for s in sorted({*now.values()})}
+    _LOG.info('units: %s', ', '.join(f'{n} {s}' for s, n in counts.items()))
+    if names:
+      found = execute(workdir, names)
+      for name, why in found.items():
+        left = state(workdir, name)
+        if left == 'todo':  # its process is gone and left no error.txt
+          fail(workdir, name, why)
+        if left in ('todo', 'failed'):
+          failures[name] = why
+    elif 'running' in counts:
+      time.sleep(_POLL)
+    else:
+      break
+  results = gather(workdir)
+  if results:
+    page.write(workdir, read_plan(workdir), results)
+    _LOG.info('%s: open it in a browser', pathlib.Path(workdir) / 'report.html')
+  if failures:
+    lines = '; '.join(f'{n} ({why})' for n, why in failures.items())
+    raise Unfinished(
+      f'{len(failures)} of {len(now)} unit(s) failed: {lines}; the rest is done'
+    )
+  return results

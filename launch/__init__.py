@@ -1,0 +1,12 @@
+"""Where a study runs: `python -m launch.NAME --config=FILE --workdir=DIR`.
+
+    local   processes of this machine          slurm   array jobs (submitit)
+    ray     tasks of a Ray cluster             unit    one unit of a plan
+    templates   what a TPU VM or a Kubernetes JobSet is started with
+
+Every launcher runs what is not yet done of plan.json, any number of times and
+beside any other, then gathers the results and draws the study's page. A plain
+run config is a study of one unit. Run them from the repository's root; all
+processes must see the workdir, on a file system whose `flock` reaches all
+hosts (NFS 4 does, Lustre when mounted with `flock`).
+"""

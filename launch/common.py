@@ -1,0 +1,54 @@
+"""What the launchers share."""
+
+import functools
+import importlib
+import logging
+import types
+from collections.abc import Callable
+
+from absl import app, flags
+
+from bvae_jax import cli, study
+
+LOG = logging.getLogger('bvae_jax.launch')
+REQUIRED = {'config': 'FILE[:PRESET]', 'workdir': 'DIR'}
+
+
+def require(package: str, extra: str) -> types.ModuleType:
+  """Imports an optional package.
+
+  Raises:
+    ImportError: it is not installed; the message names the extra.
+  """
+  try:
+    return importlib.import_module(package)
+  except ImportError as error:
+    raise ImportError(
+      f"{package} is not installed; pip install 'bvae_jax[{extra}]'"
+    ) from error
+
+
+def run_unit(workdir: str, name: str) -> None:
+  """`study.run_unit` in a worker, which logs to its stderr."""
+  cli.log_to_stderr()
+  study.run_unit(workdir, name)
+
+
+def start(main: Callable, required: dict[str, str]) -> None:
+  """`main()` under absl, with these flags given."""
+  app.run(
+    lambda argv: main(),
+    flags_parser=functools.partial(cli.parse, required=required),
+  )
+
+
+def launch(execute: study.Executor) -> None:
+  """The whole of a launcher but `execute(workdir, names) -> failures`."""
+  start(lambda: cli.run(lambda *args: study.run(*args, execute)), REQUIRED)
+
+
+def define_gpus(default: int = 0) -> flags.FlagHolder:
+  """--gpus_per_unit, alike for all launchers."""
+  return flags.DEFINE_integer(
+    'gpus_per_unit', default, 'GPUs for each unit.', lower_bound=0
+  )

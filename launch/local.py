@@ -1,0 +1,130 @@
+"""A study over processes of this machine.
+
+    python -m launch.local --config=FILE --workdir=DIR --workers=2
+
+Each unit is a process of its own, its output in units/NAME/unit.log. One that
+is killed is started again and resumes. SIGTERM and Ctrl-C checkpoint them all.
+"""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+from concurrent import futures
+
+from absl import flags
+
+from bvae_jax import study, train
+from launch import common
+
+_WORKERS = flags.DEFINE_integer(
+  'workers', 1, 'Units at the same time.', lower_bound=1
+)
+_GPUS = common.define_gpus()
+_RETRIES = flags.DEFINE_integer(
+  'retries', 2, 'Fresh starts of a unit whose process is killed.', lower_bound=0
+)
+
+
+class Pool:
+  """Processes that run units, a slot of devices for each.
+
+  Args:
+    workdir: the study's folder.
+    workers: units at the same time.
+    gpus: GPUs of each; 0 leaves the choice of devices to JAX.
+    retries: fresh starts of a unit whose process is killed.
+  """
+
+  def __init__(self, workdir: study.Path, *, workers: int, gpus: int,
+               retries: int):  # fmt: skip
+    self.workdir, self.workers, self.retries = workdir, workers, retries
+    self.stopped, self._running = None, set()
+    self._slots = queue.SimpleQueue()
+    for w in range(workers):
+      devices = ','.join(map(str, range(w * gpus, (w + 1) * gpus)))
+      self._slots.put({'CUDA_VISIBLE_DEVICES': devices} if gpus else {})
+
+  def stop(self, number, frame) -> None:
+    """A signal handler: asks every unit to checkpoint and end."""
+    del frame
+    self.stopped = signal.Signals(number).name
+    for process in self._running.copy():
+      process.terminate()
+
+  def _start(self, name: str, slot: dict[str, str]) -> int:
+    """One process from start to end; its exit status."""
+    log = study.unit_path(self.workdir, name) / 'unit.log'
+    log.parent.mkdir(exist_ok=True)
+    command = [sys.executable, '-m', 'launch.unit']
+    command += [f'--workdir={self.workdir}', f'--unit={name}']
+    with log.open('ab') as out:
+      # In a session of its own, so that Ctrl-C reaches it through us alone.
+      process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        env={**os.environ, **slot}, start_new_session=True,
+      )  # fmt: skip
+    self._running.add(process)
+    if self.stopped:
+      process.terminate()
+    code = process.wait()
+    self._running.discard(process)
+    return code
+
+  def run(self, name: str) -> str | None:
+    """Runs one unit; returns what went wrong."""
+    slot = self._slots.get()
+    try:
+      for _ in range(1 + self.retries):
+        if self.stopped or study.state(self.workdir, name) == 'running':
+          return None
+        common.LOG.info('unit %s: starts', name)
+        code = self._start(name, slot)
+        if code >= 0:
+          break
+        killed = f'killed by {signal.Signals(-code).name}'
+        common.LOG.warning('unit %s: %s', name, killed)
+    finally:
+      self._slots.put(slot)
+    if code == 0:
+      common.LOG.info('unit %s: done', name)
+      return None
+    why = killed if code < 0 else f'exit status {code}'
+    return f'{why}; see {study.unit_path(self.workdir, name)}/unit.log'
+
+  def execute(self, names: list[str]) -> dict[str, str]:
+    """Runs the units; returns what went wrong with which.
+
+    Raises:
+      Interrupted: SIGTERM or SIGINT; the units are checkpointed.
+    """
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    old = {number: signal.signal(number, self.stop) for number in numbers}
+    try:
+      with futures.ThreadPoolExecutor(self.workers) as threads:
+        found = dict(zip(names, threads.map(self.run, names)))
+    finally:
+      for number, handler in old.items():
+        signal.signal(number, handler)
+    if self.stopped:
+      raise train.Interrupted(
+        f'{self.stopped}: the units are checkpointed; run the same command '
+        'again to resume'
+      )
+    return {name: why for name, why in found.items() if why}
+
+
+def execute(workdir: study.Path, names: list[str]) -> dict[str, str]:
+  """Runs the units as the flags say."""
+  pool = Pool(
+    workdir,
+    workers=_WORKERS.value,
+    gpus=_GPUS.value,
+    retries=_RETRIES.value,
+  )
+  return pool.execute(names)
+
+
+if __name__ == '__main__':
+  common.launch(execute)

@@ -1,0 +1,101 @@
+"""A study as tasks of a Ray cluster.
+
+    python -m launch.ray --config=FILE --workdir=DIR --workers=2
+    python -m launch.ray ... --address=auto --gpus_per_unit=1
+
+Without --address, Ray starts on this machine. A unit whose worker or node dies
+is run again elsewhere and resumes from its checkpoint. On Kubernetes, KubeRay
+starts the cluster; submit the second command with `ray job submit
+--working-dir=. -- ...`, the workdir on a volume that all pods mount.
+"""
+
+from absl import flags
+
+from bvae_jax import study, train
+from launch import common
+
+_WORKERS = flags.DEFINE_integer(
+  'workers', 1, 'Units at the same time on a cluster started here.',
+  lower_bound=1,
+)  # fmt: skip
+_ADDRESS = flags.DEFINE_string(
+  'address', None, 'A running cluster, or `auto`; none: start one here.'
+)
+_GPUS = common.define_gpus()
+_RETRIES = flags.DEFINE_integer(
+  'retries', 3, 'Fresh starts of a unit whose worker dies.', lower_bound=0
+)
+
+
+def run_units(
+  workdir: study.Path,
+  names: list[str],
+  *,
+  address: str | None = None,
+  workers: int = 1,
+  gpus: int = 0,
+  retries: int = 3,
+) -> dict[str, str]:
+  """Runs units as tasks of a cluster; returns what went wrong with which.
+
+  Args:
+    workdir: the study's folder.
+    names: the units.
+    address: a running cluster, or None to start one here.
+    workers: units at the same time on a cluster started here.
+    gpus: GPUs of each unit.
+    retries: fresh starts of a unit whose worker dies.
+
+  Raises:
+    ImportError: Ray is not installed.
+    OSError: no cluster answers at the address.
+  """
+  ray = common.require('ray', 'ray')
+  here = {
+    'num_cpus': workers,
+    'include_dashboard': False,
+    'object_store_memory': 2**27,  # bytes; nothing goes through it
+  }
+  try:
+    ray.init(address or 'local', **({} if address else here))
+  except (ConnectionError, RuntimeError) as error:
+    raise OSError(f'no Ray cluster: {error}') from error
+  # A worker serves one unit: JAX keeps its devices until the process ends.
+  task = ray.remote(
+    num_cpus=1,
+    num_gpus=gpus,
+    max_calls=1,
+    max_retries=retries,
+    retry_exceptions=[train.Interrupted],
+  )(common.run_unit)
+  failures = {}
+  try:
+    waiting = {task.remote(str(workdir), name): name for name in names}
+    while waiting:
+      (ref,), _ = ray.wait(list(waiting))
+      name = waiting.pop(ref)
+      try:
+        ray.get(ref)
+        common.LOG.info('unit %s: done', name)
+      except ray.exceptions.RayError as error:
+        failures[name] = str(error).strip().splitlines()[-1]
+        common.LOG.error('unit %s: %s', name, failures[name])
+  finally:
+    ray.shutdown()
+  return failures
+
+
+def execute(workdir: study.Path, names: list[str]) -> dict[str, str]:
+  """Runs the units as the flags say."""
+  return run_units(
+    workdir,
+    names,
+    address=_ADDRESS.value,
+    workers=_WORKERS.value,
+    gpus=_GPUS.value,
+    retries=_RETRIES.value,
+  )
+
+
+if __name__ == '__main__':
+  common.launch(execute)
