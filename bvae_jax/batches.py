@@ -53,11 +53,13 @@ def _two_batches(key, source):
 
 
 def _pairs(key, source):
+  """Pairs whose factors differ in `num_changed`: a count, or a rule's name."""
+  changed = source.context.options['num_changed']
   one, two = data.sample_pairs(
     key,
     source.context.batch_size,
     source.dataset.factor_sizes,
-    num_changed=source.context.options['num_changed'],
+    num_changed=int(changed) if changed.isdigit() else changed,
   )
   return {'images': source.share(one), 'pair_images': source.share(two)}
 

@@ -37,8 +37,11 @@ def parse(argv: list[str], required: Mapping = _REQUIRED) -> list[str]:
     for name, value in required.items():
       if flags.FLAGS[name].value is None:
         raise flags.Error(f'--{name}={value} is missing')
-  except (flags.Error, AttributeError, KeyError) as error:
+  except flags.Error as error:
     sys.exit(f'error: {" ".join(str(error).split())}')
+  except (AttributeError, KeyError) as error:
+    key = str(error).strip('"\'')
+    sys.exit(f'error: the config has no key {key}; its file lists the keys')
   except (OSError, ValueError, TypeError, SyntaxError) as error:
     sys.exit(f'error: --config: {" ".join(str(error).split())}')
   return rest

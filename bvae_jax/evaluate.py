@@ -1,107 +1,22 @@
-"""Evaluation of a population: code tables, scores, the ELBO, results.
-
-On a finite grid of factors every score needs only a table of codes: each image
-is encoded once, for all members, and the metrics index the table.
-"""
+"""Evaluation of a population: every score of every member, as results."""
 
 import functools
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data, losses, metrics, parallel, population, step
+from bvae_jax import codes as codes_lib
+from bvae_jax import metrics, population, step
 from bvae_jax import problem as problem_lib
 
 _LOG = logging.getLogger(__name__)
 
-BLOCK = 128  # images a call while encoding a grid
+POPULATION_METRICS = ('udr',)  # of several seeds together
 COLLAPSED = 0.01  # nats; a latent below it carries nothing
-
-
-class Codes(NamedTuple):
-  """Posterior parameters of every image of the grid, on the host."""
-
-  mean: np.ndarray  # [M, N, D]
-  logvar: np.ndarray  # [M, N, D]
-
-
-def encode_grid(problem: problem_lib.Problem, params: Any) -> Codes:
-  """Encodes each factor combination once, for all members.
-
-  Args:
-    problem: the run.
-    params: parameters with leading axis M.
-  """
-  dataset = problem.dataset
-
-  def encode(shared, index):
-    arrays, params = shared
-    images = dataset.images_fn(arrays, index)
-    one = lambda p: problem.encode(p, images)
-    return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
-
-  mapped = parallel.split_index(encode, dataset.num_images, BLOCK)
-  mean, logvar = mapped((dataset.arrays, params))
-  return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
-
-
-def elbo(problem: problem_lib.Problem, params: Any) -> dict[str, np.ndarray]:
-  """ELBO, nll, KL and KL per latent of each member, on a fixed sample.
-
-  One posterior sample an image; `evaluation.num_elbo` images, the same for all
-  members and all runs with this data set and seed.
-  """
-  settings, dataset = problem.config.evaluation, problem.dataset
-  key = jax.random.key(settings.seed)
-  chosen = data.sample_index(key, settings.num_elbo, dataset.num_images)
-
-  def terms(shared, row):
-    arrays, params = shared
-    images = dataset.images_fn(arrays, chosen[row])
-    noise = lambda i: jax.random.normal(
-      jax.random.fold_in(key, i), (problem.config.num_latents,)
-    )
-    noise = jax.vmap(noise)(row)
-
-    def one(p):
-      mean, logvar = problem.encode(p, images)
-      z = mean + jnp.exp(0.5 * logvar) * noise
-      outputs = problem.decode(p, z)
-      nll = problem.context.nll(p, outputs, images)
-      return nll, losses.gaussian_kl(mean, logvar)
-
-    return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
-
-  mapped = parallel.split_index(terms, settings.num_elbo, BLOCK)
-  nll, kl = mapped((dataset.arrays, params))
-  nll, kl_per_latent = nll.mean(0), kl.mean(0)
-  total = kl_per_latent.sum(-1)
-  return {'elbo': -nll - total, 'nll': nll, 'kl': total,
-          'kl_per_latent': kl_per_latent}  # fmt: skip
-
-
-def sample(problem: problem_lib.Problem, codes: Codes) -> metrics.Sample:
-  """The points that the metrics look at, drawn once for all members."""
-  settings, dataset = problem.config.evaluation, problem.dataset
-  train_key, test_key = jax.random.split(jax.random.key(settings.seed))
-  draw = lambda key, n: np.asarray(
-    data.sample_index(key, n, dataset.num_images)
-  )
-  train = draw(train_key, settings.num_train)
-  test = draw(test_key, settings.num_test)
-  return metrics.Sample(
-    codes=codes.mean[:, train],
-    factors=dataset.factors(jnp.asarray(train)),
-    test_codes=codes.mean[:, test],
-    test_factors=dataset.factors(jnp.asarray(test)),
-    code_table=codes.mean,
-    logvar_table=codes.logvar,
-  )
 
 
 # Only the codes differ between members.
@@ -153,6 +68,8 @@ def scores(
 
   found = {}
   for i, name in enumerate(config.metrics):
+    if name in POPULATION_METRICS:
+      continue
     begin = time.monotonic()
     one = functools.partial(compute, metrics.METRICS[name])
     found[name] = jax.tree.map(
@@ -163,10 +80,28 @@ def scores(
   return found
 
 
+def udr(
+  points: metrics.Sample, kl: np.ndarray, members: list[population.Member]
+) -> np.ndarray:
+  """The UDR of each member among the seeds of its setting, [M].
+
+  NaN where a setting has one seed only; 1000 points, as Duan et al. 2020.
+  """
+  found = np.full(len(members), np.nan)
+  settings = [tuple(sorted(m.hparams.items())) for m in members]
+  for setting in set(settings):
+    rows = [m for m, other in enumerate(settings) if other == setting]
+    if len(rows) > 1:
+      codes = points.codes[rows, :1000]
+      found[rows] = metrics.udr(codes, kl[rows])['udr']
+  return found
+
+
 def summarise(rows: list[dict]) -> dict[str, dict[str, float]]:
-  """Mean and standard deviation over members of the flat scalars."""
+  """Median, mean and standard deviation over members of flat scalars."""
   return {
     name: {
+      'median': float(np.median([row[name] for row in rows])),
       'mean': float(np.mean([row[name] for row in rows])),
       'std': float(np.std([row[name] for row in rows])),
     }
@@ -177,7 +112,8 @@ def summarise(rows: list[dict]) -> dict[str, dict[str, float]]:
 def _named(name: str, values: dict, m: int) -> dict[str, float]:
   """One member's scores: the main one as `name`, all as `name/key`."""
   flat = {f'{name}/{k}': float(v[m]) for k, v in values.items() if k != name}
-  main = metrics.METRICS[name].main
+  known = metrics.METRICS.get(name)
+  main = name if known is None else known.main
   return {name: float(values[main][m]), **flat} if values else {}
 
 
@@ -226,15 +162,19 @@ def evaluate(
   """
   begin = time.monotonic()
   dataset = problem.dataset
-  bounds = elbo(problem, states.params)
-  codes = encode_grid(problem, states.params)
+  bounds = codes_lib.elbo(problem, states.params)
+  codes = codes_lib.encode_grid(problem, states.params)
   _LOG.info(
     'encoded %d images for %d members: %.1f s',
     dataset.num_images,
     len(members),
     time.monotonic() - begin,
   )
-  found = scores(problem, sample(problem, codes))
+  points = codes_lib.sample(problem, codes)
+  found = scores(problem, points)
+  if 'udr' in problem.config.metrics:
+    kl = bounds['kl_per_latent']
+    found['udr'] = {'scores': {'udr': udr(points, kl, members)}}
   entries = member_results(found, bounds, states, members)
   good = [e for e in entries if e['status'] == 'ok'] or entries
   scalars = [

@@ -4,15 +4,24 @@
 study: its runs are done one after the other; launch/ does them side by side.
 """
 
-from absl import app
+from absl import app, flags
 
 from bvae_jax import cli, study, train
+
+_MODE = flags.DEFINE_enum(
+  'mode', 'train', ['train', 'evaluate'],
+  'evaluate: score a finished run anew, perhaps with other metrics.',
+)  # fmt: skip
 
 
 def main(argv: list[str]) -> None:
   del argv
-  is_study = 'units' in cli.CONFIG.value
-  cli.run(study.run if is_study else train.train_and_evaluate)
+  if 'units' in cli.CONFIG.value:
+    cli.run(study.run)
+  elif _MODE.value == 'evaluate':
+    cli.run(train.evaluate_again)
+  else:
+    cli.run(train.train_and_evaluate)
 
 
 if __name__ == '__main__':

@@ -133,7 +133,10 @@ def make_train_step(problem: problem_lib.Problem, images: Callable) -> Callable:
 def probe(
   problem: problem_lib.Problem, params, key, images
 ) -> dict[str, jax.Array]:
-  """The KL decomposition on PROBE_SIZE fresh images, for the log.
+  """The KL in its parts on PROBE_SIZE images, by each estimator, for the log.
+
+  Chen et al.'s three terms, and the second of Hoffman & Johnson's two (their
+  first is the mutual information).
 
   The images and the noise depend on the member's seed alone, so that the
   curves of a member do not jump from line to line.
@@ -143,10 +146,14 @@ def probe(
   index = data.sample_index(index_key, min(PROBE_SIZE, size), size)
   mean, logvar = problem.encode(params, images(index))
   z = losses.reparameterize(noise_key, mean, logvar)
-  parts = losses.kl_decomposition(
-    z, mean, logvar, dataset_size=size, estimator='mss'
-  )
-  return {f'{name}_mss': value for name, value in parts._asdict().items()}
+  terms = {}
+  for estimator in losses.ESTIMATORS:
+    parts = losses.kl_decomposition(
+      z, mean, logvar, dataset_size=size, estimator=estimator
+    )
+    named = {**parts._asdict(), 'marginal_kl': parts.marginal_kl}
+    terms |= {f'{name}_{estimator}': value for name, value in named.items()}
+  return terms
 
 
 def make_chunk(problem: problem_lib.Problem) -> Callable:

@@ -7,7 +7,6 @@ again resumes, or says that the run is finished.
 
 import logging
 import os
-import signal
 import time
 from typing import Any
 
@@ -21,10 +20,12 @@ from bvae_jax import config as config_lib
 from bvae_jax import (
   data,
   evaluate,
+  monitor,
   parallel,
   population,
   report,
   step,
+  tidy,
 )
 from bvae_jax import problem as problem_lib
 from bvae_jax import progress as progress_lib
@@ -32,36 +33,7 @@ from bvae_jax import workdir as workdir_lib
 
 _LOG = logging.getLogger(__name__)
 
-
-class Interrupted(RuntimeError):
-  """A signal asked the run to stop; what it computed is in its checkpoint."""
-
-
-class _Signals:
-  """Turns SIGTERM and SIGINT into a flag that the loop reads."""
-
-  def __init__(self):
-    self.received = None
-
-  def __enter__(self):
-    self._old = {}
-    try:
-      for number in (signal.SIGTERM, signal.SIGINT):
-        self._old[number] = signal.signal(number, self._set)
-    except ValueError:  # not the main thread: the caller has the signals
-      pass
-    return self
-
-  def _set(self, number, frame):
-    del frame
-    if self.received:
-      raise KeyboardInterrupt
-    self.received = signal.Signals(number).name
-    _LOG.warning('%s: stopping after this chunk', self.received)
-
-  def __exit__(self, *unused):
-    for number, handler in self._old.items():
-      signal.signal(number, handler)
+Interrupted = monitor.Interrupted
 
 
 def next_stop(at: int, config: ml_collections.ConfigDict) -> int:
@@ -73,50 +45,6 @@ def next_stop(at: int, config: ml_collections.ConfigDict) -> int:
   return min(
     after(config.log_every), after(config.checkpoint_every), config.num_steps
   )
-
-
-class Watch:
-  """Warns once of a member that collapsed or was stopped by a NaN."""
-
-  def __init__(self, labels: list[str]):
-    self._labels = labels
-    self._warned = set()
-
-  def __call__(self, at: int, alive: np.ndarray, kl: np.ndarray) -> None:
-    """Looks at step `at`: alive [M] and the KL of each latent [M, D]."""
-    for m, label in enumerate(self._labels):
-      if not alive[m] and (m, 'nan') not in self._warned:
-        self._warned.add((m, 'nan'))
-        _LOG.error(
-          '%s met a NaN or an infinite gradient before step %d and is frozen '
-          'there; try a lower learning rate', label, at,
-        )  # fmt: skip
-      flat = alive[m] and np.all(kl[m] < evaluate.COLLAPSED)
-      if flat and (m, 'collapse') not in self._warned:
-        self._warned.add((m, 'collapse'))
-        _LOG.warning(
-          '%s has collapsed at step %d: every latent has a KL under %g nats, '
-          'the codes carry nothing; lower beta, or let the KL weight rise from '
-          '0 (config.schedules)', label, at, evaluate.COLLAPSED,
-        )  # fmt: skip
-
-
-def log_line(at: int, alive: np.ndarray, terms: dict[str, np.ndarray],
-             members: list[population.Member]) -> dict[str, Any]:  # fmt: skip
-  """One line of metrics.jsonl: every term of every member."""
-  return {
-    'step': at,
-    'time': time.time(),
-    'members': [
-      {
-        'seed': member.seed,
-        'hparams': member.hparams,
-        'alive': bool(alive[m]),
-        **{k: v[m] if alive[m] else None for k, v in terms.items()},
-      }
-      for m, member in enumerate(members)
-    ],
-  }
 
 
 class Run:
@@ -200,15 +128,15 @@ def train(run: Run) -> step.TrainState:
   at = run.start(checkpoints)
   if at < config.num_steps:
     _LOG.info('compiled in %.1f s', run.compile())
-  watch = Watch([population.label(m, members) for m in members])
+  watch = monitor.Watch([population.label(m, members) for m in members])
   progress = progress_lib.Progress(config.num_steps, at, len(members))
   try:
-    with _Signals() as signals:
+    with monitor.Signals() as signals:
       while at < config.num_steps:
         stop = next_stop(at, config)
         alive, terms = run.advance(stop - at)
         at = stop
-        run.workdir.log(log_line(at, alive, terms, members))
+        run.workdir.log(monitor.log_line(at, alive, terms, members))
         watch(at, alive, terms['kl_per_latent'])
         nll, kl = np.nanmean(terms['nll']), np.nanmean(terms['kl'])
         progress.update(at, f'nll {nll:.1f} kl {kl:.2f}')
@@ -252,10 +180,44 @@ def train_and_evaluate(
     _LOG.info('finished: %s holds the results', folder.results_path)
     return results
   run = Run(config, folder)
-  states = train(run)
+  return _finish(run, train(run), results)
+
+
+def evaluate_again(
+  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+) -> dict[str, Any]:
+  """Scores a finished run anew, perhaps with other metrics.
+
+  Args:
+    config: that of the run; `metrics` and `evaluation` may differ.
+    workdir: the run's folder; its results and report are replaced.
+
+  Returns:
+    The results, as results.json holds them.
+
+  Raises:
+    ValueError: the config cannot be run.
+    OSError: the workdir holds another run, or one that is not finished.
+  """
+  config_lib.validate(config)
+  folder = workdir_lib.Workdir(workdir)
+  if folder.results() is None:
+    raise workdir_lib.WorkdirError(
+      f'{folder.path} holds no finished run; run the same command without '
+      '--mode=evaluate first'
+    )
+  folder.open(config, workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS)
+  run = Run(config, folder)
+  return _finish(run, train(run), None)
+
+
+def _finish(run: Run, states: step.TrainState, results: dict | None) -> dict:
+  """Scores a trained population unless it has results; draws its report."""
+  folder = run.workdir
   if results is None:
     folder.write_results(evaluate.evaluate(run.problem, states, run.members))
     results = folder.results()
+  tidy.write(folder.path / 'results.csv', {folder.path.name: results})
   _LOG.info('%s:\n%s', folder.results_path, evaluate.table(results))
   report.write(
     folder.path, run.problem, states, run.members, results, folder.read_log()

@@ -60,17 +60,21 @@ def _flat(tree: dict, prefix: str = '') -> dict[str, Any]:
   return flat
 
 
-# Keys that change how a run is computed or shown, never what it computes.
+# Keys that change how a run is computed or shown, never what it computes; and
+# those that change its scores alone.
 FREE_KEYS = ('num_devices', 'keep_checkpoints', 'tensorboard')
+SCORE_KEYS = ('metrics', 'evaluation')
 
 
-def differing_keys(old: dict, new: dict) -> list[str]:
+def differing_keys(
+  old: dict, new: dict, free: tuple[str, ...] = FREE_KEYS
+) -> list[str]:
   """`key: old -> new` for each key that makes two configs different runs."""
   a, b = _flat(old), _flat(new)
   return [
     f'{k}: {a.get(k)!r} -> {b.get(k)!r}'
     for k in sorted({*a, *b})
-    if a.get(k) != b.get(k) and k not in FREE_KEYS
+    if a.get(k) != b.get(k) and k.split('.')[0] not in free
   ]
 
 
@@ -86,8 +90,17 @@ class Workdir:
     self.results_path = self.path / 'results.json'
     self.log_path = self.path / 'metrics.jsonl'
 
-  def open(self, config: ml_collections.ConfigDict) -> None:
-    """Makes the folder, or checks that it holds this very run."""
+  def open(
+    self,
+    config: ml_collections.ConfigDict,
+    free: tuple[str, ...] = FREE_KEYS,
+  ) -> None:
+    """Makes the folder, or checks that it holds this very run.
+
+    Args:
+      config: of the run.
+      free: top-level keys that may differ from those of the run in the folder.
+    """
     try:
       self.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -103,13 +116,13 @@ class Workdir:
     new = plain(config.to_dict())
     path = self.path / 'config.json'
     if path.exists():
-      changed = differing_keys(read_json(path), new)
+      changed = differing_keys(read_json(path), new, free)
       if changed:
         raise WorkdirError(
           f'workdir {self.path} holds a run with another config '
           f'({"; ".join(changed)}); choose another --workdir, or delete it'
         )
-    else:
+    if not path.exists() or read_json(path) != new:
       replace_file(path, json.dumps(new, indent=2) + '\n')
 
   def results(self) -> dict | None:

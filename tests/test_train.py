@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import losses, parallel, population, step, train
+from bvae_jax import losses, monitor, parallel, population, step, train
 from bvae_jax import problem as problem_lib
 from bvae_jax import workdir as workdir_lib
 
@@ -214,7 +214,7 @@ def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
 
 
 def test_a_collapsed_member_is_warned_of_once(caplog):
-  watch = train.Watch(['seed=0', 'seed=1'])
+  watch = monitor.Watch(['seed=0', 'seed=1'])
   for at in (10, 20):
     watch(at, np.array([True, True]), np.array([[0.0, 0.001], [0.0, 1.0]]))
   assert caplog.text.count('collapsed') == 1
@@ -231,6 +231,6 @@ def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):
     return advance(steps)
 
   run.advance = terminated
-  with pytest.raises(train.Interrupted, match='SIGTERM at step 2'):
+  with pytest.raises(monitor.Interrupted, match='SIGTERM at step 2'):
     train.train(run)
   assert (tmp_path / 'checkpoints' / '2').is_dir()

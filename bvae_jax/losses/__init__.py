@@ -38,6 +38,7 @@ from bvae_jax.losses.programs import Context
 from bvae_jax.losses.registry import OBJECTIVES, Objective
 from bvae_jax.losses.supervised import semi_supervised, supervised_penalty
 from bvae_jax.losses.total_correlation import (
+  ESTIMATORS,
   KLDecomposition,
   kl_decomposition,
   total_correlation,
@@ -45,6 +46,7 @@ from bvae_jax.losses.total_correlation import (
 from bvae_jax.losses.weak import PairPosterior, aggregate_pair
 
 __all__ = [
+  'ESTIMATORS',
   'LIKELIHOODS',
   'OBJECTIVES',
   'Context',

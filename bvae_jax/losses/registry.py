@@ -74,14 +74,14 @@ OBJECTIVES: dict[str, Objective] = {
   'ada_gvae': Objective(
     objectives.beta_vae,
     {'beta': 1.0},
-    {'kind': 'gvae', 'num_changed': 1},
+    {'kind': 'gvae', 'num_changed': '1'},
     batch='pairs',
     program=programs.weak_vae,
   ),
   'ada_ml_vae': Objective(
     objectives.beta_vae,
     {'beta': 1.0},
-    {'kind': 'mlvae', 'num_changed': 1},
+    {'kind': 'mlvae', 'num_changed': '1'},
     batch='pairs',
     program=programs.weak_vae,
   ),

@@ -1,0 +1,97 @@
+"""What a trained population says of the data: its codes and its ELBO.
+
+On a finite grid of factors every score needs only a table of codes: each image
+is encoded once, for all members, and the metrics index the table.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax import data, losses, metrics, parallel
+from bvae_jax import problem as problem_lib
+
+BLOCK = 128  # images a call while encoding a grid
+
+
+class Codes(NamedTuple):
+  """Posterior parameters of every image of the grid, on the host."""
+
+  mean: np.ndarray  # [M, N, D]
+  logvar: np.ndarray  # [M, N, D]
+
+
+def encode_grid(problem: problem_lib.Problem, params: Any) -> Codes:
+  """Encodes each factor combination once, for all members.
+
+  Args:
+    problem: the run.
+    params: parameters with leading axis M.
+  """
+  dataset = problem.dataset
+
+  def encode(shared, index):
+    arrays, params = shared
+    images = dataset.images_fn(arrays, index)
+    one = lambda p: problem.encode(p, images)
+    return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
+
+  mapped = parallel.split_index(encode, dataset.num_images, BLOCK)
+  mean, logvar = mapped((dataset.arrays, params))
+  return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
+
+
+def elbo(problem: problem_lib.Problem, params: Any) -> dict[str, np.ndarray]:
+  """ELBO, nll, KL and KL per latent of each member, on a fixed sample.
+
+  One posterior sample an image; `evaluation.num_elbo` images, the same for all
+  members and all runs with this data set and seed.
+  """
+  settings, dataset = problem.config.evaluation, problem.dataset
+  key = jax.random.key(settings.seed)
+  chosen = data.sample_index(key, settings.num_elbo, dataset.num_images)
+
+  def terms(shared, row):
+    arrays, params = shared
+    images = dataset.images_fn(arrays, chosen[row])
+    noise = lambda i: jax.random.normal(
+      jax.random.fold_in(key, i), (problem.config.num_latents,)
+    )
+    noise = jax.vmap(noise)(row)
+
+    def one(p):
+      mean, logvar = problem.encode(p, images)
+      z = mean + jnp.exp(0.5 * logvar) * noise
+      outputs = problem.decode(p, z)
+      nll = problem.context.nll(p, outputs, images)
+      return nll, losses.gaussian_kl(mean, logvar)
+
+    return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
+
+  mapped = parallel.split_index(terms, settings.num_elbo, BLOCK)
+  nll, kl = mapped((dataset.arrays, params))
+  nll, kl_per_latent = nll.mean(0), kl.mean(0)
+  total = kl_per_latent.sum(-1)
+  return {'elbo': -nll - total, 'nll': nll, 'kl': total,
+          'kl_per_latent': kl_per_latent}  # fmt: skip
+
+
+def sample(problem: problem_lib.Problem, codes: Codes) -> metrics.Sample:
+  """The points that the metrics look at, drawn once for all members."""
+  settings, dataset = problem.config.evaluation, problem.dataset
+  train_key, test_key = jax.random.split(jax.random.key(settings.seed))
+  draw = lambda key, n: np.asarray(
+    data.sample_index(key, n, dataset.num_images)
+  )
+  train = draw(train_key, settings.num_train)
+  test = draw(test_key, settings.num_test)
+  return metrics.Sample(
+    codes=codes.mean[:, train],
+    factors=dataset.factors(jnp.asarray(train)),
+    test_codes=codes.mean[:, test],
+    test_factors=dataset.factors(jnp.asarray(test)),
+    code_table=codes.mean,
+    logvar_table=codes.logvar,
+  )

@@ -1,0 +1,87 @@
+"""What the host watches between chunks: signals, collapse, NaN, log lines."""
+
+import logging
+import signal
+import time
+from typing import Any
+
+import numpy as np
+
+from bvae_jax import evaluate, population
+
+_LOG = logging.getLogger(__name__)
+
+
+class Interrupted(RuntimeError):
+  """A signal asked the run to stop; what it computed is in its checkpoint."""
+
+
+class Signals:
+  """Turns SIGTERM and SIGINT into a flag that the loop reads."""
+
+  def __init__(self):
+    self.received = None
+
+  def __enter__(self):
+    self._old = {}
+    try:
+      for number in (signal.SIGTERM, signal.SIGINT):
+        self._old[number] = signal.signal(number, self._set)
+    except ValueError:  # not the main thread: the caller has the signals
+      pass
+    return self
+
+  def _set(self, number, frame):
+    del frame
+    if self.received:
+      raise KeyboardInterrupt
+    self.received = signal.Signals(number).name
+    _LOG.warning('%s: stopping after this chunk', self.received)
+
+  def __exit__(self, *unused):
+    for number, handler in self._old.items():
+      signal.signal(number, handler)
+
+
+class Watch:
+  """Warns once of a member that collapsed or was stopped by a NaN."""
+
+  def __init__(self, labels: list[str]):
+    self._labels = labels
+    self._warned = set()
+
+  def __call__(self, at: int, alive: np.ndarray, kl: np.ndarray) -> None:
+    """Looks at step `at`: alive [M] and the KL of each latent [M, D]."""
+    for m, label in enumerate(self._labels):
+      if not alive[m] and (m, 'nan') not in self._warned:
+        self._warned.add((m, 'nan'))
+        _LOG.error(
+          '%s met a NaN or an infinite gradient before step %d and is frozen '
+          'there; try a lower learning rate', label, at,
+        )  # fmt: skip
+      flat = alive[m] and np.all(kl[m] < evaluate.COLLAPSED)
+      if flat and (m, 'collapse') not in self._warned:
+        self._warned.add((m, 'collapse'))
+        _LOG.warning(
+          '%s has collapsed at step %d: every latent has a KL under %g nats, '
+          'the codes carry nothing; lower beta, or let the KL weight rise from '
+          '0 (config.schedules)', label, at, evaluate.COLLAPSED,
+        )  # fmt: skip
+
+
+def log_line(at: int, alive: np.ndarray, terms: dict[str, np.ndarray],
+             members: list[population.Member]) -> dict[str, Any]:  # fmt: skip
+  """One line of metrics.jsonl: every term of every member."""
+  return {
+    'step': at,
+    'time': time.time(),
+    'members': [
+      {
+        'seed': member.seed,
+        'hparams': member.hparams,
+        'alive': bool(alive[m]),
+        **{k: v[m] if alive[m] else None for k, v in terms.items()},
+      }
+      for m, member in enumerate(members)
+    ],
+  }
