@@ -1,10 +1,12 @@
 """What the command lines share: flags, logging, errors in one line."""
 
 import logging
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Mapping
 
+import jax
 import ml_collections
 from absl import flags
 from absl import logging as absl_logging
@@ -40,8 +42,7 @@ def parse(argv: list[str], required: Mapping = _REQUIRED) -> list[str]:
   except flags.Error as error:
     sys.exit(f'error: {" ".join(str(error).split())}')
   except (AttributeError, KeyError) as error:
-    key = str(error).strip('"\'')
-    sys.exit(f'error: the config has no key {key}; its file lists the keys')
+    sys.exit(f'error: no such config key: {" ".join(error.args[0].split())}')
   except (OSError, ValueError, TypeError, SyntaxError) as error:
     sys.exit(f'error: --config: {" ".join(str(error).split())}')
   return rest
@@ -58,9 +59,22 @@ def log_to_stderr() -> None:
   logger.handlers, logger.propagate = [handler], False
 
 
+def cache_compilations() -> None:
+  """Keeps compiled programs in the user's cache folder for the next run.
+
+  JAX_COMPILATION_CACHE_DIR moves the folder, JAX_ENABLE_COMPILATION_CACHE=0
+  does without.
+  """
+  if jax.config.jax_compilation_cache_dir is None:
+    base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+    folder = str(pathlib.Path(base) / 'bvae_jax' / 'xla')
+    jax.config.update('jax_compilation_cache_dir', folder)
+
+
 def call(action: Callable, *args) -> None:
   """`action(*args)`, logged; what the user can mend ends in one line."""
   log_to_stderr()
+  cache_compilations()
   try:
     action(*args)
   except (ValueError, OSError, ImportError, train.Interrupted, study.Busy,
