@@ -42,7 +42,9 @@ def parse(argv: list[str], required: Mapping = _REQUIRED) -> list[str]:
   except flags.Error as error:
     sys.exit(f'error: {" ".join(str(error).split())}')
   except (AttributeError, KeyError) as error:
-    sys.exit(f'error: no such config key: {" ".join(error.args[0].split())}')
+    while isinstance(error, Exception):  # one wraps the other
+      error = error.args[0]
+    sys.exit(f'error: no such config key: {" ".join(error.split())}')
   except (OSError, ValueError, TypeError, SyntaxError) as error:
     sys.exit(f'error: --config: {" ".join(str(error).split())}')
   return rest
