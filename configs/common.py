@@ -40,3 +40,16 @@ def get(objective: str, preset: str) -> ml_collections.ConfigDict:
   config = config_lib.default_config(objective)
   PRESETS[preset](config)
   return config
+
+
+def study(title: str, page: str, units: dict) -> ml_collections.ConfigDict:
+  """Several runs as one config.
+
+  Args:
+    title: the heading of the study's page.
+    page: which figures it shows, a name in `bvae_jax.report.study.PAGES`.
+    units: {name: config of a run}; each is one population in one program.
+  """
+  return ml_collections.ConfigDict(
+    {'study': title, 'page': page, 'units': units}
+  )

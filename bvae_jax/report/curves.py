@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bvae_jax.report import markup, panels, scores, svg
+from bvae_jax.report import markup, panels, relations, scores, svg
 from bvae_jax.report import traversals as traversal_lib
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import number, tag
@@ -151,47 +151,21 @@ def matrices(view: view_lib.View) -> str:
   )
 
 
-def _against(view, x_key, y_key, *, hparam: bool) -> str:
-  """y of each member against a hyperparameter, or against another score."""
-  ys = view.values(y_key)
-  options = {}
-  if hparam:
-    xs = np.array([e['hparams'][x_key] for e in view.entries])
-    levels = sorted(set(xs.tolist()))
-    options['log_x'] = levels[0] > 0 and levels[-1] / levels[0] >= 8
-    options['x_ticks'] = [(v, markup.compact(v)) for v in levels]
-    pad = (levels[-1] / levels[0]) ** 0.05 if options['log_x'] else 0.0
-    span = (levels[0] / pad, levels[-1] * pad) if pad else svg.domain(xs)
-  else:
-    xs = view.values(x_key)
-    span = svg.domain(xs)
-  label = x_key if hparam else view_lib.name(x_key)
-  chart = svg.Chart(
-    span, svg.domain(ys), title=view_lib.name(y_key), x_label=label, **options
-  )
-  if hparam:
-    centre = [
-      np.nanmean(ys[xs == v]) if np.isfinite(ys[xs == v]).any() else np.nan
-      for v in levels
-    ]
-    chart.line(levels, centre, svg.Mark(view_lib.NEUTRAL, 'mean'))
-  for m in svg.drawing_order(view.marks):
-    tip = f'{view.labels[m]}: {number(float(xs[m]))}, {number(float(ys[m]))}'
-    chart.dot(float(xs[m]), float(ys[m]), view.marks[m], tip=tip)
-  return chart.render()
-
-
 def sweep(view: view_lib.View) -> str:
   """Scores against each swept hyperparameter, and the trade-off curves."""
   if not view.swept:
     return ''
   keys = [*view.scores, 'nll', 'kl']
+  mean = svg.Mark(view_lib.NEUTRAL, 'mean')
   figures = [
     markup.figure(
       (scores.legend(view) if name == view.swept[0] else '')
       + tag(
         'div',
-        *(_against(view, name, k, hparam=True) for k in keys),
+        *(
+          relations.panel([view], name, k, hparam=True, lines=[mean])
+          for k in keys
+        ),
         class_='panels',
       ),
       f'Against {markup.text(name)}: a point a member, the line their mean.',
@@ -199,7 +173,7 @@ def sweep(view: view_lib.View) -> str:
     for name in view.swept
   ]
   pairs = [('kl', 'nll'), *(('nll', s) for s in view.scores)]
-  trade = [_against(view, x, y, hparam=False) for x, y in pairs]
+  trade = [relations.panel([view], x, y) for x, y in pairs]
   figures.append(
     markup.figure(
       tag('div', *trade, class_='panels'),

@@ -7,7 +7,8 @@ from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import count, tag, text
 
 
-def _listed(values, limit: int = 12) -> str:
+def listed(values, limit: int = 12) -> str:
+  """Numbers as text, those over the limit counted only."""
   shown = [f'{v:g}' for v in values[:limit]]
   more = [f'and {len(values) - limit} more'] if len(values) > limit else []
   return ', '.join(shown + more)
@@ -27,13 +28,18 @@ def title(view: view_lib.View) -> str:
   return f'{view.config["objective"]} on {view.results["dataset"]["name"]}'
 
 
+def swept_values(view: view_lib.View) -> list[str]:
+  """What was swept, each as `beta in {1, 4}`."""
+  values = {
+    k: sorted({e['hparams'][k] for e in view.entries}) for k in view.swept
+  }
+  return [f'{k} in {{{listed(v)}}}' for k, v in values.items()]
+
+
 def lede(view: view_lib.View) -> str:
   """One paragraph: what was trained, on what."""
   config, dataset = view.config, view.results['dataset']
-  swept = ' and '.join(
-    f'{k} in {{{_listed(sorted({e["hparams"][k] for e in view.entries}))}}}'
-    for k in view.swept
-  )
+  swept = ' and '.join(swept_values(view))
   return tag(
     'p',
     text(
@@ -48,13 +54,16 @@ def lede(view: view_lib.View) -> str:
   )
 
 
+def fixed(view: view_lib.View) -> str:
+  """The hyperparameters that all members share."""
+  shared = view.entries[0]['hparams'].items()
+  return ', '.join(f'{k} {v:g}' for k, v in shared if k not in view.swept)
+
+
 def rows(view: view_lib.View) -> list[tuple[str, str]]:
   """The facts of a run, as (name, text) pairs."""
   config, results = view.config, view.results
   dataset, sizes = results['dataset'], config['evaluation']
-  fixed = {
-    k: v for k, v in view.entries[0]['hparams'].items() if k not in view.swept
-  }
   factors = ', '.join(
     f'{n} ({s})'
     for n, s in zip(dataset['factor_names'], dataset['factor_sizes'])
@@ -63,17 +72,17 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
   images = f'{count(dataset["num_images"], "image")} of {shape}'
   facts = [
     ('Objective', config['objective']),
-    ('Hyperparameters', ', '.join(f'{k} {v:g}' for k, v in fixed.items())),
+    ('Hyperparameters', fixed(view)),
     ('Options', ', '.join(f'{k} {v}' for k, v in config['options'].items())),
     *(
-      ('Swept: ' + k, _listed(sorted({e['hparams'][k] for e in view.entries})))
+      ('Swept: ' + k, listed(sorted({e['hparams'][k] for e in view.entries})))
       for k in view.swept
     ),
     (
       'Schedules',
       '; '.join(_schedule(k, s) for k, s in config['schedules'].items()),
     ),
-    ('Seeds', _listed(config['seeds'])),
+    ('Seeds', listed(config['seeds'])),
     ('Steps', f'{config["num_steps"]:,} of batch {config["batch_size"]}, Adam'),
     (
       'Networks',
@@ -127,9 +136,9 @@ def head(view: view_lib.View) -> str:
   )
 
 
-def config_section(view: view_lib.View) -> str:
+def config_section(config: dict) -> str:
   """The whole config, folded."""
-  whole = json.dumps(view.config, indent=2)
+  whole = json.dumps(config, indent=2)
   return markup.section(
     'Config',
     tag(

@@ -1,5 +1,7 @@
 """The page: its style, and its sections in order."""
 
+from collections.abc import Sequence
+
 from bvae_jax.report import curves, facts, markup, pictures, scores
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import tag, text
@@ -20,6 +22,8 @@ h1 { font-size: 1.75rem; line-height: 1.2; font-weight: 650; margin: 0 0 .5rem;
   letter-spacing: -.01em; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; font-weight: 650; margin: 3rem 0 1rem;
   padding-top: .9rem; border-top: 1px solid var(--rule); }
+h3 { font-size: 1rem; font-weight: 600; margin: 1.2rem 0 .3rem; }
+small { display: block; color: var(--muted); }
 .lede { max-width: 46rem; font-size: 1.05rem; margin: 0 0 1.25rem; }
 dl { display: grid; grid-template-columns: 9.5rem 1fr; gap: .2rem 1rem;
   margin: 0; font-size: .9rem; }
@@ -76,13 +80,16 @@ svg .strong, svg .note { fill: var(--ink); } svg .on { fill: var(--on); }
 .row { display: grid; grid-template-columns: 9.5rem minmax(0, 1fr);
   gap: 0 1rem; align-items: center; margin-bottom: 3px; font-size: .87rem; }
 .row > img, .ends { width: 100%; max-width: 760px; height: auto; }
-.row small { display: block; color: var(--muted); font-size: 1em; }
+.row small { font-size: 1em; }
 .idle span { color: var(--muted); }
 .ends { display: flex; justify-content: space-between; color: var(--muted); }
 .ends em { font-style: normal; width: calc(100% / 11); text-align: center; }
 img { image-rendering: pixelated; vertical-align: middle; max-width: 100%; }
 .inline { height: 2rem; width: auto; border: 1px solid var(--rule); }
 .moving { width: 660px; }
+.wide { grid-template-columns:
+  repeat(auto-fill, minmax(min(100%, 460px), 1fr)); }
+.panels img { width: 100%; height: auto; }
 details { margin: 0 0 1.5rem; } summary { cursor: pointer; }
 pre, code { font: 12.5px/1.5 ui-monospace, Menlo, Consolas, monospace; }
 pre { overflow: auto; }
@@ -93,6 +100,18 @@ pre { overflow: auto; }
   .row small { display: inline; margin-left: .5em; }
 }
 """
+
+
+def document(title: str, header: str, sections: Sequence[str]) -> str:
+  """A whole HTML file from its title (text), header and sections (markup)."""
+  head = [
+    tag('meta', charset='utf-8'),
+    tag('meta', name='viewport', content='width=device-width'),
+    tag('title', text(title)),
+    tag('style', _STYLE),
+  ]
+  body = tag('body', tag('header', header), tag('main', *sections))
+  return '<!doctype html>\n' + tag('html', tag('head', *head), body, lang='en')
 
 
 def assemble(view: view_lib.View, drawn: pictures.Pictures) -> str:
@@ -118,13 +137,6 @@ def assemble(view: view_lib.View, drawn: pictures.Pictures) -> str:
     ),
     markup.section('Agreement of the metrics', scores.correlations(view)),
     markup.section('Training', curves.training(view)),
-    facts.config_section(view),
+    facts.config_section(view.config),
   ]
-  head = [
-    tag('meta', charset='utf-8'),
-    tag('meta', name='viewport', content='width=device-width'),
-    tag('title', text(facts.title(view))),
-    tag('style', _STYLE),
-  ]
-  body = tag('body', tag('header', facts.head(view)), tag('main', *sections))
-  return '<!doctype html>\n' + tag('html', tag('head', *head), body, lang='en')
+  return document(facts.title(view), facts.head(view), sections)

@@ -73,7 +73,7 @@ def reconstructions(view: view_lib.View, drawn: Pictures) -> str:
   )
 
 
-def _factor(entry: dict, latent: int, names: list[str]) -> str:
+def factor(entry: dict, latent: int, names: list[str]) -> str:
   """The factor of which a latent knows most, with the share it knows."""
   if 'mig' not in entry['matrices']:
     return ''
@@ -99,8 +99,8 @@ def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
   for d in shown_latents(kl):
     idle = not (markup.is_number(kl[d]) and kl[d] > _ACTIVE)
     label = tag('b', f'z{d}') + f' {number(kl[d], 2)} nats'
-    factor = '' if idle else _factor(entry, d, names)
-    label += tag('small', text(factor)) if factor else ''
+    known = '' if idle else factor(entry, d, names)
+    label += tag('small', text(known)) if known else ''
     lines.append(_row(label, rows[d], f'traversal of z{d}', 'idle' * idle))
   ends = f'{traversals.VALUES[0]:g}', '0', f'{traversals.VALUES[-1]:g}'
   scale = [tag('em', end.replace('-', '−')) for end in ends]

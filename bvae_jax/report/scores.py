@@ -142,19 +142,29 @@ def strips(view: view_lib.View) -> str:
   )
 
 
+def setting_groups(view: view_lib.View) -> dict[tuple[float, ...], list[int]]:
+  """The healthy members at each setting of the swept hyperparameters."""
+  setting = lambda m: tuple(view.entries[m]['hparams'][k] for k in view.swept)
+  groups = {}
+  for m in map(int, np.flatnonzero(view.healthy)):
+    groups.setdefault(setting(m), []).append(m)
+  return dict(sorted(groups.items()))
+
+
+def setting_label(view: view_lib.View, setting: tuple[float, ...]) -> str:
+  """A setting as text: `beta 4`."""
+  return ', '.join(f'{k} {v:g}' for k, v in zip(view.swept, setting))
+
+
 def settings(view: view_lib.View) -> str:
   """Mean ± std over seeds at each setting, and the seeds' share of variance."""
   if not view.swept:
     return ''
-  healthy = view.healthy
-  setting = lambda m: tuple(view.entries[m]['hparams'][k] for k in view.swept)
-  groups = {}
-  for m in np.flatnonzero(healthy):
-    groups.setdefault(setting(m), []).append(m)
+  groups = setting_groups(view)
   keys = [*view.scores, *view_lib.BOUNDS]
   rows = [
     [
-      ', '.join(f'{k} {v:g}' for k, v in zip(view.swept, at)),
+      text(setting_label(view, at)),
       str(len(chosen)),
       *(spread(v[chosen], markup.digits(v)) for v in map(view.values, keys)),
     ]

@@ -97,7 +97,7 @@ class View:
 
   def values(self, key: str) -> np.ndarray:
     """A score, or a term of the ELBO, of each member; NaN where missing."""
-    return _values(self.entries, key)
+    return values_of(self.entries, key)
 
   @property
   def shown(self) -> dict[str, int]:
@@ -128,7 +128,8 @@ class View:
     return steps, np.array(filled, np.float64)
 
 
-def _values(entries: list[dict], key: str) -> np.ndarray:
+def values_of(entries: list[dict], key: str) -> np.ndarray:
+  """A score, or a term of the ELBO, of each member; NaN where missing."""
   source = 'elbo' if key in BOUNDS else 'metrics'
   return np.array([e[source].get(key) for e in entries], np.float64)
 
@@ -136,7 +137,7 @@ def _values(entries: list[dict], key: str) -> np.ndarray:
 def _rank(entries, healthy, scores) -> tuple[str, int, int]:
   """The criterion, the best member and the median member."""
   for key in [s for s in scores if s not in _UNRANKED] + ['elbo']:
-    found = np.where(healthy, _values(entries, key), np.nan)
+    found = np.where(healthy, values_of(entries, key), np.nan)
     order = [int(m) for m in np.argsort(found) if np.isfinite(found[m])]
     if order:
       return key, order[-1], order[(len(order) - 1) // 2]
@@ -172,7 +173,7 @@ def make(
   ok = np.array([e['status'] == 'ok' for e in entries])
   healthy = ok if ok.any() else ~ok
   scores = [
-    s for s in config['metrics'] if np.isfinite(_values(entries, s)).any()
+    s for s in config['metrics'] if np.isfinite(values_of(entries, s)).any()
   ]
   criterion, best, median = _rank(entries, healthy, scores)
   colours, legend = _colours(members, labels, swept)

@@ -22,7 +22,7 @@ NUM_LATENTS = 3
 
 def make_run(dataset=None, **changes):
   """An untrained population with made-up results and log."""
-  config = helpers.small_config(**changes)
+  config = helpers.small_config(num_latents=NUM_LATENTS, **changes)
   problem = problem_lib.build(config, dataset)
   members = population.members(config)
   init = jax.jit(jax.vmap(lambda key: step.init(problem, key)))

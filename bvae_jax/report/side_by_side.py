@@ -1,0 +1,92 @@
+"""Traversals of several models of a study next to each other."""
+
+from typing import Any
+
+import jax
+import ml_collections
+
+from bvae_jax import checkpoint, population, step, workdir
+from bvae_jax import problem as problem_lib
+from bvae_jax.report import images as image_lib
+from bvae_jax.report import markup, pictures, scores, traversals
+from bvae_jax.report import view as view_lib
+from bvae_jax.report.markup import number, tag, text
+from bvae_jax.report.study_view import Study
+
+
+def restore(config: ml_collections.ConfigDict, folder: Any):
+  """A trained run from its folder: (problem, members, states [M, ...]).
+
+  Raises:
+    WorkdirError: there is no whole checkpoint.
+  """
+  problem = problem_lib.build(config)
+  members = population.members(config)
+  init = jax.vmap(lambda key: step.init(problem, key))
+  template = jax.eval_shape(init, population.keys(members))
+  checkpoints = checkpoint.Checkpoints(
+    folder / 'checkpoints', config.keep_checkpoints
+  )
+  found = checkpoints.restore(template)
+  checkpoints.close()
+  if found is None:
+    raise workdir.WorkdirError(
+      f'{folder} holds no checkpoint to draw from; delete it and run the same '
+      'command again'
+    )
+  return problem, members, found[1]
+
+
+def _best(view: view_lib.View, chosen: list[int]) -> int:
+  """The best of some members by the view's criterion."""
+  values = view.values(view.criterion)
+  return max(chosen, key=lambda m: (values[m] == values[m], values[m]))
+
+
+def _column(view, m: int, title: str, problem, params) -> str:
+  """One model: its name and score, then a strip a latent."""
+  entry = view.entries[m]
+  kl = entry['elbo']['kl_per_latent']
+  score = number(float(view.values(view.criterion)[m]), 2)
+  parts = [
+    tag('h3', text(title)),
+    tag(
+      'p',
+      f'{text(view_lib.name(view.criterion))} {score}, '
+      f'{markup.count(entry["active_latents"], "active latent")}',
+    ),
+  ]
+  source = traversals.reference_images(problem)[0]
+  rows = traversals.traverse(problem, params, source)
+  names = view.results['dataset']['factor_names']
+  for d in pictures.shown_latents(kl):
+    label = f'z{d}, {number(kl[d], 2)} nats'
+    known = pictures.factor(entry, d, names)
+    parts.append(tag('small', text(f'{label}, {known}' if known else label)))
+    strip = traversals.image_grid(rows[d][None])
+    parts.append(image_lib.element(strip, f'{title}: traversal of z{d}'))
+  return tag('div', *parts)
+
+
+def traversals_of_settings(study: Study) -> str:
+  """The best member of every setting, side by side."""
+  restored, columns = {}, []
+  for method, view in study.methods.items():
+    for setting, chosen in scores.setting_groups(view).items():
+      m = _best(view, chosen)
+      unit, index = study.sources[method][m]
+      if unit not in restored:
+        folder = study.folder / 'units' / unit
+        restored[unit] = restore(study.units[unit], folder)
+      problem, _, states = restored[unit]
+      params = population.select(states.params, index)
+      title = study.name(method, setting)
+      columns.append(_column(view, m, title, problem, params))
+  return markup.figure(
+    tag('div', *columns, class_='panels'),
+    'Latent traversals from one image: each strip moves one latent from −2 to '
+    '2 and leaves the others at their posterior means. Latents by falling KL, '
+    'with the factor of which each knows most and the share of its entropy '
+    'that it knows. Of several seeds the best by '
+    f'{text(view_lib.name(study.everyone.criterion))} is shown.',
+  )

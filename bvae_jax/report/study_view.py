@@ -1,0 +1,157 @@
+"""A study as its page needs it: the members of all units, method by method."""
+
+import dataclasses
+import functools
+import pathlib
+from typing import Any, NamedTuple
+
+import ml_collections
+
+from bvae_jax import population, workdir
+from bvae_jax.report import scores, svg
+from bvae_jax.report import view as view_lib
+
+# What may differ between two units of one method.
+_SWEPT = ('hparams', 'grid', 'seeds', 'learning_rate')
+
+
+class Study(NamedTuple):
+  """What the sections of a study's page draw from.
+
+  Attributes:
+    folder: the study's workdir.
+    config: the study's config, plain.
+    units: the configs of its units as they are run.
+    results: those of the units that are done, by unit.
+    methods: the members of each method; one method may have several units.
+    sources: of each method, the (unit, member of the unit) of each member.
+    everyone: the members of all methods.
+  """
+
+  folder: pathlib.Path
+  config: dict[str, Any]
+  units: ml_collections.ConfigDict
+  results: dict[str, dict]
+  methods: dict[str, view_lib.View]
+  sources: dict[str, list[tuple[str, int]]]
+  everyone: view_lib.View
+
+  @property
+  def single(self) -> bool:
+    """Whether there is one method only."""
+    return len(self.methods) == 1
+
+  @property
+  def keys(self) -> list[str]:
+    """The main scores, then the bounds."""
+    return [*self.everyone.scores, *view_lib.BOUNDS]
+
+  def name(self, method: str, setting: tuple[float, ...]) -> str:
+    """A setting with its method: `beta_vae beta 4`; of one method, `beta 4`."""
+    words = scores.setting_label(self.methods[method], setting)
+    if self.single:
+      return words or method
+    return f'{method} {words}'.strip()
+
+
+def method_names(units: dict[str, dict]) -> dict[str, str]:
+  """The method of each unit: its objective, where that names it.
+
+  Units that differ only in seeds and hyperparameters are one method. Two
+  methods with one objective are called by their first units.
+  """
+  kinds = {
+    unit: {k: v for k, v in config.items() if k not in _SWEPT}
+    for unit, config in units.items()
+  }
+  first = {u: next(o for o in units if kinds[o] == kinds[u]) for u in units}
+  objectives = [units[u]['objective'] for u in set(first.values())]
+  unique = lambda unit: objectives.count(units[unit]['objective']) == 1
+  return {
+    unit: units[f]['objective'] if unique(f) else f for unit, f in first.items()
+  }
+
+
+def _with_log(folder: pathlib.Path, results: dict) -> list[dict]:
+  """The members, the KL decomposition at their last step beside the scores."""
+  log = workdir.Workdir(folder).read_log()
+  last = log[-1]['members'] if log else [{}] * len(results['members'])
+  return [
+    entry
+    | {
+      'metrics': entry['metrics']
+      | {k: v for k, v in terms.items() if k.endswith('_mss')}
+    }
+    for entry, terms in zip(results['members'], last)
+  ]
+
+
+def _view(configs, results, entries, identities) -> view_lib.View:
+  """A view of members of several units; `identities` says how they differ."""
+  metrics = dict.fromkeys(m for c in configs for m in c['metrics'])
+  return view_lib.make(
+    configs[0] | {'metrics': list(metrics)},
+    identities,
+    results | {'members': entries},
+    [],
+  )
+
+
+def _marked(view, colour, labels) -> view_lib.View:
+  """The view with its members in one colour, and labelled."""
+  marks = [svg.Mark(colour, label, '') for label in labels]
+  return dataclasses.replace(view, marks=marks, labels=labels)
+
+
+def make(
+  folder: pathlib.Path,
+  config: ml_collections.ConfigDict,
+  results: dict[str, dict],
+) -> Study:
+  """Looks at a study once, for all sections.
+
+  Args:
+    folder: the study's workdir.
+    config: the study's config.
+    results: those of the units that are done, at least one.
+  """
+  units, config = config.units, workdir.plain(config.to_dict())
+  names = method_names(config['units'])
+  sources, methods = {}, {}
+  for unit in results:
+    found = [(unit, m) for m in range(len(results[unit]['members']))]
+    sources.setdefault(names[unit], []).extend(found)
+  logged = {u: _with_log(folder / 'units' / u, r) for u, r in results.items()}
+  for method, found in sources.items():
+    own = list(dict.fromkeys(unit for unit, _ in found))
+    entries = [logged[unit][m] for unit, m in found]
+    methods[method] = _view(
+      [config['units'][u] for u in own],
+      results[own[0]],
+      entries,
+      [population.Member(e['seed'], e['hparams']) for e in entries],
+    )
+  made = functools.partial(
+    Study, folder, config, units, results, methods, sources
+  )
+  if len(methods) == 1:
+    return made(*methods.values())
+  palette = view_lib.PALETTE
+  colours = [palette[i % len(palette)] for i in range(len(methods))]
+  for colour, (method, view) in zip(colours, list(methods.items())):
+    labels = [f'{method} {label}' for label in view.labels]
+    methods[method] = _marked(view, colour, labels)
+  entries = [e for view in methods.values() for e in view.entries]
+  everyone = _view(
+    [config['units'][unit] for unit in results],
+    next(iter(results.values())),
+    entries,
+    [population.Member(e['seed'], {}) for e in entries],
+  )
+  everyone = dataclasses.replace(
+    everyone,
+    labels=[label for view in methods.values() for label in view.labels],
+    marks=[mark for view in methods.values() for mark in view.marks],
+    legend=list(zip(colours, methods)),
+  )
+  return made(everyone)

@@ -1,0 +1,208 @@
+"""The page of a study: every page is drawn, and its numbers are right."""
+
+import csv
+import xml.etree.ElementTree as ET
+
+import helpers
+import numpy as np
+import pytest
+
+from bvae_jax import codes, population, study, workdir
+from bvae_jax.report import comparisons, side_by_side, study_view
+from bvae_jax.report import study as page_lib
+from configs import common
+
+
+def made_up(config, rng):
+  """Results of a run that never was; MIG is 0.1 times the first hparam."""
+  names = ('shape', 'scale', 'orientation', 'x', 'y')
+  entry = lambda member: {
+    'seed': member.seed,
+    'hparams': member.hparams,
+    'status': 'ok',
+    'steps': 6,
+    'elbo': {
+      'elbo': -30.0,
+      'nll': 20 + rng.random(),
+      'kl': 2.5,
+      'kl_per_latent': rng.random(config.num_latents),
+    },
+    'active_latents': 2,
+    'metrics': {
+      'mig': 0.1 * member.hparams[next(iter(config.hparams))],
+      'sap': 0.1 * member.seed,
+      'udr': 0.2 * (member.seed + 1),
+    },
+    'errors': {},
+    'matrices': {'mig': rng.random((config.num_latents, 5))},
+  }
+  return workdir.plain(
+    {
+      'objective': config.objective,
+      'dataset': {
+        'name': 'dsprites',
+        'description': 'sprites, <drawn>',
+        'factor_names': names,
+        'image_shape': (16, 16, 1),
+      },
+      'members': [entry(m) for m in population.members(config)],
+    }
+  )
+
+
+def unit(objective, **changes):
+  changes = {'seeds': (0, 1, 2), 'metrics': ('mig', 'sap', 'udr')} | changes
+  return helpers.small_config(objective, **changes)
+
+
+UNITS = {
+  'beta_vae': unit('beta_vae', grid={'beta': (1.0, 2.0)}),
+  'beta_tcvae': unit('beta_tcvae', grid={'beta': (1.0, 2.0)}),
+  'dip_1': unit('dip_vae_i', hparams={'lambda_od': 1.0, 'lambda_d': 10.0}),
+  'dip_2': unit('dip_vae_i', hparams={'lambda_od': 2.0, 'lambda_d': 20.0}),
+}
+
+
+def build(names, page='study'):
+  config = common.study('A <study>', page, {n: UNITS[n] for n in names})
+  rng = np.random.default_rng(0)
+  return config, {n: made_up(UNITS[n], rng) for n in names}
+
+
+def drawn(folder):
+  page = (folder / 'report.html').read_text()
+  tree = ET.fromstring(page.removeprefix('<!doctype html>'))
+  return tree, ' '.join(' '.join(tree.itertext()).split())
+
+
+def rows_of(tree, first):
+  """Cells of the first table row that begins with a text."""
+  for row in tree.iter('tr'):
+    cells = [''.join(cell.itertext()) for cell in row]
+    if cells[0] == first:
+      return cells
+  raise AssertionError(f'no row {first!r}')
+
+
+def test_units_that_differ_in_hyperparameters_are_one_method():
+  plain = {n: workdir.plain(c.to_dict()) for n, c in UNITS.items()}
+  plain['wide'] = plain['beta_vae'] | {'num_latents': 20}
+  assert study_view.method_names(plain) == {
+    'beta_vae': 'beta_vae',
+    'wide': 'wide',
+    'beta_tcvae': 'beta_tcvae',
+    'dip_1': 'dip_vae_i',
+    'dip_2': 'dip_vae_i',
+  }
+
+
+@pytest.mark.parametrize(
+  'names', [list(UNITS), ['beta_vae'], ['dip_1']], ids=len
+)
+@pytest.mark.parametrize('page', sorted({*page_lib.PAGES} - {'traversals'}))
+def test_every_page_of_many_methods_of_one_and_of_one_setting(
+  page, names, tmp_path
+):
+  config, results = build(names, page)
+  page_lib.write(tmp_path, config, results)
+  tree, words = drawn(tmp_path)
+  assert 'A <study>' in words and 'sprites, <drawn>' in words
+  addresses = [e.get('href') for e in tree.iter('a')]
+  assert addresses == [f'units/{name}/report.html' for name in results]
+  assert 'nan' not in words.split()
+
+
+def test_the_numbers_of_the_page(tmp_path):
+  config, results = build(['beta_vae', 'beta_tcvae'])
+  page_lib.write(tmp_path, config, results)
+  tree, words = drawn(tmp_path)
+  cells = rows_of(tree, 'beta_vae beta 2')
+  assert cells[1:4] == ['3', '0.200 ± 0.000', '0.100 ± 0.082']
+  # MIG is the same for both methods and all seeds; SAP depends on the seed.
+  assert rows_of(tree, 'method')[1:3] == ['0.00', '0.00']
+  assert rows_of(tree, 'hyperparameter')[1:3] == ['1.00', '0.00']
+  assert rows_of(tree, 'seed')[1:3] == ['0.00', '1.00']
+  chosen = rows_of(tree, 'beta_tcvae')
+  assert chosen[1:4] == ['beta=1 seed=2', '0.60', '0.100 (0.150)']
+  assert 'beta in {1, 2}' in words and '12, of 2 methods' in words
+
+
+def test_shares_of_the_variance_add_up_to_one(tmp_path):
+  config, results = build(list(UNITS))
+  seen = study_view.make(tmp_path, config, results)
+  for key in ('mig', 'sap', 'nll'):
+    at = seen.keys.index(key)
+    parts = [v[at] for v in comparisons.variance_shares(seen).values()]
+    assert len(parts) == 3 and sum(parts) == pytest.approx(1)
+    assert min(parts) > -1e-9
+
+
+def test_the_page_says_what_is_missing(tmp_path):
+  config, results = build(list(UNITS))
+  for name, message in (('dip_1', 'Trace\nValueError: no\n\n'), ('dip_2', '')):
+    folder = tmp_path / 'units' / name
+    folder.mkdir(parents=True)
+    if message:
+      (folder / 'error.txt').write_text(message)
+    del results[name]
+  entry = results['beta_vae']['members'][0]
+  entry |= {'status': 'stopped by a NaN', 'metrics': {}, 'matrices': {}}
+  page_lib.write(tmp_path, config, results)
+  _, words = drawn(tmp_path)
+  assert 'dip_1 is missing from this page: ValueError: no' in words
+  assert 'dip_2 is missing from this page: not done' in words
+  assert 'beta_vae beta=1 seed=0: stopped by a NaN' in words
+
+
+def test_an_unknown_page_is_refused(tmp_path):
+  config, results = build(['beta_vae'], 'posters')
+  with pytest.raises(ValueError, match="page='posters' is unknown; valid: .*m"):
+    page_lib.write(tmp_path, config, results)
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+  """A study that is run for real, the smallest there is."""
+  folder = tmp_path_factory.mktemp('study')
+  run = unit('beta_vae', seeds=(0, 1), grid={'beta': (1.0, 9.0)})
+  config = common.study('Traversals', 'traversals', {'beta_vae': run})
+  return folder, config, study.run(config, folder)
+
+
+def test_a_study_from_its_config_to_its_page(trained):
+  folder, _, results = trained
+  tree, words = drawn(folder)
+  headings = [e.text for e in tree.iter('h3')]
+  assert headings == ['beta 1', 'beta 9']
+  strips = [e for e in tree.iter('img') if 'traversal of' in e.get('alt')]
+  assert len(strips) == 2 * 6
+  with (folder / 'results.csv').open() as file:
+    assert {row['unit'] for row in csv.DictReader(file)} == set(results)
+  for link in tree.iter('a'):
+    assert (folder / link.get('href')).exists()
+
+
+def test_restored_models_are_those_that_were_trained(trained):
+  folder, config, results = trained
+  problem, members, states = side_by_side.restore(
+    config.units.beta_vae, folder / 'units' / 'beta_vae'
+  )
+  assert len(members) == 4 and states.step.tolist() == [6] * 4
+  bounds = codes.elbo(problem, states.params)
+  stored = [e['elbo']['elbo'] for e in results['beta_vae']['members']]
+  np.testing.assert_allclose(bounds['elbo'], stored, rtol=1e-5)
+
+
+def test_total_correlation_is_read_from_the_log(trained):
+  folder, config, results = trained
+  seen = study_view.make(folder, config, results)
+  view = seen.methods['beta_vae']
+  log = workdir.Workdir(folder / 'units' / 'beta_vae').read_log()
+  found = [m['total_correlation_mss'] for m in log[-1]['members']]
+  assert view.values('total_correlation_mss').tolist() == found
+  assert 'Total correlation [nats]' in comparisons.over_hparam(seen)
+
+
+def test_a_lost_checkpoint_is_named(tmp_path):
+  with pytest.raises(workdir.WorkdirError, match='holds no checkpoint'):
+    side_by_side.restore(UNITS['beta_vae'], tmp_path)
