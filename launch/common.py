@@ -12,6 +12,16 @@ from bvae_jax import cli, study
 
 LOG = logging.getLogger('bvae_jax.launch')
 REQUIRED = {'config': 'FILE[:PRESET]', 'workdir': 'DIR'}
+WORKERS = flags.DEFINE_integer(
+  'workers', None, 'Units at the same time; default: 1, on Slurm 256.',
+  lower_bound=1,
+)  # fmt: skip
+GPUS = flags.DEFINE_integer(
+  'gpus_per_unit', 0, 'GPUs of each unit.', lower_bound=0
+)
+RETRIES = flags.DEFINE_integer(
+  'retries', 3, 'Fresh starts of a unit whose process dies.', lower_bound=0
+)
 
 
 def require(package: str, extra: str) -> types.ModuleType:
@@ -45,10 +55,3 @@ def start(main: Callable, required: dict[str, str]) -> None:
 def launch(execute: study.Executor) -> None:
   """The whole of a launcher but `execute(workdir, names) -> failures`."""
   start(lambda: cli.run(lambda *args: study.run(*args, execute)), REQUIRED)
-
-
-def define_gpus(default: int = 0) -> flags.FlagHolder:
-  """--gpus_per_unit, alike for all launchers."""
-  return flags.DEFINE_integer(
-    'gpus_per_unit', default, 'GPUs for each unit.', lower_bound=0
-  )

@@ -13,18 +13,8 @@ import subprocess
 import sys
 from concurrent import futures
 
-from absl import flags
-
 from bvae_jax import study, train
 from launch import common
-
-_WORKERS = flags.DEFINE_integer(
-  'workers', 1, 'Units at the same time.', lower_bound=1
-)
-_GPUS = common.define_gpus()
-_RETRIES = flags.DEFINE_integer(
-  'retries', 2, 'Fresh starts of a unit whose process is killed.', lower_bound=0
-)
 
 
 class Pool:
@@ -119,9 +109,9 @@ def execute(workdir: study.Path, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say."""
   pool = Pool(
     workdir,
-    workers=_WORKERS.value,
-    gpus=_GPUS.value,
-    retries=_RETRIES.value,
+    workers=common.WORKERS.value or 1,
+    gpus=common.GPUS.value,
+    retries=common.RETRIES.value,
   )
   return pool.execute(names)
 

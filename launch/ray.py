@@ -14,16 +14,8 @@ from absl import flags
 from bvae_jax import study, train
 from launch import common
 
-_WORKERS = flags.DEFINE_integer(
-  'workers', 1, 'Units at the same time on a cluster started here.',
-  lower_bound=1,
-)  # fmt: skip
 _ADDRESS = flags.DEFINE_string(
   'address', None, 'A running cluster, or `auto`; none: start one here.'
-)
-_GPUS = common.define_gpus()
-_RETRIES = flags.DEFINE_integer(
-  'retries', 3, 'Fresh starts of a unit whose worker dies.', lower_bound=0
 )
 
 
@@ -91,9 +83,9 @@ def execute(workdir: study.Path, names: list[str]) -> dict[str, str]:
     workdir,
     names,
     address=_ADDRESS.value,
-    workers=_WORKERS.value,
-    gpus=_GPUS.value,
-    retries=_RETRIES.value,
+    workers=common.WORKERS.value or 1,
+    gpus=common.GPUS.value,
+    retries=common.RETRIES.value,
   )
 
 

@@ -18,10 +18,8 @@ _CLUSTER = flags.DEFINE_enum(
   'cluster', 'slurm', ['slurm', 'local', 'debug'], "submitit's executor."
 )
 _PARTITION = flags.DEFINE_string('partition', None, 'Partition of the jobs.')
-_GPUS = common.define_gpus()
 _CPUS = flags.DEFINE_integer('cpus', 4, 'CPU cores for each unit.')
 _TIME = flags.DEFINE_integer('time', 240, 'Time limit of a job in minutes.')
-_AT_ONCE = flags.DEFINE_integer('workers', 256, 'Units at the same time.')
 _MAX_TIMEOUTS = 100  # time limits that a unit may run into
 
 
@@ -82,9 +80,9 @@ def execute(workdir: study.Path, names: list[str]) -> dict[str, str]:
     name='bvae_jax',
     timeout_min=_TIME.value,
     cpus_per_task=_CPUS.value,
-    gpus_per_node=_GPUS.value,
+    gpus_per_node=common.GPUS.value,
     slurm_partition=_PARTITION.value,
-    slurm_array_parallelism=_AT_ONCE.value,
+    slurm_array_parallelism=common.WORKERS.value,
   )
   common.LOG.info('%d job(s): %s ...', len(jobs), jobs[0].job_id)
   return wait(names, jobs)

@@ -27,7 +27,6 @@ from launch import common
 _KIND = flags.DEFINE_enum('kind', None, ['tpu_vm', 'jobset'], 'What to render.')
 _OUT = flags.DEFINE_string('out', '-', 'File to write; - for stdout.')
 _NAME = flags.DEFINE_string('name', 'bvae-jax', 'Name of the VM or JobSet.')
-_ATTEMPTS = flags.DEFINE_integer('attempts', 5, 'Starts of a VM or a worker.')
 _ACCELERATOR = flags.DEFINE_string(
   'accelerator', 'v5litepod-8', 'tpu_vm: a slice of one host.'
 )
@@ -43,7 +42,6 @@ _CLAIM = flags.DEFINE_string(
   'claim', 'CLAIM', 'jobset: ReadWriteMany volume claim.'
 )
 _MOUNT = flags.DEFINE_string('mount', '/data', 'jobset: where it is mounted.')
-_WORKERS = flags.DEFINE_integer('workers', 1, 'jobset: units at once.')
 _RESOURCES = flags.DEFINE_multi_string(
   'resource', [], "jobset: NAME=COUNT of a worker's devices."
 )
@@ -96,56 +94,59 @@ def command() -> list[str]:
   ]
 
 
-def tpu_vm() -> str:
-  """The script that runs a study on a TPU VM."""
-  workdir = cli.WORKDIR.value
+def tpu_vm(command: list[str], workdir: str, *, name: str, zone: str,
+           accelerator: str, version: str, bucket: str,
+           attempts: int) -> str:  # fmt: skip
+  """The script that runs a launcher's command on a TPU VM."""
   words = {
-    'name': _NAME.value,
-    'zone': _ZONE.value,
-    'accelerator': _ACCELERATOR.value,
-    'version': _VERSION.value,
+    'name': name,
+    'zone': zone,
+    'accelerator': accelerator,
+    'version': version,
     'workdir': workdir,
-    'mirror': f'{_BUCKET.value.rstrip("/")}/{pathlib.Path(workdir).name}',
+    'mirror': f'{bucket.rstrip("/")}/{pathlib.Path(workdir).name}',
   }
   quoted = {key: shlex.quote(word) for key, word in words.items()}
-  return TPU_VM.format(
-    **quoted, command=shlex.join(command()), attempts=_ATTEMPTS.value
-  )
+  return TPU_VM.format(**quoted, command=shlex.join(command), attempts=attempts)
 
 
-def _pairs(flag: flags.FlagHolder) -> dict[str, str]:
+def _pairs(entries: list[str]) -> dict[str, str]:
   """NAME=VALUE entries as a dictionary."""
-  for entry in flag.value:
+  for entry in entries:
     if not re.fullmatch(r'[^=]+=[^=]+', entry):
-      raise ValueError(f'--{flag.name}={entry} must be NAME=VALUE')
-  return dict(entry.split('=') for entry in flag.value)
+      raise ValueError(f'{entry!r} must be NAME=VALUE')
+  return dict(entry.split('=') for entry in entries)
 
 
-def jobset() -> str:
-  """The manifest of workers that share a volume."""
-  mount, workdir = _MOUNT.value, cli.WORKDIR.value
+def jobset(command: list[str], workdir: str, *, name: str, image: str,
+           claim: str, mount: str, resources: list[str], selectors: list[str],
+           workers: int, attempts: int) -> str:  # fmt: skip
+  """The manifest of workers that share a volume.
+
+  Raises:
+    ValueError: a value that Kubernetes would refuse, or that loses the results.
+  """
   if not pathlib.PurePath(workdir).is_relative_to(mount):
     raise ValueError(f'--workdir={workdir} must lie below --mount={mount}')
-  if not re.fullmatch(r'[a-z]([a-z0-9-]{0,40}[a-z0-9])?', _NAME.value):
+  if not re.fullmatch(r'[a-z]([a-z0-9-]{0,40}[a-z0-9])?', name):
     raise ValueError(
-      f'--name={_NAME.value} must be lower case letters, digits and hyphens'
+      f'--name={name} must be lower case letters, digits and hyphens'
     )
   container = {
     'name': 'worker',
-    'image': _IMAGE.value,
-    'command': command(),
-    'resources': {'limits': _pairs(_RESOURCES)},
+    'image': image,
+    'command': command,
+    'resources': {'limits': _pairs(resources)},
     'volumeMounts': [{'name': 'studies', 'mountPath': mount}],
   }
   volume = {
     'name': 'studies',
-    'persistentVolumeClaim': {'claimName': _CLAIM.value},
+    'persistentVolumeClaim': {'claimName': claim},
   }
   pod = {
-    # A minute and a half, for a checkpoint between SIGTERM and SIGKILL.
-    'terminationGracePeriodSeconds': 90,
+    'terminationGracePeriodSeconds': 90,  # to write a checkpoint
     'restartPolicy': 'Never',
-    'nodeSelector': _pairs(_SELECTORS),
+    'nodeSelector': _pairs(selectors),
     'containers': [container],
     'volumes': [volume],
   }
@@ -153,26 +154,48 @@ def jobset() -> str:
   job = {
     'parallelism': 1,
     'completions': 1,
-    'backoffLimit': _ATTEMPTS.value - 1,
+    'backoffLimit': attempts - 1,
     'template': {'spec': pod},
   }
-  workers = {
+  replicated = {
     'name': 'workers',
-    'replicas': _WORKERS.value,
+    'replicas': workers,
     'template': {'spec': job},
   }
   manifest = {
     'apiVersion': 'jobset.x-k8s.io/v1alpha2',
     'kind': 'JobSet',
-    'metadata': {'name': _NAME.value},
-    'spec': {'replicatedJobs': [workers]},
+    'metadata': {'name': name},
+    'spec': {'replicatedJobs': [replicated]},
   }
   return yaml.safe_dump(manifest, sort_keys=False)
 
 
 def main() -> None:
   """Renders what the flags ask for."""
-  text = {'tpu_vm': tpu_vm, 'jobset': jobset}[_KIND.value]()
+  same = {'name': _NAME.value, 'attempts': 1 + common.RETRIES.value}
+  if _KIND.value == 'tpu_vm':
+    text = tpu_vm(
+      command(),
+      cli.WORKDIR.value,
+      zone=_ZONE.value,
+      accelerator=_ACCELERATOR.value,
+      version=_VERSION.value,
+      bucket=_BUCKET.value,
+      **same,
+    )
+  else:
+    text = jobset(
+      command(),
+      cli.WORKDIR.value,
+      image=_IMAGE.value,
+      claim=_CLAIM.value,
+      mount=_MOUNT.value,
+      resources=_RESOURCES.value,
+      selectors=_SELECTORS.value,
+      workers=common.WORKERS.value or 1,
+      **same,
+    )
   if _OUT.value == '-':
     sys.stdout.write(text)
   else:

@@ -1,0 +1,210 @@
+"""Launchers without training: what they start, render, report and refuse."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import helpers
+import pytest
+import yaml
+
+from bvae_jax import study, train
+from launch import common, local, templates
+
+COMMAND = ['python', '-m', 'launch.local', '--config.seeds=(0, 1)']
+
+
+def script(path, text):
+  """An executable shell script."""
+  path.write_text(f'#!/bin/sh\n{text}\n')
+  path.chmod(0o755)
+  return str(path)
+
+
+def make_pool(tmp_path, monkeypatch, text, **changes):
+  """A pool of processes that run a shell script in place of a unit."""
+  program = script(tmp_path / 'program', text)
+  monkeypatch.setattr(local.sys, 'executable', program)
+  (tmp_path / 'units').mkdir()
+  settings = {'workers': 2, 'gpus': 0, 'retries': 2, **changes}
+  return local.Pool(tmp_path, **settings)
+
+
+@pytest.mark.parametrize(
+  'text, starts, why',
+  [
+    ('kill -9 $$', 3, 'killed by SIGKILL'),
+    ('exit 3', 1, 'exit status 3'),
+    ('exit 0', 1, None),
+  ],
+)
+def test_a_process_is_started_again_only_when_killed(
+  tmp_path, monkeypatch, text, starts, why
+):
+  pool = make_pool(tmp_path, monkeypatch, f'echo started $*; {text}')
+  found = pool.execute(['a', 'b'])
+  for name in 'ab':
+    line = f'started -m launch.unit --workdir={tmp_path} --unit={name}\n'
+    log = study.unit_path(tmp_path, name) / 'unit.log'
+    assert log.read_text() == line * starts
+    assert (why is None and name not in found) or why in found[name]
+
+
+def test_each_worker_has_its_own_gpus(tmp_path, monkeypatch):
+  text = 'echo $CUDA_VISIBLE_DEVICES; sleep 0.5'
+  pool = make_pool(tmp_path, monkeypatch, text, gpus=2)
+  assert pool.execute(['a', 'b']) == {}
+  logs = [study.unit_path(tmp_path, name) / 'unit.log' for name in 'ab']
+  assert sorted(log.read_text() for log in logs) == ['0,1\n', '2,3\n']
+
+
+def test_a_signal_stops_the_units_and_starts_no_more(tmp_path, monkeypatch):
+  text = 'trap "echo stopped; exit 1" TERM; touch $0.up; sleep 30 & wait'
+  pool = make_pool(tmp_path, monkeypatch, text, workers=1)
+
+  def interrupt():
+    while not (tmp_path / 'program.up').exists():
+      time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+  threading.Thread(target=interrupt).start()
+  with pytest.raises(train.Interrupted, match='SIGTERM'):
+    pool.execute(['a', 'b'])
+  log = study.unit_path(tmp_path, 'a') / 'unit.log'
+  assert log.read_text() == 'stopped\n'
+  assert not study.unit_path(tmp_path, 'b').exists()
+
+
+def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
+  pytest.importorskip('submitit')
+  from launch import slurm
+
+  script(tmp_path / 'srun', 'exit 0')
+  script(tmp_path / 'sbatch', 'echo Submitted batch job 12')
+  monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+  study.write_plan(helpers.small_config(), tmp_path)
+  jobs = slurm.submit(
+    tmp_path, ['a', 'b'], cluster='slurm', timeout_min=30, gpus_per_node=1,
+    slurm_partition='gpu', slurm_array_parallelism=None,
+  )  # fmt: skip
+  assert [job.job_id for job in jobs] == ['12_0', '12_1']
+  batch = {path.read_text() for path in (tmp_path / 'slurm').glob('*.sh')}
+  lines = '\n'.join(batch).splitlines()
+  for option in ('array=0-1%2', 'partition=gpu', 'time=30', 'requeue',
+                 'gpus-per-node=1', 'signal=USR2@90'):  # fmt: skip
+    assert f'#SBATCH --{option}' in lines
+
+
+def test_no_slurm_is_one_line(tmp_path, monkeypatch):
+  pytest.importorskip('submitit')
+  from launch import slurm
+
+  monkeypatch.setenv('PATH', str(tmp_path))
+  with pytest.raises(OSError, match='no Slurm here'):
+    slurm.submit(tmp_path, ['a'], cluster='slurm')
+
+
+@pytest.mark.parametrize(
+  'package, extra', [('submitit', 'slurm'), ('ray',) * 2]
+)
+def test_a_missing_package_names_its_extra(monkeypatch, package, extra):
+  monkeypatch.setitem(sys.modules, package, None)
+  with pytest.raises(ImportError, match=rf"pip install 'bvae_jax\[{extra}\]'"):
+    common.require(package, extra)
+
+
+SLICE = {
+  'name': 'a-study',
+  'zone': 'a-zone',
+  'accelerator': 'v5litepod-8',
+  'version': 'v2-alpha-tpuv5-lite',
+  'bucket': 'gs://results/',
+  'attempts': 3,
+}
+
+
+def test_the_tpu_script_runs_again_until_the_study_is_done(
+  tmp_path, monkeypatch
+):
+  text = templates.tpu_vm(COMMAND, 'runs/a study', **SLICE)
+  assert "python -m launch.local '--config.seeds=(0, 1)'" in text
+  assert "mirror 'gs://results/a study' 'runs/a study'" in text
+  # A gcloud whose first VM is taken away while it runs.
+  script(
+    tmp_path / 'gcloud',
+    f'cd {tmp_path}; echo "$4" >> calls; [ "$4" = ssh ] || exit 0; '
+    '[ -e again ] || { touch again; exit 255; }',
+  )
+  monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+  path = tmp_path / 'run.sh'
+  path.write_text(text)
+  assert subprocess.run(['bash', path], check=False).returncode == 0
+  verbs = (tmp_path / 'calls').read_text().split()
+  assert verbs == ['create', 'scp', 'ssh', 'delete'] * 2
+
+
+PODS = {
+  'name': 'a-study',
+  'image': 'an-image',
+  'claim': 'a-claim',
+  'mount': '/data',
+  'resources': ['google.com/tpu=4'],
+  'selectors': ['cloud.google.com/gke-tpu-topology=2x2'],
+  'workers': 3,
+  'attempts': 4,
+}
+
+
+def test_the_jobset_has_workers_that_share_a_volume():
+  manifest = yaml.safe_load(templates.jobset(COMMAND, '/data/x', **PODS))
+  assert manifest['apiVersion'] == 'jobset.x-k8s.io/v1alpha2'
+  assert manifest['kind'] == 'JobSet'
+  (workers,) = manifest['spec']['replicatedJobs']
+  job = workers['template']['spec']
+  assert (workers['replicas'], job['backoffLimit']) == (3, 3)
+  pod = job['template']['spec']
+  assert pod['nodeSelector'] == {'cloud.google.com/gke-tpu-topology': '2x2'}
+  (container,) = pod['containers']
+  assert container['command'] == COMMAND
+  assert container['resources'] == {'limits': {'google.com/tpu': '4'}}
+  (mount,), (volume,) = container['volumeMounts'], pod['volumes']
+  assert mount == {'name': volume['name'], 'mountPath': '/data'}
+  assert volume['persistentVolumeClaim'] == {'claimName': 'a-claim'}
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    ({'mount': '/elsewhere'}, 'must lie below --mount=/elsewhere'),
+    ({'name': 'A study'}, '--name=A study must be lower case'),
+    ({'resources': ['gpu']}, "'gpu' must be NAME=VALUE"),
+  ],
+)
+def test_a_manifest_that_cannot_work_is_refused(changes, message):
+  with pytest.raises(ValueError, match=message):
+    templates.jobset(COMMAND, '/data/x', **{**PODS, **changes})
+
+
+@pytest.mark.parametrize(
+  'arguments, expected',
+  [
+    (('unit', '--unit=x'), 'error: --workdir=DIR is missing'),
+    (('unit', '--workdir=nowhere', '--unit=x'), 'no study lies there'),
+    (
+      ('templates', '--kind=jobset', '--workdir=/data/x',
+       '--config=configs/tcvae.py:quick', '--config.seeds=(0,4)'),
+      '--config.seeds=(0, 4)',
+    ),
+  ],
+)  # fmt: skip
+def test_the_command_line(arguments, expected):
+  name, *rest = arguments
+  result = subprocess.run(
+    [sys.executable, '-m', f'launch.{name}', *rest],
+    capture_output=True, text=True, check=False,
+  )  # fmt: skip
+  assert expected in result.stdout + result.stderr
+  assert 'Traceback' not in result.stderr
