@@ -62,7 +62,9 @@ def test_submitit_requeues_a_preempted_unit(tmp_path, long_study, interfere):
 
   study.run(long_study, tmp_path, execute)
   logs = (tmp_path / 'slurm').glob('*.err')
-  check(tmp_path, interference, ''.join(log.read_text() for log in logs))
+  text = ''.join(log.read_text() for log in logs)
+  check(tmp_path, interference, text)
+  assert 'SIGTERM: stopping' in text  # it wrote a checkpoint first
 
 
 def test_ray_runs_a_unit_again_when_its_worker_dies(

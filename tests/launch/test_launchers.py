@@ -98,6 +98,50 @@ def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
     assert f'#SBATCH --{option}' in lines
 
 
+@pytest.mark.parametrize(
+  'training, numbers, requeued',
+  [
+    (True, [signal.SIGUSR2, signal.SIGUSR2], 1),
+    (False, [signal.SIGUSR2], 1),
+    (True, [signal.SIGTERM], 0),
+  ],
+)
+def test_only_a_preempted_unit_goes_back_into_the_queue(
+  monkeypatch, training, numbers, requeued
+):
+  pytest.importorskip('submitit')
+  from launch import preemption
+
+  queue, stops = [], []
+
+  def run_unit(workdir, name):
+    """A unit in training, or a unit that loads its data."""
+    if training:
+      signal.signal(signal.SIGTERM, lambda *_: stops.append(name))
+    for number in numbers:
+      signal.raise_signal(number)
+    if stops:
+      raise train.Interrupted(name)
+
+  monkeypatch.setattr(common, 'run_unit', run_unit)
+  ours = {
+    signal.SIGTERM: lambda *_: None,
+    signal.SIGUSR2: lambda *_: queue.append(1),
+  }
+  old = {number: signal.signal(number, h) for number, h in ours.items()}
+  try:
+    if requeued:
+      preemption.Unit()('a folder', 'a')
+    else:
+      with pytest.raises(train.Interrupted):
+        preemption.Unit()('a folder', 'a')
+  finally:
+    for number, handler in old.items():
+      signal.signal(number, handler)
+  assert len(queue) == requeued
+  assert stops == (['a'] if training else [])
+
+
 def test_no_slurm_is_one_line(tmp_path, monkeypatch):
   pytest.importorskip('submitit')
   from launch import slurm
