@@ -1,13 +1,12 @@
 """Gradient boosted classification trees for many targets at once.
 
 One classifier a factor, one tree a class and round, as scikit-learn's
-`GradientBoostingClassifier`: log-loss, squared-error splits, Newton leaves. The
-trees of all classes of all factors of a round grow together: a level is one
-pass over the points, sorted into histogram bins of each latent.
+`GradientBoostingClassifier`: log-loss, exact squared-error splits, Newton
+leaves. The trees of all classes of all factors of a round grow together: a
+level is one pass over the points, which are sorted by each latent beforehand.
 """
 
 import functools
-import math
 from typing import NamedTuple
 
 import jax
@@ -15,6 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.metrics import _common
+
+_BLOCKS = {'cpu': 8}
+_LARGE_BLOCK = 512
 
 
 class BoostedTrees(NamedTuple):
@@ -32,148 +34,107 @@ class BoostedTrees(NamedTuple):
   test_labels: jax.Array
 
 
-class _Bins(NamedTuple):
-  """Points sorted into chunks of equal room along each latent.
+class _Order(NamedTuple):
+  """Points in ascending order of each latent; a rank is a place in it."""
 
-  A chunk is a quantile bin, or a piece of one that ties made larger than the
-  room; only the end of a bin is a place to split.
-  """
-
-  slots: jax.Array  # int [room, chunks, D] of points; N stands for none.
-  splits: jax.Array  # bool [chunks, D]: whether a split may follow the chunk.
-  train: jax.Array  # float [N, D]: the chunk of each training point.
-  test: jax.Array  # float [T, D]
+  points: jax.Array  # int [N, D]
+  ends: jax.Array  # bool [N, D]: whether a split may follow, as values differ.
+  train: jax.Array  # float [N, D]: the rank of each training point.
+  test: jax.Array  # float [T, D]: the rank of the nearest training value.
 
 
-def _bin_points(codes: jax.Array, test_codes: jax.Array, num_bins: int):
-  """Sorts the training points into `_Bins` and places the test points."""
-  num_points, num_latents = codes.shape
-  num_bins = min(num_bins, num_points)
-  room = math.ceil(num_points / num_bins)
-  num_chunks = num_bins + math.ceil(num_points / room)
-  order = jnp.argsort(codes.T)
-  values = jnp.take_along_axis(codes.T, order, 1)
-  position = jnp.arange(num_points)
-  first = jnp.ones((num_latents, 1), bool)
-
-  def start(label):
-    """Where each run of equal labels starts: a flag, and its position."""
-    flag = jnp.concatenate([first, label[:, 1:] > label[:, :-1]], 1)
-    return flag, jax.lax.cummax(jnp.where(flag, position, 0), axis=1)
-
-  rank = start(values)[1]
-  bin_flag, bin_start = start((rank * (num_bins / num_points)).astype(int))
-  slot = (position - bin_start) % room
-  chunk = jnp.cumsum(slot == 0, 1) - 1
-  latent = jnp.arange(num_latents)[:, None]
-  slots = jnp.full((room, num_chunks, num_latents), num_points)
-  splits = jnp.zeros((num_chunks, num_latents), bool)
-  # A test point falls with the nearest training value, as a threshold halfway
+def _sort(codes: jax.Array, test_codes: jax.Array) -> _Order:
+  """Sorts the training points and ranks the test points among them."""
+  points = jnp.argsort(codes, 0)
+  values = jnp.take_along_axis(codes, points, 0)
+  last = jnp.zeros((1, codes.shape[1]), bool)
+  # A test point goes with the nearest training value, as a threshold halfway
   # between two neighbours has it.
-  above = jax.vmap(jnp.searchsorted)(values, test_codes.T)
-  above = jnp.clip(above, 1, num_points - 1)
-  middle = (
-    jnp.take_along_axis(values, above - 1, 1)
-    + jnp.take_along_axis(values, above, 1)
-  ) / 2
-  nearest = jnp.where(middle >= test_codes.T, above - 1, above)
-  return _Bins(
-    slots.at[slot, chunk, latent].set(order),
-    splits.at[chunk - 1, latent].max(bin_flag & (position > 0)),
-    jnp.zeros(codes.shape).at[order, latent].set(chunk),
-    jnp.take_along_axis(chunk, nearest, 1).T.astype(jnp.float32),
+  above = jax.vmap(jnp.searchsorted, 1, 1)(values, test_codes)
+  above = jnp.clip(above, 1, len(codes) - 1)
+  low, high = (
+    jnp.take_along_axis(values, index, 0) for index in (above - 1, above)
+  )
+  nearest = jnp.where((low + high) / 2 >= test_codes, above - 1, above)
+  return _Order(
+    points,
+    jnp.concatenate([values[1:] > values[:-1], last]),
+    jnp.argsort(points, 0).astype(jnp.float32),
+    nearest.astype(jnp.float32),
   )
 
 
-def _histogram(bins, residual, node, parent):
-  """Sums the points of each chunk, node and tree: counts and residuals.
-
-  Args:
-    bins: the sorted points.
-    residual: [N, S], one column a tree.
-    node: int [N, S] of each point in each tree.
-    parent: the histogram of the level above, None at the root. Only left
-      children are summed; a right child is its parent less its sibling.
-
-  Returns:
-    [chunks, D, 2, nodes, S], counts first.
-  """
-  nodes = np.arange(1 if parent is None else parent.shape[3])[:, None]
-  left = 2 * nodes
-  node = jnp.pad(node, ((0, 1), (0, 0)), constant_values=-1)[:, None]
-  residual = jnp.pad(residual, ((0, 1), (0, 0)))[:, None]
-  columns = jnp.stack([node == left, (node == left) * residual], 1)
-  shape = (*bins.splits.shape, *columns.shape[1:])
-  columns = columns.reshape(columns.shape[0], -1)
-  sums = jax.lax.scan(
-    lambda total, slot: (total + columns[slot], None),
-    jnp.zeros((*bins.splits.shape, columns.shape[1])),
-    bins.slots,
-  )[0].reshape(shape)
-  if parent is None:
-    return sums
-  both = jnp.stack([sums, parent - sums], 4)
-  return both.reshape(*shape[:3], 2 * len(nodes), shape[4])
-
-
-def _best_splits(key, histogram, splits):
+def _best_splits(key, order, residual, node, num_nodes, block):
   """Finds the split of each node that lowers the squared error most.
+
+  With n points of residual sum s in a node, m and t of them on the left, the
+  fall is (t n - s m)^2 / (n m (n - m)): one pass over the sorted points.
 
   Args:
     key: breaks ties between latents (a duplicated latent ties everywhere).
-    histogram: [chunks, D, 2, nodes, S].
-    splits: bool [chunks, D], where a split is allowed.
+    order: the sorted points.
+    residual: [N, S], one column a tree.
+    node: int [N, S] of each point in each tree.
+    num_nodes: nodes of this level.
+    block: points that the pass takes at a time.
 
   Returns:
-    latent int, last chunk of the left side, and fall of squared error, each
-    [nodes, S].
+    latent int, rank of the last point on the left (N where no split helps), and
+    fall of squared error, each [num_nodes, S].
   """
-  total = histogram[:, 0].sum(0)
-
-  def reduction(side):
-    count, residual = side[..., 0, :, :], side[..., 1, :, :]
-    return residual**2 / jnp.maximum(count, 1.0), count > 0
-
-  def step(carry, chunk):
-    left, best, where = carry
-    histogram, split, index = chunk
-    left += histogram
-    on_left, any_left = reduction(left)
-    on_right, any_right = reduction(total - left)
-    allowed = any_left & any_right & split[:, None, None]
-    gain = jnp.where(allowed, on_left + on_right, -1.0)
-    where = jnp.where(gain > best, index, where)
-    return (left, jnp.maximum(best, gain), where), None
-
-  num_chunks, num_latents = splits.shape
-  shape = (num_latents, *histogram.shape[3:])
-  # Where no split is allowed every point stays on the left.
-  init = (
-    jnp.zeros(histogram.shape[1:]),
-    jnp.full(shape, -1.0),
-    jnp.full(shape, num_chunks),
+  nodes = np.arange(num_nodes)[:, None]
+  member = node[:, None] == nodes
+  count = member.sum(0, dtype=jnp.float32)
+  total = (member * residual[:, None]).sum(0)
+  num_points, num_latents = order.points.shape
+  # The absent point N, of no node, fills the last block.
+  residual = jnp.pad(residual, ((0, 1), (0, 0)))
+  node = jnp.pad(node, ((0, 1), (0, 0)), constant_values=-1)
+  fill = ((0, -num_points % block), (0, 0))
+  points = jnp.pad(order.points, fill, constant_values=num_points)
+  blocks = (
+    points.reshape(-1, block, num_latents),
+    jnp.pad(order.ends, fill).reshape(-1, block, num_latents),
+    jnp.arange(0, len(points), block),
   )
-  steps = (histogram, splits, jnp.arange(num_chunks))
-  (_, best, where), _ = jax.lax.scan(step, init, steps)
+
+  def step(carry, inputs):
+    before, before_count, best, where = carry
+    points, ends, rank = inputs
+    member = node[points][:, :, None] == nodes  # [block, D, nodes, S]
+    left = before + jnp.cumsum(
+      jnp.where(member, residual[points][:, :, None], 0), 0
+    )
+    left_count = before_count + jnp.cumsum(member, 0, dtype=jnp.float32)
+    sides = jnp.maximum(left_count * (count - left_count), 1.0)
+    gain = (left * count - total * left_count) ** 2 / sides
+    gain = jnp.where(ends[:, :, None, None], gain, 0)
+    top = gain.max(0)
+    where = jnp.where(top > best, rank + gain.argmax(0), where)
+    return (left[-1], left_count[-1], jnp.maximum(best, top), where), None
+
+  zero = jnp.zeros((num_latents, num_nodes, residual.shape[1]))
+  init = (zero, zero, zero, jnp.full(zero.shape, num_points))
+  (_, _, best, where), _ = jax.lax.scan(step, init, blocks)
   top = best.max(0)
-  tied = best >= top - 1e-6 * jnp.abs(top)
-  latent = jnp.where(tied, jax.random.uniform(key, shape), -1.0).argmax(0)
+  tied = best >= top * (1 - 1e-6)
+  latent = jnp.where(tied, jax.random.uniform(key, best.shape), -1.0).argmax(0)
   where = jnp.take_along_axis(where, latent[None], 0)[0]
-  return latent, where, jnp.maximum(top - reduction(total)[0], 0.0)
+  return latent, where, top / jnp.maximum(count, 1.0)
 
 
-def _descend(chunks, node, latent, where):
+def _descend(ranks, node, latent, where):
   """Moves points [N, S] from the nodes of a level to those of the next."""
-  num_latents, num_nodes = chunks.shape[1], latent.shape[0]
+  num_latents, num_nodes = ranks.shape[1], latent.shape[0]
   choice = jax.nn.one_hot(latent, num_latents, axis=0)
-  value = jnp.einsum('nd,djs->njs', chunks, choice, precision='highest')
+  value = jnp.einsum('nd,djs->njs', ranks, choice, precision='highest')
   member = node[:, None] == np.arange(num_nodes)[:, None]
   return 2 * node + (member & (value > where)).any(1)
 
 
 @functools.partial(
   jax.jit,
-  static_argnames=('sizes', 'num_rounds', 'depth', 'rate', 'num_bins'),
+  static_argnames=('sizes', 'num_rounds', 'depth', 'rate', 'block'),
 )
 def fit_boosted_trees(
   codes: jax.Array,
@@ -184,7 +145,7 @@ def fit_boosted_trees(
   num_rounds: int = 100,
   depth: int = 3,
   rate: float = 0.1,
-  num_bins: int = 256,
+  block: int | None = None,
   seed: int = 0,
 ) -> BoostedTrees:
   """Fits one boosted classifier to each factor.
@@ -202,12 +163,14 @@ def fit_boosted_trees(
     num_rounds: trees of each class.
     depth: levels of a tree.
     rate: learning rate.
-    num_bins: quantile bins of each latent; only their ends are split at.
+    block: points that a search for splits takes at a time; by default few on
+      CPU, whose caches they fit, and many elsewhere.
     seed: breaks ties between equally good latents.
 
   Source: Friedman 2001, algorithm 6; defaults of scikit-learn.
   """
-  bins = _bin_points(codes, test_codes, num_bins)
+  block = block or _BLOCKS.get(jax.default_backend(), _LARGE_BLOCK)
+  order = _sort(codes, test_codes)
   owner = _common.block_owner(sizes)
   # Columns of a factor's classes, padded by the absent column S.
   width, start = max(sizes), np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -232,12 +195,12 @@ def fit_boosted_trees(
     residual, curvature = target - p, p * (1 - p)
     node = jnp.zeros(score.shape, jnp.int32)
     test_node = jnp.zeros(test_score.shape, jnp.int32)
-    histogram = None
-    for level_key in jax.random.split(key, depth):
-      histogram = _histogram(bins, residual, node, histogram)
-      latent, where, gain = _best_splits(level_key, histogram, bins.splits)
-      node = _descend(bins.train, node, latent, where)
-      test_node = _descend(bins.test, test_node, latent, where)
+    for level, level_key in enumerate(jax.random.split(key, depth)):
+      latent, where, gain = _best_splits(
+        level_key, order, residual, node, 2**level, block
+      )
+      node = _descend(order.train, node, latent, where)
+      test_node = _descend(order.test, test_node, latent, where)
       used = jax.nn.one_hot(latent, codes.shape[1]) * gain[..., None]
       importance += _common.block_sum(used.sum(0).T, sizes)
     numerator, denominator = jax.lax.map(

@@ -10,7 +10,7 @@ from bvae_jax.metrics import _boosting, _common
 
 
 def _fit_sklearn(codes, factors, test_codes, seed) -> _boosting.BoostedTrees:
-  """The exact trees of scikit-learn, one factor after the other."""
+  """The trees of scikit-learn, one factor after the other."""
   if _common.is_traced(codes, factors, test_codes):
     raise ValueError("backend='sklearn' cannot run under jit or vmap")
   try:
@@ -78,8 +78,8 @@ def dci(
     factors: int [N, K].
     test_codes: float [T, D].
     test_factors: int [T, K].
-    backend: 'jax' (histogram trees, batched) or 'sklearn' (exact trees, slow,
-      needs the extra `sklearn`, no jit or vmap).
+    backend: 'jax' (all trees at once) or 'sklearn' (for reference: slow, needs
+      the extra `sklearn`, no jit or vmap).
     seed: breaks ties between equally good latents.
     factor_sizes: values of each factor (static), see `mig`.
 
