@@ -58,6 +58,7 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       # device computes its share of every batch.
       'parallel': 'members',
       'num_devices': 0,  # 0: as many as divide the members or the batch
+      'members_per_program': 0,  # 0: as many as fit the memory
       'member_batch': 0,  # members under one vmap; 0: 1 on CPU, else all
       'metrics': ('mig', 'factor_vae_score', 'unsupervised'),
       'evaluation': {
@@ -113,7 +114,7 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
   for key in ('num_steps', 'batch_size', 'num_latents', 'log_every',
               'checkpoint_every', 'keep_checkpoints'):  # fmt: skip
     _require(config[key] >= 1, f'{key}={config[key]} must be at least 1')
-  for key in ('num_devices', 'member_batch'):
+  for key in ('num_devices', 'members_per_program', 'member_batch'):
     _require(config[key] >= 0, f'{key}={config[key]} must not be negative')
   for key in ('num_train', 'num_test', 'num_elbo'):
     value = config.evaluation[key]

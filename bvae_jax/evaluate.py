@@ -16,6 +16,7 @@ from bvae_jax import problem as problem_lib
 _LOG = logging.getLogger(__name__)
 
 POPULATION_METRICS = ('udr',)  # of several seeds together
+MEMBERS_AT_ONCE = 16  # members whose code tables are in memory together
 COLLAPSED = 0.01  # nats; a latent below it carries nothing
 
 
@@ -81,19 +82,24 @@ def scores(
 
 
 def udr(
-  points: metrics.Sample, kl: np.ndarray, members: list[population.Member]
+  codes: np.ndarray, kl: np.ndarray, members: list[population.Member]
 ) -> np.ndarray:
   """The UDR of each member among the seeds of its setting, [M].
 
-  NaN where a setting has one seed only; 1000 points, as Duan et al. 2020.
+  Args:
+    codes: [M, N, D] of the same images; Duan et al. 2020 take N = 1000.
+    kl: of each latent [M, D].
+    members: who they are.
+
+  Returns:
+    [M]; NaN where a setting has one seed only.
   """
   found = np.full(len(members), np.nan)
   settings = [tuple(sorted(m.hparams.items())) for m in members]
   for setting in set(settings):
     rows = [m for m, other in enumerate(settings) if other == setting]
     if len(rows) > 1:
-      codes = points.codes[rows, :1000]
-      found[rows] = metrics.udr(codes, kl[rows])['udr']
+      found[rows] = metrics.udr(codes[rows], kl[rows])['udr']
   return found
 
 
@@ -160,18 +166,23 @@ def evaluate(
   Returns:
     The results, as results.json holds them.
   """
-  begin = time.monotonic()
   dataset = problem.dataset
-  bounds = codes_lib.elbo(problem, states.params)
-  codes = codes_lib.encode_grid(problem, states.params)
-  _LOG.info(
-    'encoded %d images for %d members: %.1f s',
-    dataset.num_images,
-    len(members),
-    time.monotonic() - begin,
-  )
-  points = codes_lib.sample(problem, codes)
-  found = scores(problem, points)
+  blocks = []
+  for first in range(0, len(members), MEMBERS_AT_ONCE):
+    rows = slice(first, first + MEMBERS_AT_ONCE)
+    params = population.select(states.params, rows)
+    begin = time.monotonic()
+    bounds = codes_lib.elbo(problem, params)
+    codes = codes_lib.encode_grid(problem, params)
+    _LOG.info(
+      'encoded %d images for %d members: %.1f s',
+      dataset.num_images,
+      len(codes.mean),
+      time.monotonic() - begin,
+    )
+    points = codes_lib.sample(problem, codes)
+    blocks.append((bounds, scores(problem, points), points.codes[:, :1000]))
+  bounds, found, points = population.concatenate(blocks)
   if 'udr' in problem.config.metrics:
     kl = bounds['kl_per_latent']
     found['udr'] = {'scores': {'udr': udr(points, kl, members)}}

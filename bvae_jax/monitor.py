@@ -1,6 +1,7 @@
 """What the host watches between chunks: signals, collapse, NaN, log lines."""
 
 import logging
+import pathlib
 import signal
 import time
 from typing import Any
@@ -85,3 +86,39 @@ def log_line(at: int, alive: np.ndarray, terms: dict[str, np.ndarray],
       for m, member in enumerate(members)
     ],
   }
+
+
+class Board:
+  """Curves for TensorBoard, a run a member; does nothing when it is off.
+
+  Raises:
+    ImportError: tensorboardX is not installed.
+  """
+
+  def __init__(self, folder: pathlib.Path, labels: list[str], on: bool):
+    self._writers = []
+    if on:
+      try:
+        import tensorboardX
+      except ImportError as error:
+        raise ImportError(
+          'tensorboard=True needs an extra: pip install "bvae_jax[tensorboard]"'
+        ) from error
+      self._writers = [
+        tensorboardX.SummaryWriter(str(folder / label.replace(' ', '_')))
+        for label in labels
+      ]
+
+  def __call__(self, at: int, terms: dict[str, np.ndarray]) -> None:
+    """Adds the terms of step `at`, leaves [M] or [M, D]."""
+    for m, writer in enumerate(self._writers):
+      for name, values in terms.items():
+        value = np.atleast_1d(values[m])
+        for d, x in enumerate(value):
+          tag = name if len(value) == 1 else f'{name}/{d}'
+          writer.add_scalar(tag, float(x), at)
+
+  def close(self) -> None:
+    """Waits until all is on disk."""
+    for writer in self._writers:
+      writer.close()

@@ -1,6 +1,6 @@
 """Devices: the only file that knows of `pmap`, meshes and hosts.
 
-A population is spread over the local devices in one of two ways. `members`:
+A population is spread over the devices in one of two ways. `members`:
 every device trains its own share of the members, no communication. `data`:
 every device holds all members and computes its share of each batch; gradients
 are averaged and batch-coupled terms see the gathered global batch. Moving on
@@ -11,6 +11,7 @@ inside the loss: the transpose of the gather sums the cotangents of all devices,
 and the mean divides them again.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import jax
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
+from jax.experimental import multihost_utils
 
 AXIS = 'devices'
 
@@ -65,22 +67,38 @@ class Layout(NamedTuple):
       return Batch(AXIS, len(self.devices))
     return Batch()
 
+  @property
+  def _local(self) -> list[int]:
+    """Which of the devices are this host's."""
+    here = jax.process_index()
+    return [i for i, d in enumerate(self.devices) if d.process_index == here]
+
   def spread(self, tree: Any) -> Any:
-    """Leaves [M, ...] as the compiled program takes them."""
+    """Leaves [M, ...] as the compiled program takes them on this host."""
     if self.mode == 'data':
       return tree
-    n = len(self.devices)
-    return jax.tree.map(lambda x: x.reshape(n, -1, *x.shape[1:]), tree)
+    n, local = len(self.devices), np.array(self._local)
+    split = lambda x: x.reshape(n, -1, *x.shape[1:])
+    if len(local) == n:
+      return jax.tree.map(split, tree)
+    return jax.tree.map(lambda x: split(x)[local], tree)
 
   def collect(self, tree: Any) -> Any:
-    """The inverse of `spread`."""
+    """The inverse of `spread`: host leaves [M, ...], the same on every host."""
     if self.mode == 'data':
-      return tree
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
+      return jax.tree.map(np.asarray, tree)
+    join = lambda x: np.asarray(x).reshape(-1, *x.shape[2:])
+    if len(self._local) == len(self.devices):
+      return jax.tree.map(join, tree)
+    shards = lambda x: np.concatenate(
+      [np.asarray(shard.data) for shard in x.addressable_shards]
+    )
+    local = jax.tree.map(lambda x: join(shards(x)), tree)
+    return multihost_utils.process_allgather(local, tiled=True)
 
   def steps(self, n: int) -> jax.Array:
-    """A number of steps as the compiled program takes it, [devices]."""
-    return jnp.full(len(self.devices), n, jnp.int32)
+    """A number of steps as the compiled program takes it, [local devices]."""
+    return jnp.full(len(self._local), n, jnp.int32)
 
   def run(self, chunk: Callable) -> Callable:
     """Compiles a member's `chunk(arrays, state, key, hparams, n)` for all.
@@ -128,23 +146,23 @@ def layout(mode: str, num_members: int, batch_size: int, *,
     mode: 'members' or 'data'.
     num_members: size of the population.
     batch_size: global batch size of a member.
-    num_devices: local devices to use; 0 means as many as divide the members
-      or the batch.
+    num_devices: devices to use, of all hosts; 0 means as many as divide the
+      members or the batch.
     member_batch: members under one vmap; 0 means 1 on CPU and all elsewhere.
 
   Raises:
     ValueError: too few devices, or devices that divide neither the members
       (mode 'members') nor the batch (mode 'data').
   """
-  local = jax.local_devices()
+  found = jax.devices()
   what, size = {
     'members': ('member(s)', num_members),
     'data': ('images of a batch', batch_size),
   }[mode]
-  if num_devices > len(local):
+  if num_devices > len(found):
     raise ValueError(
-      f'num_devices={num_devices}, but this host has {len(local)} '
-      f'{local[0].platform} device(s)'
+      f'num_devices={num_devices}, but there are {len(found)} '
+      f'{found[0].platform} device(s)'
     )
   if num_devices and size % num_devices:
     raise ValueError(
@@ -152,11 +170,11 @@ def layout(mode: str, num_members: int, batch_size: int, *,
       f'divisor of {size}, or 0 for the largest that there is'
     )
   count = num_devices or max(
-    n for n in range(1, len(local) + 1) if size % n == 0
+    n for n in range(1, len(found) + 1) if size % n == 0
   )
   if not member_batch:
-    member_batch = 1 if local[0].platform == 'cpu' else num_members
-  return Layout(tuple(local[:count]), mode, member_batch)
+    member_batch = 1 if found[0].platform == 'cpu' else num_members
+  return Layout(tuple(found[:count]), mode, member_batch)
 
 
 def split_index(function: Callable, size: int, block: int) -> Callable:
@@ -187,3 +205,50 @@ def split_index(function: Callable, size: int, block: int) -> Callable:
     )
 
   return mapped
+
+
+def start(hosts: str) -> None:
+  """Joins the processes of one run: the same command on each host.
+
+  Args:
+    hosts: 'auto' (TPU pods, SLURM, Open MPI, Kubernetes tell JAX themselves) or
+      'ADDRESS:PORT,COUNT,INDEX'.
+
+  Raises:
+    ValueError: neither.
+  """
+  if hosts == 'auto':
+    jax.distributed.initialize()
+    return
+  address, *numbers = hosts.split(',')
+  if len(numbers) != 2 or not all(n.isdigit() for n in numbers):
+    raise ValueError(
+      f"--hosts={hosts!r} must be 'auto' or 'ADDRESS:PORT,COUNT,INDEX'"
+    )
+  jax.distributed.initialize(address, *map(int, numbers))
+
+
+def is_first_host() -> bool:
+  """Whether this process writes the run's files and log."""
+  return jax.process_index() == 0
+
+
+def memory_limit() -> float:
+  """Bytes that a program may take on one device."""
+  device = jax.local_devices()[0]
+  stats = device.memory_stats()
+  if stats and 'bytes_limit' in stats:
+    return 0.9 * stats['bytes_limit']
+  free = os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+  return 0.8 * free / len(jax.local_devices())
+
+
+def memory_needed(compiled: Any) -> int:
+  """Bytes of a compiled program on one device: arguments, results, scratch."""
+  stats = compiled.memory_analysis()
+  return (
+    stats.argument_size_in_bytes
+    + stats.output_size_in_bytes
+    + stats.temp_size_in_bytes
+    - stats.alias_size_in_bytes
+  )

@@ -57,11 +57,9 @@ def select(tree: Any, index) -> Any:
   return jax.tree.map(lambda x: x[index], tree)
 
 
-def unstack(tree: Any) -> list[Any]:
-  """One host tree a member from leaves [M, ...]."""
-  host = jax.tree.map(np.asarray, tree)
-  size = len(jax.tree.leaves(host)[0])
-  return [select(host, m) for m in range(size)]
+def concatenate(trees: list[Any]) -> Any:
+  """One population of several, on the host: leaves joined along members."""
+  return jax.tree.map(lambda *x: np.concatenate(x), *trees)
 
 
 def label(member: Member, population: list[Member]) -> str:

@@ -1,21 +1,14 @@
 """`train_and_evaluate(config, workdir)`: one run, from config to results.
 
-The device runs compiled chunks of many steps; the host, between chunks, logs,
-checkpoints and watches for members that collapse or meet a NaN. The same call
-again resumes, or says that the run is finished.
+The same call again resumes, or says that the run is finished.
 """
 
 import logging
 import os
-import time
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import ml_collections
-import numpy as np
 
-from bvae_jax import checkpoint as checkpoint_lib
 from bvae_jax import config as config_lib
 from bvae_jax import (
   data,
@@ -28,130 +21,12 @@ from bvae_jax import (
   tidy,
 )
 from bvae_jax import problem as problem_lib
-from bvae_jax import progress as progress_lib
+from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 
 _LOG = logging.getLogger(__name__)
 
 Interrupted = monitor.Interrupted
-
-
-def next_stop(at: int, config: ml_collections.ConfigDict) -> int:
-  """The step at which the next chunk ends: a log line, a checkpoint, the end.
-
-  It does not depend on where a run was resumed, nor does any result.
-  """
-  after = lambda every: (at // every + 1) * every
-  return min(
-    after(config.log_every), after(config.checkpoint_every), config.num_steps
-  )
-
-
-class Run:
-  """A population in training: its compiled chunk, states and files."""
-
-  def __init__(self, config: ml_collections.ConfigDict,
-               workdir: workdir_lib.Workdir):  # fmt: skip
-    self.config, self.workdir = config, workdir
-    self.members = population.members(config)
-    self.layout = parallel.layout(
-      config.parallel,
-      len(self.members),
-      config.batch_size,
-      num_devices=config.num_devices,
-      member_batch=config.member_batch,
-    )
-    dataset = data.load(config.dataset)
-    self.problem = problem_lib.build(config, dataset, self.layout.batch)
-    _LOG.info('data: %s', dataset.description)
-    _LOG.info(
-      '%s: %d member(s) on %d %s device(s), parallel over %s',
-      config.objective, len(self.members), len(self.layout.devices),
-      self.layout.devices[0].platform, config.parallel,
-    )  # fmt: skip
-
-  def start(self, checkpoints: checkpoint_lib.Checkpoints) -> int:
-    """Restores the newest checkpoint, or initialises; returns the step."""
-    self.keys = population.keys(self.members)
-    init = jax.jit(jax.vmap(lambda key: step.init(self.problem, key)))
-    found = checkpoints.restore(jax.eval_shape(init, self.keys))
-    at, states = (0, init(self.keys)) if found is None else found
-    if found is not None:
-      _LOG.info('resuming from step %d', at)
-    self.workdir.rewind_log(at)
-    self.states = self.layout.spread(jax.tree.map(jnp.asarray, states))
-    return at
-
-  def compile(self) -> float:
-    """Compiles the chunk; returns the seconds that it took."""
-    begin = time.monotonic()
-    chunk = self.layout.run(step.make_chunk(self.problem))
-    arguments = self._arguments(0)
-    self._chunk = chunk.lower(*arguments).compile()
-    return time.monotonic() - begin
-
-  def _arguments(self, steps: int) -> tuple:
-    spread = self.layout.spread
-    return (
-      self.problem.dataset.arrays,
-      self.states,
-      spread(self.keys),
-      spread(population.hparams(self.members)),
-      self.layout.steps(steps),
-    )
-
-  def advance(self, steps: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Runs a chunk; returns alive [M] and the mean terms, leaves [M, ...]."""
-    self.states, terms = self._chunk(*self._arguments(steps))
-    collect = lambda tree: jax.tree.map(np.asarray, self.layout.collect(tree))
-    return collect(self.states.alive), collect(terms)
-
-  def snapshot(self) -> step.TrainState:
-    """The states as host arrays, leaves [M, ...]."""
-    return jax.tree.map(np.asarray, self.layout.collect(self.states))
-
-
-def train(run: Run) -> step.TrainState:
-  """Trains a population from its newest checkpoint to its last step.
-
-  Returns:
-    The states, host arrays with leading axis M.
-
-  Raises:
-    Interrupted: SIGTERM or SIGINT; the run is checkpointed.
-    OSError: a log or a checkpoint could not be written.
-  """
-  config, members = run.config, run.members
-  checkpoints = checkpoint_lib.Checkpoints(
-    run.workdir.path / 'checkpoints', config.keep_checkpoints
-  )
-  at = run.start(checkpoints)
-  if at < config.num_steps:
-    _LOG.info('compiled in %.1f s', run.compile())
-  watch = monitor.Watch([population.label(m, members) for m in members])
-  progress = progress_lib.Progress(config.num_steps, at, len(members))
-  try:
-    with monitor.Signals() as signals:
-      while at < config.num_steps:
-        stop = next_stop(at, config)
-        alive, terms = run.advance(stop - at)
-        at = stop
-        run.workdir.log(monitor.log_line(at, alive, terms, members))
-        watch(at, alive, terms['kl_per_latent'])
-        nll, kl = np.nanmean(terms['nll']), np.nanmean(terms['kl'])
-        progress.update(at, f'nll {nll:.1f} kl {kl:.2f}')
-        done = at == config.num_steps
-        if at % config.checkpoint_every == 0 or done or signals.received:
-          checkpoints.save(at, run.snapshot())
-        if signals.received and not done:
-          raise Interrupted(
-            f'{signals.received} at step {at}: checkpointed; run the same '
-            'command again to resume'
-          )
-  finally:
-    progress.close()
-    checkpoints.close()
-  return run.snapshot()
 
 
 def train_and_evaluate(
@@ -179,8 +54,7 @@ def train_and_evaluate(
   if results is not None and (folder.path / 'report.html').exists():
     _LOG.info('finished: %s holds the results', folder.results_path)
     return results
-  run = Run(config, folder)
-  return _finish(run, train(run), results)
+  return _finish(folder, *_train(config, folder), results)
 
 
 def evaluate_again(
@@ -207,20 +81,48 @@ def evaluate_again(
       '--mode=evaluate first'
     )
   folder.open(config, workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS)
-  run = Run(config, folder)
-  return _finish(run, train(run), None)
+  return _finish(folder, *_train(config, folder), None)
 
 
-def _finish(run: Run, states: step.TrainState, results: dict | None) -> dict:
+def _train(
+  config: ml_collections.ConfigDict, folder: workdir_lib.Workdir
+) -> tuple[problem_lib.Problem, step.TrainState]:
+  """The problem, and the states of all members, host leaves [M, ...]."""
+  dataset = data.load(config.dataset)
+  _LOG.info('data: %s', dataset.description)
+  groups = run_lib.plan(config, folder, dataset)
+  states = []
+  for run in groups:
+    _LOG.info(
+      '%s: %d member(s) on %d %s device(s), parallel over %s',
+      config.objective, len(run.members), len(run.layout.devices),
+      run.layout.devices[0].platform, config.parallel,
+    )  # fmt: skip
+    states.append(run_lib.train(run))
+    run.release()
+  # Evaluation runs on single devices: no batch is spread.
+  problem = problem_lib.build(config, dataset)
+  return problem, population.concatenate(states)
+
+
+def _finish(
+  folder: workdir_lib.Workdir,
+  problem: problem_lib.Problem,
+  states: step.TrainState,
+  results: dict | None,
+) -> dict:
   """Scores a trained population unless it has results; draws its report."""
-  folder = run.workdir
+  members = population.members(problem.config)
   if results is None:
-    folder.write_results(evaluate.evaluate(run.problem, states, run.members))
-    results = folder.results()
+    found = evaluate.evaluate(problem, states, members)
+    results = workdir_lib.plain(found)
+    folder.write_results(results)
+  if not parallel.is_first_host():
+    return results
   tidy.write(folder.path / 'results.csv', {folder.path.name: results})
   _LOG.info('%s:\n%s', folder.results_path, evaluate.table(results))
   report.write(
-    folder.path, run.problem, states, run.members, results, folder.read_log()
+    folder.path, problem, states, members, results, folder.read_log()
   )
   _LOG.info('%s: open it in a browser', folder.path / 'report.html')
   return results

@@ -16,6 +16,8 @@ import jax
 import ml_collections
 import numpy as np
 
+from bvae_jax import parallel
+
 
 class WorkdirError(OSError):
   """A folder that cannot hold the run; the message says what to do."""
@@ -123,17 +125,22 @@ class Workdir:
           f'({"; ".join(changed)}); choose another --workdir, or delete it'
         )
     if not path.exists() or read_json(path) != new:
-      replace_file(path, json.dumps(new, indent=2) + '\n')
+      self.replace('config.json', json.dumps(new, indent=2) + '\n')
 
   def results(self) -> dict | None:
     """The results of a finished run, None while it is not."""
     return read_json(self.results_path) if self.results_path.exists() else None
 
+  def replace(self, name: str, content: str) -> None:
+    """Replaces a file of the run; of several hosts, the first one does."""
+    if parallel.is_first_host():
+      replace_file(self.path / name, content)
+
   def write_results(self, results: dict) -> None:
     text = json.dumps(plain(results), indent=2, allow_nan=False)
-    replace_file(self.results_path, text + '\n')
+    self.replace('results.json', text + '\n')
 
-  def read_log(self) -> list[dict]:
+  def _lines(self) -> list[dict]:
     """The log's whole lines; a line that a kill cut short is left out."""
     lines = []
     if self.log_path.exists():
@@ -144,14 +151,27 @@ class Workdir:
           break
     return lines
 
-  def rewind_log(self, step: int) -> None:
-    """Drops the lines after `step`, which a resumed run will write again."""
+  def read_log(self) -> list[dict]:
+    """The log, a line a step with all members, whatever their program."""
+    merged = {}
+    for line in self._lines():
+      whole = merged.setdefault(line['step'], {**line, 'members': []})
+      whole['members'] += line['members']
+    size = max((len(x['members']) for x in merged.values()), default=0)
+    return [x for x in merged.values() if len(x['members']) == size]
+
+  def rewind_log(self, step: int, group: int) -> None:
+    """Drops a group's lines after `step`, which it will write again."""
     if self.log_path.exists():
-      kept = [x for x in self.read_log() if x['step'] <= step]
-      text = ''.join(json.dumps(x) + '\n' for x in kept)
-      replace_file(self.log_path, text)
+      kept = [
+        x for x in self._lines() if x['group'] != group or x['step'] <= step
+      ]
+      self.replace('metrics.jsonl', ''.join(json.dumps(x) + '\n' for x in kept))
 
   def log(self, line: dict) -> None:
+    """Appends a line to metrics.jsonl; of several hosts, the first one does."""
+    if not parallel.is_first_host():
+      return
     try:
       with self.log_path.open('a') as file:
         file.write(json.dumps(plain(line), allow_nan=False) + '\n')

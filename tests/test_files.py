@@ -4,12 +4,13 @@ import errno
 import json
 import pathlib
 import shutil
+import sys
 
 import helpers
 import numpy as np
 import pytest
 
-from bvae_jax import checkpoint, workdir
+from bvae_jax import checkpoint, monitor, workdir
 
 
 @pytest.fixture
@@ -45,12 +46,16 @@ def test_nan_is_null_and_arrays_are_lists():
 
 
 def test_a_line_cut_short_by_a_kill_is_dropped(folder):
-  folder.log({'step': 2})
-  folder.log({'step': 4})
+  for step, group in ((2, 0), (4, 0), (4, 1)):
+    folder.log({'step': step, 'group': group})
   with folder.log_path.open('a') as file:
     file.write('{"step": 6, "memb')
-  folder.rewind_log(2)
-  assert folder.log_path.read_text() == '{"step": 2}\n'
+  folder.rewind_log(2, group=0)
+  left = folder.log_path.read_text().splitlines()
+  assert [json.loads(line) for line in left] == [
+    {'step': 2, 'group': 0},
+    {'step': 4, 'group': 1},
+  ]
 
 
 def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(
@@ -134,3 +139,23 @@ def test_a_log_line_is_strict_json(folder):
   folder.log({'step': 1, 'nll': np.float32('nan')})
   line = json.loads(folder.log_path.read_text(), parse_constant=pytest.fail)
   assert line == {'step': 1, 'nll': None}
+
+
+def test_tensorboard_gets_every_term_of_every_member(tmp_path):
+  pytest.importorskip('tensorboardX')
+  board = monitor.Board(tmp_path, ['seed=0', 'beta=4 seed=1'], on=True)
+  board(2, {'nll': np.array([1.0, 2.0]), 'kl_per_latent': np.ones((2, 3))})
+  board.close()
+  assert sorted(p.name for p in tmp_path.iterdir()) == [
+    'beta=4_seed=1',
+    'seed=0',
+  ]
+  raw = b''.join(p.read_bytes() for p in tmp_path.rglob('events*'))
+  assert raw.count(b'kl_per_latent/2') == 2 and raw.count(b'nll') == 2
+
+
+def test_tensorboard_without_its_package_names_the_extra(tmp_path, monkeypatch):
+  monkeypatch.setitem(sys.modules, 'tensorboardX', None)
+  with pytest.raises(ImportError, match=r'bvae_jax\[tensorboard\]'):
+    monitor.Board(tmp_path, ['seed=0'], on=True)
+  monitor.Board(tmp_path, ['seed=0'], on=False)(1, {'nll': np.ones(1)})

@@ -46,7 +46,9 @@ def test_a_run_leaves_its_workdir_and_a_second_one_does_nothing(
     'config.json',
     'metrics.jsonl',
     'checkpoints',
+    'groups.json',
     'results.json',
+    'results.csv',
     'report.html',
     'traversals.gif',
   }

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import losses, monitor, parallel, population, step, train
+from bvae_jax import data, losses, monitor, parallel, population, step, train
 from bvae_jax import problem as problem_lib
+from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 
 
@@ -146,10 +147,10 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
   config = helpers.small_config(seeds=(0, 1))
   whole = train.train_and_evaluate(config, tmp_path / 'whole')
   part = tmp_path / 'part'
-  run = train.Run(config, _opened(part, config))
+  run = _started(part, config)
   run.advance = _killed_at(4, run.advance, run)
   with pytest.raises(KeyboardInterrupt):
-    train.train(run)
+    run_lib.train(run)
   assert max(x['step'] for x in run.workdir.read_log()) == 4
   resumed = train.train_and_evaluate(config, part)
   drop = lambda r: {k: v for k, v in r.items() if k != 'evaluation'}
@@ -164,10 +165,10 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
   assert lines[0] == lines[1]
 
 
-def _opened(path, config):
+def _started(path, config):
   folder = workdir_lib.Workdir(path)
   folder.open(config)
-  return folder
+  return run_lib.plan(config, folder, data.load(config.dataset))[0]
 
 
 def _killed_at(at, advance, run):
@@ -186,7 +187,7 @@ def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
 ):
   config = helpers.small_config()
   first = train.train_and_evaluate(config, tmp_path)
-  monkeypatch.setattr(train, 'Run', None)
+  monkeypatch.setattr(run_lib, 'plan', None)
   again = train.train_and_evaluate(config, tmp_path)
   assert again['members'] == workdir_lib.plain(first)['members']
   config.hparams.beta = 5.0
@@ -223,7 +224,7 @@ def test_a_collapsed_member_is_warned_of_once(caplog):
 
 def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):
   config = helpers.small_config(checkpoint_every=100)
-  run = train.Run(config, _opened(tmp_path, config))
+  run = _started(tmp_path, config)
   advance = run.advance
 
   def terminated(steps):
@@ -232,5 +233,25 @@ def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):
 
   run.advance = terminated
   with pytest.raises(monitor.Interrupted, match='SIGTERM at step 2'):
-    train.train(run)
-  assert (tmp_path / 'checkpoints' / '2').is_dir()
+    run_lib.train(run)
+  assert (tmp_path / 'checkpoints' / 'group_0' / '2').is_dir()
+
+
+def test_a_population_in_several_programs_gives_the_results_of_one(
+  tmp_path, monkeypatch
+):
+  config = helpers.small_config(seeds=(0, 1, 2), metrics=('mig', 'udr'))
+  whole = train.train_and_evaluate(config, tmp_path / 'whole')
+  monkeypatch.setattr(parallel, 'memory_limit', lambda: 1.0)
+  monkeypatch.setattr(parallel, 'memory_needed', lambda compiled: 2.0)
+  parts = train.train_and_evaluate(config, tmp_path / 'parts')
+  groups = sorted(p.name for p in (tmp_path / 'parts/checkpoints').iterdir())
+  assert groups == ['group_0', 'group_1']
+  assert [m['seed'] for m in parts['members']] == [0, 1, 2]
+  for one, other in zip(whole['members'], parts['members'], strict=True):
+    assert one['elbo']['nll'] == pytest.approx(other['elbo']['nll'], rel=1e-4)
+    assert one['metrics']['udr'] == pytest.approx(
+      other['metrics']['udr'], rel=1e-2
+    )
+  log = workdir_lib.Workdir(tmp_path / 'parts').read_log()
+  assert [len(line['members']) for line in log] == [3, 3, 3]

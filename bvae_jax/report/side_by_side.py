@@ -1,40 +1,11 @@
 """Traversals of several models of a study next to each other."""
 
-from typing import Any
-
-import jax
-import ml_collections
-
-from bvae_jax import checkpoint, population, step, workdir
-from bvae_jax import problem as problem_lib
+from bvae_jax import population, run, workdir
 from bvae_jax.report import images as image_lib
 from bvae_jax.report import markup, pictures, scores, traversals
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import number, tag, text
 from bvae_jax.report.study_view import Study
-
-
-def restore(config: ml_collections.ConfigDict, folder: Any):
-  """A trained run from its folder: (problem, members, states [M, ...]).
-
-  Raises:
-    WorkdirError: there is no whole checkpoint.
-  """
-  problem = problem_lib.build(config)
-  members = population.members(config)
-  init = jax.vmap(lambda key: step.init(problem, key))
-  template = jax.eval_shape(init, population.keys(members))
-  checkpoints = checkpoint.Checkpoints(
-    folder / 'checkpoints', config.keep_checkpoints
-  )
-  found = checkpoints.restore(template)
-  checkpoints.close()
-  if found is None:
-    raise workdir.WorkdirError(
-      f'{folder} holds no checkpoint to draw from; delete it and run the same '
-      'command again'
-    )
-  return problem, members, found[1]
 
 
 def _best(view: view_lib.View, chosen: list[int]) -> int:
@@ -76,9 +47,9 @@ def traversals_of_settings(study: Study) -> str:
       m = _best(view, chosen)
       unit, index = study.sources[method][m]
       if unit not in restored:
-        folder = study.folder / 'units' / unit
-        restored[unit] = restore(study.units[unit], folder)
-      problem, _, states = restored[unit]
+        folder = workdir.Workdir(study.folder / 'units' / unit)
+        restored[unit] = run.restore(study.units[unit], folder)
+      problem, states = restored[unit]
       params = population.select(states.params, index)
       title = study.name(method, setting)
       columns.append(_column(view, m, title, problem, params))

@@ -7,8 +7,8 @@ import helpers
 import numpy as np
 import pytest
 
-from bvae_jax import codes, population, study, workdir
-from bvae_jax.report import comparisons, side_by_side, study_view
+from bvae_jax import codes, population, run, study, workdir
+from bvae_jax.report import comparisons, study_view
 from bvae_jax.report import study as page_lib
 from configs import common
 
@@ -184,10 +184,10 @@ def test_a_study_from_its_config_to_its_page(trained):
 
 def test_restored_models_are_those_that_were_trained(trained):
   folder, config, results = trained
-  problem, members, states = side_by_side.restore(
-    config.units.beta_vae, folder / 'units' / 'beta_vae'
+  problem, states = run.restore(
+    config.units.beta_vae, workdir.Workdir(folder / 'units' / 'beta_vae')
   )
-  assert len(members) == 4 and states.step.tolist() == [6] * 4
+  assert states.step.tolist() == [6] * 4
   bounds = codes.elbo(problem, states.params)
   stored = [e['elbo']['elbo'] for e in results['beta_vae']['members']]
   np.testing.assert_allclose(bounds['elbo'], stored, rtol=1e-5)
@@ -204,5 +204,6 @@ def test_total_correlation_is_read_from_the_log(trained):
 
 
 def test_a_lost_checkpoint_is_named(tmp_path):
-  with pytest.raises(workdir.WorkdirError, match='holds no checkpoint'):
-    side_by_side.restore(UNITS['beta_vae'], tmp_path)
+  folder = workdir.Workdir(tmp_path)
+  with pytest.raises(workdir.WorkdirError, match='holds no whole checkpoint'):
+    run.restore(UNITS['beta_vae'], folder)
