@@ -39,8 +39,12 @@ def parse(argv: list[str], required: Mapping = _REQUIRED) -> list[str]:
     for name, value in required.items():
       if flags.FLAGS[name].value is None:
         raise flags.Error(f'--{name}={value} is missing')
+    if CONFIG.present:
+      CONFIG.value.get('units')  # raises where the file could not be read
   except flags.Error as error:
-    sys.exit(f'error: {" ".join(str(error).split())}')
+    lines = str(error).splitlines()
+    inner = 'Traceback' in str(error)  # of the config's own code: it comes last
+    sys.exit(f'error: {lines[-1] if inner else lines[0]}')
   except (AttributeError, KeyError) as error:
     while isinstance(error, Exception):  # one wraps the other
       error = error.args[0]

@@ -1,12 +1,13 @@
 """Gradient boosted classification trees for many targets at once.
 
 One classifier a factor, one tree a class and round, as scikit-learn's
-`GradientBoostingClassifier`: log-loss, exact squared-error splits, Newton
-leaves. The trees of all classes of all factors of a round grow together: a
-level is one pass over the points, which are sorted by each latent beforehand.
+`GradientBoostingClassifier`: log-loss, squared-error splits, Newton leaves. The
+trees of all classes of all factors of a round grow together: a level is one
+pass over the points, sorted into histogram bins of each latent.
 """
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -14,9 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.metrics import _common
-
-_BLOCKS = {'cpu': 8}
-_LARGE_BLOCK = 512
 
 
 class BoostedTrees(NamedTuple):
@@ -34,93 +32,204 @@ class BoostedTrees(NamedTuple):
   test_labels: jax.Array
 
 
-class _Order(NamedTuple):
-  """Points in ascending order of each latent; a rank is a place in it."""
+class _Bins(NamedTuple):
+  """Points sorted into chunks of equal room along each latent.
 
-  points: jax.Array  # int [N, D]
-  ends: jax.Array  # bool [N, D]: whether a split may follow, as values differ.
+  A chunk is a quantile bin, or a piece of one that ties made larger than the
+  room. The rank of a point is its place in ascending order.
+  """
+
+  slots: jax.Array  # int [room, chunks, D] of points; N stands for none.
+  places: jax.Array  # int [room, chunks, D]: rank if a split may follow, or -1.
+  ends: jax.Array  # bool [chunks, D]: whether a split may follow the chunk.
   train: jax.Array  # float [N, D]: the rank of each training point.
   test: jax.Array  # float [T, D]: the rank of the nearest training value.
 
 
-def _sort(codes: jax.Array, test_codes: jax.Array) -> _Order:
-  """Sorts the training points and ranks the test points among them."""
-  points = jnp.argsort(codes, 0)
-  values = jnp.take_along_axis(codes, points, 0)
-  last = jnp.zeros((1, codes.shape[1]), bool)
+def _bin_points(codes: jax.Array, test_codes: jax.Array, num_bins: int):
+  """Sorts the training points into `_Bins` and ranks the test points."""
+  num_points, num_latents = codes.shape
+  num_bins = min(num_bins, num_points)
+  room = math.ceil(num_points / num_bins)
+  num_chunks = num_bins + math.ceil(num_points / room)
+  order = jnp.argsort(codes.T)
+  values = jnp.take_along_axis(codes.T, order, 1)
+  rank = jnp.arange(num_points)
+  first = jnp.ones((num_latents, 1), bool)
+
+  def start(label):
+    """Where each run of equal labels starts: a flag, and its rank."""
+    flag = jnp.concatenate([first, label[:, 1:] > label[:, :-1]], 1)
+    return flag, jax.lax.cummax(jnp.where(flag, rank, 0), axis=1)
+
+  value_flag, value_start = start(values)
+  bin_label = (value_start * (num_bins / num_points)).astype(jnp.int32)
+  bin_flag, bin_start = start(bin_label)
+  slot = (rank - bin_start) % room
+  chunk = jnp.cumsum(slot == 0, 1) - 1
+  place = jnp.where(jnp.roll(value_flag, -1, 1), rank, -1).at[:, -1].set(-1)
+  latent = jnp.arange(num_latents)[:, None]
+  shape = (room, num_chunks, num_latents)
+  ends = jnp.zeros((num_chunks, num_latents), bool)
   # A test point goes with the nearest training value, as a threshold halfway
   # between two neighbours has it.
-  above = jax.vmap(jnp.searchsorted, 1, 1)(values, test_codes)
-  above = jnp.clip(above, 1, len(codes) - 1)
+  above = jax.vmap(jnp.searchsorted)(values, test_codes.T)
+  above = jnp.clip(above, 1, num_points - 1)
   low, high = (
-    jnp.take_along_axis(values, index, 0) for index in (above - 1, above)
+    jnp.take_along_axis(values, index, 1) for index in (above - 1, above)
   )
-  nearest = jnp.where((low + high) / 2 >= test_codes, above - 1, above)
-  return _Order(
-    points,
-    jnp.concatenate([values[1:] > values[:-1], last]),
-    jnp.argsort(points, 0).astype(jnp.float32),
-    nearest.astype(jnp.float32),
+  nearest = jnp.where((low + high) / 2 >= test_codes.T, above - 1, above)
+  return _Bins(
+    jnp.full(shape, num_points).at[slot, chunk, latent].set(order),
+    jnp.full(shape, -1).at[slot, chunk, latent].set(place),
+    ends.at[chunk - 1, latent].max(bin_flag & (rank > 0)),
+    jnp.zeros(codes.shape).at[order, latent].set(rank),
+    nearest.T.astype(jnp.float32),
   )
 
 
-def _best_splits(key, order, residual, node, num_nodes, block):
+def _pad(residual, node):
+  """Adds the absent point N: no residual, in no node."""
+  residual = jnp.pad(residual, ((0, 1), (0, 0)))
+  return residual, jnp.pad(node, ((0, 1), (0, 0)), constant_values=-1)
+
+
+def _histogram(bins, residual, node, parent):
+  """Sums the points of each chunk, node and tree: counts and residuals.
+
+  Args:
+    bins: the sorted points.
+    residual: [N, S], one column a tree.
+    node: int [N, S] of each point in each tree.
+    parent: the histogram of the level above, None at the root. Only left
+      children are summed; a right child is its parent less its sibling.
+
+  Returns:
+    [chunks, D, 2, nodes, S], counts first.
+  """
+  nodes = np.arange(1 if parent is None else parent.shape[3])[:, None]
+  left = 2 * nodes
+  residual, node = (x[:, None] for x in _pad(residual, node))
+  columns = jnp.stack([node == left, (node == left) * residual], 1)
+  shape = (*bins.ends.shape, *columns.shape[1:])
+  columns = columns.reshape(columns.shape[0], -1)
+  sums = jax.lax.scan(
+    lambda total, slot: (total + columns[slot], None),
+    jnp.zeros((*bins.ends.shape, columns.shape[1])),
+    bins.slots,
+  )[0].reshape(shape)
+  if parent is None:
+    return sums
+  both = jnp.stack([sums, parent - sums], 4)
+  return both.reshape(*shape[:3], 2 * len(nodes), shape[4])
+
+
+def _gain(left, total, allowed):
+  """Squared error that a split saves, up to a constant of the node.
+
+  `left` and `total` hold count and residual on axis -3; -1 if not allowed.
+  """
+
+  def reduction(side):
+    count, residual = side[..., 0, :, :], side[..., 1, :, :]
+    return residual**2 / jnp.maximum(count, 1.0), count > 0
+
+  on_left, any_left = reduction(left)
+  on_right, any_right = reduction(total - left)
+  allowed = allowed & any_left & any_right
+  return jnp.where(allowed, on_left + on_right, -1.0)
+
+
+def _candidates(histogram, ends):
+  """Finds, for each latent, the chunks in which the best split may lie.
+
+  They are the two beside the best split at the end of a chunk, and those of the
+  first and last point of the node: cutting off a few points of large residual
+  is what an end of a chunk shows least.
+
+  Args:
+    histogram: [chunks, D, 2, nodes, S].
+    ends: bool [chunks, D], where a split is allowed.
+
+  Returns:
+    chunks int [4, D, nodes, S], and the sums left of each, [4, D, 2, nodes, S].
+  """
+  total = histogram[:, 0].sum(0)
+
+  def step(carry, inputs):
+    left, best, chunks, befores = carry
+    histogram, end, index = inputs
+    after = left + histogram
+    gain = _gain(after, total, end[:, None, None])
+    better = gain > best
+    count, past = left[:, 0], after[:, 0]
+    is_first = (count == 0) & (past > 0)
+    is_last = (count < total[0]) & (past == total[0])
+    found = jnp.stack([better, better, is_first, is_last])
+    index = index + np.array([0, 1, 0, 0])[:, None, None, None]
+    before = jnp.stack([left, after, left, left])
+    chunks = jnp.where(found, index, chunks)
+    befores = jnp.where(found[:, :, None], before, befores)
+    return (after, jnp.maximum(best, gain), chunks, befores), None
+
+  zero = jnp.zeros(histogram.shape[1:])
+  shape = (histogram.shape[1], *histogram.shape[3:])
+  init = (
+    zero,
+    jnp.full(shape, -1.0),
+    jnp.zeros((4, *shape), jnp.int32),
+    jnp.zeros((4, *zero.shape)),
+  )
+  (_, _, chunks, befores), _ = jax.lax.scan(
+    step, init, (histogram, ends, jnp.arange(len(ends)))
+  )
+  return chunks, befores
+
+
+def _best_splits(key, bins, histogram, residual, node):
   """Finds the split of each node that lowers the squared error most.
 
-  With n points of residual sum s in a node, m and t of them on the left, the
-  fall is (t n - s m)^2 / (n m (n - m)): one pass over the sorted points.
+  Coarse to fine: histograms tell in which chunks it may lie, then every place
+  between two points of those is tried.
 
   Args:
     key: breaks ties between latents (a duplicated latent ties everywhere).
-    order: the sorted points.
-    residual: [N, S], one column a tree.
-    node: int [N, S] of each point in each tree.
-    num_nodes: nodes of this level.
-    block: points that the pass takes at a time.
+    bins: the sorted points.
+    histogram: [chunks, D, 2, nodes, S].
+    residual: [N, S].
+    node: int [N, S].
 
   Returns:
-    latent int, rank of the last point on the left (N where no split helps), and
-    fall of squared error, each [num_nodes, S].
+    latent int, rank of the last point on the left (N where no split is
+    allowed), and fall of squared error, each [nodes, S].
   """
-  nodes = np.arange(num_nodes)[:, None]
-  member = node[:, None] == nodes
-  count = member.sum(0, dtype=jnp.float32)
-  total = (member * residual[:, None]).sum(0)
-  num_points, num_latents = order.points.shape
-  # The absent point N, of no node, fills the last block.
-  residual = jnp.pad(residual, ((0, 1), (0, 0)))
-  node = jnp.pad(node, ((0, 1), (0, 0)), constant_values=-1)
-  fill = ((0, -num_points % block), (0, 0))
-  points = jnp.pad(order.points, fill, constant_values=num_points)
-  blocks = (
-    points.reshape(-1, block, num_latents),
-    jnp.pad(order.ends, fill).reshape(-1, block, num_latents),
-    jnp.arange(0, len(points), block),
-  )
+  total = histogram[:, 0].sum(0)
+  chunk, before = _candidates(histogram, bins.ends)
+  _, num_latents, num_nodes, num_trees = chunk.shape
+  num_points = len(residual)
+  residual, node = _pad(residual, node)
+  latents = np.arange(num_latents)[:, None, None]
+  nodes, trees = np.arange(num_nodes)[:, None], np.arange(num_trees)
 
-  def step(carry, inputs):
-    before, before_count, best, where = carry
-    points, ends, rank = inputs
-    member = node[points][:, :, None] == nodes  # [block, D, nodes, S]
-    left = before + jnp.cumsum(
-      jnp.where(member, residual[points][:, :, None], 0), 0
-    )
-    left_count = before_count + jnp.cumsum(member, 0, dtype=jnp.float32)
-    sides = jnp.maximum(left_count * (count - left_count), 1.0)
-    gain = (left * count - total * left_count) ** 2 / sides
-    gain = jnp.where(ends[:, :, None, None], gain, 0)
-    top = gain.max(0)
-    where = jnp.where(top > best, rank + gain.argmax(0), where)
-    return (left[-1], left_count[-1], jnp.maximum(best, top), where), None
+  def step(carry, slot):
+    left, best, where = carry
+    place = chunk, latents
+    point, rank = bins.slots[slot][place], bins.places[slot][place]
+    member = node[point, trees] == nodes
+    left += jnp.stack([member, member * residual[point, trees]], 2)
+    gain = _gain(left, total, rank >= 0)
+    where = jnp.where(gain > best, rank, where)
+    return (left, jnp.maximum(best, gain), where), None
 
-  zero = jnp.zeros((num_latents, num_nodes, residual.shape[1]))
-  init = (zero, zero, zero, jnp.full(zero.shape, num_points))
-  (_, _, best, where), _ = jax.lax.scan(step, init, blocks)
+  init = (before, jnp.full(chunk.shape, -1.0), jnp.full(chunk.shape, num_points))
+  (_, best, where), _ = jax.lax.scan(step, init, jnp.arange(len(bins.slots)))
+  best, where = (x.reshape(-1, num_nodes, num_trees) for x in (best, where))
   top = best.max(0)
-  tied = best >= top * (1 - 1e-6)
-  latent = jnp.where(tied, jax.random.uniform(key, best.shape), -1.0).argmax(0)
-  where = jnp.take_along_axis(where, latent[None], 0)[0]
-  return latent, where, top / jnp.maximum(count, 1.0)
+  tied = best >= top - 1e-6 * jnp.abs(top)
+  choice = jnp.where(tied, jax.random.uniform(key, best.shape), -1.0).argmax(0)
+  where = jnp.take_along_axis(where, choice[None], 0)[0]
+  unsplit = total[1] ** 2 / jnp.maximum(total[0], 1.0)
+  return choice % num_latents, where, jnp.maximum(top - unsplit, 0.0)
 
 
 def _descend(ranks, node, latent, where):
@@ -134,7 +243,7 @@ def _descend(ranks, node, latent, where):
 
 @functools.partial(
   jax.jit,
-  static_argnames=('sizes', 'num_rounds', 'depth', 'rate', 'block'),
+  static_argnames=('sizes', 'num_rounds', 'depth', 'rate', 'num_bins'),
 )
 def fit_boosted_trees(
   codes: jax.Array,
@@ -145,7 +254,7 @@ def fit_boosted_trees(
   num_rounds: int = 100,
   depth: int = 3,
   rate: float = 0.1,
-  block: int | None = None,
+  num_bins: int = 256,
   seed: int = 0,
 ) -> BoostedTrees:
   """Fits one boosted classifier to each factor.
@@ -163,14 +272,13 @@ def fit_boosted_trees(
     num_rounds: trees of each class.
     depth: levels of a tree.
     rate: learning rate.
-    block: points that a search for splits takes at a time; by default few on
-      CPU, whose caches they fit, and many elsewhere.
+    num_bins: quantile bins of each latent. Splits are searched for among their
+      ends, then between the points on both sides of the best end.
     seed: breaks ties between equally good latents.
 
   Source: Friedman 2001, algorithm 6; defaults of scikit-learn.
   """
-  block = block or _BLOCKS.get(jax.default_backend(), _LARGE_BLOCK)
-  order = _sort(codes, test_codes)
+  bins = _bin_points(codes, test_codes, num_bins)
   owner = _common.block_owner(sizes)
   # Columns of a factor's classes, padded by the absent column S.
   width, start = max(sizes), np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -195,12 +303,14 @@ def fit_boosted_trees(
     residual, curvature = target - p, p * (1 - p)
     node = jnp.zeros(score.shape, jnp.int32)
     test_node = jnp.zeros(test_score.shape, jnp.int32)
-    for level, level_key in enumerate(jax.random.split(key, depth)):
+    histogram = None
+    for level_key in jax.random.split(key, depth):
+      histogram = _histogram(bins, residual, node, histogram)
       latent, where, gain = _best_splits(
-        level_key, order, residual, node, 2**level, block
+        level_key, bins, histogram, residual, node
       )
-      node = _descend(order.train, node, latent, where)
-      test_node = _descend(order.test, test_node, latent, where)
+      node = _descend(bins.train, node, latent, where)
+      test_node = _descend(bins.test, test_node, latent, where)
       used = jax.nn.one_hot(latent, codes.shape[1]) * gain[..., None]
       importance += _common.block_sum(used.sum(0).T, sizes)
     numerator, denominator = jax.lax.map(
