@@ -12,13 +12,16 @@ from absl import flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
-from bvae_jax import study, train
+from bvae_jax import parallel, study, train
 
 CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'FILE[:PRESET]; override a key with --config.KEY=VALUE.'
 )
 WORKDIR = flags.DEFINE_string(
   'workdir', None, 'Folder of the run; default: runs/<config name>.'
+)
+HOSTS = flags.DEFINE_string(
+  'hosts', None, "Processes of one run: 'auto', or ADDRESS:PORT,COUNT,INDEX."
 )
 _REQUIRED = {'config': 'FILE[:PRESET]'}
 
@@ -82,6 +85,8 @@ def call(action: Callable, *args) -> None:
   log_to_stderr()
   cache_compilations()
   try:
+    if HOSTS.value:
+      parallel.start(HOSTS.value)
     action(*args)
   except (ValueError, OSError, ImportError, train.Interrupted, study.Busy,
           study.Unfinished) as error:  # fmt: skip

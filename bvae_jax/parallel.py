@@ -108,16 +108,19 @@ class Layout(NamedTuple):
         number of steps) are shared by all members.
 
     Returns:
-      A pmapped function of the spread arguments; the states are donated.
+      A pmapped function of the spread arguments; the states are donated, the
+      keys are raw key data (pmap over several hosts takes no typed keys).
     """
     members = 0 if self.mode == 'members' else None
+    # Replicated arguments of several hosts are copies of one: not to be given.
+    keep = members is None and jax.process_count() > 1
     return jax.pmap(
       batched_map(chunk, self.member_batch),
       axis_name=AXIS,
       in_axes=(None, members, members, members, 0),
       out_axes=members,
       devices=self.devices,
-      donate_argnums=(1,),
+      donate_argnums=() if keep else (1,),
     )
 
 
@@ -129,7 +132,10 @@ def batched_map(function: Callable, batch_size: int) -> Callable:
   """
 
   def mapped(arrays, states, keys, hparams, n):
-    one = lambda x: function(arrays, *x, n)
+    def one(x):
+      state, key, values = x
+      return function(arrays, state, jax.random.wrap_key_data(key), values, n)
+
     xs = (states, keys, hparams)
     if keys.shape[0] <= batch_size:
       return jax.vmap(one)(xs)
@@ -233,6 +239,13 @@ def is_first_host() -> bool:
   return jax.process_index() == 0
 
 
+def any_host(flag: bool) -> bool:
+  """Whether the flag is up on any host; each host must ask."""
+  if jax.process_count() == 1:
+    return flag
+  return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+
 def memory_limit() -> float:
   """Bytes that a program may take on one device."""
   device = jax.local_devices()[0]
@@ -243,12 +256,28 @@ def memory_limit() -> float:
   return 0.8 * free / len(jax.local_devices())
 
 
-def memory_needed(compiled: Any) -> int:
-  """Bytes of a compiled program on one device: arguments, results, scratch."""
+def compile_ahead(
+  function: Callable, make_arguments: Callable
+) -> tuple[Callable, int]:
+  """Compiles a pmapped function before its arguments exist.
+
+  Args:
+    function: as `Layout.run` gives it.
+    make_arguments: () -> its arguments; only their shapes are looked at.
+
+  Returns:
+    The compiled function, and the bytes that it takes a device: arguments,
+    results and scratch. Over several hosts pmap compiles at its first call
+    only, and the bytes are 0.
+  """
+  if jax.process_count() > 1:
+    return function, 0
+  compiled = function.lower(*jax.eval_shape(make_arguments)).compile()
   stats = compiled.memory_analysis()
-  return (
+  needed = (
     stats.argument_size_in_bytes
     + stats.output_size_in_bytes
     + stats.temp_size_in_bytes
     - stats.alias_size_in_bytes
   )
+  return compiled, needed

@@ -95,20 +95,19 @@ class Run:
     """Compiles the chunk, once; returns the bytes that it takes a device."""
     if self._chunk is None:
       begin = time.monotonic()
-      chunk = self.layout.run(step.make_chunk(self.problem))
-      arguments = jax.eval_shape(
-        lambda: self._arguments(self.layout.spread(self._init(self.keys)))
+      self._chunk, self._bytes = parallel.compile_ahead(
+        self.layout.run(step.make_chunk(self.problem)),
+        lambda: self._arguments(self.layout.spread(self._init(self.keys))),
       )
-      self._chunk = chunk.lower(*arguments).compile()
       _LOG.info('compiled in %.1f s', time.monotonic() - begin)
-    return parallel.memory_needed(self._chunk)
+    return self._bytes
 
   def _arguments(self, states: step.TrainState, steps: int = 0) -> tuple:
     spread = self.layout.spread
     return (
       self.problem.dataset.arrays,
       states,
-      spread(self.keys),
+      spread(jax.random.key_data(self.keys)),
       spread(population.hparams(self.members)),
       self.layout.steps(steps),
     )
@@ -221,11 +220,12 @@ def train(run: Run) -> step.TrainState:
         nll, kl = np.nanmean(terms['nll']), np.nanmean(terms['kl'])
         progress.update(at, f'nll {nll:.1f} kl {kl:.2f}')
         done = at == config.num_steps
-        if at % config.checkpoint_every == 0 or done or signals.received:
+        stopped = parallel.any_host(bool(signals.received))
+        if at % config.checkpoint_every == 0 or done or stopped:
           checkpoints.save(at, run.snapshot())
-        if signals.received and not done:
+        if stopped and not done:
           raise monitor.Interrupted(
-            f'{signals.received} at step {at}: checkpointed; run the same '
+            f'{signals.received or "another host"} at step {at}: checkpointed; run the same '
             'command again to resume'
           )
   finally:

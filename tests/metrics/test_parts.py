@@ -9,7 +9,7 @@ from sklearn import linear_model
 from sklearn import metrics as sklearn_metrics
 
 from bvae_jax import metrics
-from bvae_jax.metrics import _common, _modularity, _solvers
+from bvae_jax.metrics import _common, _modularity, _solvers, _splits
 
 SIZES = (3, 4, 5)
 
@@ -164,3 +164,28 @@ def test_standard_error_of_mig_covers_another_draw(make_case):
     metrics.with_standard_error(
       metrics.METRICS['mig'], jax.random.key(0), sample, SIZES, 1
     )
+
+
+@pytest.mark.parametrize('num_bins, slack', [(64, 0.02), (1500, 1e-4)])
+def test_splits_are_those_of_a_loop(num_bins, slack, leaky):
+  """The best of all places between points; near to it with coarse bins."""
+  codes = jnp.asarray(leaky.codes)
+  residual = np.eye(5, dtype=np.float32)[leaky.factors[:, 2]] - 0.2
+  bins = _splits.bin_points(codes, codes[:1], num_bins)
+  node = jnp.zeros(residual.shape, jnp.int32)
+  histogram = _splits.histogram_of(bins, residual, node, None)
+  latent, rank, gain = _splits.best_splits(
+    jax.random.key(0), bins, histogram, residual, node
+  )
+  order = np.argsort(leaky.codes, 0)
+  left = residual[order].astype(np.float64).cumsum(0)[:-1]
+  count = np.arange(1, len(codes))[:, None, None]
+  total = left[-1] + residual[order[-1]]
+  falls = left**2 / count + (total - left) ** 2 / (len(codes) - count)
+  falls -= total**2 / len(codes)
+  best = falls.reshape(-1, 5).argmax(0)
+  where = np.unravel_index(best, falls.shape[:2])
+  np.testing.assert_allclose(gain[0], falls.max((0, 1)), rtol=slack)
+  np.testing.assert_array_equal(latent[0], where[1])
+  if num_bins == len(codes):
+    np.testing.assert_array_equal(rank[0], where[0])

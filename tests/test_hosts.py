@@ -1,0 +1,75 @@
+"""Two processes of two devices each give the results of one process."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+CONFIG = """
+import sys
+sys.path.insert(0, {tests!r})
+import helpers
+
+
+def get_config(preset=''):
+  return helpers.small_config(seeds=(0, 1, 2, 3), num_devices=0, parallel=preset)
+"""
+
+
+def start(config, workdir, devices, hosts=None):
+  command = [
+    *(sys.executable, '-m', 'bvae_jax.main'),
+    *(f'--config={config}', f'--workdir={workdir}'),
+    *([f'--hosts={hosts}'] if hosts else []),
+  ]
+  return subprocess.Popen(
+    command,
+    env={**os.environ, 'JAX_NUM_CPU_DEVICES': str(devices)},
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+  )
+
+
+def free_port():
+  with socket.socket() as server:
+    server.bind(('127.0.0.1', 0))
+    return server.getsockname()[1]
+
+
+@pytest.mark.parametrize('mode', ['members', 'data'])
+def test_two_hosts_give_the_results_of_one(tmp_path, mode):
+  path = tmp_path / 'small.py'
+  path.write_text(CONFIG.format(tests=os.path.dirname(__file__)))
+  config, address = f'{path}:{mode}', f'127.0.0.1:{free_port()}'
+  processes = [
+    start(config, tmp_path / 'two', 2, f'{address},2,{i}') for i in range(2)
+  ]
+  processes.append(start(config, tmp_path / 'one', 1))
+  for process in processes:
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+  one, two = (
+    json.loads((tmp_path / name / 'results.json').read_text())['members']
+    for name in ('one', 'two')
+  )
+  assert [m['seed'] for m in two] == [0, 1, 2, 3]
+  for a, b in zip(one, two, strict=True):
+    assert b['elbo']['nll'] == pytest.approx(a['elbo']['nll'], rel=1e-4)
+    assert b['metrics']['mig'] == pytest.approx(a['metrics']['mig'], abs=1e-2)
+  log = (tmp_path / 'two' / 'metrics.jsonl').read_text().splitlines()
+  assert [json.loads(line)['step'] for line in log] == [2, 4, 6]
+
+
+def test_wrong_hosts_are_named(tmp_path):
+  path = tmp_path / 'small.py'
+  path.write_text(CONFIG.format(tests=os.path.dirname(__file__)))
+  process = start(f'{path}:members', tmp_path / 'run', 1, 'here,two,0')
+  output, _ = process.communicate(timeout=100)
+  assert process.returncode == 1
+  assert output.splitlines()[-1] == (
+    "error: --hosts='here,two,0' must be 'auto' or 'ADDRESS:PORT,COUNT,INDEX'"
+  )
