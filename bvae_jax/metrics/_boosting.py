@@ -2,19 +2,17 @@
 
 One classifier a factor, one tree a class and round, as scikit-learn's
 `GradientBoostingClassifier`: log-loss, squared-error splits, Newton leaves. The
-trees of all classes of all factors of a round grow together: a level is one
-pass over the points, sorted into histogram bins of each latent.
+trees of all classes of all factors of a round grow together, level by level.
 """
 
 import functools
-import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common
+from bvae_jax.metrics import _common, _splits
 
 
 class BoostedTrees(NamedTuple):
@@ -30,215 +28,6 @@ class BoostedTrees(NamedTuple):
   importance: jax.Array
   train_labels: jax.Array
   test_labels: jax.Array
-
-
-class _Bins(NamedTuple):
-  """Points sorted into chunks of equal room along each latent.
-
-  A chunk is a quantile bin, or a piece of one that ties made larger than the
-  room. The rank of a point is its place in ascending order.
-  """
-
-  slots: jax.Array  # int [room, chunks, D] of points; N stands for none.
-  places: jax.Array  # int [room, chunks, D]: rank if a split may follow, or -1.
-  ends: jax.Array  # bool [chunks, D]: whether a split may follow the chunk.
-  train: jax.Array  # float [N, D]: the rank of each training point.
-  test: jax.Array  # float [T, D]: the rank of the nearest training value.
-
-
-def _bin_points(codes: jax.Array, test_codes: jax.Array, num_bins: int):
-  """Sorts the training points into `_Bins` and ranks the test points."""
-  num_points, num_latents = codes.shape
-  num_bins = min(num_bins, num_points)
-  room = math.ceil(num_points / num_bins)
-  num_chunks = num_bins + math.ceil(num_points / room)
-  order = jnp.argsort(codes.T)
-  values = jnp.take_along_axis(codes.T, order, 1)
-  rank = jnp.arange(num_points)
-  first = jnp.ones((num_latents, 1), bool)
-
-  def start(label):
-    """Where each run of equal labels starts: a flag, and its rank."""
-    flag = jnp.concatenate([first, label[:, 1:] > label[:, :-1]], 1)
-    return flag, jax.lax.cummax(jnp.where(flag, rank, 0), axis=1)
-
-  value_flag, value_start = start(values)
-  bin_label = (value_start * (num_bins / num_points)).astype(jnp.int32)
-  bin_flag, bin_start = start(bin_label)
-  slot = (rank - bin_start) % room
-  chunk = jnp.cumsum(slot == 0, 1) - 1
-  place = jnp.where(jnp.roll(value_flag, -1, 1), rank, -1).at[:, -1].set(-1)
-  latent = jnp.arange(num_latents)[:, None]
-  shape = (room, num_chunks, num_latents)
-  ends = jnp.zeros((num_chunks, num_latents), bool)
-  # A test point goes with the nearest training value, as a threshold halfway
-  # between two neighbours has it.
-  above = jax.vmap(jnp.searchsorted)(values, test_codes.T)
-  above = jnp.clip(above, 1, num_points - 1)
-  low, high = (
-    jnp.take_along_axis(values, index, 1) for index in (above - 1, above)
-  )
-  nearest = jnp.where((low + high) / 2 >= test_codes.T, above - 1, above)
-  return _Bins(
-    jnp.full(shape, num_points).at[slot, chunk, latent].set(order),
-    jnp.full(shape, -1).at[slot, chunk, latent].set(place),
-    ends.at[chunk - 1, latent].max(bin_flag & (rank > 0)),
-    jnp.zeros(codes.shape).at[order, latent].set(rank),
-    nearest.T.astype(jnp.float32),
-  )
-
-
-def _pad(residual, node):
-  """Adds the absent point N: no residual, in no node."""
-  residual = jnp.pad(residual, ((0, 1), (0, 0)))
-  return residual, jnp.pad(node, ((0, 1), (0, 0)), constant_values=-1)
-
-
-def _histogram(bins, residual, node, parent):
-  """Sums the points of each chunk, node and tree: counts and residuals.
-
-  Args:
-    bins: the sorted points.
-    residual: [N, S], one column a tree.
-    node: int [N, S] of each point in each tree.
-    parent: the histogram of the level above, None at the root. Only left
-      children are summed; a right child is its parent less its sibling.
-
-  Returns:
-    [chunks, D, 2, nodes, S], counts first.
-  """
-  nodes = np.arange(1 if parent is None else parent.shape[3])[:, None]
-  left = 2 * nodes
-  residual, node = (x[:, None] for x in _pad(residual, node))
-  columns = jnp.stack([node == left, (node == left) * residual], 1)
-  shape = (*bins.ends.shape, *columns.shape[1:])
-  columns = columns.reshape(columns.shape[0], -1)
-  sums = jax.lax.scan(
-    lambda total, slot: (total + columns[slot], None),
-    jnp.zeros((*bins.ends.shape, columns.shape[1])),
-    bins.slots,
-  )[0].reshape(shape)
-  if parent is None:
-    return sums
-  both = jnp.stack([sums, parent - sums], 4)
-  return both.reshape(*shape[:3], 2 * len(nodes), shape[4])
-
-
-def _gain(left, total, allowed):
-  """Squared error that a split saves, up to a constant of the node.
-
-  `left` and `total` hold count and residual on axis -3; -1 if not allowed.
-  """
-
-  def reduction(side):
-    count, residual = side[..., 0, :, :], side[..., 1, :, :]
-    return residual**2 / jnp.maximum(count, 1.0), count > 0
-
-  on_left, any_left = reduction(left)
-  on_right, any_right = reduction(total - left)
-  allowed = allowed & any_left & any_right
-  return jnp.where(allowed, on_left + on_right, -1.0)
-
-
-def _candidates(histogram, ends):
-  """Finds, for each latent, the chunks in which the best split may lie.
-
-  They are the two beside the best split at the end of a chunk, and those of the
-  first and last point of the node: cutting off a few points of large residual
-  is what an end of a chunk shows least.
-
-  Args:
-    histogram: [chunks, D, 2, nodes, S].
-    ends: bool [chunks, D], where a split is allowed.
-
-  Returns:
-    chunks int [4, D, nodes, S], and the sums left of each, [4, D, 2, nodes, S].
-  """
-  total = histogram[:, 0].sum(0)
-
-  def step(carry, inputs):
-    left, best, chunks, befores = carry
-    histogram, end, index = inputs
-    after = left + histogram
-    gain = _gain(after, total, end[:, None, None])
-    better = gain > best
-    count, past = left[:, 0], after[:, 0]
-    is_first = (count == 0) & (past > 0)
-    is_last = (count < total[0]) & (past == total[0])
-    found = jnp.stack([better, better, is_first, is_last])
-    index = index + np.array([0, 1, 0, 0])[:, None, None, None]
-    before = jnp.stack([left, after, left, left])
-    chunks = jnp.where(found, index, chunks)
-    befores = jnp.where(found[:, :, None], before, befores)
-    return (after, jnp.maximum(best, gain), chunks, befores), None
-
-  zero = jnp.zeros(histogram.shape[1:])
-  shape = (histogram.shape[1], *histogram.shape[3:])
-  init = (
-    zero,
-    jnp.full(shape, -1.0),
-    jnp.zeros((4, *shape), jnp.int32),
-    jnp.zeros((4, *zero.shape)),
-  )
-  (_, _, chunks, befores), _ = jax.lax.scan(
-    step, init, (histogram, ends, jnp.arange(len(ends)))
-  )
-  return chunks, befores
-
-
-def _best_splits(key, bins, histogram, residual, node):
-  """Finds the split of each node that lowers the squared error most.
-
-  Coarse to fine: histograms tell in which chunks it may lie, then every place
-  between two points of those is tried.
-
-  Args:
-    key: breaks ties between latents (a duplicated latent ties everywhere).
-    bins: the sorted points.
-    histogram: [chunks, D, 2, nodes, S].
-    residual: [N, S].
-    node: int [N, S].
-
-  Returns:
-    latent int, rank of the last point on the left (N where no split is
-    allowed), and fall of squared error, each [nodes, S].
-  """
-  total = histogram[:, 0].sum(0)
-  chunk, before = _candidates(histogram, bins.ends)
-  _, num_latents, num_nodes, num_trees = chunk.shape
-  num_points = len(residual)
-  residual, node = _pad(residual, node)
-  latents = np.arange(num_latents)[:, None, None]
-  nodes, trees = np.arange(num_nodes)[:, None], np.arange(num_trees)
-
-  def step(carry, slot):
-    left, best, where = carry
-    place = chunk, latents
-    point, rank = bins.slots[slot][place], bins.places[slot][place]
-    member = node[point, trees] == nodes
-    left += jnp.stack([member, member * residual[point, trees]], 2)
-    gain = _gain(left, total, rank >= 0)
-    where = jnp.where(gain > best, rank, where)
-    return (left, jnp.maximum(best, gain), where), None
-
-  init = (before, jnp.full(chunk.shape, -1.0), jnp.full(chunk.shape, num_points))
-  (_, best, where), _ = jax.lax.scan(step, init, jnp.arange(len(bins.slots)))
-  best, where = (x.reshape(-1, num_nodes, num_trees) for x in (best, where))
-  top = best.max(0)
-  tied = best >= top - 1e-6 * jnp.abs(top)
-  choice = jnp.where(tied, jax.random.uniform(key, best.shape), -1.0).argmax(0)
-  where = jnp.take_along_axis(where, choice[None], 0)[0]
-  unsplit = total[1] ** 2 / jnp.maximum(total[0], 1.0)
-  return choice % num_latents, where, jnp.maximum(top - unsplit, 0.0)
-
-
-def _descend(ranks, node, latent, where):
-  """Moves points [N, S] from the nodes of a level to those of the next."""
-  num_latents, num_nodes = ranks.shape[1], latent.shape[0]
-  choice = jax.nn.one_hot(latent, num_latents, axis=0)
-  value = jnp.einsum('nd,djs->njs', ranks, choice, precision='highest')
-  member = node[:, None] == np.arange(num_nodes)[:, None]
-  return 2 * node + (member & (value > where)).any(1)
 
 
 @functools.partial(
@@ -272,13 +61,13 @@ def fit_boosted_trees(
     num_rounds: trees of each class.
     depth: levels of a tree.
     rate: learning rate.
-    num_bins: quantile bins of each latent. Splits are searched for among their
-      ends, then between the points on both sides of the best end.
+    num_bins: quantile bins of each latent, of the coarse search for splits; as
+      many as points make the search exhaustive.
     seed: breaks ties between equally good latents.
 
   Source: Friedman 2001, algorithm 6; defaults of scikit-learn.
   """
-  bins = _bin_points(codes, test_codes, num_bins)
+  bins = _splits.bin_points(codes, test_codes, num_bins)
   owner = _common.block_owner(sizes)
   # Columns of a factor's classes, padded by the absent column S.
   width, start = max(sizes), np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -305,12 +94,12 @@ def fit_boosted_trees(
     test_node = jnp.zeros(test_score.shape, jnp.int32)
     histogram = None
     for level_key in jax.random.split(key, depth):
-      histogram = _histogram(bins, residual, node, histogram)
-      latent, where, gain = _best_splits(
+      histogram = _splits.histogram_of(bins, residual, node, histogram)
+      latent, where, gain = _splits.best_splits(
         level_key, bins, histogram, residual, node
       )
-      node = _descend(bins.train, node, latent, where)
-      test_node = _descend(bins.test, test_node, latent, where)
+      node = _splits.descend(bins.train, node, latent, where)
+      test_node = _splits.descend(bins.test, test_node, latent, where)
       used = jax.nn.one_hot(latent, codes.shape[1]) * gain[..., None]
       importance += _common.block_sum(used.sum(0).T, sizes)
     numerator, denominator = jax.lax.map(
