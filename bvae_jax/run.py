@@ -225,8 +225,8 @@ def train(run: Run) -> step.TrainState:
           checkpoints.save(at, run.snapshot())
         if stopped and not done:
           raise monitor.Interrupted(
-            f'{signals.received or "another host"} at step {at}: checkpointed; run the same '
-            'command again to resume'
+            f'{signals.received or "another host"} at step {at}: checkpointed; '
+            'run the same command again to resume'
           )
   finally:
     progress.close()

@@ -15,7 +15,8 @@ import helpers
 
 
 def get_config(preset=''):
-  return helpers.small_config(seeds=(0, 1, 2, 3), num_devices=0, parallel=preset)
+  seeds = (0, 1, 2, 3)
+  return helpers.small_config(seeds=seeds, num_devices=0, parallel=preset)
 """
 
 

@@ -56,7 +56,7 @@ class Interference(threading.Thread):
     self.start()
 
   def run(self):
-    while len(list(self.folder.rglob('checkpoints/[0-9]*'))) < 2:
+    while len(list(self.folder.glob('checkpoints/*/[0-9]*'))) < 2:
       time.sleep(0.02)
     pid = re.search(r'process (\d+)', (self.folder / '.lock').read_text())[1]
     self.steps = self.lines()
