@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -186,8 +187,14 @@ def restore(
   return problem_lib.build(config, dataset), population.concatenate(states)
 
 
-def train(run: Run) -> step.TrainState:
+def train(
+  run: Run, draw: Callable[[int, step.TrainState], None] = lambda *_: None
+) -> step.TrainState:
   """Trains a population from its newest checkpoint to its last step.
+
+  Args:
+    run: the population.
+    draw: called with each step that is checkpointed, and its states.
 
   Returns:
     The states, host arrays with leading axis M.
@@ -222,7 +229,9 @@ def train(run: Run) -> step.TrainState:
         done = at == config.num_steps
         stopped = parallel.any_host(bool(signals.received))
         if at % config.checkpoint_every == 0 or done or stopped:
-          checkpoints.save(at, run.snapshot())
+          states = run.snapshot()
+          checkpoints.save(at, states)
+          draw(at, states)
         if stopped and not done:
           raise monitor.Interrupted(
             f'{signals.received or "another host"} at step {at}: checkpointed; '

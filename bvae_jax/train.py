@@ -91,6 +91,16 @@ def _train(
   dataset = data.load(config.dataset)
   _LOG.info('data: %s', dataset.description)
   groups = run_lib.plan(config, folder, dataset)
+  # Drawing and evaluation see whole batches, however training spreads them.
+  problem = problem_lib.build(config, dataset)
+
+  def draw(at: int, states: step.TrainState) -> None:
+    """The latents of the population's first member while it trains."""
+    if run is groups[0]:
+      params = population.select(states.params, 0)
+      picture = report.traversal_png(problem, params)
+      folder.replace(f'traversals/step_{at:07d}.png', picture)
+
   states = []
   for run in groups:
     _LOG.info(
@@ -98,10 +108,8 @@ def _train(
       config.objective, len(run.members), len(run.layout.devices),
       run.layout.devices[0].platform, config.parallel,
     )  # fmt: skip
-    states.append(run_lib.train(run))
+    states.append(run_lib.train(run, draw))
     run.release()
-  # Evaluation runs on single devices: no batch is spread.
-  problem = problem_lib.build(config, dataset)
   return problem, population.concatenate(states)
 
 

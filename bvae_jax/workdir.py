@@ -1,6 +1,7 @@
 """A run's folder: its config, its log of metrics, its results.
 
-    config.json  metrics.jsonl  checkpoints/  results.json  report.html
+    config.json  metrics.jsonl  checkpoints/  traversals/  results.json
+    results.csv  report.html  traversals.gif
 
 Files that are rewritten are replaced in one step, so that a kill or a full disk
 never leaves half a file where a whole one was.
@@ -41,6 +42,7 @@ def replace_file(path: pathlib.Path, content: str | bytes) -> None:
   part = path.with_name(path.name + '.part')
   raw = content.encode() if isinstance(content, str) else content
   try:
+    path.parent.mkdir(exist_ok=True)
     part.write_bytes(raw)
     os.replace(part, path)
   except OSError as error:
@@ -131,7 +133,7 @@ class Workdir:
     """The results of a finished run, None while it is not."""
     return read_json(self.results_path) if self.results_path.exists() else None
 
-  def replace(self, name: str, content: str) -> None:
+  def replace(self, name: str, content: str | bytes) -> None:
     """Replaces a file of the run; of several hosts, the first one does."""
     if parallel.is_first_host():
       replace_file(self.path / name, content)

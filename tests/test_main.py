@@ -51,7 +51,10 @@ def test_a_run_leaves_its_workdir_and_a_second_one_does_nothing(
     'results.csv',
     'report.html',
     'traversals.gif',
+    'traversals',
   }
+  pictures = sorted(path.name for path in (workdir / 'traversals').iterdir())
+  assert pictures == [f'step_{step:07d}.png' for step in (2, 4, 6)]
   results = json.loads((workdir / 'results.json').read_text())
   assert [m['seed'] for m in results['members']] == [0, 4]
   assert set(results['members'][0]) >= {'hparams', 'elbo', 'metrics'}
