@@ -67,6 +67,13 @@ def _status(entry: dict) -> str:
   return 'collapsed' if entry['active_latents'] == 0 else 'ok'
 
 
+def _with_error(view: view_lib.View, m: int, key: str, places: int) -> str:
+  """A member's score, and its standard error where it has one."""
+  shown = number(float(view.values(key)[m]), places)
+  error = view.entries[m].get('errors', {}).get(key)
+  return shown if error is None else f'{shown} ± {number(error, places)}'
+
+
 def members(view: view_lib.View) -> str:
   """A row a member: who it is and how it did."""
   columns = [*view_lib.BOUNDS, *view.scores]
@@ -87,7 +94,7 @@ def members(view: view_lib.View) -> str:
         *(f'{entry["hparams"][k]:g}' for k in view.swept),
         *(value(k) for k in view_lib.BOUNDS),
         text(entry['active_latents']),
-        *(value(s) for s in view.scores),
+        *(_with_error(view, m, s, places[s]) for s in view.scores),
         text(status + (f' ({role})' if role else '')),
       ]
     )
@@ -96,6 +103,9 @@ def members(view: view_lib.View) -> str:
     'All members. Bounds in nats an image on a fixed sample; <em>active</em> '
     'counts the latents that carry more than 0.01 nats.'
   )
+  resamples = view.config['evaluation']['num_resamples']
+  if resamples:
+    caption += f' ± is the standard error over {resamples} resamples.'
   if len(view.entries) > 1:
     criterion = text(view_lib.name(view.criterion))
     caption += f' Pictures show the best and the median member by {criterion}.'
