@@ -61,10 +61,3 @@ def gaussian_log_density(
   """log N(z; mean, e^logvar) of each entry, broadcasting; the prior's bare."""
   squared = jnp.square(z - mean) * jnp.exp(-logvar)
   return -0.5 * (squared + logvar + math.log(2 * math.pi))
-
-
-def pairwise_log_density(
-  z: jax.Array, mean: jax.Array, logvar: jax.Array
-) -> jax.Array:
-  """L[j, i, d] = log q(z_j^d | x_i), [B, B, D], from three [B, D] arrays."""
-  return gaussian_log_density(z[:, None], mean[None], logvar[None])
