@@ -69,10 +69,12 @@ def _trunk(params: Mapping, image_shape: Sequence[int]) -> nn.Sequential:
   return nn.Sequential(*layers)
 
 
-def _decoder(params: Mapping, image_shape: Sequence[int]) -> nn.Sequential:
+def _decoder(
+  params: Mapping, image_shape: Sequence[int], tanh: bool
+) -> nn.Sequential:
   height, width, channels = image_shape
   deconvs = _layers(params, 'ConvTranspose_')
-  activation = nn.ReLU if deconvs else nn.Tanh
+  activation = nn.Tanh if tanh else nn.ReLU
   layers = []
   for dense in _layers(params['MLP_0'], 'Dense_'):
     layers += [_dense(dense), activation()]
@@ -92,15 +94,20 @@ def _decoder(params: Mapping, image_shape: Sequence[int]) -> nn.Sequential:
 
 
 class VAE(nn.Module):
-  """The negative ELBO of images [B, C, H, W] in [0, 1], noise [B, D]."""
+  """The negative ELBO of images [B, C, H, W] in [0, 1], noise [B, D].
 
-  def __init__(self, params: Mapping, image_shape: Sequence[int]):
+  The decoder's dense layers use ReLU, or tanh.
+  """
+
+  def __init__(
+    self, params: Mapping, image_shape: Sequence[int], tanh: bool = False
+  ):
     super().__init__()
     encoder = params['encoder']['params']
     self.trunk = _trunk(encoder['trunk'], image_shape)
     self.mean = _dense(encoder['mean'])
     self.logvar = _dense(encoder['logvar'])
-    self.decoder = _decoder(params['decoder']['params'], image_shape)
+    self.decoder = _decoder(params['decoder']['params'], image_shape, tanh)
 
   def forward(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     features = self.trunk(images)

@@ -10,10 +10,6 @@ trains members one after the other, which per member costs what one does.
 """
 
 import argparse
-import json
-import os
-import pathlib
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,13 +21,14 @@ import torch
 from jax import lax
 from torch.utils import flop_counter
 
-from benchmarks import torch_peer
+from benchmarks import timing, torch_peer
 from bvae_jax import losses, models
 
 NETWORKS = {
   'conv_burgess': ('conv_burgess', 'deconv_locatello'),
   'conv_locatello': ('conv_locatello', 'deconv_locatello'),
   'mlp_higgins': ('mlp_higgins', 'mlp_higgins'),
+  'mlp_small': ('mlp_small', 'mlp_small'),
 }
 NAMES = (*NETWORKS, 'discriminator')
 LATENTS = 10
@@ -65,7 +62,7 @@ def vae_case(name: str, batch: int, image_shape: tuple[int, int, int]) -> Case:
     nll = losses.bernoulli_nll(decoder.apply(params['decoder'], z), images)
     return losses.vae(nll, z, mean, logvar)[0]
 
-  peer = torch_peer.VAE(params, image_shape)
+  peer = torch_peer.VAE(params, image_shape, tanh=name == 'mlp_higgins')
   pixels = torch.tensor(np.asarray(images).transpose(0, 3, 1, 2).copy())
   sample = lambda: (pixels, torch.randn(batch, LATENTS))
   return Case(params, loss, peer, sample, (0.9, 0.999))
@@ -132,7 +129,9 @@ def peer(
   layout = torch.channels_last if channels_last else torch.contiguous_format
   module = module.to(memory_format=layout)
   loss = torch.compile(module) if compiled else module
-  optimizer = torch.optim.Adam(module.parameters(), 1e-4, case.betas)
+  optimizer = torch.optim.Adam(
+    module.parameters(), 1e-4, case.betas, fused=True
+  )
 
   def call():
     for _ in range(steps):
@@ -146,25 +145,17 @@ def peer(
   return call
 
 
-def matmul() -> tuple[Callable[[], None], float]:
-  """A call that multiplies matrices [2048, 2048], and its GFLOP."""
-  a = jnp.ones((2048, 2048))
-  product = jax.jit(jnp.matmul)
-  return lambda: jax.block_until_ready(product(a, a)), 2 * 2048**3 / 1e9
+def gflop(call: Callable[[], Any]) -> float:
+  """GFLOP of the products in what PyTorch computes in a call."""
+  counter = flop_counter.FlopCounterMode(display=False)
+  with counter:
+    call()
+  return counter.get_total_flops() / 1e9
 
 
-def measure(
-  contenders: dict[str, Callable[[], None]], rounds: int
-) -> dict[str, np.ndarray]:
-  """Seconds of each call in each round, after one that warms up."""
-  times = {name: [] for name in contenders}
-  for round_number in range(rounds + 1):
-    for name, call in contenders.items():
-      start = time.perf_counter()
-      call()
-      if round_number:
-        times[name].append(time.perf_counter() - start)
-  return {name: np.asarray(seconds) for name, seconds in times.items()}
+def step_gflop(case: Case) -> float:
+  """GFLOP of one step, forward and backward."""
+  return gflop(lambda: case.peer(*case.sample()).backward())
 
 
 def benchmark(
@@ -178,11 +169,6 @@ def benchmark(
 ) -> dict[str, Any]:
   """Times one case; prints its table and returns its figures."""
   make = lambda: make_case(name, batch_size, image_size)
-  counter = flop_counter.FlopCounterMode(display=False)
-  case = make()
-  with counter:
-    case.peer(*case.sample()).backward()
-  gflop = counter.get_total_flops() / 1e9
   settings = [
     ('default', False, False),
     ('channels_last', True, False),
@@ -191,39 +177,55 @@ def benchmark(
   ]
   if not name.startswith('conv'):
     settings = settings[::2]
-  contenders = {'ours': ours(case, steps, members)}
+  contenders = {'ours': ours(make(), steps, members)}
   for label, channels_last, compiled in settings:
     contenders[f'torch {label}'] = peer(
       make(), steps, channels_last=channels_last, compiled=compiled
     )
-  contenders['matmul'], matmul_gflop = matmul()
-  times = measure(contenders, rounds)
-  peak = matmul_gflop / np.median(times.pop('matmul'))
-  times = {label: t / steps * 1e3 for label, t in times.items()}
+  contenders['matmul'], matmul_gflop = timing.matmul()
+  times = timing.measure(contenders, rounds)
+  peak = matmul_gflop / np.median(times.pop('matmul').wall)
+  times = {label: t / steps for label, t in times.items()}
   times['ours'] /= members
-  medians = {label: float(np.median(t)) for label, t in times.items()}
+  medians = {k: float(np.median(t.wall)) * 1e3 for k, t in times.items()}
   best = min((label for label in times if label != 'ours'), key=medians.get)
-  ratios = times[best] / times['ours']
-  print(f'\n{name}, ms a step (median, quartiles)')
+  work = step_gflop(make())
+  share = work / peak * 1e3 / medians['ours']
+  row = timing.row(
+    f'{name}, batch {batch_size}, {members} member(s)',
+    timing.ratio(times[best], times['ours']),
+    'x',
+    '>= 1',
+    f'{best} {medians[best]:.4g} ms, ours {medians["ours"]:.4g} ms',
+  )
+  print(f'\n{name}, ms a step (median, quartiles, CPU)')
   for label, t in times.items():
-    low, high = np.percentile(t, [25, 75])
-    print(f'  {label:28s} {medians[label]:8.2f}  {low:8.2f} {high:8.2f}')
-  limit = gflop / peak * 1e3
+    low, high = np.percentile(t.wall, [25, 75]) * 1e3
+    print(
+      f'  {label:28s} {medians[label]:8.2f}  {low:8.2f} {high:8.2f}'
+      f' {np.median(t.cpu) * 1e3:8.2f}'
+    )
   print(
-    f'  {best} / ours: {np.median(ratios):.2f}x'
-    f' (quartiles {np.percentile(ratios, 25):.2f}'
-    f' {np.percentile(ratios, 75):.2f})\n'
-    f'  matmul peak {peak:.0f} GFLOP/s: {gflop:.2f} GFLOP would take'
-    f' {limit:.1f} ms, we reach {limit / medians["ours"]:.0%}'
+    f'  {best} / ours: {row.value:.2f}x (quartiles {row.low:.2f}'
+    f' {row.high:.2f}; in CPU time {row.cpu:.2f})\n'
+    f'  matmul peak {peak:.0f} GFLOP/s, {work:.2f} GFLOP: we reach {share:.0%}'
   )
   return {
+    'row': row._asdict(),
     'ms': medians,
+    'cpu_ms': {k: float(np.median(t.cpu)) * 1e3 for k, t in times.items()},
     'best_peer': best,
-    'ratio': float(np.median(ratios)),
     'matmul_gflops': float(peak),
-    'gflop': gflop,
-    'share_of_peak': limit / medians['ours'],
+    'gflop': work,
+    'share_of_peak': share,
   }
+
+
+def rows(scale: float) -> list[timing.Row]:
+  """The table's rows; `scale` multiplies the number of rounds."""
+  rounds = max(2, round(10 * scale))
+  names = [name for name in NAMES if name != 'mlp_small']
+  return [timing.Row(**benchmark(n, rounds=rounds)['row']) for n in names]
 
 
 def main() -> None:
@@ -234,23 +236,16 @@ def main() -> None:
   parser.add_argument('--members', type=int, default=1, help='of our loop')
   parser.add_argument('--steps', type=int, default=10, help='a round')
   parser.add_argument('--rounds', type=int, default=10)
-  parser.add_argument('--output', default='benchmarks/training.json')
+  parser.add_argument('--output', default=timing.FOLDER / 'training.json')
   options = vars(parser.parse_args())
   names = options.pop('only').split(',')
-  output = pathlib.Path(options.pop('output'))
+  output = options.pop('output')
   if set(names) - set(NAMES):
     parser.error(f'unknown case in {names}; there are {NAMES}')
-  setting = {
-    'jax': jax.__version__,
-    'torch': torch.__version__,
-    'backend': jax.default_backend(),
-    'device': jax.devices()[0].device_kind,
-    'cores': len(os.sched_getaffinity(0)),
-    **options,
-  }
+  setting = {**timing.setting(), **options}
   print('  '.join(f'{key} {value}' for key, value in setting.items()))
   results = {name: benchmark(name, **options) for name in names}
-  output.write_text(json.dumps({**setting, 'results': results}, indent=2))
+  timing.write(output, {**setting, 'results': results})
 
 
 if __name__ == '__main__':

@@ -66,6 +66,10 @@ class Run:
     self.problem = problem_lib.build(config, dataset, self.layout.batch)
     self.keys = population.keys(members)
     self._init = jax.vmap(lambda key: step.init(self.problem, key))
+    # What every chunk is given alike, made once.
+    self._constants = self.layout.spread(
+      (jax.random.key_data(self.keys), population.hparams(members))
+    )
     self._chunk = None
 
   @property
@@ -104,14 +108,8 @@ class Run:
     return self._bytes
 
   def _arguments(self, states: step.TrainState, steps: int = 0) -> tuple:
-    spread = self.layout.spread
-    return (
-      self.problem.dataset.arrays,
-      states,
-      spread(jax.random.key_data(self.keys)),
-      spread(population.hparams(self.members)),
-      self.layout.steps(steps),
-    )
+    steps = self.layout.steps(steps)
+    return (self.problem.dataset.arrays, states, *self._constants, steps)
 
   def advance(self, steps: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Runs a chunk; returns alive [M] and the mean terms, leaves [M, ...]."""

@@ -1,0 +1,45 @@
+"""A chunk runs on what already lies on its devices."""
+
+import helpers
+import jax
+import pytest
+
+from bvae_jax import data, population, workdir
+from bvae_jax import run as run_lib
+
+
+@pytest.fixture(params=[('members', 1), ('members', 3), ('data', 4)])
+def run(request, tmp_path):
+  mode, num_devices = request.param
+  config = helpers.small_config(
+    seeds=(0, 1, 2), parallel=mode, num_devices=num_devices
+  )
+  folder = workdir.Workdir(tmp_path)
+  folder.open(config)
+  run = run_lib.Run(
+    config, folder, data.load(config.dataset), population.members(config)
+  )
+  checkpoints = run.checkpoints()
+  run.start(checkpoints)
+  checkpoints.close()
+  run.compile()
+  return run
+
+
+def test_no_transfers_between_host_and_device_inside_a_chunk(run):
+  run.advance(1)
+  arguments = run._arguments(run.states, 2)
+  between_devices = 'disallow' if len(run.layout.devices) == 1 else 'allow'
+  with (
+    jax.transfer_guard('disallow'),
+    jax.transfer_guard_device_to_device(between_devices),
+  ):
+    run.states, terms = run._chunk(*arguments)
+    jax.block_until_ready((run.states, terms))
+  assert (run.snapshot().step == 3).all()
+
+
+def test_a_chunk_makes_only_its_number_of_steps_anew(run):
+  first, second = (run._arguments(run.states, n) for n in (1, 2))
+  same = [a is b for a, b in zip(*map(jax.tree.leaves, (first, second)))]
+  assert same == [True] * (len(same) - 1) + [False]
