@@ -5,7 +5,7 @@ import pathlib
 import setuptools
 
 EXTRAS = {
-    'test': ['pytest', 'scikit-learn', 'scipy'],
+    'test': ['pytest', 'pytest-xdist', 'scikit-learn', 'scipy'],
     'tensorboard': ['tensorboardX'],
     'sklearn': ['scikit-learn'],
     'slurm': ['submitit'],
