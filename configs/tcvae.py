@@ -5,7 +5,8 @@
 
 The quick preset holds the KL to a capacity that opens slowly (Burgess et al.
 2018) under the total correlation's penalty: a narrow channel aligns latents
-with factors, a wide one at the start entangles them for good.
+with factors, a wide one at the start entangles them for good. Its beta was
+chosen from 2 and 6 on seeds 0 and 1.
 """
 
 from configs import common

@@ -4,6 +4,10 @@
     python -m bvae_jax.main --config=configs/vae.py
 
 The baseline: nothing asks the latents to align with the factors.
+
+Expected of quick, medians over its three seeds: MIG 0.06, FactorVAE score
+0.53, SAP 0.02, ELBO -38.0 nats; at most seven minutes on two
+busy cores.
 """
 
 from configs import common
