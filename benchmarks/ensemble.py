@@ -10,6 +10,7 @@ the measured step, and the row says so.
 """
 
 import argparse
+import copy
 import json
 import tempfile
 import time
@@ -71,7 +72,8 @@ def peer(way: str, members: int, steps: int) -> Callable[[], None]:
 
   if way.startswith('loop'):
     # One code serves all members, so that they compile once.
-    calls = [looped(loop(case.peer)) for _ in range(members)]
+    modules = [copy.deepcopy(case.peer) for _ in range(members)]
+    calls = [looped(loop(module)) for module in modules]
     return lambda: [call() for call in calls]
 
   module = case.peer
