@@ -186,6 +186,7 @@ def evaluate(
   if 'udr' in problem.config.metrics:
     kl = bounds['kl_per_latent']
     found['udr'] = {'scores': {'udr': udr(points, kl, members)}}
+  found = {name: found[name] for name in problem.config.metrics}
   entries = member_results(found, bounds, states, members)
   good = [e for e in entries if e['status'] == 'ok'] or entries
   scalars = [
