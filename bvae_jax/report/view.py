@@ -25,6 +25,7 @@ NAMES = {
   'nll': 'Reconstruction (nll) [nats]',
   'kl': 'KL to the prior [nats]',
   'elbo': 'ELBO [nats]',
+  'marginal_kl_mss': 'KL of q(z) to the prior, MSS [nats]',
   'mutual_information_mss': 'Index-code mutual information [nats]',
   'total_correlation_mss': 'Total correlation [nats]',
   'dimension_wise_kl_mss': 'Dimension-wise KL [nats]',
