@@ -6,7 +6,7 @@
 As Ada-GVAE, the shared latents aggregated by a product of posteriors.
 
 Expected of quick, medians over its three seeds: MIG 0.36, FactorVAE score
-0.80, SAP 0.08, ELBO -36.0 nats; at most seven minutes on two
+0.80, SAP 0.08, ELBO -36.0 nats; at most eight minutes on two
 busy cores.
 """
 

@@ -8,7 +8,7 @@ the total correlation. `options.permutation`: the permuted batch is an
 independent one (the paper) or the same (the code of the 2019 study).
 
 Expected of quick, medians over its three seeds: MIG 0.08, FactorVAE score
-0.50, SAP 0.06, ELBO -37.6 nats; at most seven minutes on two
+0.50, SAP 0.06, ELBO -37.6 nats; at most eight minutes on two
 busy cores.
 """
 

@@ -8,7 +8,7 @@ traversals read like those of the others. The weight of the information, the
 gradient penalty and the noise are the best of ten settings tried on seed 0.
 
 Expected of quick, medians over its three seeds: MIG 0.05, FactorVAE score
-0.63, SAP 0.02, ELBO -152.6 nats; at most seven minutes on two
+0.63, SAP 0.02, ELBO -152.6 nats; at most eight minutes on two
 busy cores.
 """
 

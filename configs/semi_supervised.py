@@ -7,7 +7,7 @@
 factors.
 
 Expected of quick, medians over its three seeds: MIG 0.19, FactorVAE score
-0.75, SAP 0.07, ELBO -37.5 nats; at most seven minutes on two
+0.75, SAP 0.07, ELBO -37.5 nats; at most eight minutes on two
 busy cores.
 """
 

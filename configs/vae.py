@@ -6,7 +6,7 @@
 The baseline: nothing asks the latents to align with the factors.
 
 Expected of quick, medians over its three seeds: MIG 0.06, FactorVAE score
-0.53, SAP 0.02, ELBO -38.0 nats; at most seven minutes on two
+0.53, SAP 0.02, ELBO -38.0 nats; at most eight minutes on two
 busy cores.
 """
 
