@@ -10,9 +10,9 @@ Each unit is one population in one program; DIP-VAE, whose two weights move
 together, has a unit a value. The paper spent about 1.75 hours of a P100 on a
 model. `launch/` spreads the units over machines.
 
-The quick preset, two values and three seeds a method, takes an estimated quarter
-of an hour on two cores. It has a quarter of the pixels, so that its values weigh
-like four times as much in the paper.
+The quick preset, two values and three seeds a method, takes an estimated
+quarter of an hour on two cores. It has a quarter of the pixels, so that its
+values weigh like four times as much in the paper.
 """
 
 from bvae_jax import data
