@@ -5,37 +5,37 @@ import pathlib
 import setuptools
 
 EXTRAS = {
-    'test': ['pytest', 'pytest-xdist', 'scikit-learn', 'scipy'],
-    'tensorboard': ['tensorboardX'],
-    'sklearn': ['scikit-learn'],
-    'slurm': ['submitit'],
-    'ray': ['ray'],
-    'bench': ['torch', 'scikit-learn'],
-    'dev': ['ruff'],
+  'test': ['pytest', 'pytest-xdist', 'scikit-learn', 'scipy'],
+  'tensorboard': ['tensorboardX'],
+  'sklearn': ['scikit-learn'],
+  'slurm': ['submitit'],
+  'ray': ['ray'],
+  'bench': ['torch', 'scikit-learn'],
+  'dev': ['ruff'],
 }
 
 setuptools.setup(
-    name='bvae_jax',
-    version='0.1.0',
-    description='Populations of disentangled VAEs in JAX: objectives, metrics,'
-    ' sweeps.',
-    long_description=pathlib.Path(__file__)
-    .with_name('README.md')
-    .read_text(encoding='utf-8'),
-    long_description_content_type='text/markdown',
-    license='Apache-2.0',
-    python_requires='>=3.11',
-    packages=setuptools.find_packages(include=['bvae_jax*']),
-    install_requires=[
-        'jax>=0.10',
-        'flax>=0.12.8',
-        'optax>=0.2.8',
-        'orbax-checkpoint>=0.12',
-        'tensorflow-datasets>=4.9.10',
-        'numpy',
-        'absl-py',
-        'ml-collections>=1.1',
-        'rich',
-    ],
-    extras_require=EXTRAS,
+  name='bvae_jax',
+  version='0.1.0',
+  description='Populations of disentangled VAEs in JAX: objectives, metrics,'
+  ' sweeps.',
+  long_description=pathlib.Path(__file__)
+  .with_name('README.md')
+  .read_text(encoding='utf-8'),
+  long_description_content_type='text/markdown',
+  license='Apache-2.0',
+  python_requires='>=3.11',
+  packages=setuptools.find_packages(include=['bvae_jax*']),
+  install_requires=[
+    'jax>=0.10',
+    'flax>=0.12.8',
+    'optax>=0.2.8',
+    'orbax-checkpoint>=0.12',
+    'tensorflow-datasets>=4.9.10',
+    'numpy',
+    'absl-py',
+    'ml-collections>=1.1',
+    'rich',
+  ],
+  extras_require=EXTRAS,
 )

@@ -36,6 +36,7 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'schedules': {},
       'seeds': (0,),
       'grid': {name: () for name in (*hparams, 'learning_rate')},
+      'tied': (),  # names in `grid` whose values go side by side, no product
       'num_steps': 300_000,
       'batch_size': 64,
       'learning_rate': 1e-4,
@@ -131,6 +132,17 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
   )
 
 
+def _validate_tied(config: ml_collections.ConfigDict) -> None:
+  swept = grid(config)
+  _subset('tied', config.tied, swept)
+  counts = {name: len(swept[name]) for name in config.tied}
+  _require(
+    len(config.tied) != 1 and len(set(counts.values())) <= 1,
+    f'tied={tuple(config.tied)} must name two or more entries of grid of one '
+    f'length; they have {counts}',
+  )
+
+
 def _validate_hparams(config: ml_collections.ConfigDict) -> None:
   entry = losses.OBJECTIVES[config.objective]
   _subset('hparams', config.hparams, entry.hparams)
@@ -155,6 +167,7 @@ def _validate_hparams(config: ml_collections.ConfigDict) -> None:
       name != 'learning_rate' or all(v > 0 for v in values),
       f'grid.learning_rate={values} must be positive',
     )
+  _validate_tied(config)
   _subset('schedules', config.schedules, traced)
   for name, schedule in config.schedules.items():
     key = f'schedules.{name}'

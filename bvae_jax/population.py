@@ -24,16 +24,31 @@ class Member(NamedTuple):
   hparams: dict[str, float]
 
 
+def _settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
+  """The product of the swept hyperparameters; tied ones are one axis."""
+  swept = config_lib.grid(config)
+  groups = [(name,) for name in swept if name not in config.tied]
+  if config.tied:
+    groups.insert(0, tuple(config.tied))
+  axes = [
+    [dict(zip(names, values)) for values in zip(*(swept[n] for n in names))]
+    for names in groups
+  ]
+  return [
+    {name: float(value) for part in parts for name, value in part.items()}
+    for parts in itertools.product(*axes)
+  ]
+
+
 def members(config: ml_collections.ConfigDict) -> list[Member]:
-  """Seeds x grid, the seeds running fastest."""
+  """Seeds x settings of the grid, the seeds running fastest."""
   base = {
     **{k: float(v) for k, v in config.hparams.items()},
     'learning_rate': float(config.learning_rate),
   }
-  swept = config_lib.grid(config)
   return [
-    Member(int(seed), {**base, **dict(zip(swept, map(float, values)))})
-    for values in itertools.product(*swept.values())
+    Member(int(seed), base | setting)
+    for setting in _settings(config)
     for seed in config.seeds
   ]
 

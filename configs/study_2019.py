@@ -6,9 +6,8 @@
 
 Six values of the main hyperparameter a method and 50 seeds: 1,800 models on one
 data set, by default dSprites, else the one that is NAMEd (NAME-quick for both).
-Each unit is one population in one program; DIP-VAE, whose two weights move
-together, has a unit a value. The paper spent about 1.75 hours of a P100 on a
-model. `launch/` spreads the units over machines.
+A unit is a method: one population in one program. The paper spent about 1.75
+hours of a P100 on a model. `launch/` spreads the units over machines.
 
 The quick preset, two values and three seeds a method, takes an estimated
 quarter of an hour on two cores. It has a quarter of the pixels, so that its
@@ -35,7 +34,7 @@ _QUICK_GRID = {
   'dip_vae_ii': ('lambda_od', (1.0, 5.0)),
   'beta_tcvae': ('beta', (2.0, 4.0)),
 }
-_TIED = {'dip_vae_i': 10.0, 'dip_vae_ii': 1.0}  # lambda_d / lambda_od
+_LAMBDA_D = {'dip_vae_i': 10.0, 'dip_vae_ii': 1.0}  # in units of lambda_od
 
 _CHEAP = (
   'mig',
@@ -66,18 +65,15 @@ def _unit(objective: str, preset: str, dataset: str):
 
 
 def _units(preset: str, dataset: str) -> dict:
-  """A unit a method, or a value where a second weight is tied to it."""
+  """A unit a method."""
   units = {}
   grid = _QUICK_GRID if preset else _GRID
   for objective, (name, values) in grid.items():
-    if objective in _TIED:
-      for value in values:
-        unit = _unit(objective, preset, dataset)
-        unit.hparams = {name: value, 'lambda_d': _TIED[objective] * value}
-        units[f'{objective}_{value:g}'] = unit
-    else:
-      units[objective] = _unit(objective, preset, dataset)
-      units[objective].grid[name] = values
+    unit = units[objective] = _unit(objective, preset, dataset)
+    unit.grid[name] = values
+    if objective in _LAMBDA_D:
+      unit.grid.lambda_d = tuple(_LAMBDA_D[objective] * v for v in values)
+      unit.tied = (name, 'lambda_d')
   return units
 
 

@@ -40,6 +40,15 @@ def test_the_defaults_of_every_objective_are_valid(objective):
     ({'grid': {'beta': (4.0, 4.0)}}, 'grid.beta=.* repeats a value'),
     ({'grid': {'beta': (float('nan'),)}}, 'grid.beta=nan must be a finite'),
     ({'grid': {'learning_rate': (0.0,)}}, 'grid.learning_rate=.* positive'),
+    ({'tied': ('beta',)}, 'tied names beta, unknown here; valid: none'),
+    (
+      {
+        'grid': {'beta': (1.0, 2.0), 'gamma': (1.0,)},
+        'tied': ('beta', 'gamma'),
+      },
+      r"tied=.* two or more .* of one length; .*'beta': 2, 'gamma': 1",
+    ),
+    ({'grid': {'beta': (1.0,)}, 'tied': ('beta',)}, 'tied=.* two or more'),
     ({'schedules': {'tau': {}}}, 'schedules names tau'),
     ({'schedules': {'beta': {'kind': 'up'}}}, "beta.kind='up' .*cosine"),
     ({'schedules': {'beta': {'steps': 0}}}, 'beta.steps=0'),
@@ -74,3 +83,26 @@ def test_members_are_the_grid_times_the_seeds():
   assert members[0].hparams['learning_rate'] == config.learning_rate
   assert population.label(members[3], members) == 'beta=4 seed=5'
   assert population.hparams(members)['beta'].tolist() == [1, 1, 4, 4]
+
+
+def test_tied_values_go_side_by_side():
+  config = helpers.small_config(seeds=(3, 5))
+  config.grid.beta, config.grid.gamma = (1.0, 4.0), (10.0, 20.0)
+  config.grid.learning_rate = (1e-3, 1e-4)
+  assert len(population.members(config)) == 16
+  config.tied = ('beta', 'gamma')
+  config_lib.validate(config)
+  names = 'beta', 'gamma', 'learning_rate'
+  found = [
+    tuple(m.hparams[n] for n in names) for m in population.members(config)
+  ]
+  assert (
+    found[::2]
+    == found[1::2]
+    == [
+      (1, 10, 1e-3),
+      (1, 10, 1e-4),
+      (4, 20, 1e-3),
+      (4, 20, 1e-4),
+    ]
+  )

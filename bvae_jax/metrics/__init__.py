@@ -3,6 +3,9 @@
 Codes are float [N, D], factors int [N, K]; every metric takes plain arrays of
 anybody's model, may be jitted and vmapped, and returns a dict of scalars.
 `METRICS` is the registry that configs pick from by name.
+
+Shapes are checked always; values (NaN, factors outside their sizes) only of
+concrete arrays: under jit or vmap check them before.
 """
 
 from bvae_jax.metrics._beta_vae import beta_vae_score
