@@ -86,8 +86,11 @@ def render_dsprites(factors: jax.Array, *, image_size: int = SIZE) -> jax.Array:
     return total + _is_lit(factors, row, column)
 
   # Summing block by block, rather than pooling a frame, never stores the frame.
+  # A loop of hidden length is not unrolled: unrolled, XLA on CPUs would draw
+  # the images anew inside each operation that reads them.
   total = jnp.zeros((*factors.shape[:-1], image_size, image_size))
-  total = jax.lax.fori_loop(0, width**2, add_pixel, total, unroll=4)
+  length = jax.lax.optimization_barrier(jnp.int32(width**2))
+  total = jax.lax.fori_loop(0, length, add_pixel, total)
   return total[..., None] / width**2
 
 

@@ -32,7 +32,8 @@ def bernoulli_nll(logits: jax.Array, images: jax.Array) -> jax.Array:
   Source: Kingma & Welling 2014, appendix C.1, eq. 11.
   """
   logits, images = _checked(logits, images)
-  return _sum_pixels(jax.nn.softplus(logits) - images * logits)
+  logits, images = _flat(logits), _flat(images)
+  return jnp.sum(jax.nn.softplus(logits) - images * logits, axis=1)
 
 
 def gaussian_nll(
@@ -60,8 +61,10 @@ def gaussian_nll(
   mean, images = _checked(mean, images)
   checks.check_positive('scale', scale)
   log_scale = jnp.log(jnp.asarray(scale, mean.dtype))
-  squared = jnp.square((images - mean) * jnp.exp(-log_scale))
-  return _sum_pixels(0.5 * squared + log_scale + 0.5 * math.log(2 * math.pi))
+  log_scale = _flat(jnp.broadcast_to(log_scale, mean.shape))
+  squared = jnp.square((_flat(images) - _flat(mean)) * jnp.exp(-log_scale))
+  terms = 0.5 * squared + log_scale + 0.5 * math.log(2 * math.pi)
+  return jnp.sum(terms, axis=1)
 
 
 def _checked(
@@ -76,8 +79,9 @@ def _checked(
   return jnp.asarray(outputs, dtype), jnp.asarray(images, dtype)
 
 
-def _sum_pixels(values: jax.Array) -> jax.Array:
-  return jnp.sum(values, axis=range(1, values.ndim))
+def _flat(values: jax.Array) -> jax.Array:
+  """[B, P] of [B, ...]: XLA on CPUs is slow at sums over an axis of size 1."""
+  return values.reshape(values.shape[0], -1)
 
 
 def _bernoulli(params, logits: jax.Array, images: jax.Array) -> jax.Array:
