@@ -146,10 +146,11 @@ def run(config: ml_collections.ConfigDict, workdir: Path,
     {unit: its results}.
 
   Raises:
-    ValueError, WorkdirError: as `write_plan` does.
+    ValueError, WorkdirError: as `write_plan` does; the page is unknown.
     Interrupted: a signal stopped the study; what ran is checkpointed.
     Unfinished: units failed; the others are done and gathered.
   """
+  page.find_page(config.get('page', ''))  # before hours of training
   write_plan(config, workdir)
   failures = {}
   while True:

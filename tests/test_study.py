@@ -168,6 +168,12 @@ def test_keys_that_change_no_result_may_change(tmp_path):
       'units is empty',
     ),
     (
+      lambda path: study.run(
+        ml_collections.ConfigDict({'page': 'pie', 'units': {}}), path
+      ),
+      "page='pie' is unknown; valid: study",
+    ),
+    (
       lambda path: study.write_plan(helpers.small_config(), path / 'one'),
       'holds a single run',
     ),
