@@ -73,15 +73,25 @@ class Layout(NamedTuple):
     here = jax.process_index()
     return [i for i, d in enumerate(self.devices) if d.process_index == here]
 
+  def _put(self, tree: Any, *axes: str) -> Any:
+    """Lays leaves on this host's devices, so that no call moves them again."""
+    mesh = jax.sharding.Mesh([self.devices[i] for i in self._local], AXIS)
+    spec = jax.sharding.PartitionSpec(*axes)
+    return jax.device_put(tree, jax.sharding.NamedSharding(mesh, spec))
+
+  def replicate(self, tree: Any) -> Any:
+    """A copy on each device: what all members share."""
+    return self._put(tree)
+
   def spread(self, tree: Any) -> Any:
     """Leaves [M, ...] as the compiled program takes them on this host."""
     if self.mode == 'data':
-      return tree
+      return self._put(tree)
     n, local = len(self.devices), np.array(self._local)
     split = lambda x: x.reshape(n, -1, *x.shape[1:])
-    if len(local) == n:
-      return jax.tree.map(split, tree)
-    return jax.tree.map(lambda x: split(x)[local], tree)
+    if len(local) < n:
+      return self._put(jax.tree.map(lambda x: split(x)[local], tree), AXIS)
+    return self._put(jax.tree.map(split, tree), AXIS)
 
   def collect(self, tree: Any) -> Any:
     """The inverse of `spread`: host leaves [M, ...], the same on every host."""
@@ -98,7 +108,7 @@ class Layout(NamedTuple):
 
   def steps(self, n: int) -> jax.Array:
     """A number of steps as the compiled program takes it, [local devices]."""
-    return jnp.full(len(self._local), n, jnp.int32)
+    return self._put(np.full(len(self._local), n, np.int32), AXIS)
 
   def run(self, chunk: Callable) -> Callable:
     """Compiles a member's `chunk(arrays, state, key, hparams, n)` for all.

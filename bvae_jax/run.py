@@ -70,6 +70,7 @@ class Run:
     self._constants = self.layout.spread(
       (jax.random.key_data(self.keys), population.hparams(members))
     )
+    self._arrays = self.layout.replicate(dataset.arrays)
     self._chunk = None
 
   @property
@@ -109,7 +110,7 @@ class Run:
 
   def _arguments(self, states: step.TrainState, steps: int = 0) -> tuple:
     steps = self.layout.steps(steps)
-    return (self.problem.dataset.arrays, states, *self._constants, steps)
+    return (self._arrays, states, *self._constants, steps)
 
   def advance(self, steps: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Runs a chunk; returns alive [M] and the mean terms, leaves [M, ...]."""
