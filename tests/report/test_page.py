@@ -145,6 +145,16 @@ def test_one_member_needs_no_comparison(tmp_path):
   assert 'median' not in words(tree.find('body'))
 
 
+def test_standard_errors_stand_beside_their_scores(tmp_path):
+  run = make_run(stored(1, (2, 3), ('hue', 'size')), seeds=(0, 1))
+  run.problem.config.evaluation.num_resamples = 20
+  run.results['members'][0]['errors'] = {'mig': 0.025}
+  _, tree = write(run, tmp_path)
+  found = words(tree)
+  assert '0.100 ± 0.025' in found and '0.200 ±' not in found
+  assert '± is the standard error over 20 resamples' in found
+
+
 def test_a_stopped_and_a_collapsed_member_are_marked(three, tmp_path):
   run = types.SimpleNamespace(**vars(three))
   run.results = json.loads(json.dumps(three.results))
