@@ -74,12 +74,18 @@ def test_one_step_of_every_objective_is_finite_and_moves_all_weights(objective):
     assert max(jax.tree.leaves(moved)) == pytest.approx(1e-3, rel=0.01)
 
 
-@pytest.mark.parametrize('objective', ['beta_tcvae', 'factor_vae', 'ada_gvae'])
-def test_four_devices_that_share_each_batch_equal_one(objective):
+@pytest.mark.parametrize(
+  'objective, count',
+  [
+    *((objective, 8) for objective in sorted(losses.OBJECTIVES)),
+    ('beta_tcvae', 4),
+  ],
+)
+def test_devices_that_share_each_batch_equal_one(objective, count):
   config = helpers.small_config(objective)
   assert_same_run(
     run_chunk(config, layout('members', 1)),
-    run_chunk(config, layout('data', 4)),
+    run_chunk(config, layout('data', count)),
   )
 
 
