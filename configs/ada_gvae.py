@@ -7,8 +7,8 @@ Pairs of images that differ in a few factors: the weak supervision that answers
 the impossibility theorem. `options.num_changed`: how many factors change.
 
 Expected of quick, medians over its three seeds: MIG 0.26, FactorVAE score
-0.73, SAP 0.07, ELBO -36.6 nats; at most eight minutes on two
-busy cores.
+0.73, SAP 0.07, ELBO -36.6 nats; one to two minutes on two
+cores.
 """
 
 from configs import common

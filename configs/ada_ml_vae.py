@@ -6,8 +6,8 @@
 As Ada-GVAE, the shared latents aggregated by a product of posteriors.
 
 Expected of quick, medians over its three seeds: MIG 0.36, FactorVAE score
-0.80, SAP 0.08, ELBO -36.0 nats; at most eight minutes on two
-busy cores.
+0.80, SAP 0.08, ELBO -36.0 nats; one to two minutes on two
+cores.
 """
 
 from configs import common

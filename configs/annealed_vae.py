@@ -7,8 +7,8 @@ The KL is held to a capacity C that rises linearly: over 100,000 steps in the
 2019 study, over 6,500 in the quick preset.
 
 Expected of quick, medians over its three seeds: MIG 0.29, FactorVAE score
-0.75, SAP 0.06, ELBO -40.9 nats; at most eight minutes on two
-busy cores.
+0.75, SAP 0.06, ELBO -40.9 nats; one to two minutes on two
+cores.
 """
 
 from configs import common

@@ -7,8 +7,8 @@ The quick preset has a quarter of the pixels, so that its beta of 4 weighs the
 KL as 16 does at 64x64.
 
 Expected of quick, medians over its three seeds: MIG 0.20, FactorVAE score
-0.57, SAP 0.04, ELBO -41.8 nats; at most eight minutes on two
-busy cores.
+0.57, SAP 0.04, ELBO -41.8 nats; one to two minutes on two
+cores.
 """
 
 from configs import common

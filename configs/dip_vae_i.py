@@ -6,8 +6,8 @@
 Penalises the covariance of the posterior means.
 
 Expected of quick, medians over its three seeds: MIG 0.04, FactorVAE score
-0.57, SAP 0.02, ELBO -41.3 nats; at most eight minutes on two
-busy cores.
+0.57, SAP 0.02, ELBO -41.3 nats; one to two minutes on two
+cores.
 """
 
 from configs import common

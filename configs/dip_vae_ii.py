@@ -7,8 +7,8 @@ Penalises the covariance of the aggregate posterior: that of the means, plus
 the mean of the variances.
 
 Expected of quick, medians over its three seeds: MIG 0.08, FactorVAE score
-0.57, SAP 0.04, ELBO -38.3 nats; at most eight minutes on two
-busy cores.
+0.57, SAP 0.04, ELBO -38.3 nats; one to two minutes on two
+cores.
 """
 
 from configs import common

@@ -7,9 +7,9 @@ A discriminator tells joint from permuted latents; its density ratio estimates
 the total correlation. `options.permutation`: the permuted batch is an
 independent one (the paper) or the same (the code of the 2019 study).
 
-Expected of quick, medians over its three seeds: MIG 0.08, FactorVAE score
-0.50, SAP 0.06, ELBO -37.6 nats; at most eight minutes on two
-busy cores.
+Expected of quick, medians over its three seeds: MIG 0.07, FactorVAE score
+0.53, SAP 0.05, ELBO -37.5 nats; one to two minutes on two
+cores.
 """
 
 from configs import common

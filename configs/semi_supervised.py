@@ -7,8 +7,8 @@
 factors.
 
 Expected of quick, medians over its three seeds: MIG 0.19, FactorVAE score
-0.75, SAP 0.07, ELBO -37.5 nats; at most eight minutes on two
-busy cores.
+0.75, SAP 0.07, ELBO -37.5 nats; one to two minutes on two
+cores.
 """
 
 from configs import common

@@ -10,8 +10,8 @@ chosen from 2 and 6 on seeds 0 and 1; on seeds 3 to 7 the median MIG is 0.22 and
 the median FactorVAE score 0.73.
 
 Expected of quick, medians over its three seeds: MIG 0.30, FactorVAE score
-0.76, SAP 0.07, ELBO -41.7 nats; at most eight minutes on two
-busy cores.
+0.76, SAP 0.07, ELBO -41.7 nats; one to two minutes on two
+cores.
 """
 
 from configs import common

@@ -6,8 +6,8 @@
 The baseline: nothing asks the latents to align with the factors.
 
 Expected of quick, medians over its three seeds: MIG 0.06, FactorVAE score
-0.53, SAP 0.02, ELBO -38.0 nats; at most eight minutes on two
-busy cores.
+0.53, SAP 0.02, ELBO -38.0 nats; one to two minutes on two
+cores.
 """
 
 from configs import common
