@@ -90,8 +90,8 @@ def render_dsprites(factors: jax.Array, *, image_size: int = SIZE) -> jax.Array:
     total = jnp.zeros((*factors.shape[:-1], len(first_row), image_size))
     return jax.lax.fori_loop(0, width**2, add_pixel, total) / width**2
 
-  # Upper and lower half in a loop, since XLA fuses no loop: it would draw straight
-  # code anew inside each operation that reads the images.
+  # Upper and lower half in a loop, since XLA fuses no loop: straight code it
+  # would run anew inside each operation that reads the images.
   frames = jax.lax.map(draw, first.reshape(min(2, image_size), -1))
   frames = jnp.moveaxis(frames, 0, -3)
   return frames.reshape(*factors.shape[:-1], image_size, image_size, 1)
