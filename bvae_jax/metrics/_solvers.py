@@ -187,7 +187,9 @@ def fit_logistic(
     normaliser = p.sum(1, keepdims=True)
     nll = jnp.log(normaliser) + top
     chosen = jnp.where(target > 0, logits, 0).sum(1)
-    value = share @ (nll[:, 0] - chosen) + penalty / 2 * (weights**2).sum()
+    # A point without weight may be of an absent class: an infinite loss.
+    loss = jnp.where(share > 0, nll[:, 0] - chosen, 0.0)
+    value = share @ loss + penalty / 2 * (weights**2).sum()
     residual = share[:, None] * (p / normaliser - target)
     grad = design.T @ residual + penalty * (whiten.T @ weights)
     offset_grad = residual.sum(0) * jnp.sqrt(count)

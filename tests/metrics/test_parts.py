@@ -60,6 +60,27 @@ def test_logistic_regression_agrees_with_sklearn(strength, balanced, leaky):
   )
 
 
+def test_logistic_regression_of_a_fold_that_lacks_a_class(leaky):
+  """Points of no weight count for nothing, whatever their class."""
+  labels = leaky.factors[:, 2]
+  held_out = labels == 3
+  model = linear_model.LogisticRegression(tol=1e-9, solver='newton-cholesky')
+  model.fit(leaky.codes[~held_out], labels[~held_out])
+  fit = _solvers.fit_logistic(
+    leaky.codes,
+    labels,
+    5,
+    sample_weight=(~held_out).astype(np.float32),
+    tolerance=1e-6,
+    max_turns=500,
+  )
+  actual = jax.nn.softmax(fit.logits(leaky.codes))
+  np.testing.assert_array_equal(actual[:, 3], 0)
+  np.testing.assert_allclose(
+    actual[:, [0, 1, 2, 4]], model.predict_proba(leaky.codes), atol=2e-3
+  )
+
+
 def test_roc_auc_counts_ties_half():
   random = np.random.RandomState(0)
   p = random.dirichlet(np.ones(4), 300).round(1) + 0.01
