@@ -143,12 +143,11 @@ def test_udr_inputs(shape, kl, kind, message):
 
 
 def test_downstream(leaky):
-  """Cross-validation picks among nearly equal penalties: a looser bound."""
   counts = (100, 600)
   actual = metrics.downstream(*leaky.split, num_labels=counts)
   expected = reference.downstream(*leaky.split, counts)
   for name, value in expected.items():
-    assert float(actual[name]) == pytest.approx(value, abs=0.025), name
+    assert float(actual[name]) == pytest.approx(value, abs=0.01), name
   for name in ('logistic', 'trees'):
     assert float(actual[f'{name}_efficiency']) == pytest.approx(
       float(actual[f'{name}_600'] / actual[f'{name}_600'])
