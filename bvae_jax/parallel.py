@@ -147,7 +147,7 @@ def batched_map(function: Callable, batch_size: int) -> Callable:
       return function(arrays, state, jax.random.wrap_key_data(key), values, n)
 
     xs = (states, keys, hparams)
-    if keys.shape[0] <= batch_size:
+    if 1 < keys.shape[0] <= batch_size:
       return jax.vmap(one)(xs)
     return lax.map(one, xs, batch_size=None if batch_size == 1 else batch_size)
 
