@@ -120,7 +120,7 @@ def make_train_step(problem: problem_lib.Problem, images: Callable) -> Callable:
       grads, state.opt_state, state.params
     )
     params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
-    # A sum is finite when all its terms are.
+    # A sum with a NaN or an infinity among its terms is not finite.
     healthy = state.alive & jnp.isfinite(optax.tree.sum(grads))
     taken = TrainState(state.step + 1, healthy, params, opt_state)
     frozen = state._replace(alive=healthy)
