@@ -86,12 +86,11 @@ class Layout(NamedTuple):
   def spread(self, tree: Any) -> Any:
     """Leaves [M, ...] as the compiled program takes them on this host."""
     if self.mode == 'data':
-      return self._put(tree)
+      return self.replicate(tree)
     n, local = len(self.devices), np.array(self._local)
     split = lambda x: x.reshape(n, -1, *x.shape[1:])
-    if len(local) < n:
-      return self._put(jax.tree.map(lambda x: split(x)[local], tree), AXIS)
-    return self._put(jax.tree.map(split, tree), AXIS)
+    share = split if len(local) == n else lambda x: split(x)[local]
+    return self._put(jax.tree.map(share, tree), AXIS)
 
   def collect(self, tree: Any) -> Any:
     """The inverse of `spread`: host leaves [M, ...], the same on every host."""
