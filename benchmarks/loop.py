@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from benchmarks import quick, timing
-from bvae_jax import run as run_lib
+from bvae_jax.training import program as program_lib
 
 
 def share(steps: int) -> tuple[float, float]:
@@ -30,7 +30,7 @@ def share(steps: int) -> tuple[float, float]:
       return results
 
     run._chunk = timed
-    run_lib.train(run)
+    program_lib.train(run)
     end = clocks()
   inside = sum(after - before for before, after in spans)
   return tuple(1 - inside / (end - spans[0][0]))

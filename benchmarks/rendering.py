@@ -10,7 +10,8 @@ import numpy as np
 from jax import lax
 
 from benchmarks import timing, training
-from bvae_jax import codes, config, data, models
+from bvae_jax import config, data, models
+from bvae_jax.evaluation import codes
 
 BATCH, BLOCKS = 64, 16
 

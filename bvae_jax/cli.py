@@ -12,7 +12,9 @@ from absl import flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
-from bvae_jax import parallel, study, train
+from bvae_jax import parallel
+from bvae_jax import run as run_lib
+from bvae_jax.studies import execute
 
 CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'FILE[:PRESET]; override a key with --config.KEY=VALUE.'
@@ -88,8 +90,8 @@ def call(action: Callable, *args) -> None:
     if HOSTS.value:
       parallel.start(HOSTS.value)
     action(*args)
-  except (ValueError, OSError, ImportError, train.Interrupted, study.Busy,
-          study.Unfinished) as error:  # fmt: skip
+  except (ValueError, OSError, ImportError, run_lib.Interrupted, execute.Busy,
+          execute.Unfinished) as error:  # fmt: skip
     sys.exit(f'error: {error}')
 
 

@@ -6,7 +6,9 @@ study: its runs are done one after the other; launch/ does them side by side.
 
 from absl import app, flags
 
-from bvae_jax import cli, study, train
+from bvae_jax import cli
+from bvae_jax import run as run_lib
+from bvae_jax.studies import execute
 
 _MODE = flags.DEFINE_enum(
   'mode', 'train', ['train', 'evaluate'],
@@ -17,11 +19,11 @@ _MODE = flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
   del argv
   if 'units' in cli.CONFIG.value:
-    cli.run(study.run)
+    cli.run(execute.run)
   elif _MODE.value == 'evaluate':
-    cli.run(train.evaluate_again)
+    cli.run(run_lib.evaluate_again)
   else:
-    cli.run(train.train_and_evaluate)
+    cli.run(run_lib.train_and_evaluate)
 
 
 if __name__ == '__main__':

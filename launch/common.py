@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from absl import app, flags
 
-from bvae_jax import cli, study
+from bvae_jax import cli
+from bvae_jax.studies import execute
 
 LOG = logging.getLogger('bvae_jax.launch')
 REQUIRED = {'config': 'FILE[:PRESET]', 'workdir': 'DIR'}
@@ -39,9 +40,9 @@ def require(package: str, extra: str) -> types.ModuleType:
 
 
 def run_unit(workdir: str, name: str) -> None:
-  """`study.run_unit` in a worker, which logs to its stderr."""
+  """`execute.run_unit` in a worker, which logs to its stderr."""
   cli.log_to_stderr()
-  study.run_unit(workdir, name)
+  execute.run_unit(workdir, name)
 
 
 def start(main: Callable, required: dict[str, str]) -> None:
@@ -52,6 +53,6 @@ def start(main: Callable, required: dict[str, str]) -> None:
   )
 
 
-def launch(execute: study.Executor) -> None:
+def launch(execute: execute.Executor) -> None:
   """The whole of a launcher but `execute(workdir, names) -> failures`."""
-  start(lambda: cli.run(lambda *args: study.run(*args, execute)), REQUIRED)
+  start(lambda: cli.run(lambda *args: execute.run(*args, execute)), REQUIRED)

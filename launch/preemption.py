@@ -9,14 +9,15 @@ import signal
 
 import submitit
 
-from bvae_jax import study, train
+from bvae_jax import run as run_lib
+from bvae_jax.studies import execute
 from launch import common
 
 
 class Unit:
   """The callable that submitit pickles: `Unit()(workdir, name)`."""
 
-  def __call__(self, workdir: study.Path, name: str) -> None:
+  def __call__(self, workdir: execute.Path, name: str) -> None:
     number = getattr(signal, f'SIG{submitit.JobEnvironment.USR_SIG}')
     requeue = signal.getsignal(number)
     idle = signal.getsignal(signal.SIGTERM)
@@ -32,7 +33,7 @@ class Unit:
     signal.signal(number, preempt)
     try:
       common.run_unit(workdir, name)
-    except train.Interrupted:
+    except run_lib.Interrupted:
       if not received:
         raise
       requeue(number, None)

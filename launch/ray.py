@@ -11,7 +11,8 @@ starts the cluster; submit the second command with `ray job submit
 
 from absl import flags
 
-from bvae_jax import study, train
+from bvae_jax import run as run_lib
+from bvae_jax.studies import execute
 from launch import common
 
 _ADDRESS = flags.DEFINE_string(
@@ -20,7 +21,7 @@ _ADDRESS = flags.DEFINE_string(
 
 
 def run_units(
-  workdir: study.Path,
+  workdir: execute.Path,
   names: list[str],
   *,
   address: str | None = None,
@@ -58,7 +59,7 @@ def run_units(
     num_gpus=gpus,
     max_calls=1,
     max_retries=retries,
-    retry_exceptions=[train.Interrupted],
+    retry_exceptions=[run_lib.Interrupted],
   )(common.run_unit)
   failures = {}
   try:
@@ -77,7 +78,7 @@ def run_units(
   return failures
 
 
-def execute(workdir: study.Path, names: list[str]) -> dict[str, str]:
+def execute(workdir: execute.Path, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say."""
   return run_units(
     workdir,

@@ -6,14 +6,15 @@ end with 1; the same command resumes.
 
 from absl import flags
 
-from bvae_jax import cli, study
+from bvae_jax import cli
+from bvae_jax.studies import execute
 from launch import common
 
 _UNIT = flags.DEFINE_string('unit', None, 'Name of the unit in plan.json.')
 
 
 def main() -> None:
-  cli.call(study.run_unit, cli.WORKDIR.value, _UNIT.value)
+  cli.call(execute.run_unit, cli.WORKDIR.value, _UNIT.value)
 
 
 if __name__ == '__main__':

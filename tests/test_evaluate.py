@@ -6,9 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import codes as codes_lib
-from bvae_jax import evaluate, losses, metrics, population, step
-from bvae_jax import problem as problem_lib
+from bvae_jax import losses, metrics, population
+from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.evaluation import scores
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
 
 
 @pytest.fixture(scope='module')
@@ -19,34 +21,34 @@ def trained():
   config.evaluation.num_resamples = 3
   config.grid.beta = (1.0, 4.0)
   members = population.members(config)
-  problem = problem_lib.build(config)
-  init = jax.jit(jax.vmap(lambda key: step.init(problem, key)))
-  return problem, members, init(population.keys(members))
+  experiment = experiment_lib.build(config)
+  init = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))
+  return experiment, members, init(population.keys(members))
 
 
 @pytest.fixture(scope='module')
 def results(trained):
-  problem, members, states = trained
+  experiment, members, states = trained
   dead = states._replace(alive=states.alive.at[3].set(False))
-  return evaluate.evaluate(problem, dead, members)
+  return scores.evaluate(experiment, dead, members)
 
 
 def test_the_table_holds_the_codes_of_every_image_in_order(trained):
-  problem, members, states = trained
-  codes = codes_lib.encode_grid(problem, states.params)
-  size = problem.dataset.num_images
+  experiment, members, states = trained
+  codes = codes_lib.encode_grid(experiment, states.params)
+  size = experiment.dataset.num_images
   assert codes.mean.shape == (len(members), size, 6)
   index = jnp.array([0, 17, size - 1])
-  mean, logvar = problem.encode(
-    population.select(states.params, 2), problem.dataset.images(index)
+  mean, logvar = experiment.encode(
+    population.select(states.params, 2), experiment.dataset.images(index)
   )
   np.testing.assert_allclose(codes.mean[2][index], mean, atol=1e-5)
   np.testing.assert_allclose(codes.logvar[2][index], logvar, atol=1e-5)
 
 
 def test_the_bound_is_nll_and_kl_in_closed_form(trained):
-  problem, _, states = trained
-  bounds = codes_lib.elbo(problem, states.params)
+  experiment, _, states = trained
+  bounds = codes_lib.elbo(experiment, states.params)
   kl = bounds['kl_per_latent'].sum(1)
   np.testing.assert_allclose(bounds['kl'], kl, rtol=1e-6)
   np.testing.assert_allclose(bounds['elbo'], -bounds['nll'] - kl, rtol=1e-6)
@@ -57,9 +59,9 @@ def test_the_bound_is_nll_and_kl_in_closed_form(trained):
 
 
 def test_a_member_has_the_scores_of_its_codes(trained, results):
-  problem, _, states = trained
+  experiment, _, states = trained
   points = codes_lib.sample(
-    problem, codes_lib.encode_grid(problem, states.params)
+    experiment, codes_lib.encode_grid(experiment, states.params)
   )
   expected = metrics.mig(points.codes[1], points.factors)['mig']
   entry = results['members'][1]
@@ -73,15 +75,15 @@ def test_a_member_has_the_scores_of_its_codes(trained, results):
 
 
 def test_udr_compares_the_seeds_of_one_setting(trained, results):
-  problem, members, states = trained
+  experiment, members, states = trained
   points = codes_lib.sample(
-    problem, codes_lib.encode_grid(problem, states.params)
+    experiment, codes_lib.encode_grid(experiment, states.params)
   )
-  kl = codes_lib.elbo(problem, states.params)['kl_per_latent']
+  kl = codes_lib.elbo(experiment, states.params)['kl_per_latent']
   expected = metrics.udr(points.codes[:2, :1000], kl[:2])['udr']
   found = [m['metrics']['udr'] for m in results['members'][:2]]
   np.testing.assert_allclose(found, expected, rtol=1e-5)
-  alone = evaluate.udr(points.codes[:1], kl[:1], members[:1])
+  alone = scores.udr(points.codes[:1], kl[:1], members[:1])
   assert np.isnan(alone).all()
 
 
@@ -102,7 +104,7 @@ def test_a_stopped_member_is_marked_and_left_out_of_the_summary(results):
 
 
 def test_the_table_of_members_has_a_line_each(results):
-  lines = evaluate.table(results).splitlines()
+  lines = scores.table(results).splitlines()
   assert len(lines) == 5
   assert lines[0].split()[:4] == ['seed', 'beta', 'elbo', 'nll']
   assert lines[4].split()[:2] == ['1', '4'] and 'NaN' in lines[4]
@@ -111,18 +113,18 @@ def test_the_table_of_members_has_a_line_each(results):
 def test_more_members_than_fit_at_once_are_scored_in_turns(
   trained, results, monkeypatch
 ):
-  problem, members, states = trained
-  monkeypatch.setattr(evaluate, 'MEMBERS_AT_ONCE', 3)
-  again = evaluate.evaluate(problem, states, members)
+  experiment, members, states = trained
+  monkeypatch.setattr(scores, 'MEMBERS_AT_ONCE', 3)
+  again = scores.evaluate(experiment, states, members)
   for one, other in zip(results['members'], again['members'], strict=True):
     assert one['metrics'] == pytest.approx(other['metrics'], rel=1e-5)
 
 
 def test_the_kl_decomposition_of_the_log_is_that_of_the_probes_images(trained):
-  problem, members, states = trained
+  experiment, members, states = trained
   key = population.keys(members)[0]
   params = population.select(states.params, 0)
-  terms = step.probe(problem, params, key, problem.dataset.images)
+  terms = step.probe(experiment, params, key, experiment.dataset.images)
   total = sum(
     terms[f'{name}_mss']
     for name in ('mutual_information', 'total_correlation', 'dimension_wise_kl')
@@ -131,6 +133,6 @@ def test_the_kl_decomposition_of_the_log_is_that_of_the_probes_images(trained):
     float(terms['total_correlation_mws'] + terms['dimension_wise_kl_mws']),
     rel=1e-5,
   )
-  images = problem.dataset.images(jnp.arange(problem.dataset.num_images))
-  kl = losses.gaussian_kl(*problem.encode(params, images)).sum(1).mean()
+  images = experiment.dataset.images(jnp.arange(experiment.dataset.num_images))
+  kl = losses.gaussian_kl(*experiment.encode(params, images)).sum(1).mean()
   assert float(total) == pytest.approx(float(kl), abs=0.3)  # Monte Carlo

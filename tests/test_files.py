@@ -10,7 +10,8 @@ import helpers
 import numpy as np
 import pytest
 
-from bvae_jax import checkpoint, monitor, workdir
+from bvae_jax import workdir
+from bvae_jax.training import checkpoint, monitor
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import helpers
 import ml_collections
 import pytest
 
-from bvae_jax import plan, study, tidy
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.studies import execute, plan
 
 
 def small_study(**units):
@@ -27,8 +27,8 @@ def small_study(**units):
 def ended(tmp_path_factory):
   """A study that has run once; one of its units was held for a while."""
   workdir = tmp_path_factory.mktemp('study')
-  study.write_plan(small_study(), workdir)
-  folder = study.unit_path(workdir, 'works')
+  execute.write_plan(small_study(), workdir)
+  folder = execute.unit_path(workdir, 'works')
   folder.mkdir()
   taken, seen = threading.Event(), []
 
@@ -36,28 +36,28 @@ def ended(tmp_path_factory):
     with plan.locked(folder / '.lock', 'works', 0):
       taken.set()
       for _ in range(100):
-        if study.state(workdir, 'broken') == 'failed':
+        if execute.state(workdir, 'broken') == 'failed':
           break
         threading.Event().wait(0.1)
-      seen.append(study.status(workdir))
+      seen.append(execute.status(workdir))
 
   holder = threading.Thread(target=hold)
   holder.start()
   taken.wait()
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(study, '_POLL', 0.1)
-    with pytest.raises(study.Unfinished) as caught:
-      study.run(small_study(), workdir)
+    patch.setattr(execute, '_POLL', 0.1)
+    with pytest.raises(execute.Unfinished) as caught:
+      execute.run(small_study(), workdir)
   holder.join()
   return workdir, seen[0], str(caught.value)
 
 
 def test_a_unit_that_fails_is_reported_and_the_rest_is_done(ended):
   workdir, _, message = ended
-  assert study.status(workdir) == {'broken': 'failed', 'works': 'done'}
+  assert execute.status(workdir) == {'broken': 'failed', 'works': 'done'}
   assert message.startswith('1 of 2 unit(s) failed: broken (')
   assert 'image_size' in message and '\n' not in message
-  error = study.unit_path(workdir, 'broken') / 'error.txt'
+  error = execute.unit_path(workdir, 'broken') / 'error.txt'
   assert 'Traceback' in error.read_text()
   assert (workdir / 'report.html').exists()
 
@@ -71,7 +71,7 @@ def test_the_table_holds_the_scores_of_the_results(ended):
   with (workdir / 'results.csv').open() as file:
     rows = list(csv.DictReader(file))
   results = json.loads((workdir / 'results.json').read_text())
-  unit = study.unit_path(workdir, 'works') / 'results.json'
+  unit = execute.unit_path(workdir, 'works') / 'results.json'
   assert results == {'works': json.loads(unit.read_text())}
   for entry in results['works']['members']:
     found = {
@@ -86,47 +86,47 @@ def test_the_table_holds_the_scores_of_the_results(ended):
 
 def test_a_study_again_does_what_is_not_done_and_no_more(ended):
   workdir = ended[0]
-  results = study.unit_path(workdir, 'works') / 'results.json'
+  results = execute.unit_path(workdir, 'works') / 'results.json'
   before = results.stat().st_mtime_ns
   asked = []
 
-  def execute(path, names):
+  def executor(path, names):
     asked.extend(names)
-    return study.in_process(path, names)
+    return execute.in_process(path, names)
 
-  with pytest.raises(study.Unfinished):
-    study.run(small_study(), workdir, execute)
-  study.run_unit(workdir, 'works')
+  with pytest.raises(execute.Unfinished):
+    execute.run(small_study(), workdir, executor)
+  execute.run_unit(workdir, 'works')
   assert asked == ['broken']
   assert results.stat().st_mtime_ns == before
 
 
 def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
-  monkeypatch.setattr(study, '_GLANCE', 0.1)
-  study.write_plan(helpers.small_config(), tmp_path)
-  assert study.status(tmp_path) == {'run': 'todo'}
-  folder = study.unit_path(tmp_path, 'run')
+  monkeypatch.setattr(execute, '_GLANCE', 0.1)
+  execute.write_plan(helpers.small_config(), tmp_path)
+  assert execute.status(tmp_path) == {'run': 'todo'}
+  folder = execute.unit_path(tmp_path, 'run')
   folder.mkdir()
   with plan.locked(folder / '.lock', 'run', 0):
-    assert study.status(tmp_path) == {'run': 'running'}
-    with pytest.raises(study.Busy, match=r'unit run is .* process \d+ on'):
-      study.run_unit(tmp_path, 'run')
-  assert study.status(tmp_path) == {'run': 'todo'}
+    assert execute.status(tmp_path) == {'run': 'running'}
+    with pytest.raises(execute.Busy, match=r'unit run is .* process \d+ on'):
+      execute.run_unit(tmp_path, 'run')
+  assert execute.status(tmp_path) == {'run': 'todo'}
 
 
 def test_a_worker_that_dies_without_a_word_is_reported(tmp_path):
   execute = lambda path, names: {name: 'killed by SIGKILL' for name in names}
-  with pytest.raises(study.Unfinished, match=r'run \(killed by SIGKILL\)'):
-    study.run(helpers.small_config(), tmp_path, execute)
-  assert study.status(tmp_path) == {'run': 'failed'}
-  error = study.unit_path(tmp_path, 'run') / 'error.txt'
+  with pytest.raises(execute.Unfinished, match=r'run \(killed by SIGKILL\)'):
+    execute.run(helpers.small_config(), tmp_path, execute)
+  assert execute.status(tmp_path) == {'run': 'failed'}
+  error = execute.unit_path(tmp_path, 'run') / 'error.txt'
   assert error.read_text() == 'killed by SIGKILL\n'
 
 
 def test_a_plan_comes_back_as_it_was(tmp_path):
   config = small_study()
-  study.write_plan(config, tmp_path)
-  assert study.read_plan(tmp_path).to_dict() == config.to_dict()
+  execute.write_plan(config, tmp_path)
+  assert execute.read_plan(tmp_path).to_dict() == config.to_dict()
 
 
 @pytest.mark.parametrize(
@@ -140,51 +140,53 @@ def test_a_plan_comes_back_as_it_was(tmp_path):
   ],
 )
 def test_another_plan_is_refused(tmp_path, units, message):
-  study.write_plan(
+  execute.write_plan(
     small_study(a=helpers.small_config(), b=helpers.small_config()), tmp_path
   )
   before = (tmp_path / 'plan.json').read_text()
   changed = {k: helpers.small_config(**v) for k, v in units.items()}
   with pytest.raises((OSError, ValueError), match=message):
-    study.write_plan(small_study(**changed), tmp_path)
+    execute.write_plan(small_study(**changed), tmp_path)
   assert (tmp_path / 'plan.json').read_text() == before
 
 
 def test_keys_that_change_no_result_may_change(tmp_path):
-  study.write_plan(helpers.small_config(), tmp_path)
-  study.write_plan(helpers.small_config(num_devices=2), tmp_path)
-  assert study.read_plan(tmp_path).units.run.num_devices == 2
+  execute.write_plan(helpers.small_config(), tmp_path)
+  execute.write_plan(helpers.small_config(num_devices=2), tmp_path)
+  assert execute.read_plan(tmp_path).units.run.num_devices == 2
 
 
 @pytest.mark.parametrize(
   'call, message',
   [
-    (lambda path: study.status(path / 'none'), 'no study lies there'),
-    (lambda path: study.run_unit(path, 'x'), "no unit 'x' .* valid: run"),
+    (lambda path: execute.status(path / 'none'), 'no study lies there'),
+    (lambda path: execute.run_unit(path, 'x'), "no unit 'x' .* valid: run"),
     (
-      lambda path: study.write_plan(
+      lambda path: execute.write_plan(
         ml_collections.ConfigDict({'units': {}}), path
       ),
       'units is empty',
     ),
     (
-      lambda path: study.run(
+      lambda path: execute.run(
         ml_collections.ConfigDict({'page': 'pie', 'units': {}}), path
       ),
       "page='pie' is unknown; valid: study",
     ),
     (
-      lambda path: study.write_plan(helpers.small_config(), path / 'one'),
+      lambda path: execute.write_plan(helpers.small_config(), path / 'one'),
       'holds a single run',
     ),
     (
-      lambda path: study.write_plan(helpers.small_config(), path / 'plan.json'),
+      lambda path: execute.write_plan(
+        helpers.small_config(), path / 'plan.json'
+      ),
       'cannot be made',
     ),
   ],
 )
 def test_what_cannot_be_ends_in_one_line(tmp_path, call, message):
-  study.write_plan(helpers.small_config(), tmp_path)
+  execute.write_plan(helpers.small_config(), tmp_path)
   workdir_lib.Workdir(tmp_path / 'one').open(helpers.small_config())
   with pytest.raises((OSError, ValueError), match=message) as caught:
     call(tmp_path)
@@ -212,7 +214,7 @@ def test_the_tidy_table_by_hand(tmp_path):
     },
     'c': {'objective': 'vae', 'members': [member(0, same, 0.125)]},
   }
-  tidy.write(tmp_path / 'results.csv', results)
+  results.write(tmp_path / 'results.csv', results)
   assert (tmp_path / 'results.csv').read_text() == (
     'unit,objective,seed,beta,metric,value,error\n'
     'a,beta_vae,0,1.0,nll,2.0,\n'

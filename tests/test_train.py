@@ -10,21 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import data, losses, monitor, parallel, population, step, train
-from bvae_jax import problem as problem_lib
+from bvae_jax import data, losses, parallel, population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import monitor, step
+from bvae_jax.training import program as program_lib
 
 
 def run_chunk(config, layout, steps=1):
   """States and terms of a population after some steps, leaves [M, ...]."""
   members = population.members(config)
-  problem = problem_lib.build(config, batch=layout.batch)
+  experiment = experiment_lib.build(config, batch=layout.batch)
   keys = population.keys(members)
-  states = jax.jit(jax.vmap(lambda key: step.init(problem, key)))(keys)
-  chunk = layout.run(step.make_chunk(problem))
+  states = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))(keys)
+  chunk = layout.run(step.make_chunk(experiment))
   states, terms = chunk(
-    problem.dataset.arrays,
+    experiment.dataset.arrays,
     layout.spread(states),
     layout.spread(jax.random.key_data(keys)),
     layout.spread(population.hparams(members)),
@@ -57,16 +59,16 @@ def assert_same_run(one, other):
 @pytest.mark.parametrize('objective', sorted(losses.OBJECTIVES))
 def test_one_step_of_every_objective_is_finite_and_moves_all_weights(objective):
   config = helpers.small_config(objective)
-  problem = problem_lib.build(config)
+  experiment = experiment_lib.build(config)
   members = population.members(config)
   key = population.keys(members)[0]
   hparams = population.select(population.hparams(members), 0)
-  state = step.init(problem, key)
-  train_step = step.make_train_step(problem, problem.dataset.images)
+  state = step.init(experiment, key)
+  train_step = step.make_train_step(experiment, experiment.dataset.images)
   new, terms = jax.jit(train_step)(state, key, hparams)
   assert all(np.isfinite(x).all() for x in jax.tree.leaves(terms))
   assert new.alive and int(new.step) == 1
-  for name in problem.objective.networks:
+  for name in experiment.objective.networks:
     moved = jax.tree.map(
       lambda a, b: np.abs(a - b).max(), new.params[name], state.params[name]
     )
@@ -115,12 +117,14 @@ def test_a_member_does_not_depend_on_its_company():
 
 def test_a_chunk_is_its_steps():
   config = helpers.small_config()
-  problem = problem_lib.build(config)
+  experiment = experiment_lib.build(config)
   member = population.members(config)
   key = population.keys(member)[0]
   hparams = population.select(population.hparams(member), 0)
-  state = step.init(problem, key)
-  train_step = jax.jit(step.make_train_step(problem, problem.dataset.images))
+  state = step.init(experiment, key)
+  train_step = jax.jit(
+    step.make_train_step(experiment, experiment.dataset.images)
+  )
   nll = []
   for _ in range(3):
     state, terms = train_step(state, key, hparams)
@@ -151,14 +155,14 @@ def test_schedules_end_at_the_members_own_value(kind, expected):
 
 def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
   config = helpers.small_config(seeds=(0, 1))
-  whole = train.train_and_evaluate(config, tmp_path / 'whole')
+  whole = run_lib.train_and_evaluate(config, tmp_path / 'whole')
   part = tmp_path / 'part'
   run = _started(part, config)
   run.advance = _killed_at(4, run.advance, run)
   with pytest.raises(KeyboardInterrupt):
-    run_lib.train(run)
+    program_lib.train(run)
   assert max(x['step'] for x in run.workdir.read_log()) == 4
-  resumed = train.train_and_evaluate(config, part)
+  resumed = run_lib.train_and_evaluate(config, part)
   drop = lambda r: {k: v for k, v in r.items() if k != 'evaluation'}
   assert workdir_lib.plain(drop(whole)) == workdir_lib.plain(drop(resumed))
   lines = [
@@ -174,7 +178,7 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
 def _started(path, config):
   folder = workdir_lib.Workdir(path)
   folder.open(config)
-  return run_lib.plan(config, folder, data.load(config.dataset))[0]
+  return program_lib.plan(config, folder, data.load(config.dataset))[0]
 
 
 def _killed_at(at, advance, run):
@@ -192,13 +196,13 @@ def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
   tmp_path, monkeypatch
 ):
   config = helpers.small_config()
-  first = train.train_and_evaluate(config, tmp_path)
-  monkeypatch.setattr(run_lib, 'plan', None)
-  again = train.train_and_evaluate(config, tmp_path)
+  first = run_lib.train_and_evaluate(config, tmp_path)
+  monkeypatch.setattr(program_lib, 'plan', None)
+  again = run_lib.train_and_evaluate(config, tmp_path)
   assert again['members'] == workdir_lib.plain(first)['members']
   config.hparams.beta = 5.0
   with pytest.raises(OSError, match=r'hparams.beta: 6.0 -> 5.0'):
-    train.train_and_evaluate(config, tmp_path)
+    run_lib.train_and_evaluate(config, tmp_path)
 
 
 def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
@@ -206,13 +210,13 @@ def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
 ):
   config = helpers.small_config(seeds=(0,))
   config.grid.learning_rate = (1e-3, 1e38)
-  results = train.train_and_evaluate(config, tmp_path)
+  results = run_lib.train_and_evaluate(config, tmp_path)
   good, bad = results['members']
   assert good['status'] == 'ok' and good['steps'] == 6
   assert bad['status'] == 'stopped by a NaN' and bad['steps'] < 6
   assert 'learning_rate=1e+38' in caplog.text and 'frozen' in caplog.text
   alone = helpers.small_config(seeds=(0,))
-  expected = train.train_and_evaluate(alone, tmp_path / 'alone')
+  expected = run_lib.train_and_evaluate(alone, tmp_path / 'alone')
   assert good['elbo']['nll'] == pytest.approx(
     expected['members'][0]['elbo']['nll'], rel=1e-5
   )
@@ -239,7 +243,7 @@ def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):
 
   run.advance = terminated
   with pytest.raises(monitor.Interrupted, match='SIGTERM at step 2'):
-    run_lib.train(run)
+    program_lib.train(run)
   assert (tmp_path / 'checkpoints' / 'group_0' / '2').is_dir()
 
 
@@ -247,10 +251,12 @@ def test_a_population_in_several_programs_gives_the_results_of_one(
   tmp_path, monkeypatch
 ):
   config = helpers.small_config(seeds=(0, 1, 2), metrics=('mig', 'udr'))
-  whole = train.train_and_evaluate(config, tmp_path / 'whole')
+  whole = run_lib.train_and_evaluate(config, tmp_path / 'whole')
   monkeypatch.setattr(parallel, 'memory_limit', lambda: 1.0)
-  monkeypatch.setattr(run_lib.Run, 'compile', _needs_two_bytes(run_lib.Run))
-  parts = train.train_and_evaluate(config, tmp_path / 'parts')
+  monkeypatch.setattr(
+    program_lib.Run, 'compile', _needs_two_bytes(program_lib.Run)
+  )
+  parts = run_lib.train_and_evaluate(config, tmp_path / 'parts')
   groups = sorted(p.name for p in (tmp_path / 'parts/checkpoints').iterdir())
   assert groups == ['group_0', 'group_1']
   assert [m['seed'] for m in parts['members']] == [0, 1, 2]

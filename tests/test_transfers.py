@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from bvae_jax import data, population, workdir
-from bvae_jax import run as run_lib
+from bvae_jax.training import program as program_lib
 
 
 @pytest.fixture(params=[('members', 1), ('members', 3), ('data', 4)])
@@ -25,7 +25,7 @@ def run(request, tmp_path):
     arrays=drawn.images(jnp.arange(drawn.num_images)),
     images_fn=lambda arrays, index: arrays[index],
   )
-  run = run_lib.Run(config, folder, stored, population.members(config))
+  run = program_lib.Run(config, folder, stored, population.members(config))
   checkpoints = run.checkpoints()
   run.start(checkpoints)
   checkpoints.close()

@@ -12,7 +12,7 @@ from bvae_jax.losses.adversarial import (
   permute_dims,
 )
 from bvae_jax.losses.covariance import covariance_penalty
-from bvae_jax.losses.divergence import gaussian_kl, reparameterize
+from bvae_jax.losses.divergence import COLLAPSED, gaussian_kl, reparameterize
 from bvae_jax.losses.information import (
   code_entropy,
   code_kl,
@@ -46,6 +46,7 @@ from bvae_jax.losses.total_correlation import (
 from bvae_jax.losses.weak import PairPosterior, aggregate_pair
 
 __all__ = [
+  'COLLAPSED',
   'ESTIMATORS',
   'LIKELIHOODS',
   'OBJECTIVES',

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 
 from bvae_jax.losses import checks
 
+COLLAPSED = 0.01  # nats; a latent with a mean KL under it carries nothing
+
 
 def gaussian_kl(mean: jax.Array, logvar: jax.Array) -> jax.Array:
   """KL of each latent's posterior from the standard normal prior.

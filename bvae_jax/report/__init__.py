@@ -4,18 +4,19 @@ import os
 import pathlib
 from typing import Any
 
-from bvae_jax import population, step, workdir
-from bvae_jax import problem as problem_lib
+from bvae_jax import population, workdir
 from bvae_jax.report import page, pictures
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.traversals import image_grid, traversal_png, traverse
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
 
 __all__ = ['image_grid', 'traversal_png', 'traverse', 'write']
 
 
 def write(
   run_path: str | os.PathLike,
-  problem: problem_lib.Problem,
+  experiment: experiment_lib.Experiment,
   states: step.TrainState,
   members: list[population.Member],
   results: dict[str, Any],
@@ -25,7 +26,7 @@ def write(
 
   Args:
     run_path: the run's folder.
-    problem: the run.
+    experiment: the run.
     states: the members' states, leading axis M.
     members: who they are.
     results: as results.json holds them.
@@ -35,8 +36,8 @@ def write(
     WorkdirError: a file cannot be written.
   """
   folder = pathlib.Path(run_path)
-  config = workdir.plain(problem.config.to_dict())
+  config = workdir.plain(experiment.config.to_dict())
   view = view_lib.make(config, members, results, log)
-  drawn = pictures.draw(view, problem, states.params)
+  drawn = pictures.draw(view, experiment, states.params)
   workdir.replace_file(folder / 'traversals.gif', drawn.gif)
   workdir.replace_file(folder / 'report.html', page.assemble(view, drawn))

@@ -4,15 +4,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bvae_jax import population
-from bvae_jax import problem as problem_lib
+from bvae_jax import losses, population
 from bvae_jax.report import images as image_lib
 from bvae_jax.report import markup, traversals
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import number, tag, text
+from bvae_jax.training import experiment as experiment_lib
 
 COLUMNS = 11  # inputs shown; as many as a traversal has steps
-_ACTIVE = 0.01  # nats
 _PHASES = 24  # frames of one round of the animation
 
 
@@ -35,21 +34,23 @@ class Pictures(NamedTuple):
 
 
 def draw(
-  view: view_lib.View, problem: problem_lib.Problem, params: Any
+  view: view_lib.View, experiment: experiment_lib.Experiment, params: Any
 ) -> Pictures:
   """Runs the networks of the shown members; `params` leaves are [M, ...]."""
-  images = traversals.reference_images(problem)
+  images = traversals.reference_images(experiment)
   source, inputs = images[0], images[1 : COLUMNS + 1]
   shown = {r: population.select(params, m) for r, m in view.shown.items()}
   phases = np.arange(_PHASES) * (2 * np.pi / _PHASES)
   wave = traversals.VALUES[-1] * np.sin(phases)
-  motion = traversals.traverse(problem, shown['best'], source, wave)
+  motion = traversals.traverse(experiment, shown['best'], source, wave)
   latents = shown_latents(view.entries[view.best]['elbo']['kl_per_latent'])
   return Pictures(
     np.asarray(source),
     np.asarray(inputs),
-    {r: traversals.reconstruct(problem, p, inputs) for r, p in shown.items()},
-    {r: traversals.traverse(problem, p, source) for r, p in shown.items()},
+    {
+      r: traversals.reconstruct(experiment, p, inputs) for r, p in shown.items()
+    },
+    {r: traversals.traverse(experiment, p, source) for r, p in shown.items()},
     image_lib.gif(traversals.sweep_frames(motion[latents]), milliseconds=80),
   )
 
@@ -86,7 +87,7 @@ def factor(entry: dict, latent: int, names: list[str]) -> str:
 def shown_latents(kl: list) -> np.ndarray:
   """The active latents by falling KL, or the first ten, at most `MAX_ROWS`."""
   order = traversals.order_by_kl(kl)
-  active = sum(markup.is_number(v) and v > _ACTIVE for v in kl)
+  active = sum(markup.is_number(v) and v > losses.COLLAPSED for v in kl)
   return order[: min(max(active, 10), traversals.MAX_ROWS)]
 
 
@@ -97,7 +98,7 @@ def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
   names = view.results['dataset']['factor_names']
   lines = []
   for d in shown_latents(kl):
-    idle = not (markup.is_number(kl[d]) and kl[d] > _ACTIVE)
+    idle = not (markup.is_number(kl[d]) and kl[d] > losses.COLLAPSED)
     label = tag('b', f'z{d}') + f' {number(kl[d], 2)} nats'
     known = '' if idle else factor(entry, d, names)
     label += tag('small', text(known)) if known else ''
@@ -118,7 +119,8 @@ def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
     ''.join(lines),
     f'Latent traversals, {text(view.role(role))}. Each row moves one latent '
     'from −2 to 2 and leaves the others at the posterior mean of '
-    f'{source}. Latents by falling KL; pale labels: under {_ACTIVE:g} nats.'
+    f'{source}. Latents by falling KL; pale labels: under '
+    f'{losses.COLLAPSED:g} nats.'
     + percent
     + (f' {left_out} more latents are not shown.' if left_out else ''),
   )

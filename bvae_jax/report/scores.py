@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bvae_jax import losses
 from bvae_jax.report import markup, panels
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import count, number, tag, text
@@ -101,7 +102,7 @@ def members(view: view_lib.View) -> str:
     classes.append('' if status == 'ok' else 'bad')
   caption = (
     'All members. Bounds in nats an image on a fixed sample; <em>active</em> '
-    'counts the latents that carry more than 0.01 nats.'
+    f'counts the latents that carry more than {losses.COLLAPSED:g} nats.'
   )
   resamples = view.config['evaluation']['num_resamples']
   if resamples:

@@ -1,11 +1,12 @@
 """Traversals of several models of a study next to each other."""
 
-from bvae_jax import population, run, workdir
+from bvae_jax import population, workdir
 from bvae_jax.report import images as image_lib
 from bvae_jax.report import markup, pictures, scores, traversals
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import number, tag, text
 from bvae_jax.report.study_view import Study
+from bvae_jax.training import program
 
 
 def _best(view: view_lib.View, chosen: list[int]) -> int:
@@ -14,7 +15,7 @@ def _best(view: view_lib.View, chosen: list[int]) -> int:
   return max(chosen, key=lambda m: (values[m] == values[m], values[m]))
 
 
-def _column(view, m: int, title: str, problem, params) -> str:
+def _column(view, m: int, title: str, experiment, params) -> str:
   """One model: its name and score, then a strip a latent."""
   entry = view.entries[m]
   kl = entry['elbo']['kl_per_latent']
@@ -27,8 +28,8 @@ def _column(view, m: int, title: str, problem, params) -> str:
       f'{markup.count(entry["active_latents"], "active latent")}',
     ),
   ]
-  source = traversals.reference_images(problem)[0]
-  rows = traversals.traverse(problem, params, source)
+  source = traversals.reference_images(experiment)[0]
+  rows = traversals.traverse(experiment, params, source)
   names = view.results['dataset']['factor_names']
   for d in pictures.shown_latents(kl):
     label = f'z{d}, {number(kl[d], 2)} nats'
@@ -48,11 +49,11 @@ def traversals_of_settings(study: Study) -> str:
       unit, index = study.sources[method][m]
       if unit not in restored:
         folder = workdir.Workdir(study.folder / 'units' / unit)
-        restored[unit] = run.restore(study.units[unit], folder)
-      problem, states = restored[unit]
+        restored[unit] = program.restore(study.units[unit], folder)
+      experiment, states = restored[unit]
       params = population.select(states.params, index)
       title = study.name(method, setting)
-      columns.append(_column(view, m, title, problem, params))
+      columns.append(_column(view, m, title, experiment, params))
   return markup.figure(
     tag('div', *columns, class_='panels'),
     'Latent traversals from one image: each strip moves one latent from −2 to '

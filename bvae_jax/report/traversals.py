@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data, losses
-from bvae_jax import problem as problem_lib
 from bvae_jax.report import images as image_lib
+from bvae_jax.training import experiment as experiment_lib
 
 VALUES = np.linspace(-2.0, 2.0, 11)  # of a latent, in prior deviations
 NUM_REFERENCE = 64  # images
@@ -21,25 +21,25 @@ def _images(arrays, index, *, images_fn):
   return images_fn(arrays, index)
 
 
-def reference_images(problem: problem_lib.Problem) -> jax.Array:
+def reference_images(experiment: experiment_lib.Experiment) -> jax.Array:
   """The images that the pictures are of, [NUM_REFERENCE, H, W, C].
 
   First the one that is traversed, with each factor at its middle value; then a
   random sample. They are the same for all members and, under one
   `evaluation.seed`, for all runs on a data set.
   """
-  dataset = problem.dataset
+  dataset = experiment.dataset
   middle = dataset.num_images // 2
   if dataset.factor_sizes:
     factors = jnp.array([size // 2 for size in dataset.factor_sizes])
     middle = data.factors_to_index(factors, dataset.factor_sizes)
-  key = jax.random.key(problem.config.evaluation.seed)
+  key = jax.random.key(experiment.config.evaluation.seed)
   index = data.sample_index(key, NUM_REFERENCE, dataset.num_images)
   index = index.at[0].set(middle)
   return _images(dataset.arrays, index, images_fn=dataset.images_fn)
 
 
-# The networks are static: one compilation a problem, whoever's parameters come.
+# The networks are static: one compilation, whoever's parameters come.
 
 
 @functools.partial(jax.jit, static_argnames=('encode', 'decode'))
@@ -62,7 +62,7 @@ def _mean_kl(params, images, *, encode):
 
 
 def traverse(
-  problem: problem_lib.Problem,
+  experiment: experiment_lib.Experiment,
   params: Any,
   image: jax.Array,
   values: np.ndarray = VALUES,
@@ -73,7 +73,7 @@ def traverse(
   mean of the image.
 
   Args:
-    problem: the run.
+    experiment: the run.
     params: parameters of one member.
     image: the image to start from [H, W, C].
     values: of the latent that moves [S].
@@ -81,15 +81,15 @@ def traverse(
   Returns:
     Images in [0, 1], float [D, S, H, W, C].
   """
-  nets = {'encode': problem.encode, 'decode': problem.decode}
+  nets = {'encode': experiment.encode, 'decode': experiment.decode}
   return np.asarray(_traverse(params, image[None], jnp.asarray(values), **nets))
 
 
 def reconstruct(
-  problem: problem_lib.Problem, params: Any, images: jax.Array
+  experiment: experiment_lib.Experiment, params: Any, images: jax.Array
 ) -> np.ndarray:
   """E[x | z = posterior mean] of images in [0, 1], float [B, H, W, C]."""
-  nets = {'encode': problem.encode, 'decode': problem.decode}
+  nets = {'encode': experiment.encode, 'decode': experiment.decode}
   return np.asarray(_reconstruct(params, images, **nets))
 
 
@@ -121,18 +121,18 @@ def image_grid(images: np.ndarray, pad: int = 1) -> np.ndarray:
   return whole[: len(whole) - pad, : whole.shape[1] - pad]
 
 
-def traversal_png(problem: problem_lib.Problem, params: Any) -> bytes:
+def traversal_png(experiment: experiment_lib.Experiment, params: Any) -> bytes:
   """A PNG of one member's traversals: a row a latent, the largest KL first.
 
-  Compiled once a problem, so that a training loop may draw at checkpoints.
+  Compiled once a experiment, so that a training loop may draw at checkpoints.
 
   Args:
-    problem: the run.
+    experiment: the run.
     params: parameters of one member, `population.select(states.params, m)`.
   """
-  images = reference_images(problem)
-  kl = _mean_kl(params, images, encode=problem.encode)
-  rows = traverse(problem, params, images[0])[order_by_kl(kl)[:MAX_ROWS]]
+  images = reference_images(experiment)
+  kl = _mean_kl(params, images, encode=experiment.encode)
+  rows = traverse(experiment, params, images[0])[order_by_kl(kl)[:MAX_ROWS]]
   return image_lib.png(image_grid(rows))
 
 

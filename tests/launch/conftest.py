@@ -11,7 +11,7 @@ import helpers
 import ml_collections
 import pytest
 
-from bvae_jax import study
+from bvae_jax.studies import execute
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -51,7 +51,7 @@ class Interference(threading.Thread):
 
   def __init__(self, workdir: pathlib.Path, number: signal.Signals):
     super().__init__(daemon=True)
-    self.folder = study.unit_path(workdir, 'long')
+    self.folder = execute.unit_path(workdir, 'long')
     self.number, self.steps = number, None
     self.start()
 

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from bvae_jax import study
+from bvae_jax.studies import execute
 
 
 def check(workdir, interference, log):
   """The unit was cut short, resumed, and logged each step once."""
-  assert study.status(workdir) == {'long': 'done', 'short': 'done'}
+  assert execute.status(workdir) == {'long': 'done', 'short': 'done'}
   assert 0 < interference.steps < 20
   lines = (interference.folder / 'metrics.jsonl').read_text().splitlines()
   assert [json.loads(x)['step'] for x in lines] == list(range(10, 201, 10))
@@ -60,7 +60,7 @@ def test_submitit_requeues_a_preempted_unit(tmp_path, long_study, interfere):
     jobs = slurm.submit(workdir, names, cluster='local', timeout_min=240)
     return slurm.wait(names, jobs)
 
-  study.run(long_study, tmp_path, execute)
+  execute.run(long_study, tmp_path, execute)
   logs = (tmp_path / 'slurm').glob('*.err')
   text = ''.join(log.read_text() for log in logs)
   check(tmp_path, interference, text)
@@ -74,6 +74,6 @@ def test_ray_runs_a_unit_again_when_its_worker_dies(
   from launch import ray
 
   interference = interfere(tmp_path, signal.SIGKILL)
-  study.run(long_study, tmp_path, functools.partial(ray.run_units, workers=1))
+  execute.run(long_study, tmp_path, functools.partial(ray.run_units, workers=1))
   captured = capfd.readouterr()
   check(tmp_path, interference, captured.out + captured.err)

@@ -11,7 +11,8 @@ import helpers
 import pytest
 import yaml
 
-from bvae_jax import study, train
+from bvae_jax import run as run_lib
+from bvae_jax.studies import execute
 from launch import common, local, templates
 
 COMMAND = ['python', '-m', 'launch.local', '--config.seeds=(0, 1)']
@@ -48,7 +49,7 @@ def test_a_process_is_started_again_only_when_killed(
   found = pool.execute(['a', 'b'])
   for name in 'ab':
     line = f'started -m launch.unit --workdir={tmp_path} --unit={name}\n'
-    log = study.unit_path(tmp_path, name) / 'unit.log'
+    log = execute.unit_path(tmp_path, name) / 'unit.log'
     assert log.read_text() == line * starts
     assert (why is None and name not in found) or why in found[name]
 
@@ -57,7 +58,7 @@ def test_each_worker_has_its_own_gpus(tmp_path, monkeypatch):
   text = 'echo $CUDA_VISIBLE_DEVICES; sleep 0.5'
   pool = make_pool(tmp_path, monkeypatch, text, gpus=2)
   assert pool.execute(['a', 'b']) == {}
-  logs = [study.unit_path(tmp_path, name) / 'unit.log' for name in 'ab']
+  logs = [execute.unit_path(tmp_path, name) / 'unit.log' for name in 'ab']
   assert sorted(log.read_text() for log in logs) == ['0,1\n', '2,3\n']
 
 
@@ -71,11 +72,11 @@ def test_a_signal_stops_the_units_and_starts_no_more(tmp_path, monkeypatch):
     os.kill(os.getpid(), signal.SIGTERM)
 
   threading.Thread(target=interrupt).start()
-  with pytest.raises(train.Interrupted, match='SIGTERM'):
+  with pytest.raises(run_lib.Interrupted, match='SIGTERM'):
     pool.execute(['a', 'b'])
-  log = study.unit_path(tmp_path, 'a') / 'unit.log'
+  log = execute.unit_path(tmp_path, 'a') / 'unit.log'
   assert log.read_text() == 'stopped\n'
-  assert not study.unit_path(tmp_path, 'b').exists()
+  assert not execute.unit_path(tmp_path, 'b').exists()
 
 
 def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
@@ -85,7 +86,7 @@ def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
   script(tmp_path / 'srun', 'exit 0')
   script(tmp_path / 'sbatch', 'echo Submitted batch job 12')
   monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
-  study.write_plan(helpers.small_config(), tmp_path)
+  execute.write_plan(helpers.small_config(), tmp_path)
   jobs = slurm.submit(
     tmp_path, ['a', 'b'], cluster='slurm', timeout_min=30, gpus_per_node=1,
     slurm_partition='gpu', slurm_array_parallelism=None,
@@ -121,7 +122,7 @@ def test_only_a_preempted_unit_goes_back_into_the_queue(
     for number in numbers:
       signal.raise_signal(number)
     if stops:
-      raise train.Interrupted(name)
+      raise run_lib.Interrupted(name)
 
   monkeypatch.setattr(common, 'run_unit', run_unit)
   ours = {
@@ -133,7 +134,7 @@ def test_only_a_preempted_unit_goes_back_into_the_queue(
     if requeued:
       preemption.Unit()('a folder', 'a')
     else:
-      with pytest.raises(train.Interrupted):
+      with pytest.raises(run_lib.Interrupted):
         preemption.Unit()('a folder', 'a')
   finally:
     for number, handler in old.items():

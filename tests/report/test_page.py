@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bvae_jax import data, population, report, step, workdir
-from bvae_jax import problem as problem_lib
+from bvae_jax import data, population, report, workdir
 from bvae_jax.report import scores
 from bvae_jax.report import traversals as traversal_lib
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
 
 NUM_LATENTS = 3
 
@@ -23,12 +24,12 @@ NUM_LATENTS = 3
 def make_run(dataset=None, **changes):
   """An untrained population with made-up results and log."""
   config = helpers.small_config(num_latents=NUM_LATENTS, **changes)
-  problem = problem_lib.build(config, dataset)
+  experiment = experiment_lib.build(config, dataset)
   members = population.members(config)
-  init = jax.jit(jax.vmap(lambda key: step.init(problem, key)))
+  init = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))
   states = jax.tree.map(np.asarray, init(population.keys(members)))
   rng = np.random.default_rng(0)
-  names = problem.dataset.factor_names
+  names = experiment.dataset.factor_names
   kl = np.array([0.5, 0.001, 2.0])
   entry = lambda i, member: {
     'seed': member.seed,
@@ -40,16 +41,16 @@ def make_run(dataset=None, **changes):
     'metrics': {name: 0.1 * (i + 1) for name in config.metrics},
     'matrices': {'mig': rng.random((NUM_LATENTS, len(names)))} if names else {},
   }
-  shape = problem.dataset.image_shape
+  shape = experiment.dataset.image_shape
   results = {
     'objective': config.objective,
     'dataset': {
-      'name': problem.dataset.name,
-      'description': problem.dataset.description,
+      'name': experiment.dataset.name,
+      'description': experiment.dataset.description,
       'factor_names': names,
-      'factor_sizes': problem.dataset.factor_sizes,
+      'factor_sizes': experiment.dataset.factor_sizes,
       'image_shape': shape,
-      'num_images': problem.dataset.num_images,
+      'num_images': experiment.dataset.num_images,
     },
     'members': [entry(i, m) for i, m in enumerate(members)],
   }
@@ -63,7 +64,7 @@ def make_run(dataset=None, **changes):
   }  # fmt: skip
   plain = lambda value: json.loads(json.dumps(workdir.plain(value)))
   return types.SimpleNamespace(
-    problem=problem,
+    experiment=experiment,
     states=states,
     members=members,
     results=plain(results),
@@ -74,7 +75,7 @@ def make_run(dataset=None, **changes):
 def write(run, folder):
   """Writes the page; returns its text and its tree, which is well-formed."""
   report.write(
-    folder, run.problem, run.states, run.members, run.results, run.log
+    folder, run.experiment, run.states, run.members, run.results, run.log
   )
   page = (folder / 'report.html').read_text()
   assert (folder / 'traversals.gif').read_bytes().startswith(b'GIF89a')
@@ -147,7 +148,7 @@ def test_one_member_needs_no_comparison(tmp_path):
 
 def test_standard_errors_stand_beside_their_scores(tmp_path):
   run = make_run(stored(1, (2, 3), ('hue', 'size')), seeds=(0, 1))
-  run.problem.config.evaluation.num_resamples = 20
+  run.experiment.config.evaluation.num_resamples = 20
   run.results['members'][0]['errors'] = {'mig': 0.025}
   _, tree = write(run, tmp_path)
   found = words(tree)
@@ -219,27 +220,27 @@ def test_spearman_agrees_with_scipy_on_ties_and_gaps():
 
 def test_traversals_move_one_latent_of_the_posterior_mean(three):
   params = population.select(three.states.params, 1)
-  image = traversal_lib.reference_images(three.problem)[0]
+  image = traversal_lib.reference_images(three.experiment)[0]
   values = np.array([-1.0, 0.5])
-  found = report.traverse(three.problem, params, image, values)
+  found = report.traverse(three.experiment, params, image, values)
   assert found.shape == (NUM_LATENTS, 2, 16, 16, 1)
-  mean, _ = three.problem.encode(params, image[None])
+  mean, _ = three.experiment.encode(params, image[None])
   for d in range(NUM_LATENTS):
     for s, value in enumerate(values):
       z = np.array(mean)
       z[0, d] = value
-      logits = np.asarray(three.problem.decode(params, z))[0]
+      logits = np.asarray(three.experiment.decode(params, z))[0]
       np.testing.assert_allclose(
         found[d, s], 1 / (1 + np.exp(-logits)), rtol=1e-4, atol=1e-6
       )
 
 
 def test_the_traversed_image_has_every_factor_in_the_middle(three):
-  dataset = three.problem.dataset
+  dataset = three.experiment.dataset
   middle = jnp.array([[size // 2 for size in dataset.factor_sizes]])
   index = data.factors_to_index(middle, dataset.factor_sizes)
   np.testing.assert_array_equal(
-    traversal_lib.reference_images(three.problem)[:1], dataset.images(index)
+    traversal_lib.reference_images(three.experiment)[:1], dataset.images(index)
   )
 
 
@@ -247,7 +248,7 @@ def test_a_picture_for_each_member_from_one_compilation(three):
   before = traversal_lib._traverse._cache_size()
   raw = [
     report.traversal_png(
-      three.problem, population.select(three.states.params, m)
+      three.experiment, population.select(three.states.params, m)
     )
     for m in range(3)
   ]

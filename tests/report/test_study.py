@@ -7,9 +7,12 @@ import helpers
 import numpy as np
 import pytest
 
-from bvae_jax import codes, population, run, study, workdir
+from bvae_jax import population, workdir
+from bvae_jax.evaluation import codes
 from bvae_jax.report import comparisons, study_view
 from bvae_jax.report import study as page_lib
+from bvae_jax.studies import execute
+from bvae_jax.training import program
 from configs import common
 
 
@@ -166,7 +169,7 @@ def trained(tmp_path_factory):
   folder = tmp_path_factory.mktemp('study')
   run = unit('beta_vae', seeds=(0, 1), grid={'beta': (1.0, 9.0)})
   config = common.study('Traversals', 'traversals', {'beta_vae': run})
-  return folder, config, study.run(config, folder)
+  return folder, config, execute.run(config, folder)
 
 
 def test_a_study_from_its_config_to_its_page(trained):
@@ -184,11 +187,11 @@ def test_a_study_from_its_config_to_its_page(trained):
 
 def test_restored_models_are_those_that_were_trained(trained):
   folder, config, results = trained
-  problem, states = run.restore(
+  experiment, states = program.restore(
     config.units.beta_vae, workdir.Workdir(folder / 'units' / 'beta_vae')
   )
   assert states.step.tolist() == [6] * 4
-  bounds = codes.elbo(problem, states.params)
+  bounds = codes.elbo(experiment, states.params)
   stored = [e['elbo']['elbo'] for e in results['beta_vae']['members']]
   np.testing.assert_allclose(bounds['elbo'], stored, rtol=1e-5)
 
@@ -206,4 +209,4 @@ def test_total_correlation_is_read_from_the_log(trained):
 def test_a_lost_checkpoint_is_named(tmp_path):
   folder = workdir.Workdir(tmp_path)
   with pytest.raises(workdir.WorkdirError, match='holds no whole checkpoint'):
-    run.restore(UNITS['beta_vae'], folder)
+    program.restore(UNITS['beta_vae'], folder)

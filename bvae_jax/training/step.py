@@ -15,8 +15,9 @@ import ml_collections
 import optax
 from jax import lax
 
-from bvae_jax import batches, data, losses
-from bvae_jax import problem as problem_lib
+from bvae_jax import data, losses
+from bvae_jax.training import batches
+from bvae_jax.training import experiment as experiment_lib
 
 PROBE_SIZE = 256  # images in the KL decomposition of a log line
 INIT, TRAIN, PROBE, OWN = range(4)  # what a member's key is folded with
@@ -67,41 +68,45 @@ def scheduled(config: ml_collections.ConfigDict) -> Callable:
   return at
 
 
-def init(problem: problem_lib.Problem, key: jax.Array) -> TrainState:
+def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
   """The state of one member before its first step."""
   inputs = {
-    'encoder': jnp.zeros((1, *problem.dataset.image_shape)),
-    'critic': jnp.zeros((1, *problem.dataset.image_shape)),
-    'decoder': jnp.zeros((1, problem.num_inputs)),
-    'discriminator': jnp.zeros((1, problem.config.num_latents)),
+    'encoder': jnp.zeros((1, *experiment.dataset.image_shape)),
+    'critic': jnp.zeros((1, *experiment.dataset.image_shape)),
+    'decoder': jnp.zeros((1, experiment.num_inputs)),
+    'discriminator': jnp.zeros((1, experiment.config.num_latents)),
   }
   key = jax.random.fold_in(key, INIT)
   params = {
     name: module.init(jax.random.fold_in(key, i), inputs[name])['params']
-    for i, (name, module) in enumerate(problem.modules.items())
+    for i, (name, module) in enumerate(experiment.modules.items())
   }
-  if problem.config.likelihood == 'gaussian_learned':
+  if experiment.config.likelihood == 'gaussian_learned':
     params['likelihood'] = {'log_scale': jnp.zeros(())}
   return TrainState(
     jnp.zeros((), jnp.int32), jnp.ones((), bool), params,
-    problem.optimizer.init(params),
+    experiment.optimizer.init(params),
   )  # fmt: skip
 
 
-def make_train_step(problem: problem_lib.Problem, images: Callable) -> Callable:
+def make_train_step(
+  experiment: experiment_lib.Experiment, images: Callable
+) -> Callable:
   """The pure step of one member.
 
   Args:
-    problem: the static parts.
+    experiment: the static parts.
     images: `images(index [B]) -> [B, H, W, C]`, the data set's pure function.
 
   Returns:
     `train_step(state, key, hparams) -> (state, terms)`; `key` is the member's
     own key, `hparams` its traced scalars with `learning_rate` among them.
   """
-  at = scheduled(problem.config)
-  objective, context = problem.objective, problem.context
-  source = functools.partial(batches.Source, problem.dataset, images, context)
+  at = scheduled(experiment.config)
+  objective, context = experiment.objective, experiment.context
+  source = functools.partial(
+    batches.Source, experiment.dataset, images, context
+  )
 
   def train_step(state, key, hparams):
     own_key = jax.random.fold_in(key, OWN)
@@ -112,11 +117,11 @@ def make_train_step(problem: problem_lib.Problem, images: Callable) -> Callable:
     rates = dict(values)
     rate = rates.pop('learning_rate')
     loss = lambda params: objective.program(
-      objective, problem.nets, params, batch, loss_key, rates, context
+      objective, experiment.nets, params, batch, loss_key, rates, context
     )
     grads, terms = jax.grad(loss, has_aux=True)(state.params)
-    grads = problem.batch.mean(grads)
-    updates, opt_state = problem.optimizer.update(
+    grads = experiment.batch.mean(grads)
+    updates, opt_state = experiment.optimizer.update(
       grads, state.opt_state, state.params
     )
     params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
@@ -132,7 +137,7 @@ def make_train_step(problem: problem_lib.Problem, images: Callable) -> Callable:
 
 
 def probe(
-  problem: problem_lib.Problem, params, key, images
+  experiment: experiment_lib.Experiment, params, key, images
 ) -> dict[str, jax.Array]:
   """The KL in its parts on PROBE_SIZE images, by each estimator, for the log.
 
@@ -143,9 +148,9 @@ def probe(
   curves of a member do not jump from line to line.
   """
   index_key, noise_key = jax.random.split(jax.random.fold_in(key, PROBE))
-  size = problem.dataset.num_images
+  size = experiment.dataset.num_images
   index = data.sample_index(index_key, min(PROBE_SIZE, size), size)
-  mean, logvar = problem.encode(params, images(index))
+  mean, logvar = experiment.encode(params, images(index))
   z = losses.reparameterize(noise_key, mean, logvar)
   terms = {}
   for estimator in losses.ESTIMATORS:
@@ -157,7 +162,7 @@ def probe(
   return terms
 
 
-def make_chunk(problem: problem_lib.Problem) -> Callable:
+def make_chunk(experiment: experiment_lib.Experiment) -> Callable:
   """Many steps of one member in one compiled loop.
 
   Returns:
@@ -167,8 +172,8 @@ def make_chunk(problem: problem_lib.Problem) -> Callable:
   """
 
   def chunk(arrays, state, key, hparams, n):
-    images = lambda index: problem.dataset.images_fn(arrays, index)
-    train_step = make_train_step(problem, images)
+    images = lambda index: experiment.dataset.images_fn(arrays, index)
+    train_step = make_train_step(experiment, images)
 
     def body(_, carry):
       state, total = carry
@@ -179,6 +184,6 @@ def make_chunk(problem: problem_lib.Problem) -> Callable:
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
     state, total = lax.fori_loop(0, n, body, (state, zeros))
     terms = jax.tree.map(lambda t: t / n, total)
-    return state, {**terms, **probe(problem, state.params, key, images)}
+    return state, {**terms, **probe(experiment, state.params, key, images)}
 
   return chunk

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data, losses, metrics, parallel
-from bvae_jax import problem as problem_lib
+from bvae_jax.training import experiment as experiment_lib
 
 BLOCK = 128  # images a call while encoding a grid
 
@@ -23,19 +23,19 @@ class Codes(NamedTuple):
   logvar: np.ndarray  # [M, N, D]
 
 
-def encode_grid(problem: problem_lib.Problem, params: Any) -> Codes:
+def encode_grid(experiment: experiment_lib.Experiment, params: Any) -> Codes:
   """Encodes each factor combination once, for all members.
 
   Args:
-    problem: the run.
+    experiment: the run.
     params: parameters with leading axis M.
   """
-  dataset = problem.dataset
+  dataset = experiment.dataset
 
   def encode(shared, index):
     arrays, params = shared
     images = dataset.images_fn(arrays, index)
-    one = lambda p: problem.encode(p, images)
+    one = lambda p: experiment.encode(p, images)
     return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
 
   mapped = parallel.split_index(encode, dataset.num_images, BLOCK)
@@ -43,13 +43,15 @@ def encode_grid(problem: problem_lib.Problem, params: Any) -> Codes:
   return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
 
 
-def elbo(problem: problem_lib.Problem, params: Any) -> dict[str, np.ndarray]:
+def elbo(
+  experiment: experiment_lib.Experiment, params: Any
+) -> dict[str, np.ndarray]:
   """ELBO, nll, KL and KL per latent of each member, on a fixed sample.
 
   One posterior sample an image; `evaluation.num_elbo` images, the same for all
   members and all runs with this data set and seed.
   """
-  settings, dataset = problem.config.evaluation, problem.dataset
+  settings, dataset = experiment.config.evaluation, experiment.dataset
   key = jax.random.key(settings.seed)
   chosen = data.sample_index(key, settings.num_elbo, dataset.num_images)
 
@@ -57,15 +59,15 @@ def elbo(problem: problem_lib.Problem, params: Any) -> dict[str, np.ndarray]:
     arrays, params = shared
     images = dataset.images_fn(arrays, chosen[row])
     noise = lambda i: jax.random.normal(
-      jax.random.fold_in(key, i), (problem.config.num_latents,)
+      jax.random.fold_in(key, i), (experiment.config.num_latents,)
     )
     noise = jax.vmap(noise)(row)
 
     def one(p):
-      mean, logvar = problem.encode(p, images)
+      mean, logvar = experiment.encode(p, images)
       z = mean + jnp.exp(0.5 * logvar) * noise
-      outputs = problem.decode(p, z)
-      nll = problem.context.nll(p, outputs, images)
+      outputs = experiment.decode(p, z)
+      nll = experiment.context.nll(p, outputs, images)
       return nll, losses.gaussian_kl(mean, logvar)
 
     return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
@@ -78,9 +80,11 @@ def elbo(problem: problem_lib.Problem, params: Any) -> dict[str, np.ndarray]:
           'kl_per_latent': kl_per_latent}  # fmt: skip
 
 
-def sample(problem: problem_lib.Problem, codes: Codes) -> metrics.Sample:
+def sample(
+  experiment: experiment_lib.Experiment, codes: Codes
+) -> metrics.Sample:
   """The points that the metrics look at, drawn once for all members."""
-  settings, dataset = problem.config.evaluation, problem.dataset
+  settings, dataset = experiment.config.evaluation, experiment.dataset
   train_key, test_key = jax.random.split(jax.random.key(settings.seed))
   draw = lambda key, n: np.asarray(
     data.sample_index(key, n, dataset.num_images)

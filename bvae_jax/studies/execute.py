@@ -18,9 +18,11 @@ from collections.abc import Callable
 import jax
 import ml_collections
 
-from bvae_jax import tidy, train
+from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.plan import (
+from bvae_jax.evaluation import results as results_lib
+from bvae_jax.report import study as page
+from bvae_jax.studies.plan import (
   PATIENCE,
   Busy,
   Path,
@@ -31,7 +33,6 @@ from bvae_jax.plan import (
   unit_path,
   write_plan,
 )
-from bvae_jax.report import study as page
 
 __all__ = [
   'Busy',
@@ -87,8 +88,8 @@ def run_unit(workdir: Path, name: str) -> None:
   with locked(folder / '.lock', f'unit {name}', _GLANCE):
     (folder / 'error.txt').unlink(missing_ok=True)
     try:
-      train.train_and_evaluate(units[name], folder)
-    except train.Interrupted:
+      run_lib.train_and_evaluate(units[name], folder)
+    except run_lib.Interrupted:
       raise
     except Exception:
       fail(workdir, name, traceback.format_exc())
@@ -110,7 +111,7 @@ def gather(workdir: Path) -> dict[str, dict]:
   with locked(folder / '.lock', f'{folder}', PATIENCE):
     text = json.dumps(results, indent=2, allow_nan=False)
     workdir_lib.replace_file(folder / 'results.json', text + '\n')
-    tidy.write(folder / 'results.csv', results)
+    results_lib.write(folder / 'results.csv', results)
   return results
 
 
@@ -121,7 +122,7 @@ def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
     _LOG.info('unit %s', name)
     try:
       run_unit(workdir, name)
-    except train.Interrupted:
+    except run_lib.Interrupted:
       raise
     except Exception as error:
       failures[name] = f'{type(error).__name__}: {error}'

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bvae_jax import evaluate, population
+from bvae_jax import losses, population
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,13 +60,13 @@ class Watch:
           '%s met a NaN or an infinite gradient before step %d and is frozen '
           'there; try a lower learning rate', label, at,
         )  # fmt: skip
-      flat = alive[m] and np.all(kl[m] < evaluate.COLLAPSED)
+      flat = alive[m] and np.all(kl[m] < losses.COLLAPSED)
       if flat and (m, 'collapse') not in self._warned:
         self._warned.add((m, 'collapse'))
         _LOG.warning(
           '%s has collapsed at step %d: every latent has a KL under %g nats, '
           'the codes carry nothing; lower beta, or let the KL weight rise from '
-          '0 (config.schedules)', label, at, evaluate.COLLAPSED,
+          '0 (config.schedules)', label, at, losses.COLLAPSED,
         )  # fmt: skip
 
 

@@ -9,24 +9,26 @@ from typing import Any
 import jax
 import numpy as np
 
-from bvae_jax import codes as codes_lib
-from bvae_jax import metrics, population, step
-from bvae_jax import problem as problem_lib
+from bvae_jax import losses, metrics, population
+from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
 
 _LOG = logging.getLogger(__name__)
 
 POPULATION_METRICS = ('udr',)  # of several seeds together
 MEMBERS_AT_ONCE = 16  # members whose code tables are in memory together
-COLLAPSED = 0.01  # nats; a latent below it carries nothing
 
 
 # Only the codes differ between members.
 _MEMBER_AXES = metrics.Sample(0, None, 0, None, 0, 0)
 
 
-def _over_members(function: Callable, problem: problem_lib.Problem) -> Callable:
+def _over_members(
+  function: Callable, experiment: experiment_lib.Experiment
+) -> Callable:
   """`function(key, sample)` for all members, each with the same key."""
-  settings = problem.config
+  settings = experiment.config
 
   def mapped(key, points):
     codes = {
@@ -43,7 +45,7 @@ def _over_members(function: Callable, problem: problem_lib.Problem) -> Callable:
 
 
 def scores(
-  problem: problem_lib.Problem, points: metrics.Sample
+  experiment: experiment_lib.Experiment, points: metrics.Sample
 ) -> dict[str, Any]:
   """Every metric of the config, for all members.
 
@@ -51,7 +53,7 @@ def scores(
     {metric: {'scores': {key: [M]}, 'errors': {key: [M]}, 'matrix': [M, D, K]}},
     errors where the config asks for resamples, a matrix where there is one.
   """
-  config, sizes = problem.config, problem.dataset.factor_sizes
+  config, sizes = experiment.config, experiment.dataset.factor_sizes
   resamples = config.evaluation.num_resamples
   key = jax.random.key(config.evaluation.seed)
 
@@ -75,7 +77,7 @@ def scores(
     one = functools.partial(compute, metrics.METRICS[name])
     found[name] = jax.tree.map(
       np.asarray,
-      _over_members(one, problem)(jax.random.fold_in(key, i), points),
+      _over_members(one, experiment)(jax.random.fold_in(key, i), points),
     )
     _LOG.info('%s: %.1f s', name, time.monotonic() - begin)
   return found
@@ -134,7 +136,7 @@ def member_results(found, bounds, states, members) -> list[dict]:
       if 'matrix' in result:
         matrices[name] = result['matrix'][m]
     alive = bool(states.alive[m])
-    active = bounds['kl_per_latent'][m] > COLLAPSED
+    active = bounds['kl_per_latent'][m] > losses.COLLAPSED
     entries.append(
       {
         'seed': member.seed,
@@ -152,48 +154,48 @@ def member_results(found, bounds, states, members) -> list[dict]:
 
 
 def evaluate(
-  problem: problem_lib.Problem,
+  experiment: experiment_lib.Experiment,
   states: step.TrainState,
   members: list[population.Member],
 ) -> dict[str, Any]:
   """Scores a trained population.
 
   Args:
-    problem: the run.
+    experiment: the run.
     states: the members' states, leading axis M.
     members: who they are.
 
   Returns:
     The results, as results.json holds them.
   """
-  dataset = problem.dataset
+  dataset = experiment.dataset
   blocks = []
   for first in range(0, len(members), MEMBERS_AT_ONCE):
     rows = slice(first, first + MEMBERS_AT_ONCE)
     params = population.select(states.params, rows)
     begin = time.monotonic()
-    bounds = codes_lib.elbo(problem, params)
-    codes = codes_lib.encode_grid(problem, params)
+    bounds = codes_lib.elbo(experiment, params)
+    codes = codes_lib.encode_grid(experiment, params)
     _LOG.info(
       'encoded %d images for %d members: %.1f s',
       dataset.num_images,
       len(codes.mean),
       time.monotonic() - begin,
     )
-    points = codes_lib.sample(problem, codes)
-    blocks.append((bounds, scores(problem, points), points.codes[:, :1000]))
+    points = codes_lib.sample(experiment, codes)
+    blocks.append((bounds, scores(experiment, points), points.codes[:, :1000]))
   bounds, found, points = population.concatenate(blocks)
-  if 'udr' in problem.config.metrics:
+  if 'udr' in experiment.config.metrics:
     kl = bounds['kl_per_latent']
     found['udr'] = {'scores': {'udr': udr(points, kl, members)}}
-  found = {name: found[name] for name in problem.config.metrics}
+  found = {name: found[name] for name in experiment.config.metrics}
   entries = member_results(found, bounds, states, members)
   good = [e for e in entries if e['status'] == 'ok'] or entries
   scalars = [
     {k: v for k, v in e['elbo'].items() if np.ndim(v) == 0} for e in good
   ]
   return {
-    'objective': problem.config.objective,
+    'objective': experiment.config.objective,
     'dataset': {
       'name': dataset.name,
       'description': dataset.description,

@@ -11,7 +11,7 @@ import optax
 from bvae_jax import data, losses, models, parallel
 
 
-class Problem(NamedTuple):
+class Experiment(NamedTuple):
   """All that is static about a run, built from its config."""
 
   config: ml_collections.ConfigDict
@@ -90,7 +90,7 @@ def build(
   config: ml_collections.ConfigDict,
   dataset: data.Dataset | None = None,
   batch: parallel.Batch = parallel.Batch(),  # noqa: B008 (immutable)
-) -> Problem:
+) -> Experiment:
   """Networks, data, optimiser and loss of a config.
 
   Args:
@@ -113,7 +113,7 @@ def build(
     gather=batch.gather,
     shard=batch.shard,
   )
-  return Problem(
+  return Experiment(
     config=config,
     dataset=dataset,
     objective=objective,

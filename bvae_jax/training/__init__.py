@@ -1,0 +1,1 @@
+"""Training of a population: experiment, step, batches, program, loop, hooks."""
