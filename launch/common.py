@@ -9,7 +9,7 @@ from collections.abc import Callable
 from absl import app, flags
 
 from bvae_jax import cli
-from bvae_jax.studies import execute
+from bvae_jax.studies import execute as execute_lib
 
 LOG = logging.getLogger('bvae_jax.launch')
 REQUIRED = {'config': 'FILE[:PRESET]', 'workdir': 'DIR'}
@@ -40,9 +40,9 @@ def require(package: str, extra: str) -> types.ModuleType:
 
 
 def run_unit(workdir: str, name: str) -> None:
-  """`execute.run_unit` in a worker, which logs to its stderr."""
+  """`execute_lib.run_unit` in a worker, which logs to its stderr."""
   cli.log_to_stderr()
-  execute.run_unit(workdir, name)
+  execute_lib.run_unit(workdir, name)
 
 
 def start(main: Callable, required: dict[str, str]) -> None:
@@ -53,6 +53,7 @@ def start(main: Callable, required: dict[str, str]) -> None:
   )
 
 
-def launch(execute: execute.Executor) -> None:
+def launch(execute: execute_lib.Executor) -> None:
   """The whole of a launcher but `execute(workdir, names) -> failures`."""
-  start(lambda: cli.run(lambda *args: execute.run(*args, execute)), REQUIRED)
+  study = functools.partial(execute_lib.run, execute=execute)
+  start(lambda: cli.run(study), REQUIRED)

@@ -14,7 +14,7 @@ import sys
 from concurrent import futures
 
 from bvae_jax import run as run_lib
-from bvae_jax.studies import execute
+from bvae_jax.studies import execute as execute_lib
 from launch import common
 
 
@@ -28,7 +28,7 @@ class Pool:
     retries: fresh starts of a unit whose process is killed.
   """
 
-  def __init__(self, workdir: execute.Path, *, workers: int, gpus: int,
+  def __init__(self, workdir: execute_lib.Path, *, workers: int, gpus: int,
                retries: int):  # fmt: skip
     self.workdir, self.workers, self.retries = workdir, workers, retries
     self.stopped, self._running = None, set()
@@ -46,7 +46,7 @@ class Pool:
 
   def _start(self, name: str, slot: dict[str, str]) -> int:
     """One process from start to end; its exit status."""
-    log = execute.unit_path(self.workdir, name) / 'unit.log'
+    log = execute_lib.unit_path(self.workdir, name) / 'unit.log'
     log.parent.mkdir(exist_ok=True)
     command = [sys.executable, '-m', 'launch.unit']
     command += [f'--workdir={self.workdir}', f'--unit={name}']
@@ -68,7 +68,7 @@ class Pool:
     slot = self._slots.get()
     try:
       for _ in range(1 + self.retries):
-        if self.stopped or execute.state(self.workdir, name) == 'running':
+        if self.stopped or execute_lib.state(self.workdir, name) == 'running':
           return None
         common.LOG.info('unit %s: starts', name)
         code = self._start(name, slot)
@@ -82,7 +82,7 @@ class Pool:
       common.LOG.info('unit %s: done', name)
       return None
     why = killed if code < 0 else f'exit status {code}'
-    return f'{why}; see {execute.unit_path(self.workdir, name)}/unit.log'
+    return f'{why}; see {execute_lib.unit_path(self.workdir, name)}/unit.log'
 
   def execute(self, names: list[str]) -> dict[str, str]:
     """Runs the units; returns what went wrong with which.
@@ -106,7 +106,7 @@ class Pool:
     return {name: why for name, why in found.items() if why}
 
 
-def execute(workdir: execute.Path, names: list[str]) -> dict[str, str]:
+def execute(workdir: execute_lib.Path, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say."""
   pool = Pool(
     workdir,

@@ -12,7 +12,7 @@ starts the cluster; submit the second command with `ray job submit
 from absl import flags
 
 from bvae_jax import run as run_lib
-from bvae_jax.studies import execute
+from bvae_jax.studies import execute as execute_lib
 from launch import common
 
 _ADDRESS = flags.DEFINE_string(
@@ -21,7 +21,7 @@ _ADDRESS = flags.DEFINE_string(
 
 
 def run_units(
-  workdir: execute.Path,
+  workdir: execute_lib.Path,
   names: list[str],
   *,
   address: str | None = None,
@@ -78,7 +78,7 @@ def run_units(
   return failures
 
 
-def execute(workdir: execute.Path, names: list[str]) -> dict[str, str]:
+def execute(workdir: execute_lib.Path, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say."""
   return run_units(
     workdir,

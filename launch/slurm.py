@@ -11,7 +11,7 @@ the same jobs as processes of this machine, to try things out.
 
 from absl import flags
 
-from bvae_jax.studies import execute
+from bvae_jax.studies import execute as execute_lib
 from launch import common
 
 _CLUSTER = flags.DEFINE_enum(
@@ -23,7 +23,7 @@ _TIME = flags.DEFINE_integer('time', 240, 'Time limit of a job in minutes.')
 _MAX_TIMEOUTS = 100  # time limits that a unit may run into
 
 
-def submit(workdir: execute.Path, names: list[str], *, cluster: str,
+def submit(workdir: execute_lib.Path, names: list[str], *, cluster: str,
            **parameters) -> list:  # fmt: skip
   """Submits one job array with a job for each unit.
 
@@ -71,7 +71,7 @@ def wait(names: list[str], jobs: list) -> dict[str, str]:
   return failures
 
 
-def execute(workdir: execute.Path, names: list[str]) -> dict[str, str]:
+def execute(workdir: execute_lib.Path, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say, and waits for them."""
   jobs = submit(
     workdir,

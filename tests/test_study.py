@@ -115,9 +115,9 @@ def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
 
 
 def test_a_worker_that_dies_without_a_word_is_reported(tmp_path):
-  execute = lambda path, names: {name: 'killed by SIGKILL' for name in names}
+  killed = lambda path, names: {name: 'killed by SIGKILL' for name in names}
   with pytest.raises(execute.Unfinished, match=r'run \(killed by SIGKILL\)'):
-    execute.run(helpers.small_config(), tmp_path, execute)
+    execute.run(helpers.small_config(), tmp_path, killed)
   assert execute.status(tmp_path) == {'run': 'failed'}
   error = execute.unit_path(tmp_path, 'run') / 'error.txt'
   assert error.read_text() == 'killed by SIGKILL\n'
@@ -214,7 +214,7 @@ def test_the_tidy_table_by_hand(tmp_path):
     },
     'c': {'objective': 'vae', 'members': [member(0, same, 0.125)]},
   }
-  results.write(tmp_path / 'results.csv', results)
+  results_lib.write(tmp_path / 'results.csv', results)
   assert (tmp_path / 'results.csv').read_text() == (
     'unit,objective,seed,beta,metric,value,error\n'
     'a,beta_vae,0,1.0,nll,2.0,\n'

@@ -56,11 +56,11 @@ def test_submitit_requeues_a_preempted_unit(tmp_path, long_study, interfere):
 
   interference = interfere(tmp_path, signal.SIGUSR2)
 
-  def execute(workdir, names):
+  def executor(workdir, names):
     jobs = slurm.submit(workdir, names, cluster='local', timeout_min=240)
     return slurm.wait(names, jobs)
 
-  execute.run(long_study, tmp_path, execute)
+  execute.run(long_study, tmp_path, executor)
   logs = (tmp_path / 'slurm').glob('*.err')
   text = ''.join(log.read_text() for log in logs)
   check(tmp_path, interference, text)
