@@ -9,6 +9,7 @@ import ml_collections
 import pytest
 
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.evaluation import results as results_lib
 from bvae_jax.studies import execute, plan
 
 
