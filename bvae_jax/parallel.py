@@ -24,7 +24,7 @@ from jax.experimental import multihost_utils
 AXIS = 'devices'
 
 
-class Batch(NamedTuple):
+class Spread(NamedTuple):
   """How one batch is spread: over `size` devices along the axis `name`."""
 
   name: str | None = None
@@ -53,6 +53,9 @@ class Batch(NamedTuple):
     return tree if self.name is None else lax.pmean(tree, self.name)
 
 
+WHOLE = Spread()  # each batch on one device
+
+
 class Layout(NamedTuple):
   """The devices of a run and how the population lies on them."""
 
@@ -61,11 +64,11 @@ class Layout(NamedTuple):
   member_batch: int
 
   @property
-  def batch(self) -> Batch:
+  def batch(self) -> Spread:
     """How each batch is spread inside the compiled step."""
     if self.mode == 'data':
-      return Batch(AXIS, len(self.devices))
-    return Batch()
+      return Spread(AXIS, len(self.devices))
+    return WHOLE
 
   @property
   def _local(self) -> list[int]:

@@ -85,8 +85,7 @@ def _train(
   dataset = data.load(config.dataset)
   _LOG.info('data: %s', dataset.description)
   groups = program_lib.plan(config, folder, dataset)
-  # Drawing and evaluation see whole batches, however training spreads them.
-  experiment = experiment_lib.build(config, dataset)
+  experiment = groups[0].experiment
 
   def draw(at: int, states: step.TrainState) -> None:
     """The latents of the population's first member while it trains."""

@@ -21,10 +21,10 @@ from bvae_jax.training import program as program_lib
 def run_chunk(config, layout, steps=1):
   """States and terms of a population after some steps, leaves [M, ...]."""
   members = population.members(config)
-  experiment = experiment_lib.build(config, batch=layout.batch)
+  experiment = experiment_lib.build(config)
   keys = population.keys(members)
   states = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))(keys)
-  chunk = layout.run(step.make_chunk(experiment))
+  chunk = layout.run(step.make_chunk(experiment, layout.batch))
   states, terms = chunk(
     experiment.dataset.arrays,
     layout.spread(states),

@@ -34,8 +34,7 @@ from bvae_jax.losses.objectives import (
   factor_vae,
   vae,
 )
-from bvae_jax.losses.programs import Context
-from bvae_jax.losses.registry import OBJECTIVES, Objective
+from bvae_jax.losses.registry import OBJECTIVES, Objective, Role
 from bvae_jax.losses.supervised import semi_supervised, supervised_penalty
 from bvae_jax.losses.total_correlation import (
   ESTIMATORS,
@@ -44,6 +43,7 @@ from bvae_jax.losses.total_correlation import (
   total_correlation,
 )
 from bvae_jax.losses.weak import PairPosterior, aggregate_pair
+from bvae_jax.losses.wiring import Context
 
 __all__ = [
   'COLLAPSED',
@@ -54,6 +54,7 @@ __all__ = [
   'KLDecomposition',
   'Objective',
   'PairPosterior',
+  'Role',
   'aggregate_pair',
   'annealed_vae',
   'bernoulli_nll',

@@ -1,18 +1,39 @@
 """OBJECTIVES: each objective's loss, hyperparameters, networks and wiring.
 
-Adding one is a pure function, an entry here and a config file.
+Adding one is a pure function, an entry here and a config file; a network of a
+kind of its own comes with the entry, as a `Role`.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
+
 from bvae_jax.losses import (
-  gan_program,
+  gan_wiring,
   information,
   objectives,
-  programs,
   supervised,
 )
+from bvae_jax.losses import wiring as wiring_lib
+
+
+class Role(NamedTuple):
+  """A kind of network: how training makes it and steps it.
+
+  Attributes:
+    name: its key in `nets` and `params`.
+    make: (config, image_shape) -> the Flax module.
+    example: (config, image_shape) -> the shape of an input, of batch 1.
+    optimizer: 'model', or 'adversary' for a network that opposes others.
+    posterior: its outputs -> (mean, logvar), where it can stand for an encoder.
+  """
+
+  name: str
+  make: Callable[[Any, tuple[int, ...]], Any]
+  example: Callable[[Any, tuple[int, ...]], tuple[int, ...]]
+  optimizer: str = 'model'
+  posterior: Callable[[Any], tuple[jax.Array, jax.Array]] | None = None
 
 
 class Objective(NamedTuple):
@@ -22,20 +43,37 @@ class Objective(NamedTuple):
     loss: the public pure function.
     hparams: its traced hyperparameters, with the paper's values where it gives
       them.
-    options: static choices of the loss, the program and the sampler.
-    networks: the names of the networks that it trains.
+    options: static choices of the loss, the wiring and the sampler.
+    networks: what it trains: names in `training.roles.ROLES`, or Roles.
     batch: what the sampler draws: 'images'; 'two_batches' (with an independent
       'second_images'); 'pairs' (with 'pair_images', some factors changed);
       'labelled' (with 'labelled_images' [L, ...], 'labels' [L, K] in [0, 1]).
-    program: wires the loss to the networks.
+    wiring: joins the loss to the networks, (loss, nets, context) -> loss_fn.
   """
 
   loss: Callable[..., objectives.Result]
   hparams: Mapping[str, float] = {}
   options: Mapping[str, Any] = {}
-  networks: tuple[str, ...] = ('encoder', 'decoder')
+  networks: tuple[str | Role, ...] = ('encoder', 'decoder')
   batch: str = 'images'
-  program: Callable[..., objectives.Result] = programs.vae
+  wiring: wiring_lib.Wiring = wiring_lib.vae
+
+  def wire(
+    self, nets: wiring_lib.Nets, context: wiring_lib.Context
+  ) -> wiring_lib.LossFn:
+    """The loss of these networks.
+
+    Args:
+      nets: name -> apply(params of the network, inputs).
+      context: what is static of the run.
+
+    Returns:
+      `loss_fn(params, batch, key, hparams) -> (loss, terms)`.
+
+    Raises:
+      ValueError: an option that the wiring does not know.
+    """
+    return self.wiring(self.loss, nets, context)
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -48,7 +86,7 @@ OBJECTIVES: dict[str, Objective] = {
     objectives.beta_tcvae,
     {'beta': 6.0, 'gamma': 1.0, 'capacity': 0.0},
     {'estimator': 'data_free'},
-    program=programs.tcvae,
+    wiring=wiring_lib.tcvae,
   ),
   'factor_vae': Objective(
     objectives.factor_vae,
@@ -56,7 +94,7 @@ OBJECTIVES: dict[str, Objective] = {
     {'permutation': 'independent'},
     networks=('encoder', 'decoder', 'discriminator'),
     batch='two_batches',
-    program=programs.factor_vae,
+    wiring=wiring_lib.factor_vae,
   ),
   'dip_vae_i': Objective(
     objectives.dip_vae, {'lambda_od': 10.0, 'lambda_d': 100.0}, {'kind': 'i'}
@@ -69,27 +107,27 @@ OBJECTIVES: dict[str, Objective] = {
     {'lambda_info': 0.05, 'instance_noise': 0.3, 'gradient_penalty': 0.1},
     {'num_noise': 0, 'num_categories': 0},
     networks=('critic', 'decoder'),
-    program=gan_program.infogan,
+    wiring=gan_wiring.infogan,
   ),
   'ada_gvae': Objective(
     objectives.beta_vae,
     {'beta': 1.0},
     {'kind': 'gvae', 'num_changed': '1'},
     batch='pairs',
-    program=programs.weak_vae,
+    wiring=wiring_lib.weak_vae,
   ),
   'ada_ml_vae': Objective(
     objectives.beta_vae,
     {'beta': 1.0},
     {'kind': 'mlvae', 'num_changed': '1'},
     batch='pairs',
-    program=programs.weak_vae,
+    wiring=wiring_lib.weak_vae,
   ),
   'semi_supervised': Objective(
     supervised.semi_supervised,
     {'beta': 1.0, 'gamma_sup': 256.0},
     {'kind': 'bce', 'num_labels': 100},
     batch='labelled',
-    program=programs.semi_supervised,
+    wiring=wiring_lib.semi_supervised,
   ),
 }

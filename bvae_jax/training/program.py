@@ -64,7 +64,7 @@ class Run:
       num_devices=config.num_devices,
       member_batch=config.member_batch,
     )
-    self.experiment = experiment_lib.build(config, dataset, self.layout.batch)
+    self.experiment = experiment_lib.build(config, dataset)
     self.keys = population.keys(members)
     self._init = jax.vmap(lambda key: step.init(self.experiment, key))
     # What every chunk is given alike, made once.
@@ -103,7 +103,7 @@ class Run:
     if self._chunk is None:
       begin = time.monotonic()
       self._chunk, self._bytes = parallel.compile_ahead(
-        self.layout.run(step.make_chunk(self.experiment)),
+        self.layout.run(step.make_chunk(self.experiment, self.layout.batch)),
         lambda: self._arguments(self.layout.spread(self._init(self.keys))),
       )
       _LOG.info('compiled in %.1f s', time.monotonic() - begin)

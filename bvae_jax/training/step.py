@@ -15,7 +15,7 @@ import ml_collections
 import optax
 from jax import lax
 
-from bvae_jax import data, losses
+from bvae_jax import data, losses, parallel
 from bvae_jax.training import batches
 from bvae_jax.training import experiment as experiment_lib
 
@@ -70,17 +70,14 @@ def scheduled(config: ml_collections.ConfigDict) -> Callable:
 
 def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
   """The state of one member before its first step."""
-  inputs = {
-    'encoder': jnp.zeros((1, *experiment.dataset.image_shape)),
-    'critic': jnp.zeros((1, *experiment.dataset.image_shape)),
-    'decoder': jnp.zeros((1, experiment.num_inputs)),
-    'discriminator': jnp.zeros((1, experiment.config.num_latents)),
-  }
   key = jax.random.fold_in(key, INIT)
-  params = {
-    name: module.init(jax.random.fold_in(key, i), inputs[name])['params']
-    for i, (name, module) in enumerate(experiment.modules.items())
-  }
+  params = {}
+  for i, role in enumerate(experiment.roles):
+    inputs = jnp.zeros(
+      role.example(experiment.config, experiment.dataset.image_shape)
+    )
+    module, own_key = experiment.modules[role.name], jax.random.fold_in(key, i)
+    params[role.name] = module.init(own_key, inputs)['params']
   if experiment.config.likelihood == 'gaussian_learned':
     params['likelihood'] = {'log_scale': jnp.zeros(())}
   return TrainState(
@@ -90,20 +87,27 @@ def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
 
 
 def make_train_step(
-  experiment: experiment_lib.Experiment, images: Callable
+  experiment: experiment_lib.Experiment,
+  images: Callable,
+  spread: parallel.Spread = parallel.WHOLE,
 ) -> Callable:
   """The pure step of one member.
 
   Args:
     experiment: the static parts.
     images: `images(index [B]) -> [B, H, W, C]`, the data set's pure function.
+    spread: how each batch is spread over devices.
 
   Returns:
     `train_step(state, key, hparams) -> (state, terms)`; `key` is the member's
     own key, `hparams` its traced scalars with `learning_rate` among them.
   """
   at = scheduled(experiment.config)
-  objective, context = experiment.objective, experiment.context
+  context = experiment.context._replace(
+    gather=spread.gather, shard=spread.shard
+  )
+  loss_fn = experiment.objective.wire(experiment.nets, context)
+  draw = batches.BATCHES[experiment.objective.batch]
   source = functools.partial(
     batches.Source, experiment.dataset, images, context
   )
@@ -113,14 +117,13 @@ def make_train_step(
     key = jax.random.fold_in(jax.random.fold_in(key, TRAIN), state.step)
     batch_key, loss_key = jax.random.split(key)
     values = at(hparams, state.step)
-    batch = batches.BATCHES[objective.batch](batch_key, source(own_key))
+    batch = draw(batch_key, source(own_key))
     rates = dict(values)
     rate = rates.pop('learning_rate')
-    loss = lambda params: objective.program(
-      objective, experiment.nets, params, batch, loss_key, rates, context
+    grads, terms = jax.grad(loss_fn, has_aux=True)(
+      state.params, batch, loss_key, rates
     )
-    grads, terms = jax.grad(loss, has_aux=True)(state.params)
-    grads = experiment.batch.mean(grads)
+    grads = spread.mean(grads)
     updates, opt_state = experiment.optimizer.update(
       grads, state.opt_state, state.params
     )
@@ -162,8 +165,14 @@ def probe(
   return terms
 
 
-def make_chunk(experiment: experiment_lib.Experiment) -> Callable:
+def make_chunk(
+  experiment: experiment_lib.Experiment, spread: parallel.Spread
+) -> Callable:
   """Many steps of one member in one compiled loop.
+
+  Args:
+    experiment: the static parts.
+    spread: how each batch is spread over devices.
 
   Returns:
     `chunk(arrays, state, key, hparams, n) -> (state, terms)`: n steps (traced)
@@ -173,7 +182,7 @@ def make_chunk(experiment: experiment_lib.Experiment) -> Callable:
 
   def chunk(arrays, state, key, hparams, n):
     images = lambda index: experiment.dataset.images_fn(arrays, index)
-    train_step = make_train_step(experiment, images)
+    train_step = make_train_step(experiment, images, spread)
 
     def body(_, carry):
       state, total = carry

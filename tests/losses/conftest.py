@@ -1,4 +1,4 @@
-"""Tiny networks and batches on which every program can run."""
+"""Tiny networks and batches on which every wiring can run."""
 
 import functools
 import types
@@ -68,7 +68,7 @@ def _make_params(rng, num_inputs):
 def make_case(name, **options):
   """An objective with parameters, a batch and the context of one device.
 
-  `case.run(params, hparams)` is its program, `case.step` its compiled value
+  `case.run(params, hparams)` is its wired loss, `case.step` its compiled value
   and gradient, `case.inputs()` what it hands to the pure loss.
   """
   objective = losses.OBJECTIVES[name]
@@ -95,7 +95,7 @@ def make_case(name, **options):
 
   def run(params, hparams, batch=case.batch, context=case.context, **changes):
     entry = objective._replace(**changes)
-    return entry.program(entry, NETS, params, batch, case.key, hparams, context)
+    return entry.wire(NETS, context)(params, batch, case.key, hparams)
 
   def inputs():
     """Positional and keyword arrays, and static arguments of the loss."""

@@ -77,14 +77,14 @@ def test_instance_noise_reaches_both_images(make_case):
     return 0.0, {}
 
   decoder = lambda params, z: jnp.full((8, 3, 3, 1), 50.0)  # images of ones
-  case.objective.program(
-    case.objective._replace(loss=loss),
-    {'critic': critic, 'decoder': decoder},
+  loss_fn = case.objective._replace(loss=loss).wire(
+    {'critic': critic, 'decoder': decoder}, case.context
+  )
+  loss_fn(
     case.params,
     {'images': jnp.ones((8, 3, 3, 1))},
     case.key,
     {**case.hparams, 'instance_noise': 0.1},
-    case.context,
   )
   for moments in seen.values():
     np.testing.assert_allclose(moments.mean(0), [1, 0.1], atol=0.03)
@@ -101,15 +101,10 @@ def test_gradient_penalty_of_a_linear_critic(make_case):
     jnp.zeros((8, 4)),
   )
   decoder = lambda params, z: jnp.zeros((8, 3, 3, 1))
-  _, terms = case.objective.program(
-    case.objective,
-    {'critic': critic, 'decoder': decoder},
-    case.params,
-    case.batch,
-    case.key,
-    case.hparams,
-    case.context,
+  loss_fn = case.objective.wire(
+    {'critic': critic, 'decoder': decoder}, case.context
   )
+  _, terms = loss_fn(case.params, case.batch, case.key, case.hparams)
   np.testing.assert_allclose(terms['gradient_penalty'], 204 / 2, rtol=1e-6)
 
 

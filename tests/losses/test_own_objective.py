@@ -1,0 +1,87 @@
+"""An objective of one's own, with a kind of network that no other has.
+
+All of it stands here, as it would stand in a user's file.
+"""
+
+import helpers
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from bvae_jax import losses, population
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
+
+
+class Prior(nn.Module):
+  """Latents [B, D] -> the mean [B, D] that a learned prior gives them."""
+
+  @nn.compact
+  def __call__(self, z):
+    bias = self.param('bias', nn.initializers.ones, (z.shape[1],))
+    return jnp.broadcast_to(bias, z.shape)
+
+
+def learned_prior_vae(nll, z, mean, logvar, *, beta, prior_mean):
+  """nll + beta KL(q || N(prior_mean, 1))."""
+  return losses.beta_vae(nll, z, mean - prior_mean, logvar, beta=beta)
+
+
+def wiring(loss, nets, context):
+  def loss_fn(params, batch, key, hparams):
+    mean, logvar = nets['encoder'](params['encoder'], batch['images'])
+    z = losses.reparameterize(key, mean, logvar)
+    outputs = nets['decoder'](params['decoder'], z)
+    nll = context.nll(params, outputs, batch['images'])
+    prior_mean = nets['prior'](params['prior'], z)
+    return loss(nll, z, mean, logvar, **hparams, prior_mean=prior_mean)
+
+  return loss_fn
+
+
+@pytest.fixture
+def trained(monkeypatch):
+  """The experiment, and its state before and after one step."""
+  monkeypatch.setitem(
+    losses.OBJECTIVES,
+    'learned_prior',
+    losses.Objective(
+      learned_prior_vae,
+      {'beta': 2.0},
+      networks=(
+        'encoder',
+        'decoder',
+        losses.Role(
+          'prior',
+          make=lambda config, image_shape: Prior(),
+          example=lambda config, image_shape: (1, config.num_latents),
+          optimizer='adversary',
+        ),
+      ),
+      wiring=wiring,
+    ),
+  )
+  config = helpers.small_config('learned_prior')
+  experiment = experiment_lib.build(config)
+  members = population.members(config)
+  (key,) = population.keys(members)
+  hparams = population.select(population.hparams(members), 0)
+  before = step.init(experiment, key)
+  train_step = step.make_train_step(experiment, experiment.dataset.images)
+  after, _ = jax.jit(train_step)(before, key, hparams)
+  return experiment, before, after
+
+
+def test_its_network_is_made_and_trained_by_its_own_optimiser(trained):
+  experiment, before, after = trained
+  np.testing.assert_array_equal(before.params['prior']['bias'], np.ones(6))
+  # Adam's first step is the learning rate against the gradient's sign: the
+  # prior's mean moves from 1 towards the posterior's, near 0.
+  np.testing.assert_allclose(after.params['prior']['bias'], 1 - 1e-3, 1e-6)
+  moments = after.opt_state.inner_states['adversary'].inner_state
+  slope = moments.mu['prior']['bias'] / (1 - 0.5)  # b1 of an adversary
+  images = experiment.dataset.images(jnp.arange(experiment.dataset.num_images))
+  mean, _ = experiment.encode(before.params, images)
+  np.testing.assert_allclose(slope, 2 * (1 - mean.mean(0)), atol=0.3)
