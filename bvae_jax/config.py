@@ -30,10 +30,10 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
     {
       'objective': objective,
       'hparams': hparams,
-      'options': dict(entry.options),
+      'options': {**entry.options, **entry.study.get('options', {})},
       # {name: {'kind', 'start', 'steps', 'delay'}}: the hyperparameter moves
       # from `start` to its value over `steps` steps, after `delay` steps.
-      'schedules': {},
+      'schedules': dict(entry.study.get('schedules', {})),
       'seeds': (0,),
       'grid': {name: () for name in (*hparams, 'learning_rate')},
       'tied': (),  # names in `grid` whose values go side by side, no product

@@ -20,6 +20,4 @@ def get_config(preset: str = ''):
   if preset == 'quick':
     config.hparams = {'gamma': 30.0, 'capacity': 12.0}
     config.schedules = common.ramp('capacity', steps=6500)
-  else:
-    config.schedules = common.ramp('capacity', steps=100_000)
   return config

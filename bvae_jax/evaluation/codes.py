@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data, losses, metrics, parallel
+from bvae_jax import data, metrics, parallel
 from bvae_jax.training import experiment as experiment_lib
 
 BLOCK = 128  # images a call while encoding a grid
@@ -58,17 +58,17 @@ def elbo(
   def terms(shared, row):
     arrays, params = shared
     images = dataset.images_fn(arrays, chosen[row])
-    noise = lambda i: jax.random.normal(
-      jax.random.fold_in(key, i), (experiment.config.num_latents,)
-    )
-    noise = jax.vmap(noise)(row)
+
+    def draw(i, mean, logvar):
+      own = jax.random.fold_in(key, i)
+      return experiment.sample(own, mean[None], logvar[None])[0]
 
     def one(p):
       mean, logvar = experiment.encode(p, images)
-      z = mean + jnp.exp(0.5 * logvar) * noise
+      z = jax.vmap(draw)(row, mean, logvar)
       outputs = experiment.decode(p, z)
       nll = experiment.context.nll(p, outputs, images)
-      return nll, losses.gaussian_kl(mean, logvar)
+      return nll, experiment.kl(mean, logvar)
 
     return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
 

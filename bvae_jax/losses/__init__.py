@@ -12,6 +12,12 @@ from bvae_jax.losses.adversarial import (
   permute_dims,
 )
 from bvae_jax.losses.covariance import covariance_penalty
+from bvae_jax.losses.dependence import (
+  SHOWN_TC,
+  SHOWN_TC_NOTE,
+  TotalCorrelation,
+  gaussian_total_correlation,
+)
 from bvae_jax.losses.divergence import COLLAPSED, gaussian_kl, reparameterize
 from bvae_jax.losses.information import (
   code_entropy,
@@ -55,6 +61,9 @@ __all__ = [
   'Objective',
   'PairPosterior',
   'Role',
+  'SHOWN_TC',
+  'SHOWN_TC_NOTE',
+  'TotalCorrelation',
   'aggregate_pair',
   'annealed_vae',
   'bernoulli_nll',
@@ -73,6 +82,7 @@ __all__ = [
   'gan_generator_loss',
   'gaussian_kl',
   'gaussian_nll',
+  'gaussian_total_correlation',
   'infogan',
   'kl_decomposition',
   'permute_dims',

@@ -1,7 +1,7 @@
 """Losses of networks that oppose each other, and the density-ratio trick.
 
 Each function is one player's loss. Which gradients must not flow is the
-matter of the program that calls them.
+matter of the wiring that calls them.
 """
 
 import jax
@@ -51,7 +51,9 @@ def discriminator_loss(
 
   Source: Kim & Mnih 2018, algorithm 2 and section 3.
   """
-  _check_logits(joint_logits=joint_logits, permuted_logits=permuted_logits)
+  joint_logits, permuted_logits = _checked_logits(
+    joint_logits=joint_logits, permuted_logits=permuted_logits
+  )
   joint = jax.nn.softplus(joint_logits[:, 1] - joint_logits[:, 0])
   permuted = jax.nn.softplus(permuted_logits[:, 0] - permuted_logits[:, 1])
   return 0.5 * (jnp.mean(joint) + jnp.mean(permuted))
@@ -65,7 +67,9 @@ def discriminator_accuracy(
   Raises:
     ValueError: not [B, 2], or shapes differ.
   """
-  _check_logits(joint_logits=joint_logits, permuted_logits=permuted_logits)
+  joint_logits, permuted_logits = _checked_logits(
+    joint_logits=joint_logits, permuted_logits=permuted_logits
+  )
   joint = joint_logits[:, 0] > joint_logits[:, 1]
   permuted = permuted_logits[:, 1] > permuted_logits[:, 0]
   return 0.5 * (jnp.mean(joint) + jnp.mean(permuted))
@@ -88,7 +92,7 @@ def density_ratio_tc(joint_logits: jax.Array) -> jax.Array:
 
   Source: Kim & Mnih 2018, eq. 3.
   """
-  _check_logits(joint_logits=joint_logits)
+  (joint_logits,) = _checked_logits(joint_logits=joint_logits)
   return jnp.mean(joint_logits[:, 0] - joint_logits[:, 1])
 
 
@@ -103,6 +107,7 @@ def gan_discriminator_loss(
   Source: Goodfellow et al. 2014, eq. 1.
   """
   checks.check_rank(1, real_logits=real_logits, fake_logits=fake_logits)
+  real_logits, fake_logits = checks.at_least_float32(real_logits, fake_logits)
   real, fake = jax.nn.softplus(-real_logits), jax.nn.softplus(fake_logits)
   return jnp.mean(real) + jnp.mean(fake)
 
@@ -116,11 +121,13 @@ def gan_generator_loss(fake_logits: jax.Array) -> jax.Array:
   Source: Goodfellow et al. 2014, section 3.
   """
   checks.check_rank(1, fake_logits=fake_logits)
+  (fake_logits,) = checks.at_least_float32(fake_logits)
   return jnp.mean(jax.nn.softplus(-fake_logits))
 
 
-def _check_logits(**logits: jax.Array) -> None:
+def _checked_logits(**logits: jax.Array) -> tuple[jax.Array, ...]:
   checks.check_rank(2, **logits)
   for name, value in logits.items():
     if jnp.shape(value)[1] != 2:
       raise ValueError(f'expected {name} [B, 2], got {jnp.shape(value)}')
+  return checks.at_least_float32(*logits.values())

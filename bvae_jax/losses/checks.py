@@ -41,12 +41,65 @@ def check_posterior(
     )
 
 
+def category_column(columns: int, num_categories: int) -> int:
+  """The first of a code's last `num_categories` columns.
+
+  Raises:
+    ValueError: num_categories is 1, negative, over `columns` or no integer.
+  """
+  whole = isinstance(num_categories, int | np.integer)
+  if not whole or num_categories not in (0, *range(2, columns + 1)):
+    raise ValueError(
+      f'num_categories must be 0 or an integer from 2 to the {columns} columns'
+      f' of the code, got {num_categories!r}'
+    )
+  return columns - int(num_categories)
+
+
+def check_batch(**arrays: jax.Array) -> None:
+  """Raises unless all arrays are of one and the same batch."""
+  shapes = {name: jnp.shape(array) for name, array in arrays.items()}
+  if len({shape[:1] for shape in shapes.values()}) != 1:
+    raise ValueError(f'batches differ: {_listed(shapes)}')
+
+
 def check_unit_interval(name: str, values: jax.Array) -> None:
-  """Raises if concrete `values` leave [0, 1] or hold a NaN."""
+  """Raises if concrete `values` leave [0, 1], or hold a NaN.
+
+  Rounding is forgiven: 1e-6, or 4 units in the last place of 1 where those of
+  the dtype are coarser.
+  """
   low, high = _concrete_range(values)
-  if not (low >= 0 and high <= 1):
+  slack = _slack(jnp.result_type(values))
+  if not (low >= -slack and high <= 1 + slack):
     raise ValueError(
       f'{name} must lie in [0, 1], got values from {low} to {high}'
+    )
+
+
+def check_scaled(name: str, values: jax.Array) -> None:
+  """Raises of integers that a trace hides: 0 to 255, or 0 and 1?"""
+  dtype = jnp.result_type(values)
+  if _is_hidden(values) and jnp.issubdtype(dtype, jnp.integer):
+    raise ValueError(
+      f'{name} of dtype {dtype} under jit: give floats,'
+      f' {name}.astype(float) / 255 where they go from 0 to 255'
+    )
+
+
+def check_finite(name: str, values: jax.Array) -> None:
+  """Raises if concrete `values` hold a NaN or an infinity."""
+  low, high = _concrete_range(values)
+  if not (np.isfinite(low) and np.isfinite(high)):
+    raise ValueError(f'{name} must be finite, got values from {low} to {high}')
+
+
+def check_count(name: str, value: Any, least: int) -> None:
+  """Raises unless `value` is an integer, no array, of at least `least`."""
+  whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+  if not whole or value < least:
+    raise ValueError(
+      f'{name} must be an integer of at least {least}, got {value!r}'
     )
 
 
@@ -57,9 +110,33 @@ def check_positive(name: str, values: float | jax.Array) -> None:
     raise ValueError(f'{name} must be positive, got {low}')
 
 
+def at_least_float32(*arrays: Any) -> tuple[jax.Array, ...]:
+  """The arrays as one float type of 32 bits or more.
+
+  Means, variances and sums of half-precision posteriors lose all their digits.
+
+  Raises:
+    ValueError: complex numbers.
+  """
+  dtype = jnp.promote_types(jnp.result_type(*arrays), jnp.float32)
+  if jnp.issubdtype(dtype, jnp.complexfloating):
+    raise ValueError(f'expected real numbers, got {dtype}')
+  return tuple(jnp.asarray(array, dtype) for array in arrays)
+
+
+def _slack(dtype: Any) -> float:
+  if not jnp.issubdtype(dtype, jnp.floating):
+    return 0.0
+  return max(1e-6, 4 * float(jnp.finfo(dtype).eps))
+
+
+def _is_hidden(values: Any) -> bool:
+  return isinstance(values, jax.core.Tracer)
+
+
 def _concrete_range(values: float | jax.Array) -> tuple[Any, Any]:
   """Least and greatest, by NumPy; (1, 1) where a trace hides the values."""
-  if isinstance(values, jax.core.Tracer) or np.size(values) == 0:
+  if _is_hidden(values) or np.size(values) == 0:
     return 1, 1
   values = np.asarray(values)
   return values.min(), values.max()

@@ -4,6 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from bvae_jax.losses import checks
 
@@ -20,7 +21,7 @@ def gaussian_kl(mean: jax.Array, logvar: jax.Array) -> jax.Array:
     logvar: [B, D], log of the variance.
 
   Returns:
-    [B, D], nats; sum over the last axis for the KL of a point.
+    [B, D], nats, at least float32; sum over the last axis for that of a point.
 
   Raises:
     ValueError: not rank 2, or shapes differ.
@@ -28,6 +29,7 @@ def gaussian_kl(mean: jax.Array, logvar: jax.Array) -> jax.Array:
   Source: Kingma & Welling 2014, appendix B.
   """
   checks.check_posterior(mean=mean, logvar=logvar)
+  mean, logvar = checks.at_least_float32(mean, logvar)
   # expm1 keeps the digits of a collapsed latent, where e^v - 1 cancels.
   return 0.5 * (jnp.square(mean) + jnp.expm1(logvar) - logvar)
 
@@ -45,7 +47,7 @@ def reparameterize(
     logvar: [B, D], log of the variance.
 
   Returns:
-    [B, D].
+    [B, D], of at least float32.
 
   Raises:
     ValueError: not rank 2, or shapes differ.
@@ -53,6 +55,7 @@ def reparameterize(
   Source: Kingma & Welling 2014, section 2.4.
   """
   checks.check_posterior(mean=mean, logvar=logvar)
+  mean, logvar = checks.at_least_float32(mean, logvar)
   noise = jax.random.normal(key, mean.shape, mean.dtype)
   return mean + jnp.exp(0.5 * logvar) * noise
 
@@ -61,5 +64,23 @@ def gaussian_log_density(
   z: jax.Array, mean: jax.Array | float = 0.0, logvar: jax.Array | float = 0.0
 ) -> jax.Array:
   """log N(z; mean, e^logvar) of each entry, broadcasting; the prior's bare."""
-  squared = jnp.square(z - mean) * jnp.exp(-logvar)
+  squared = scaled_square(z - mean, logvar)
   return -0.5 * (squared + logvar + math.log(2 * math.pi))
+
+
+def scaled_square(distance: jax.Array, logvar: jax.Array | float) -> jax.Array:
+  """distance^2 e^-logvar, finite however small the variance, broadcasting.
+
+  Where e^-logvar would overflow, its root goes to the distance first; and a
+  distance whose square would overflow is held, its density being 0 all the
+  same. Elsewhere both change no bit.
+  """
+  largest = math.log(float(jnp.finfo(distance.dtype).max))
+  limit = largest - 12
+  still = lax.stop_gradient(jnp.asarray(logvar, distance.dtype))
+  clipped = jnp.maximum(still, -limit)
+  root = jnp.exp(0.5 * jnp.minimum(clipped - still, limit))
+  bound = jnp.exp(0.5 * (largest - 2 + clipped))
+  distance = jnp.clip(distance * root, -bound, bound)
+  # The value of `clipped`, the gradient of `logvar`.
+  return jnp.square(distance) * jnp.exp(-(logvar + (clipped - still)))

@@ -61,7 +61,9 @@ def sample_posterior(
   Raises:
     ValueError: not rank 2, shapes differ, or C is 1, negative or over D.
   """
-  split = _split(mean, num_categories)
+  checks.check_posterior(mean=mean, logvar=logvar)
+  mean, logvar = checks.at_least_float32(mean, logvar)
+  split = checks.category_column(mean.shape[1], num_categories)
   key, category_key = jax.random.split(key)
   code = divergence.reparameterize(key, mean, logvar)
   if not num_categories:
@@ -98,7 +100,8 @@ def code_nll(
   Source: Chen et al. 2016, eq. 5.
   """
   checks.check_posterior(code=code, mean=mean, logvar=logvar)
-  split = _split(mean, num_categories)
+  code, mean, logvar = checks.at_least_float32(code, mean, logvar)
+  split = checks.category_column(mean.shape[1], num_categories)
   log_q = divergence.gaussian_log_density(code, mean, logvar)[:, :split]
   log_p = code[:, split:] * jax.nn.log_softmax(mean[:, split:])
   return -log_q.sum(-1) - log_p.sum(-1)
@@ -131,7 +134,9 @@ def code_kl(
   Raises:
     ValueError: not rank 2, shapes differ, or C is 1, negative or over D.
   """
-  split = _split(mean, num_categories)
+  checks.check_posterior(mean=mean, logvar=logvar)
+  mean, logvar = checks.at_least_float32(mean, logvar)
+  split = checks.category_column(mean.shape[1], num_categories)
   kl = divergence.gaussian_kl(mean, logvar)
   if not num_categories:
     return kl
@@ -180,6 +185,12 @@ def infogan(
 
   Source: Chen et al. 2016, eq. 5 and 6.
   """
+  checks.check_batch(fake_logits=fake_logits, code=code)
+  if jnp.shape(code)[1:] != jnp.shape(z)[1:]:
+    raise ValueError(
+      f'codes differ: z {jnp.shape(z)} of real images, code'
+      f' {jnp.shape(code)} of generated ones'
+    )
   kl = code_kl(mean, logvar, num_categories=num_categories)
   terms = objectives.base_terms(nll, z, mean, logvar, kl)
   conditional = code_nll(
@@ -190,13 +201,3 @@ def infogan(
   generator = adversarial.gan_generator_loss(fake_logits)
   terms |= {'code_information': bound, 'generator_loss': generator}
   return generator - lambda_info * bound, terms
-
-
-def _split(mean: jax.Array, num_categories: int) -> int:
-  """The first column of the categories, after the guard."""
-  if num_categories in (0, *range(2, mean.shape[1] + 1)):
-    return mean.shape[1] - num_categories
-  raise ValueError(
-    f'num_categories must be 0 or from 2 to the {mean.shape[1]} columns of'
-    f' mean {mean.shape}, got {num_categories}'
-  )

@@ -27,10 +27,12 @@ def bernoulli_nll(logits: jax.Array, images: jax.Array) -> jax.Array:
     [B], nats.
 
   Raises:
-    ValueError: shapes differ, or concrete targets leave [0, 1].
+    ValueError: shapes differ, concrete targets leave [0, 1] by more than
+      rounding, or integers under jit, where nobody sees their range.
 
   Source: Kingma & Welling 2014, appendix C.1, eq. 11.
   """
+  checks.check_unit_interval('images', images)
   logits, images = _checked(logits, images)
   logits, images = _flat(logits), _flat(images)
   return jnp.sum(jax.nn.softplus(logits) - images * logits, axis=1)
@@ -46,18 +48,19 @@ def gaussian_nll(
 
   Args:
     mean: decoder outputs [B, ...].
-    images: targets in [0, 1], [B, ...].
+    images: targets, any real numbers, [B, ...].
     scale: standard deviation s > 0, a scalar or broadcastable to the images.
 
   Returns:
     [B], nats.
 
   Raises:
-    ValueError: shapes differ, concrete targets leave [0, 1], or a concrete
-      scale is not positive.
+    ValueError: shapes differ, a concrete target is not finite, a concrete
+      scale is not positive, or integers under jit.
 
   Source: Kingma & Welling 2014, appendix C.2, eq. 12.
   """
+  checks.check_finite('images', images)
   mean, images = _checked(mean, images)
   checks.check_positive('scale', scale)
   log_scale = jnp.log(jnp.asarray(scale, mean.dtype))
@@ -74,9 +77,9 @@ def _checked(
   checks.check_rank(jnp.ndim(outputs), outputs=outputs, images=images)
   if jnp.ndim(outputs) < 2:
     raise ValueError(f'expected [B, ...] images, got {jnp.shape(images)}')
-  checks.check_unit_interval('images', images)
-  dtype = jnp.promote_types(jnp.result_type(outputs), jnp.float32)
-  return jnp.asarray(outputs, dtype), jnp.asarray(images, dtype)
+  checks.check_scaled('images', images)
+  outputs, images = checks.at_least_float32(outputs, images)
+  return outputs, images
 
 
 def _flat(values: jax.Array) -> jax.Array:

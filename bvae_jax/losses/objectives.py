@@ -170,6 +170,7 @@ def factor_vae(
   Source: Kim & Mnih 2018, eq. 2 and 3.
   """
   loss, terms = vae(nll, z, mean, logvar)
+  checks.check_batch(joint_logits=joint_logits, z=z)
   correlation = adversarial.density_ratio_tc(joint_logits)
   terms['total_correlation'] = correlation
   return loss + gamma * correlation, terms
@@ -211,6 +212,7 @@ def base_terms(
 ) -> dict[str, jax.Array]:
   """What every objective logs; the KL [B, D] is the Gaussian's by default."""
   checks.check_posterior(nll=nll, z=z, mean=mean, logvar=logvar)
+  (nll,) = checks.at_least_float32(nll)
   kl = divergence.gaussian_kl(mean, logvar) if kl is None else kl
   kl_per_latent = jnp.mean(kl, axis=0)
   nll, kl = jnp.mean(nll), jnp.sum(kl_per_latent)

@@ -44,6 +44,8 @@ class Objective(NamedTuple):
     hparams: its traced hyperparameters, with the paper's values where it gives
       them.
     options: static choices of the loss, the wiring and the sampler.
+    study: the 2019 study's own `options` and `schedules`, where they differ
+      from the paper's; `config.default_config` follows the study.
     networks: what it trains: names in `training.roles.ROLES`, or Roles.
     batch: what the sampler draws: 'images'; 'two_batches' (with an independent
       'second_images'); 'pairs' (with 'pair_images', some factors changed);
@@ -54,6 +56,7 @@ class Objective(NamedTuple):
   loss: Callable[..., objectives.Result]
   hparams: Mapping[str, float] = {}
   options: Mapping[str, Any] = {}
+  study: Mapping[str, Mapping[str, Any]] = {}
   networks: tuple[str | Role, ...] = ('encoder', 'decoder')
   batch: str = 'images'
   wiring: wiring_lib.Wiring = wiring_lib.vae
@@ -80,7 +83,9 @@ OBJECTIVES: dict[str, Objective] = {
   'vae': Objective(objectives.vae),
   'beta_vae': Objective(objectives.beta_vae, {'beta': 4.0}),
   'annealed_vae': Objective(
-    objectives.annealed_vae, {'gamma': 1000.0, 'capacity': 25.0}
+    objectives.annealed_vae,
+    {'gamma': 1000.0, 'capacity': 25.0},
+    study={'schedules': {'capacity': {'kind': 'linear', 'steps': 100_000}}},
   ),
   'beta_tcvae': Objective(
     objectives.beta_tcvae,
@@ -92,6 +97,7 @@ OBJECTIVES: dict[str, Objective] = {
     objectives.factor_vae,
     {'gamma': 35.0},
     {'permutation': 'independent'},
+    study={'options': {'permutation': 'same'}},
     networks=('encoder', 'decoder', 'discriminator'),
     batch='two_batches',
     wiring=wiring_lib.factor_vae,

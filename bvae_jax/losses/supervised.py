@@ -46,6 +46,7 @@ def supervised_penalty(
       f' {labels.shape} beside mean {mean.shape}'
     )
   checks.check_unit_interval('labels', labels)
+  mean, labels = checks.at_least_float32(mean, labels)
   pinned = mean[:, :num_factors]
   if kind == 'bce':
     penalty = jax.nn.softplus(pinned) - labels * pinned

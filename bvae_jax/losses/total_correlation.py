@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.scipy.special import logsumexp
 
@@ -63,8 +64,8 @@ def total_correlation(
 
   Source: Chen et al. 2018, section 3.1, in the form of Locatello et al. 2019.
   """
-  checks.check_posterior(z=z, mean=mean, logvar=logvar, min_batch=2)
-  joint, marginals = _aggregate(z, mean, logvar, jnp.zeros((1, 1)))
+  z, mean, logvar = _checked(z, mean, logvar)
+  joint, marginals = _aggregate(z, mean, logvar, jnp.zeros((1, 1), z.dtype))
   return jnp.mean(joint - marginals)
 
 
@@ -75,6 +76,7 @@ def kl_decomposition(
   *,
   dataset_size: int,
   estimator: str = 'mws',
+  num_categories: int = 0,
 ) -> KLDecomposition:
   """Mutual information, total correlation and dimension-wise KL.
 
@@ -94,21 +96,30 @@ def kl_decomposition(
     logvar: [B, D], log of the variance.
     dataset_size: N, a Python integer.
     estimator: 'mws' or 'mss'.
+    num_categories: C, how many of the last columns are one categorical code, as
+      InfoGAN's: there z is one-hot and `mean` holds logits; it counts as one
+      latent, with a uniform prior.
 
   Returns:
     A KLDecomposition of scalars, nats.
 
   Raises:
-    ValueError: not rank 2, shapes differ, B = 1, unknown estimator, or a
-      dataset_size that is missing, under 1, or under B for 'mss'.
+    ValueError: not rank 2, shapes differ, B = 1, unknown estimator, impossible
+      C, or a dataset_size that is missing, under 1, or under B for 'mss'.
 
   Source: Chen et al. 2018, eq. 2 (terms), 3 (mws) and appendix C (mss).
   """
-  checks.check_posterior(z=z, mean=mean, logvar=logvar, min_batch=2)
+  z, mean, logvar = _checked(z, mean, logvar)
+  split = checks.category_column(z.shape[1], num_categories)
   weights = _log_weights(z.shape[0], dataset_size, estimator).astype(z.dtype)
-  joint, marginals = _aggregate(z, mean, logvar, weights)
-  posterior = divergence.gaussian_log_density(z, mean, logvar).sum(-1)
-  prior = divergence.gaussian_log_density(z).sum(-1)
+  joint, marginals = _aggregate(z, mean, logvar, weights, num_categories)
+  posterior = divergence.gaussian_log_density(z, mean, logvar)
+  posterior = posterior[:, :split].sum(-1)
+  prior = divergence.gaussian_log_density(z)[:, :split].sum(-1)
+  if num_categories:
+    log_p = jax.nn.log_softmax(mean[:, split:])
+    posterior += jnp.sum(z[:, split:] * log_p, axis=1)
+    prior -= math.log(num_categories)
   return KLDecomposition(
     mutual_information=jnp.mean(posterior - joint),
     total_correlation=jnp.mean(joint - marginals),
@@ -116,14 +127,38 @@ def kl_decomposition(
   )
 
 
+def _checked(
+  z: jax.Array, mean: jax.Array, logvar: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """The three as one float type of at least 32 bits, after the guards."""
+  checks.check_posterior(z=z, mean=mean, logvar=logvar, min_batch=2)
+  z, mean, logvar = checks.at_least_float32(z, mean, logvar)
+  return z, mean, logvar
+
+
 def _aggregate(
-  z: jax.Array, mean: jax.Array, logvar: jax.Array, log_weights: jax.Array
+  z: jax.Array,
+  mean: jax.Array,
+  logvar: jax.Array,
+  log_weights: jax.Array,
+  num_categories: int = 0,
 ) -> tuple[jax.Array, jax.Array]:
   """log q(z_j) and sum_d log q(z_j^d), [B] each; weights [1, 1] or [B, B]."""
+  split = z.shape[1] - num_categories
+
+  def log_density(z_j):
+    """Of one point under each posterior, a row a latent: [D, B]."""
+    log_q = divergence.gaussian_log_density(
+      z_j[:split, None], mean.T[:split], logvar.T[:split]
+    )
+    if not num_categories:
+      return log_q
+    category = jax.nn.log_softmax(mean[:, split:]) @ z_j[split:]
+    return jnp.concatenate([log_q, category[None]])
 
   def row(inputs):
     z_j, weights = inputs
-    log_q = divergence.gaussian_log_density(z_j[:, None], mean.T, logvar.T)
+    log_q = log_density(z_j)
     joint = logsumexp(weights + log_q.sum(0))
     return joint, logsumexp(weights + log_q, axis=1).sum()
 
@@ -140,7 +175,7 @@ def _log_weights(
   """log w_ji: [1, 1] where all are equal, else [B, B]."""
   checks.check_choice('estimator', estimator, ESTIMATORS)
   least = batch_size if estimator == 'mss' else 1
-  if dataset_size is None or dataset_size < least:
+  if not isinstance(dataset_size, int | np.integer) or dataset_size < least:
     raise ValueError(
       f'estimator {estimator!r} with a batch of {batch_size} needs a'
       f' dataset_size of at least {least}, got {dataset_size}'

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.losses import checks
+from bvae_jax.losses import checks, divergence
 
 KINDS = ('gvae', 'mlvae')
 
@@ -61,8 +61,11 @@ def aggregate_pair(
     mean=mean, logvar=logvar, pair_mean=pair_mean, pair_logvar=pair_logvar
   )
   checks.check_choice('kind', kind, KINDS)
+  mean, logvar, pair_mean, pair_logvar = checks.at_least_float32(
+    mean, logvar, pair_mean, pair_logvar
+  )
   ratio = logvar - pair_logvar
-  shift = jnp.square(mean - pair_mean) * jnp.exp(-pair_logvar)
+  shift = divergence.scaled_square(mean - pair_mean, pair_logvar)
   delta = 0.5 * (jnp.expm1(ratio) - ratio + shift)
   low = jnp.min(delta, axis=1, keepdims=True)
   high = jnp.max(delta, axis=1, keepdims=True)

@@ -35,6 +35,25 @@ class Experiment(NamedTuple):
     )
     return posterior(self.nets[name](params[name], images))
 
+  @property
+  def num_categories(self) -> int:
+    """How many of the last latents are one categorical code."""
+    return self.context.options.get('num_categories', 0)
+
+  def sample(
+    self, key: jax.Array, mean: jax.Array, logvar: jax.Array
+  ) -> jax.Array:
+    """A sample [B, D] of the posterior, categories one-hot."""
+    if not self.num_categories:
+      return losses.reparameterize(key, mean, logvar)
+    return losses.sample_posterior(
+      key, mean, logvar, num_categories=self.num_categories
+    )
+
+  def kl(self, mean: jax.Array, logvar: jax.Array) -> jax.Array:
+    """KL [B, D] of the posterior from the prior, nats."""
+    return losses.code_kl(mean, logvar, num_categories=self.num_categories)
+
   def decode(self, params: Any, z: jax.Array) -> jax.Array:
     """One member's decoder outputs [B, H, W, C] of latents [B, D].
 

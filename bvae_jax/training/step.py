@@ -24,10 +24,10 @@ INIT, TRAIN, PROBE, OWN = range(4)  # what a member's key is folded with
 
 
 class TrainState(NamedTuple):
-  """One member. A member that met a NaN is frozen at its last good step."""
+  """One member, frozen at its last good state once it meets a NaN."""
 
   step: jax.Array  # steps taken
-  alive: jax.Array  # False once a loss or a gradient was not finite
+  alive: jax.Array  # False once a state had no finite loss or gradient
   params: dict[str, Any]
   opt_state: Any
 
@@ -100,7 +100,8 @@ def make_train_step(
 
   Returns:
     `train_step(state, key, hparams) -> (state, terms)`; `key` is the member's
-    own key, `hparams` its traced scalars with `learning_rate` among them.
+    own key, `hparams` its traced scalars with `learning_rate` among them. A
+    state without a finite loss and gradient comes back as it is, not alive.
   """
   at = scheduled(experiment.config)
   context = experiment.context._replace(
@@ -120,7 +121,7 @@ def make_train_step(
     batch = draw(batch_key, source(own_key))
     rates = dict(values)
     rate = rates.pop('learning_rate')
-    grads, terms = jax.grad(loss_fn, has_aux=True)(
+    (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(
       state.params, batch, loss_key, rates
     )
     grads = spread.mean(grads)
@@ -128,15 +129,19 @@ def make_train_step(
       grads, state.opt_state, state.params
     )
     params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
-    # A sum with a NaN or an infinity among its terms is not finite.
-    healthy = state.alive & jnp.isfinite(optax.tree.sum(grads))
+    # A sum with a NaN or an infinity among its terms is not finite; that of
+    # squares, which Adam keeps, covers its moments too.
+    squares = optax.tree.norm(grads, squared=True)
+    healthy = state.alive & jnp.isfinite(loss) & jnp.isfinite(squares)
     taken = TrainState(state.step + 1, healthy, params, opt_state)
     frozen = state._replace(alive=healthy)
-    return jax.tree.map(
-      lambda new, old: jnp.where(healthy, new, old), taken, frozen
-    ), terms
+    return _where(healthy, taken, frozen), terms
 
   return train_step
+
+
+def _where(condition: jax.Array, one: Any, other: Any) -> Any:
+  return jax.tree.map(functools.partial(jnp.where, condition), one, other)
 
 
 def probe(
@@ -145,23 +150,35 @@ def probe(
   """The KL in its parts on PROBE_SIZE images, by each estimator, for the log.
 
   Chen et al.'s three terms, and the second of Hoffman & Johnson's two (their
-  first is the mutual information).
+  first is the mutual information); and `losses.SHOWN_TC` with its error, left
+  out where there are no more images than latents.
 
   The images and the noise depend on the member's seed alone, so that the
   curves of a member do not jump from line to line.
   """
-  index_key, noise_key = jax.random.split(jax.random.fold_in(key, PROBE))
+  key = jax.random.fold_in(key, PROBE)
+  index_key, noise_key = jax.random.split(key)
   size = experiment.dataset.num_images
   index = data.sample_index(index_key, min(PROBE_SIZE, size), size)
   mean, logvar = experiment.encode(params, images(index))
-  z = losses.reparameterize(noise_key, mean, logvar)
+  categories = {'num_categories': experiment.num_categories}
+  z = experiment.sample(noise_key, mean, logvar)
   terms = {}
   for estimator in losses.ESTIMATORS:
     parts = losses.kl_decomposition(
-      z, mean, logvar, dataset_size=size, estimator=estimator
+      z, mean, logvar, dataset_size=size, estimator=estimator, **categories
     )
     named = {**parts._asdict(), 'marginal_kl': parts.marginal_kl}
     terms |= {f'{name}_{estimator}': value for name, value in named.items()}
+  continuous = z[:, : z.shape[1] - experiment.num_categories]
+  if len(index) > continuous.shape[1]:
+    shown = losses.gaussian_total_correlation(
+      jax.random.fold_in(key, 0), continuous
+    )
+    terms |= {
+      losses.SHOWN_TC: shown.estimate,
+      f'{losses.SHOWN_TC}_error': shown.error,
+    }
   return terms
 
 
@@ -184,14 +201,24 @@ def make_chunk(
     images = lambda index: experiment.dataset.images_fn(arrays, index)
     train_step = make_train_step(experiment, images, spread)
 
-    def body(_, carry):
-      state, total = carry
-      state, terms = train_step(state, key, hparams)
-      return state, jax.tree.map(jnp.add, total, terms)
+    def body(i, carry):
+      state, before, total = carry
+      taken, terms = train_step(state, key, hparams)
+      # The step into a state is undone where that state has no finite loss.
+      failed = state.alive & ~taken.alive
+      kept = _where((i == n) | failed, state, taken)
+      params, at = _where(failed, before, (kept.params, kept.step))
+      kept = kept._replace(params=params, step=at, alive=taken.alive)
+      total = jax.tree.map(
+        lambda t, x: t + jnp.where(i == n, 0, x), total, terms
+      )
+      return kept, (state.params, state.step), total
 
     shapes = jax.eval_shape(train_step, state, key, hparams)[1]
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-    state, total = lax.fori_loop(0, n, body, (state, zeros))
+    # One round more than n: it looks at the last state and takes no step.
+    before = state.params, state.step
+    state, _, total = lax.fori_loop(0, n + 1, body, (state, before, zeros))
     terms = jax.tree.map(lambda t: t / n, total)
     return state, {**terms, **probe(experiment, state.params, key, images)}
 

@@ -66,12 +66,24 @@ def test_learned_scale_settles_at_the_residual():
   np.testing.assert_allclose(fixed.mean(), nll(0.0), rtol=1e-6)
 
 
-@pytest.mark.parametrize('nll', [losses.bernoulli_nll, losses.gaussian_nll])
 @pytest.mark.parametrize(
   'images, message',
   [
     (jnp.full((2, 3), 255.0), r'\[0, 1\], got values from 255.0 to 255.0'),
     (jnp.full((2, 3), -0.5), r'from -0.5'),
+    (jnp.full((2, 3), 1 + 3e-6), r'\[0, 1\]'),
+    (jnp.full((2, 3), jnp.nan), 'nan'),
+  ],
+)
+def test_targets_of_bernoulli_are_probabilities(images, message):
+  with pytest.raises(ValueError, match=message):
+    losses.bernoulli_nll(jnp.zeros((2, 3)), images)
+
+
+@pytest.mark.parametrize('nll', [losses.bernoulli_nll, losses.gaussian_nll])
+@pytest.mark.parametrize(
+  'images, message',
+  [
     (jnp.full((2, 3), jnp.nan), 'nan'),
     (jnp.zeros((2, 4)), r'outputs \(2, 3\), images \(2, 4\)'),
     (jnp.zeros((1, 3)), r'outputs \(2, 3\), images \(1, 3\)'),
@@ -80,6 +92,35 @@ def test_learned_scale_settles_at_the_residual():
 def test_bad_images(nll, images, message):
   with pytest.raises(ValueError, match=message):
     nll(jnp.zeros((2, 3)), images)
+
+
+@pytest.mark.parametrize('nll', [losses.bernoulli_nll, losses.gaussian_nll])
+def test_integers_under_jit_are_refused_by_their_dtype(nll):
+  """Their range is hidden there: 255 would be read as a probability."""
+  images = np.full((2, 3), 255, np.uint8)
+  with pytest.raises(ValueError, match='uint8 under jit.*/ 255'):
+    jax.jit(nll)(jnp.zeros((2, 3)), images)
+  expected = nll(jnp.zeros((2, 3)), jnp.ones((2, 3)))
+  for truth in (images > 0, images / 255):
+    actual = jax.jit(nll)(jnp.zeros((2, 3)), truth)
+    np.testing.assert_allclose(actual, expected)
+
+
+def test_rounding_over_one_is_forgiven():
+  """What resizing a white image leaves."""
+  for dtype, eps in ((jnp.float32, 2e-7), (jnp.bfloat16, 0.0078125)):
+    images = jnp.full((1, 400), 1 + eps, dtype)
+    assert images.max() > 1
+    nll = losses.bernoulli_nll(jnp.zeros((1, 400)), images)
+    np.testing.assert_allclose(nll, 400 * np.log(2), rtol=1e-5)
+
+
+def test_gaussian_takes_any_real_image():
+  images = np.random.default_rng(0).normal(size=(2, 5)) * 3
+  density = 0.5 * (images**2 + np.log(2 * np.pi))
+  for nll in (losses.gaussian_nll, jax.jit(losses.gaussian_nll)):
+    actual = nll(jnp.zeros((2, 5)), images)
+    np.testing.assert_allclose(actual, density.sum(1), rtol=1e-5)
 
 
 def test_bad_rank_and_scale():

@@ -162,6 +162,33 @@ def test_gaussian_aggregate_has_its_closed_form():
   np.testing.assert_allclose(sum(parts), kl.sum(1).mean(), atol=0.08)
 
 
+def test_a_category_is_one_latent_of_the_decomposition():
+  """Codes that give the category away: MI log C, TC 0, uniform marginal."""
+  labels = np.arange(12) % 3
+  z = jax.nn.one_hot(labels, 3)
+  logits = 40.0 * z
+  parts = losses.kl_decomposition(
+    z, logits, jnp.zeros_like(z), dataset_size=1, num_categories=3
+  )
+  # With N = 1, 'mws' is the mean over the batch.
+  np.testing.assert_allclose(parts, [np.log(3), 0, 0], atol=1e-5)
+  rng = np.random.default_rng(0)
+  mean = np.concatenate([rng.normal(size=(12, 2)), logits], axis=1)
+  code = np.concatenate([mean[:, :2], z], axis=1)
+  both = losses.kl_decomposition(
+    *(jnp.asarray(a) for a in (code, mean, np.zeros_like(mean))),
+    dataset_size=1,
+    num_categories=3,
+  )
+  alone = losses.kl_decomposition(
+    *(jnp.asarray(a) for a in (code[:, :2], mean[:, :2], np.zeros((12, 2)))),
+    dataset_size=1,
+  )
+  np.testing.assert_allclose(
+    both.dimension_wise_kl, alone.dimension_wise_kl, atol=1e-5
+  )
+
+
 def test_independent_latents_have_no_total_correlation():
   """On a grid of means q(z) factorises exactly; MWS of N = 1 averages it."""
   axis = np.linspace(-1, 1, 8)
@@ -183,6 +210,9 @@ def test_independent_latents_have_no_total_correlation():
     ([(4, 3), (1, 3), (1, 3)], {}, r'z \(4, 3\), mean \(1, 3\)'),
     ([(4,)] * 3, {}, 'expected rank 2'),
     ([(4, 3)] * 3, {'estimator': 'exact'}, "'exact'.*'mws', 'mss'"),
+    ([(4, 3)] * 3, {'dataset_size': 9.5}, "'mws'.*dataset_size.*9.5"),
+    ([(4, 3)] * 3, {'num_categories': 1}, 'num_categories .*got 1'),
+    ([(4, 3)] * 3, {'num_categories': 4}, 'num_categories .*3 columns.*got 4'),
     ([(4, 3)] * 3, {'dataset_size': None}, "'mws'.*dataset_size.*None"),
     ([(4, 3)] * 3, {'dataset_size': 0}, 'at least 1, got 0'),
     (
