@@ -129,10 +129,10 @@ def make_train_step(
       grads, state.opt_state, state.params
     )
     params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
-    # A sum with a NaN or an infinity among its terms is not finite; that of
-    # squares, which Adam keeps, covers its moments too.
-    squares = optax.tree.norm(grads, squared=True)
-    healthy = state.alive & jnp.isfinite(loss) & jnp.isfinite(squares)
+    # A sum with a NaN or an infinity among its terms is not finite.
+    healthy = (
+      state.alive & jnp.isfinite(loss) & jnp.isfinite(optax.tree.sum(grads))
+    )
     taken = TrainState(state.step + 1, healthy, params, opt_state)
     frozen = state._replace(alive=healthy)
     return _where(healthy, taken, frozen), terms

@@ -1,0 +1,51 @@
+"""InfoGAN's categories are read as such in the log and in the ELBO."""
+
+import helpers
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bvae_jax import losses, population
+from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
+
+
+@pytest.fixture(scope='module')
+def trained():
+  """An experiment of 2 + 3 columns, one member, all images' posteriors."""
+  config = helpers.small_config('infogan', num_latents=5)
+  config.options.num_categories = 3
+  config.evaluation.num_elbo = 2000
+  experiment = experiment_lib.build(config)
+  (key,) = population.keys(population.members(config))
+  params = step.init(experiment, key).params
+  # A sure critic: logits of the categories far apart, by the image.
+  head = params['critic']['mean']
+  head['kernel'] = head['kernel'].at[:, 2:].multiply(200.0)
+  every = jnp.arange(experiment.dataset.num_images)
+  mean, logvar = experiment.encode(params, experiment.dataset.images(every))
+  kl = losses.code_kl(mean, logvar, num_categories=3)
+  return experiment, key, params, kl
+
+
+def test_the_elbo_takes_the_kl_of_the_category(trained):
+  experiment, _, params, kl = trained
+  batched = jax.tree.map(lambda x: x[None], params)
+  terms = codes_lib.elbo(experiment, batched)
+  np.testing.assert_allclose(
+    terms['kl_per_latent'][0], kl.mean(0), rtol=0.05, atol=0.02
+  )
+  assert terms['kl_per_latent'][0, 2:].sum() <= np.log(3) + 1e-5
+  z = experiment.sample(jax.random.key(0), jnp.zeros((9, 5)), jnp.zeros((9, 5)))
+  np.testing.assert_array_equal(jnp.sort(z[:, 2:]), [[0, 0, 1]] * 9)
+
+
+def test_the_parts_of_the_log_add_up_to_that_kl(trained):
+  experiment, key, params, kl = trained
+  terms = step.probe(experiment, params, key, experiment.dataset.images)
+  names = 'mutual_information', 'total_correlation', 'dimension_wise_kl'
+  total = sum(terms[f'{name}_mss'] for name in names)
+  np.testing.assert_allclose(total, kl.sum(1).mean(), atol=0.2)
+  assert abs(terms[losses.SHOWN_TC]) < 1
