@@ -37,7 +37,8 @@ def check_posterior(
     )
   if batch < min_batch:
     raise ValueError(
-      f'needs a batch of at least {min_batch}, got {name} {jnp.shape(array)}'
+      f'needs a batch (batch_size) of at least {min_batch}, got {name}'
+      f' {jnp.shape(array)}'
     )
 
 

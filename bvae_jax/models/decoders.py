@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax
 from flax import linen as nn
 
+from bvae_jax.models import padding
 from bvae_jax.models.conv import ConvTranspose
 from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
 
@@ -14,7 +15,8 @@ from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
 class DeconvDecoder(nn.Module):
   """Two dense layers, then four transposed convolutions 4x4 of stride 2.
 
-  ReLU between all of them; H and W are multiples of 16.
+  ReLU between all of them. It draws the next multiples of 16 and keeps the
+  middle, H x W.
   """
 
   image_shape: Sequence[int] = (64, 64, 1)
@@ -24,11 +26,14 @@ class DeconvDecoder(nn.Module):
   @nn.compact
   def __call__(self, z: jax.Array) -> jax.Array:
     height, width, channels = self.image_shape
-    shape = (height // 16, width // 16, self.features[0])
+    rows, columns = (
+      padding.padded_side(side) // padding.MULTIPLE for side in (height, width)
+    )
+    shape = (rows, columns, self.features[0])
     x = Dense(math.prod(shape))(MLP((self.width,))(z)).reshape(-1, *shape)
     for features in (*self.features, channels):
       x = ConvTranspose(features, relu=True)(x)
-    return x
+    return padding.crop(x, self.image_shape)
 
 
 class MLPDecoder(nn.Module):

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 from flax import linen as nn
 
+from bvae_jax.models import padding
+
 # `float` is float32, or float64 where jax_enable_x64 is on.
 Dense = functools.partial(
   nn.Dense, kernel_init=nn.initializers.glorot_uniform(), param_dtype=float
@@ -43,14 +45,15 @@ def check_image_shape(name: str, image_shape: Sequence[int]) -> None:
 
   Raises:
     ValueError: if `image_shape` is not (H, W, C) of positive integers, or if
-      the network is convolutional and a side is no multiple of 16.
+      the network is convolutional and a side is under 8.
   """
   image_shape = tuple(image_shape)
   if len(image_shape) != 3 or min(image_shape) < 1:
     raise ValueError(f'expected an image shape (H, W, C), got {image_shape}')
   height, width, _ = image_shape
-  if 'conv' in name and (height % 16 or width % 16):
+  if 'conv' in name and min(height, width) < padding.SMALLEST:
     raise ValueError(
-      f'{name} halves the image four times and needs sides that are multiples '
-      f'of 16, got {image_shape}: pad or resize the images, or choose an mlp'
+      f'{name} halves the image four times and needs sides of at least '
+      f'{padding.SMALLEST}, got {image_shape}: enlarge the images, or choose '
+      'an mlp'
     )

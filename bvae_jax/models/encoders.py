@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jax
 from flax import linen as nn
 
+from bvae_jax.models import padding
 from bvae_jax.models.conv import Conv
 from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
 
@@ -13,7 +14,7 @@ from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
 class ConvTrunk(nn.Module):
   """Four convolutions of stride 2 and a dense layer, ReLU after each.
 
-  [B, H, W, C] -> [B, 256], H and W multiples of 16.
+  [B, H, W, C] -> [B, 256]; zeros around the image make H and W multiples of 16.
   """
 
   sizes: Sequence[int]
@@ -22,7 +23,7 @@ class ConvTrunk(nn.Module):
 
   @nn.compact
   def __call__(self, images: jax.Array) -> jax.Array:
-    x = images
+    x = padding.pad(images)
     for layer, features in enumerate(self.features):
       x = Conv(features, self.sizes[layer], relu=layer > 0)(x)
     return MLP((self.width,))(nn.relu(x))

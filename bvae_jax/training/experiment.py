@@ -102,6 +102,7 @@ def build(
   Raises:
     ValueError: networks and images that do not fit.
   """
+  options: Any = config.options
   objective = losses.OBJECTIVES[config.objective]
   dataset = data.load(config.dataset) if dataset is None else dataset
   roles = roles_lib.of(objective)
@@ -112,7 +113,7 @@ def build(
     nll=losses.LIKELIHOODS[config.likelihood],
     dataset_size=dataset.num_images,
     batch_size=config.batch_size,
-    options=config.options.to_dict(),
+    options=options.to_dict(),
   )
   return Experiment(
     config=config,

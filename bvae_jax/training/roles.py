@@ -3,6 +3,8 @@
 A kind that only one objective needs is a `losses.Role` in its own entry.
 """
 
+from typing import Any
+
 import ml_collections
 
 from bvae_jax import losses, models
@@ -12,7 +14,8 @@ Shape = tuple[int, ...]
 
 def num_inputs(config: ml_collections.ConfigDict) -> int:
   """Inputs of the decoder: the latents, and InfoGAN's noise."""
-  return config.num_latents + config.options.get('num_noise', 0)
+  options: Any = config.options
+  return config.num_latents + options.get('num_noise', 0)
 
 
 def _images(config: ml_collections.ConfigDict, image_shape: Shape) -> Shape:

@@ -48,13 +48,14 @@ def scheduled(config: ml_collections.ConfigDict) -> Callable:
     ),
     'step': lambda steps: lambda t: jnp.where(t < steps, 0.0, 1.0),
   }
+  schedules: Any = config.schedules
   weights = {
     name: (
       s.get('start', 0.0),
       s.get('delay', 0),
       kinds[s.get('kind', 'linear')](s.get('steps', 1)),
     )
-    for name, s in config.schedules.items()
+    for name, s in schedules.items()
   }
 
   def at(hparams, step):

@@ -110,6 +110,41 @@ def test_initial_weights_are_glorot_uniform_with_zero_biases():
   assert not np.any(trunk['Conv_2']['bias'])
 
 
+@pytest.mark.parametrize('shape', [(8, 9, 2), (33, 17, 4)])
+def test_images_of_any_size(shape):
+  """Odd, small and oblong images: every pixel is seen, and is drawn."""
+  images = jax.random.uniform(jax.random.key(0), (2, *shape))
+  encoder = make_encoder('conv_locatello', 3, shape)
+  decoder = make_decoder('deconv_locatello', shape)
+  params = jax.jit(encoder.init)(jax.random.key(1), images)
+  encode = jax.jit(encoder.apply)
+  sees = jax.jit(jax.grad(lambda x: encode(params, x)[0].sum()))(images)
+  assert sees.shape == images.shape
+  assert np.all(np.any(sees != 0, axis=(0, 3)))
+  z = jax.random.normal(jax.random.key(2), (2, 3))
+  drawn, _ = jax.jit(decoder.init_with_output)(jax.random.key(3), z)
+  assert drawn.shape == images.shape
+  # Zeros around an image are all that its padding is.
+  height, width, _ = shape
+  top, left = -height % 16 // 2, -width % 16 // 2
+  whole = np.zeros((2, height + -height % 16, width + -width % 16, shape[2]))
+  whole[:, top : top + height, left : left + width] = images
+  for a, b in zip(encode(params, images), encode(params, whole)):
+    np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize('shape', [(256, 255, 3), (64, 64, 1)])
+def test_large_images_by_their_shapes(shape):
+  images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+  z = jax.ShapeDtypeStruct((1, 5), jnp.float32)
+  decoder = make_decoder('deconv_locatello', shape)
+  drawn, _ = jax.eval_shape(decoder.init_with_output, jax.random.key(0), z)
+  assert drawn.shape == images.shape
+  encoder = make_encoder('conv_burgess', 5, shape)
+  codes, _ = jax.eval_shape(encoder.init_with_output, jax.random.key(0), images)
+  assert [c.shape for c in codes] == [(1, 5), (1, 5)]
+
+
 @pytest.mark.parametrize(
   ('make', 'message'),
   [
@@ -117,8 +152,11 @@ def test_initial_weights_are_glorot_uniform_with_zero_biases():
     (lambda: make_critic('resnet', 4, SHAPE), 'conv_burgess.*mlp_small'),
     (lambda: make_decoder('resnet', SHAPE), 'deconv_locatello.*mlp_small'),
     (lambda: make_discriminator('resnet'), "'mlp', 'mlp_small'"),
-    (lambda: make_encoder('conv_burgess', 4, (64, 40, 1)), r'\(64, 40, 1\)'),
-    (lambda: make_decoder('deconv_locatello', (28, 28, 1)), r'\(28, 28, 1\)'),
+    (
+      lambda: make_encoder('conv_burgess', 4, (64, 7, 1)),
+      r'8, got \(64, 7, 1\)',
+    ),
+    (lambda: make_decoder('deconv_locatello', (5, 28, 1)), r'\(5, 28, 1\)'),
     (lambda: make_encoder('mlp_small', 4, (64, 64)), r'\(64, 64\)'),
   ],
 )
