@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -139,8 +140,8 @@ def _concrete_range(values: float | jax.Array) -> tuple[Any, Any]:
   """Least and greatest, by NumPy; (1, 1) where a trace hides the values."""
   if _is_hidden(values) or np.size(values) == 0:
     return 1, 1
-  values = np.asarray(values)
-  return values.min(), values.max()
+  concrete = np.asarray(values)
+  return concrete.min(), concrete.max()
 
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:

@@ -3,12 +3,23 @@
 It is a wiring as `wiring` defines them; 'decoder' is the generator.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from bvae_jax.losses import adversarial, information
-from bvae_jax.losses.wiring import Context, Loss, LossFn, Nets, batch_noise
+from bvae_jax.losses.wiring import (
+  Arrays,
+  Context,
+  Loss,
+  LossFn,
+  Nets,
+  Params,
+  Result,
+  batch_noise,
+)
 
 
 def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
@@ -28,7 +39,9 @@ def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
   categories = {'num_categories': context.options['num_categories']}
   critic = nets['critic']
 
-  def loss_fn(params, batch, key, hparams):
+  def loss_fn(
+    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
+  ) -> Result:
     weights = dict(hparams)
     spread = weights.pop('instance_noise')
     penalty_weight = weights.pop('gradient_penalty')
@@ -36,12 +49,12 @@ def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
     learner = params['critic']
     keys = iter(jax.random.split(key, 6))
 
-    def generate(params, code):
+    def generate(params: Params, code: jax.Array) -> jax.Array:
       noise = batch_noise(next(keys), context, num_noise)
       inputs = jnp.concatenate([context.shard(code), noise], axis=1)
       return nets['decoder'](params['decoder'], inputs)
 
-    def blurred(images):
+    def blurred(images: jax.Array) -> jax.Array:
       noise = batch_noise(next(keys), context, *images.shape[1:])
       return images + spread * noise
 
@@ -91,7 +104,9 @@ def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
   return loss_fn
 
 
-def _penalised(critic, images):
+def _penalised(
+  critic: Callable[[jax.Array], tuple[jax.Array, ...]], images: jax.Array
+) -> tuple[tuple[jax.Array, ...], jax.Array]:
   """The critic's outputs, and |d logit / dx|^2 / 2 of each image [b]."""
   outputs, pullback = jax.vjp(critic, images)
   logits, mean, _ = outputs

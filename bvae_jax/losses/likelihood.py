@@ -5,7 +5,8 @@ incomparable with the literature.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -87,12 +88,16 @@ def _flat(values: jax.Array) -> jax.Array:
   return values.reshape(values.shape[0], -1)
 
 
-def _bernoulli(params, logits: jax.Array, images: jax.Array) -> jax.Array:
+def _bernoulli(
+  params: Mapping[str, Any], logits: jax.Array, images: jax.Array
+) -> jax.Array:
   del params
   return bernoulli_nll(logits, images)
 
 
-def _gaussian(params, logits: jax.Array, images: jax.Array) -> jax.Array:
+def _gaussian(
+  params: Mapping[str, Any], logits: jax.Array, images: jax.Array
+) -> jax.Array:
   """Unit scale, or the learned one of all pixels: params['likelihood']."""
   log_scale = params.get('likelihood', {'log_scale': 0.0})['log_scale']
   return gaussian_nll(jax.nn.sigmoid(logits), images, scale=jnp.exp(log_scale))

@@ -74,7 +74,7 @@ def kl_decomposition(
   mean: jax.Array,
   logvar: jax.Array,
   *,
-  dataset_size: int,
+  dataset_size: int | None,
   estimator: str = 'mws',
   num_categories: int = 0,
 ) -> KLDecomposition:
@@ -146,7 +146,7 @@ def _aggregate(
   """log q(z_j) and sum_d log q(z_j^d), [B] each; weights [1, 1] or [B, B]."""
   split = z.shape[1] - num_categories
 
-  def log_density(z_j):
+  def log_density(z_j: jax.Array) -> jax.Array:
     """Of one point under each posterior, a row a latent: [D, B]."""
     log_q = divergence.gaussian_log_density(
       z_j[:split, None], mean.T[:split], logvar.T[:split]
@@ -156,7 +156,7 @@ def _aggregate(
     category = jax.nn.log_softmax(mean[:, split:]) @ z_j[split:]
     return jnp.concatenate([log_q, category[None]])
 
-  def row(inputs):
+  def row(inputs: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array]:
     z_j, weights = inputs
     log_q = log_density(z_j)
     joint = logsumexp(weights + log_q.sum(0))
@@ -170,7 +170,7 @@ def _aggregate(
 
 
 def _log_weights(
-  batch_size: int, dataset_size: int, estimator: str
+  batch_size: int, dataset_size: int | None, estimator: str
 ) -> jax.Array:
   """log w_ji: [1, 1] where all are equal, else [B, B]."""
   checks.check_choice('estimator', estimator, ESTIMATORS)

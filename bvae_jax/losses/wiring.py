@@ -79,7 +79,9 @@ class Posterior(NamedTuple):
 def vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """Encode, sample, decode; all options go to the loss."""
 
-  def loss_fn(params, batch, key, hparams):
+  def loss_fn(
+    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
+  ) -> Result:
     images = batch['images']
     mean, logvar = nets['encoder'](params['encoder'], images)
     posterior = _decode(nets, params, images, mean, logvar, key, context)
@@ -109,7 +111,9 @@ def factor_vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   checks.check_choice('permutation', permutation, PERMUTATIONS)
   discriminator = nets['discriminator']
 
-  def loss_fn(params, batch, key, hparams):
+  def loss_fn(
+    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
+  ) -> Result:
     key, other_key, permute_key = jax.random.split(key, 3)
     frozen, images = lax.stop_gradient(params), batch['images']
     mean, logvar = nets['encoder'](params['encoder'], images)
@@ -117,8 +121,10 @@ def factor_vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
 
     z = other = lax.stop_gradient(posterior.z)
     if permutation == 'independent':
-      second = nets['encoder'](frozen['encoder'], batch['second_images'])
-      other = _sample(other_key, *second, context)
+      mean_2, logvar_2 = nets['encoder'](
+        frozen['encoder'], batch['second_images']
+      )
+      other = _sample(other_key, mean_2, logvar_2, context)
     permuted = adversarial.permute_dims(permute_key, context.gather(other))
 
     learner = params['discriminator']
@@ -150,7 +156,9 @@ def weak_vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   kind = context.options['kind']
   twice = context._replace(batch_size=2 * context.batch_size)
 
-  def loss_fn(params, batch, key, hparams):
+  def loss_fn(
+    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
+  ) -> Result:
     images = _interleave(batch['images'], batch['pair_images'])
     mean, logvar = nets['encoder'](params['encoder'], images)
     pair = weak.aggregate_pair(
@@ -171,7 +179,9 @@ def semi_supervised(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """The VAE, whose encoder also sees images with labels."""
   kind = context.options['kind']
 
-  def loss_fn(params, batch, key, hparams):
+  def loss_fn(
+    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
+  ) -> Result:
     images = batch['images']
     every = jnp.concatenate([images, batch['labelled_images']])
     mean, logvar = nets['encoder'](params['encoder'], every)

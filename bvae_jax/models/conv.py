@@ -21,6 +21,7 @@ What the three formulas gain, for 64 images [32, 32, 32] and a kernel
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +60,7 @@ def _up(y: jax.Array, kernel: jax.Array) -> jax.Array:
   batch, height, width, _ = y.shape
   taps = y @ kernel.reshape(-1, features).T
   taps = taps.reshape(batch, height, width, n, 2, n, 2, channels)
-  x = 0
+  x: Any = 0
   for row in range(n):
     for column in range(n):
       rows, columns = (row, n - 1 - row), (column, n - 1 - column)
@@ -92,7 +93,7 @@ def _block_size(small: jax.Array, kernel: jax.Array) -> int:
   return min(batch, max(1, _CACHE_BYTES // bytes_per_image))
 
 
-def _in_blocks(function: Callable, block: int, *arrays: jax.Array):
+def _in_blocks(function: Callable, block: int, *arrays: jax.Array) -> Any:
   """Maps a function of `block` images over arrays [B, ...] of the same B.
 
   Returns what it returns, stacked [blocks, ...]; zeros fill the last block.
@@ -100,7 +101,7 @@ def _in_blocks(function: Callable, block: int, *arrays: jax.Array):
   batch = len(arrays[0])
   blocks = -(-batch // block)
 
-  def split(x):
+  def split(x: jax.Array) -> jax.Array:
     x = jnp.pad(x, [(0, blocks * block - batch)] + [(0, 0)] * (x.ndim - 1))
     return x.reshape(blocks, block, *x.shape[1:])
 
@@ -118,7 +119,13 @@ def _rectify(x: jax.Array, relu: bool) -> jax.Array:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
-def _layer(x, kernel, bias, transposed, relu):
+def _layer(
+  x: jax.Array,
+  kernel: jax.Array,
+  bias: jax.Array,
+  transposed: bool,
+  relu: bool,
+) -> jax.Array:
   """down or up of x [B, H, W, ...], with a kernel [k, k, C, F] of down."""
   product = _up if transposed else _down
   small = x if transposed else x[:, ::2, ::2]
@@ -130,14 +137,25 @@ def _layer(x, kernel, bias, transposed, relu):
   return _join(y, len(x))
 
 
-def _layer_forward(x, kernel, bias, transposed, relu):
+def _layer_forward(
+  x: jax.Array,
+  kernel: jax.Array,
+  bias: jax.Array,
+  transposed: bool,
+  relu: bool,
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
   return _layer(x, kernel, bias, transposed, relu), (x, kernel)
 
 
-def _layer_backward(transposed, relu, residuals, g):
+def _layer_backward(
+  transposed: bool,
+  relu: bool,
+  residuals: tuple[jax.Array, jax.Array],
+  g: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   x, kernel = residuals
 
-  def backward(x, g):
+  def backward(x: jax.Array, g: jax.Array) -> tuple[jax.Array, ...]:
     product = _down if transposed else _up
     rectified = _rectify(x, relu)
     large, small = (g, rectified) if transposed else (rectified, g)

@@ -102,18 +102,18 @@ def build(
   Raises:
     ValueError: networks and images that do not fit.
   """
-  options: Any = config.options
-  objective = losses.OBJECTIVES[config.objective]
+  settings: Any = config  # the fields of a ConfigDict have no types
+  objective = losses.OBJECTIVES[settings.objective]
   dataset = data.load(config.dataset) if dataset is None else dataset
   roles = roles_lib.of(objective)
   modules = {
     role.name: role.make(config, dataset.image_shape) for role in roles
   }
   context = losses.Context(
-    nll=losses.LIKELIHOODS[config.likelihood],
+    nll=losses.LIKELIHOODS[settings.likelihood],
     dataset_size=dataset.num_images,
-    batch_size=config.batch_size,
-    options=options.to_dict(),
+    batch_size=settings.batch_size,
+    options=settings.options.to_dict(),
   )
   return Experiment(
     config=config,

@@ -6,7 +6,7 @@
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -58,7 +58,9 @@ def scheduled(config: ml_collections.ConfigDict) -> Callable:
     for name, s in schedules.items()
   }
 
-  def at(hparams, step):
+  def at(
+    hparams: Mapping[str, jax.Array], step: jax.Array
+  ) -> dict[str, jax.Array]:
     moved = {
       name: start
       + (hparams[name] - start) * weight(jnp.maximum(step - delay, 0))
@@ -81,10 +83,10 @@ def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
     params[role.name] = module.init(own_key, inputs)['params']
   if experiment.config.likelihood == 'gaussian_learned':
     params['likelihood'] = {'log_scale': jnp.zeros(())}
+  opt_state = experiment.optimizer.init(params)
   return TrainState(
-    jnp.zeros((), jnp.int32), jnp.ones((), bool), params,
-    experiment.optimizer.init(params),
-  )  # fmt: skip
+    jnp.zeros((), jnp.int32), jnp.ones((), bool), params, opt_state
+  )
 
 
 def make_train_step(
@@ -114,7 +116,9 @@ def make_train_step(
     batches.Source, experiment.dataset, images, context
   )
 
-  def train_step(state, key, hparams):
+  def train_step(
+    state: TrainState, key: jax.Array, hparams: Mapping[str, jax.Array]
+  ) -> tuple[TrainState, dict[str, jax.Array]]:
     own_key = jax.random.fold_in(key, OWN)
     key = jax.random.fold_in(jax.random.fold_in(key, TRAIN), state.step)
     batch_key, loss_key = jax.random.split(key)
@@ -146,7 +150,10 @@ def _where(condition: jax.Array, one: Any, other: Any) -> Any:
 
 
 def probe(
-  experiment: experiment_lib.Experiment, params, key, images
+  experiment: experiment_lib.Experiment,
+  params: dict[str, Any],
+  key: jax.Array,
+  images: Callable[[jax.Array], jax.Array],
 ) -> dict[str, jax.Array]:
   """The KL in its parts on PROBE_SIZE images, by each estimator, for the log.
 
@@ -198,11 +205,17 @@ def make_chunk(
     decomposition of the last state beside them.
   """
 
-  def chunk(arrays, state, key, hparams, n):
+  def chunk(
+    arrays: Any,
+    state: TrainState,
+    key: jax.Array,
+    hparams: Mapping[str, jax.Array],
+    n: jax.Array,
+  ) -> tuple[TrainState, dict[str, jax.Array]]:
     images = lambda index: experiment.dataset.images_fn(arrays, index)
     train_step = make_train_step(experiment, images, spread)
 
-    def body(i, carry):
+    def body(i: jax.Array, carry: tuple) -> tuple:
       state, before, total = carry
       taken, terms = train_step(state, key, hparams)
       # The step into a state is undone where that state has no finite loss.
