@@ -91,6 +91,9 @@ def density_ratio_tc(joint_logits: jax.Array) -> jax.Array:
     ValueError: not [B, 2].
 
   Source: Kim & Mnih 2018, eq. 3.
+
+  >>> float(density_ratio_tc(jnp.array([[2.0, 0.0], [0.0, 1.0]])))
+  0.5
   """
   (joint_logits,) = _checked_logits(joint_logits=joint_logits)
   return jnp.mean(joint_logits[:, 0] - joint_logits[:, 1])

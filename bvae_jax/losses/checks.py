@@ -43,17 +43,19 @@ def check_posterior(
     )
 
 
-def category_column(columns: int, num_categories: int) -> int:
-  """The first of a code's last `num_categories` columns.
+def category_column(mean: jax.Array, num_categories: int) -> int:
+  """The first of the last `num_categories` columns of a code [B, D].
 
   Raises:
-    ValueError: num_categories is 1, negative, over `columns` or no integer.
+    ValueError: num_categories is 1, negative, over D or no integer.
   """
+  shape = jnp.shape(mean)
+  columns = shape[1]
   whole = isinstance(num_categories, int | np.integer)
   if not whole or num_categories not in (0, *range(2, columns + 1)):
     raise ValueError(
       f'num_categories must be 0 or an integer from 2 to the {columns} columns'
-      f' of the code, got {num_categories!r}'
+      f' of mean {shape}, got {num_categories!r}'
     )
   return columns - int(num_categories)
 

@@ -41,7 +41,7 @@ def covariance_penalty(
   checks.check_posterior(mean=mean, logvar=logvar, min_batch=2)
   checks.check_choice('kind', kind, KINDS)
   mean, logvar = checks.at_least_float32(mean, logvar)
-  centred = mean - jnp.mean(mean, axis=0)
+  centred = mean - jnp.mean(mean, axis=0, keepdims=True)
   covariance = jnp.matmul(
     centred.T, centred, precision=jax.lax.Precision.HIGHEST
   )

@@ -65,9 +65,11 @@ def gaussian_total_correlation(
   checks.check_count('num_permutations', num_permutations, 2)
   checks.check_posterior(z=z, min_batch=jnp.shape(z)[-1] + 1)
   (z,) = checks.at_least_float32(z)
-  centred = z - jnp.mean(z, axis=0)
-  rounding = 8 * jnp.finfo(z.dtype).eps * jnp.max(jnp.abs(z), axis=0)
-  scale = jnp.sqrt(jnp.mean(jnp.square(centred), axis=0))
+  centred = z - jnp.mean(z, axis=0, keepdims=True)
+  rounding = (
+    8 * jnp.finfo(z.dtype).eps * jnp.max(jnp.abs(z), axis=0, keepdims=True)
+  )
+  scale = jnp.sqrt(jnp.mean(jnp.square(centred), axis=0, keepdims=True))
   varies = scale > rounding
   unit = jnp.where(varies, centred / jnp.where(varies, scale, 1.0), 0.0)
   permute = lambda key: jax.random.permutation(

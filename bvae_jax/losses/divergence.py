@@ -27,6 +27,9 @@ def gaussian_kl(mean: jax.Array, logvar: jax.Array) -> jax.Array:
     ValueError: not rank 2, or shapes differ.
 
   Source: Kingma & Welling 2014, appendix B.
+
+  >>> gaussian_kl(jnp.array([[0.0, 2.0]]), jnp.zeros((1, 2))).tolist()
+  [[0.0, 2.0]]
   """
   checks.check_posterior(mean=mean, logvar=logvar)
   mean, logvar = checks.at_least_float32(mean, logvar)

@@ -63,7 +63,7 @@ def sample_posterior(
   """
   checks.check_posterior(mean=mean, logvar=logvar)
   mean, logvar = checks.at_least_float32(mean, logvar)
-  split = checks.category_column(mean.shape[1], num_categories)
+  split = checks.category_column(mean, num_categories)
   key, category_key = jax.random.split(key)
   code = divergence.reparameterize(key, mean, logvar)
   if not num_categories:
@@ -101,7 +101,7 @@ def code_nll(
   """
   checks.check_posterior(code=code, mean=mean, logvar=logvar)
   code, mean, logvar = checks.at_least_float32(code, mean, logvar)
-  split = checks.category_column(mean.shape[1], num_categories)
+  split = checks.category_column(mean, num_categories)
   log_q = divergence.gaussian_log_density(code, mean, logvar)[:, :split]
   log_p = code[:, split:] * jax.nn.log_softmax(mean[:, split:])
   return -log_q.sum(-1) - log_p.sum(-1)
@@ -136,7 +136,7 @@ def code_kl(
   """
   checks.check_posterior(mean=mean, logvar=logvar)
   mean, logvar = checks.at_least_float32(mean, logvar)
-  split = checks.category_column(mean.shape[1], num_categories)
+  split = checks.category_column(mean, num_categories)
   kl = divergence.gaussian_kl(mean, logvar)
   if not num_categories:
     return kl

@@ -32,6 +32,10 @@ def bernoulli_nll(logits: jax.Array, images: jax.Array) -> jax.Array:
       rounding, or integers under jit, where nobody sees their range.
 
   Source: Kingma & Welling 2014, appendix C.1, eq. 11.
+
+  >>> nll = bernoulli_nll(jnp.zeros((1, 28, 28, 1)), jnp.ones((1, 28, 28, 1)))
+  >>> bool(jnp.isclose(nll[0], 28 * 28 * math.log(2)))
+  True
   """
   checks.check_unit_interval('images', images)
   logits, images = _checked(logits, images)

@@ -56,6 +56,11 @@ def beta_vae(
     ValueError: nll is not [B], or z, mean, logvar not [B, D] alike.
 
   Source: Higgins et al. 2017, eq. 4.
+
+  >>> nll, mean, logvar = jnp.ones(3), jnp.ones((3, 2)), jnp.zeros((3, 2))
+  >>> loss, terms = beta_vae(nll, mean, mean, logvar, beta=4.0)
+  >>> float(loss), float(terms['kl']), float(terms['elbo'])
+  (5.0, 1.0, -2.0)
   """
   terms = base_terms(nll, z, mean, logvar)
   return terms['nll'] + beta * terms['kl'], terms

@@ -110,7 +110,7 @@ def kl_decomposition(
   Source: Chen et al. 2018, eq. 2 (terms), 3 (mws) and appendix C (mss).
   """
   z, mean, logvar = _checked(z, mean, logvar)
-  split = checks.category_column(z.shape[1], num_categories)
+  split = checks.category_column(mean, num_categories)
   weights = _log_weights(z.shape[0], dataset_size, estimator).astype(z.dtype)
   joint, marginals = _aggregate(z, mean, logvar, weights, num_categories)
   posterior = divergence.gaussian_log_density(z, mean, logvar)
@@ -160,7 +160,7 @@ def _aggregate(
     z_j, weights = inputs
     log_q = log_density(z_j)
     joint = logsumexp(weights + log_q.sum(0))
-    return joint, logsumexp(weights + log_q, axis=1).sum()
+    return joint, logsumexp(weights[None] + log_q, axis=1).sum()
 
   rows = z, jnp.broadcast_to(log_weights, (len(z), log_weights.shape[1]))
   count = max(1, BLOCK // z.size)
