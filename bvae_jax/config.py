@@ -192,7 +192,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _choice('dataset.name', config.dataset.name, data.DATASETS)
   _choice('likelihood', config.likelihood, losses.LIKELIHOODS)
   _choice('parallel', config.parallel, PARALLEL)
-  _subset('metrics', config.metrics, (*metrics.METRICS, 'udr'))
+  _subset('metrics', config.metrics, metrics.METRICS)
   _validate_scalars(config)
   seeds = config.seeds
   _require(len(seeds) > 0, 'seeds is empty; give at least one seed')

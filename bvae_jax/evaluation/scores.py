@@ -16,7 +16,6 @@ from bvae_jax.training import step
 
 _LOG = logging.getLogger(__name__)
 
-POPULATION_METRICS = ('udr',)  # of several seeds together
 MEMBERS_AT_ONCE = 16  # members whose code tables are in memory together
 
 
@@ -58,20 +57,21 @@ def scores(
   key = jax.random.key(config.evaluation.seed)
 
   def compute(metric, key, sample):
-    found = {}
+    errors = {}
     if resamples:
-      found['scores'], found['errors'] = metrics.with_standard_error(
+      scored, errors = metrics.with_standard_error(
         metric, key, sample, sizes, resamples
       )
     else:
-      found['scores'] = metric.compute(key, sample, sizes)
-    if metric.matrix is not None:
-      found['matrix'] = metric.matrix(key, sample, sizes)
+      scored = metric.compute(key, sample, sizes)
+    found = {'scores': scored.scores, 'errors': errors}
+    if scored.matrix is not None:
+      found['matrix'] = scored.matrix
     return found
 
   found = {}
   for i, name in enumerate(config.metrics):
-    if name in POPULATION_METRICS:
+    if metrics.METRICS[name].needs == 'population':
       continue
     begin = time.monotonic()
     one = functools.partial(compute, metrics.METRICS[name])

@@ -23,6 +23,7 @@ from bvae_jax.metrics._modularity import modularity_explicitness
 from bvae_jax.metrics._registry import METRICS, Metric, Sample
 from bvae_jax.metrics._resampling import with_standard_error
 from bvae_jax.metrics._sap import sap, sap_matrix
+from bvae_jax.metrics._scored import Scored
 from bvae_jax.metrics._udr import udr
 from bvae_jax.metrics._unsupervised import unsupervised_scores
 
@@ -31,6 +32,7 @@ __all__ = [
   'METRICS',
   'Metric',
   'Sample',
+  'Scored',
   'beta_vae_score',
   'check_points',
   'check_split',

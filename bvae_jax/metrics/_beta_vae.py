@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _grid, _solvers
+from bvae_jax.metrics import _grid, _scored, _solvers
 
 
 def shared_factor_pairs(
@@ -54,12 +54,15 @@ def _beta_vae_score(key, code_table, *, sizes, num_train, num_eval, batch_size):
   def accuracy(features, labels):
     return (model.logits(features).argmax(1) == labels).mean()
 
-  return {
-    'train_accuracy': accuracy(features, labels),
-    'eval_accuracy': accuracy(*draw(eval_key, num_eval)),
-  }
+  return _scored.Scored(
+    {
+      'train_accuracy': accuracy(features, labels),
+      'eval_accuracy': accuracy(*draw(eval_key, num_eval)),
+    }
+  )
 
 
+@_scored.flat('eval_accuracy')
 def beta_vae_score(
   key: jax.Array,
   code_table: jax.Array,
@@ -68,7 +71,7 @@ def beta_vae_score(
   num_train: int = 10_000,
   num_eval: int = 5_000,
   batch_size: int = 64,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """BetaVAE score: accuracy of a linear classifier of the shared factor.
 
   A point: draw a factor k and `batch_size` pairs of factor combinations that

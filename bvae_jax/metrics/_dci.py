@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _boosting, _common
+from bvae_jax.metrics import _boosting, _common, _scored
 
 
 def _fit_sklearn(codes, factors, test_codes, seed) -> _boosting.BoostedTrees:
@@ -42,8 +42,8 @@ def _fit(codes, factors, test_codes, sizes, backend, seed):
   )
 
 
-def _concentration(importance: jax.Array) -> jax.Array:
-  """One minus the normalised entropy of each row, weighted by the row's sum."""
+def _concentration(importance: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Rows' one minus normalised entropy, and its mean weighted by their sums."""
   p = importance + 1e-11
   p = p / p.sum(1, keepdims=True)
   score = 1 - jax.scipy.special.entr(p).sum(1) / np.log(p.shape[1])
@@ -53,9 +53,10 @@ def _concentration(importance: jax.Array) -> jax.Array:
     importance.sum(1) / jnp.maximum(total, 1e-30),
     1 / importance.shape[0],
   )
-  return (weight * score).sum()
+  return score, (weight * score).sum()
 
 
+@_scored.flat('disentanglement')
 def dci(
   codes: jax.Array,
   factors: jax.Array,
@@ -65,7 +66,7 @@ def dci(
   backend: str = 'jax',
   seed: int = 0,
   factor_sizes: Sequence[int] | None = None,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Disentanglement, completeness, informativeness of boosted trees.
 
   With R [D, K] the importances of the latents for each factor, every column
@@ -99,12 +100,23 @@ def dci(
     codes, factors, test_codes, test_factors, factor_sizes, min_factors=2
   )
   trees = _fit(codes, factors, test_codes, sizes, backend, seed)
-  return {
-    'disentanglement': _concentration(trees.importance),
-    'completeness': _concentration(trees.importance.T),
-    'informativeness_train': (trees.train_labels == factors).mean(),
-    'informativeness_test': (trees.test_labels == test_factors).mean(),
-  }
+  _, disentanglement = _concentration(trees.importance)
+  by_factor, completeness = _concentration(trees.importance.T)
+  train, test = trees.train_labels == factors, trees.test_labels == test_factors
+  return _scored.Scored(
+    {
+      'disentanglement': disentanglement,
+      'completeness': completeness,
+      'informativeness_train': train.mean(),
+      'informativeness_test': test.mean(),
+    },
+    trees.importance,
+    {
+      'completeness': by_factor,
+      'informativeness_train': train.mean(0),
+      'informativeness_test': test.mean(0),
+    },
+  )
 
 
 def dci_matrix(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _boosting, _common, _solvers
+from bvae_jax.metrics import _boosting, _common, _scored, _solvers
 
 _STRENGTHS = np.logspace(-4, 4, 10)
 _FOLDS = 5
@@ -59,19 +59,19 @@ def _logistic_cv(codes, labels, num_classes):
 
 
 def _logistic_accuracy(codes, factors, test_codes, test_factors, sizes):
-  """Mean test accuracy over the factors, which take turns to save memory."""
+  """Test accuracy [K] of the factors, which take turns to save memory."""
 
   def one(labels):
     label, test_label = labels
     model = _logistic_cv(codes, label, max(sizes))
     return (model.logits(test_codes).argmax(1) == test_label).mean()
 
-  return jax.lax.map(one, (factors.T, test_factors.T)).mean()
+  return jax.lax.map(one, (factors.T, test_factors.T))
 
 
 def _trees_accuracy(codes, factors, test_codes, test_factors, sizes):
   trees = _boosting.fit_boosted_trees(codes, factors, test_codes, sizes=sizes)
-  return (trees.test_labels == test_factors).mean()
+  return (trees.test_labels == test_factors).mean(0)
 
 
 _PREDICTORS = {'logistic': _logistic_accuracy, 'trees': _trees_accuracy}
@@ -79,21 +79,25 @@ _PREDICTORS = {'logistic': _logistic_accuracy, 'trees': _trees_accuracy}
 
 @functools.partial(jax.jit, static_argnames=('sizes', 'num_labels'))
 def _downstream(codes, factors, test_codes, test_factors, *, sizes, num_labels):
-  scores = {
+  by_factor = {
     f'{name}_{count}': predict(
       codes[:count], factors[:count], test_codes, test_factors, sizes
     )
     for name, predict in _PREDICTORS.items()
     for count in num_labels
   }
-  few, many = (num_labels[1:2] or num_labels)[0], num_labels[-1]
+  scores = {name: values.mean() for name, values in by_factor.items()}
+  few, many = num_labels[min(1, max(len(num_labels) - 2, 0))], num_labels[-1]
   for name in _PREDICTORS:
     scores[f'{name}_efficiency'] = scores[f'{name}_{few}'] / jnp.maximum(
       scores[f'{name}_{many}'], 1e-12
     )
-  return scores
+  by_factor['accuracy'] = by_factor[f'logistic_{many}']
+  scores['accuracy'] = by_factor['accuracy'].mean()
+  return _scored.Scored(scores, None, by_factor)
 
 
+@_scored.flat('accuracy')
 def downstream(
   codes: jax.Array,
   factors: jax.Array,
@@ -102,13 +106,14 @@ def downstream(
   *,
   num_labels: Sequence[int] = (10, 100, 1_000, 10_000),
   factor_sizes: Sequence[int] | None = None,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Accuracy of classifiers of the factors from few and many labels.
 
   Logistic regression (L2 penalty out of ten values by five-fold
   cross-validation) and boosted trees (as in `dci`), one for each factor, on the
   first points of `codes`. Sample efficiency is accuracy with the second number
-  of labels (100) over accuracy with the last (10,000).
+  of labels (100) over accuracy with the last (10,000); of two numbers, with the
+  first over the last. It is a ratio: codes that tell nothing have 1.
 
   Args:
     codes: float [N, D] posterior means of the training points.
@@ -120,6 +125,7 @@ def downstream(
     factor_sizes: values of each factor (static), see `mig`.
 
   Returns:
+    `accuracy`, that of the logistic regression with the most labels;
     `logistic_<n>` and `trees_<n>`, the mean test accuracy over factors, for
     each size; `logistic_efficiency` and `trees_efficiency`.
 

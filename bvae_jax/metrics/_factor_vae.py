@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _grid
+from bvae_jax.metrics import _grid, _scored
 
 
 def fixed_factor_rows(
@@ -71,12 +71,15 @@ def _factor_vae_score(
   )
   majority = jax.nn.one_hot(train.argmax(0), len(factor_sizes)).T
   any_active = active.any()
-  return {
-    'train_accuracy': any_active * (majority * train).sum() / num_train,
-    'eval_accuracy': any_active * (majority * held_out).sum() / num_eval,
-  }
+  return _scored.Scored(
+    {
+      'train_accuracy': any_active * (majority * train).sum() / num_train,
+      'eval_accuracy': any_active * (majority * held_out).sum() / num_eval,
+    }
+  )
 
 
+@_scored.flat('eval_accuracy')
 def factor_vae_score(
   key: jax.Array,
   code_table: jax.Array,
@@ -87,7 +90,7 @@ def factor_vae_score(
   batch_size: int = 64,
   num_variance: int = 10_000,
   min_std: float = 0.05,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """FactorVAE score: accuracy of the majority vote from latent to factor.
 
   A vote: draw a factor, a batch of points that share its value, and take the

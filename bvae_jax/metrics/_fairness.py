@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _boosting, _common, _grid
+from bvae_jax.metrics import _boosting, _common, _grid, _scored
 
 
 @functools.partial(jax.jit, static_argnames=('sizes', 'num_test'))
@@ -28,12 +28,15 @@ def _fairness(key, codes, factors, code_table, *, sizes, num_test):
   mean = _common.block_sum(variation, sizes) / jnp.asarray(sizes)
   others = sensitive != jnp.arange(num_factors)[:, None]
   off_diagonal = mean.sum() - jnp.trace(mean)
-  return {
-    'unfairness': off_diagonal / (num_factors * (num_factors - 1)),
-    'unfairness_max': jnp.where(others, variation, 0.0).max(),
-  }
+  return _scored.Scored(
+    {
+      'unfairness': off_diagonal / (num_factors * (num_factors - 1)),
+      'unfairness_max': jnp.where(others, variation, 0.0).max(),
+    }
+  )
 
 
+@_scored.flat('unfairness')
 def fairness(
   key: jax.Array,
   codes: jax.Array,
@@ -42,7 +45,7 @@ def fairness(
   factor_sizes: Sequence[int],
   *,
   num_test: int = 100,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Unfairness of predictions under interventions; lower is better.
 
   For each target factor, boosted trees (as in `dci`) are fitted on the codes.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _solvers
+from bvae_jax.metrics import _common, _scored, _solvers
 
 
 def _neighbour_information(codes, order, labels, num_classes, num_neighbours):
@@ -95,7 +95,7 @@ def _normalised_information(codes, factors, sizes, num_neighbours):
 
 
 def _explicitness(codes, factors, sizes):
-  """Mean over factors of 1 - cross entropy / log C of a balanced classifier."""
+  """Returns [K]: 1 - cross entropy / log C of a balanced classifier."""
 
   def one(labels):
     count = jax.nn.one_hot(labels, max(sizes)).sum(0)
@@ -115,7 +115,7 @@ def _explicitness(codes, factors, sizes):
     null = jnp.log(num_present)
     return jnp.where(null > 0, 1 - nll / jnp.maximum(null, 1e-12), 0.0)
 
-  return jax.vmap(one, 1)(factors).mean()
+  return jax.vmap(one, 1)(factors)
 
 
 def _preference(information, among):
@@ -137,17 +137,22 @@ def _infomec(codes, factors, *, sizes, num_neighbours, min_range):
   active = span > min_range * span.max()
   (codes,) = _common.standardize(codes)
   information = _normalised_information(codes, factors, sizes, num_neighbours)
-  information = information * active[:, None]
+  kept = information * active[:, None]
   num_active = active.sum()
-  modularity = _preference(information, len(sizes))
-  return {
-    'infom': (modularity * active).sum() / jnp.maximum(num_active, 1),
+  modularity = _preference(kept, len(sizes))
+  by_factor = {
     'infoe': _explicitness(codes, factors, sizes),
-    'infoc': _preference(information.T, jnp.maximum(num_active, 1)).mean(),
+    'infoc': _preference(kept.T, jnp.maximum(num_active, 1)),
+  }
+  scores = {
+    'infom': (modularity * active).sum() / jnp.maximum(num_active, 1),
+    **{name: values.mean() for name, values in by_factor.items()},
     'num_active': num_active.astype(jnp.float32),
   }
+  return _scored.Scored(scores, information, by_factor)
 
 
+@_scored.flat('infom')
 def infomec(
   codes: jax.Array,
   factors: jax.Array,
@@ -155,7 +160,7 @@ def infomec(
   num_neighbours: int = 10,
   min_range: float = 0.05,
   factor_sizes: Sequence[int] | None = None,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Information modularity, explicitness and compactness.
 
   With NMI [D, K] = I(z_d; v_k) / H(v_k), by `num_neighbours` nearest neighbours
@@ -195,14 +200,4 @@ def infomec(
   )
 
 
-def infomec_matrix(
-  codes: jax.Array,
-  factors: jax.Array,
-  *,
-  num_neighbours: int = 10,
-  factor_sizes: Sequence[int] | None = None,
-) -> jax.Array:
-  """Returns [D, K]: the normalised mutual information `infomec` is made of."""
-  codes, factors, sizes = _common.check_points(codes, factors, factor_sizes)
-  (codes,) = _common.standardize(codes)
-  return _normalised_information(codes, factors, sizes, num_neighbours)
+infomec_matrix = _scored.matrix_of(infomec)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common
+from bvae_jax.metrics import _common, _scored
 
 
 def _group_quantiles(values, labels, num_groups, quantile):
@@ -52,19 +52,7 @@ def _irs(codes, factors, *, num_bins, quantile):
   return jnp.where(largest[:, None] > 0, matrix, 0.0), largest
 
 
-def irs_matrix(
-  codes: jax.Array,
-  factors: jax.Array,
-  *,
-  num_bins: int = 20,
-  quantile: float = 0.99,
-  factor_sizes: Sequence[int] | None = None,
-) -> jax.Array:
-  """Returns [D, K]: robustness of latent d given factor k, see `irs`."""
-  codes, factors, _ = _common.check_points(codes, factors, factor_sizes)
-  return _irs(codes, factors, num_bins=num_bins, quantile=quantile)[0]
-
-
+@_scored.flat('irs')
 def irs(
   codes: jax.Array,
   factors: jax.Array,
@@ -72,7 +60,7 @@ def irs(
   num_bins: int = 20,
   quantile: float = 0.99,
   factor_sizes: Sequence[int] | None = None,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Interventional robustness score.
 
   For latent d and factor k: 1 - mean_v q_v / max_n |z_d - mean z_d|, where q_v
@@ -100,4 +88,7 @@ def irs(
   matrix, weight = _irs(codes, factors, num_bins=num_bins, quantile=quantile)
   total = weight.sum()
   score = (matrix.max(1) * weight).sum() / jnp.maximum(total, 1e-30)
-  return {'irs': jnp.where(total > 0, score, 0.0)}
+  return _scored.Scored({'irs': jnp.where(total > 0, score, 0.0)}, matrix)
+
+
+irs_matrix = _scored.matrix_of(irs)

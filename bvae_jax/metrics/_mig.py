@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common
+from bvae_jax.metrics import _common, _scored
 
 
 @functools.partial(jax.jit, static_argnames=('factor_sizes', 'num_bins'))
@@ -15,17 +15,20 @@ def _mig(codes, factors, *, factor_sizes, num_bins):
     codes, factors, factor_sizes, num_bins
   )
   entropy = _common.entropy(factors, factor_sizes)
-  gap = _common.top_two_gap(information) / jnp.maximum(entropy, 1e-12)
-  return {'mig': jnp.where(entropy > 0, gap, 0.0).mean()}
+  safe = jnp.maximum(entropy, 1e-12)
+  gap = _common.top_two_gap(information) / safe
+  gap = jnp.where(entropy > 0, gap, 0.0)
+  return _scored.Scored({'mig': gap.mean()}, information / safe, {'mig': gap})
 
 
+@_scored.flat('mig')
 def mig(
   codes: jax.Array,
   factors: jax.Array,
   *,
   num_bins: int = 20,
   factor_sizes: Sequence[int] | None = None,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Mutual information gap, histogram form on posterior means.
 
   mean_k (I(z_first; v_k) - I(z_second; v_k)) / H(v_k), with the two latents
@@ -53,16 +56,4 @@ def mig(
   return _mig(codes, factors, factor_sizes=sizes, num_bins=num_bins)
 
 
-def mig_matrix(
-  codes: jax.Array,
-  factors: jax.Array,
-  *,
-  num_bins: int = 20,
-  factor_sizes: Sequence[int] | None = None,
-) -> jax.Array:
-  """Returns [D, K]: I(z_d; v_k) / H(v_k), what `mig` takes the gaps of."""
-  codes, factors, sizes = _common.check_points(
-    codes, factors, factor_sizes, min_points=num_bins
-  )
-  information = _common.code_factor_information(codes, factors, sizes, num_bins)
-  return information / jnp.maximum(_common.entropy(factors, sizes), 1e-12)
+mig_matrix = _scored.matrix_of(mig)

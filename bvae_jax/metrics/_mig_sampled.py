@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _grid
+from bvae_jax.metrics import _common, _grid, _scored
 
 
 def _nearest_level(values, num_levels):
@@ -94,35 +94,7 @@ def _information(
   return information / np.log(np.maximum(sizes, 2))
 
 
-def mig_sampled_matrix(
-  key: jax.Array,
-  code_table: jax.Array,
-  logvar_table: jax.Array,
-  factor_sizes: Sequence[int],
-  *,
-  num_samples: int = 10_000,
-  cells: int = 1024,
-  levels: int = 32,
-) -> jax.Array:
-  """Returns [D, K]: I(z_d; v_k) / H(v_k), what `mig_sampled` takes gaps of."""
-  code_table, sizes = _grid.check_table(code_table, factor_sizes)
-  logvar_table = _common.check_codes(logvar_table)
-  if logvar_table.shape != code_table.shape:
-    raise ValueError(
-      f'code table {code_table.shape} and log-variance table'
-      f' {logvar_table.shape} differ in shape'
-    )
-  return _information(
-    key,
-    code_table,
-    logvar_table,
-    sizes=sizes,
-    num_samples=num_samples,
-    cells=cells,
-    levels=levels,
-  )
-
-
+@_scored.flat('mig_sampled')
 def mig_sampled(
   key: jax.Array,
   code_table: jax.Array,
@@ -132,7 +104,7 @@ def mig_sampled(
   num_samples: int = 10_000,
   cells: int = 1024,
   levels: int = 32,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Mutual information gap of the aggregate posterior, by Monte Carlo.
 
   mean_k (I(z_first; v_k) - I(z_second; v_k)) / H(v_k), where I(z_d; v_k) is
@@ -158,13 +130,26 @@ def mig_sampled(
 
   Source: Chen et al. 2018 (arXiv:1802.04942) eq. 6 and appendix C.
   """
-  information = mig_sampled_matrix(
+  code_table, sizes = _grid.check_table(code_table, factor_sizes)
+  logvar_table = _common.check_codes(logvar_table)
+  if logvar_table.shape != code_table.shape:
+    raise ValueError(
+      f'code table {code_table.shape} and log-variance table'
+      f' {logvar_table.shape} differ in shape'
+    )
+  information = _information(
     key,
     code_table,
     logvar_table,
-    factor_sizes,
+    sizes=sizes,
     num_samples=num_samples,
     cells=cells,
     levels=levels,
   )
-  return {'mig_sampled': _common.top_two_gap(information).mean()}
+  gap = _common.top_two_gap(information)
+  return _scored.Scored(
+    {'mig_sampled': gap.mean()}, information, {'mig_sampled': gap}
+  )
+
+
+mig_sampled_matrix = _scored.matrix_of(mig_sampled)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _solvers
+from bvae_jax.metrics import _common, _scored, _solvers
 
 
 def _modularity(information: jax.Array) -> jax.Array:
@@ -63,13 +63,14 @@ def _modularity_explicitness(
     ]
 
   train, test = jax.vmap(explicitness, 1)(factors, test_factors)
-  return {
-    'modularity': _modularity(information),
-    'explicitness_train': train.mean(),
-    'explicitness_test': test.mean(),
-  }
+  by_factor = {'explicitness_train': train, 'explicitness_test': test}
+  means = {name: values.mean() for name, values in by_factor.items()}
+  return _scored.Scored(
+    {'modularity': _modularity(information), **means}, None, by_factor
+  )
 
 
+@_scored.flat('modularity')
 def modularity_explicitness(
   codes: jax.Array,
   factors: jax.Array,
@@ -78,7 +79,7 @@ def modularity_explicitness(
   *,
   num_bins: int = 20,
   factor_sizes: Sequence[int] | None = None,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Modularity of the latents and explicitness of the factors.
 
   Modularity: mean over latents of 1 - (sum_k I_dk^2 - max_k I_dk^2) /

@@ -1,7 +1,8 @@
 """The one registry of metrics: what a name in `config.metrics` computes."""
 
+import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 
@@ -17,8 +18,10 @@ from bvae_jax.metrics import (
   _mig_sampled,
   _modularity,
   _sap,
+  _udr,
   _unsupervised,
 )
+from bvae_jax.metrics._scored import Scored, scored
 
 
 class Sample(NamedTuple):
@@ -26,34 +29,39 @@ class Sample(NamedTuple):
 
   Attributes:
     codes: float [N, D] posterior means of the training points.
-    factors: int [N, K].
+    factors: int [N, K]; None without factors.
     test_codes: float [T, D].
-    test_factors: int [T, K].
+    test_factors: int [T, K]; None without factors.
     code_table: float [prod(factor_sizes), D] posterior means of every factor
-      combination, last factor fastest.
+      combination, last factor fastest; None without a grid.
     logvar_table: the same of the log-variances.
   """
 
   codes: jax.Array
-  factors: jax.Array
+  factors: jax.Array | None
   test_codes: jax.Array
-  test_factors: jax.Array
-  code_table: jax.Array
-  logvar_table: jax.Array
+  test_factors: jax.Array | None
+  code_table: jax.Array | None
+  logvar_table: jax.Array | None
 
 
-class Metric(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Metric:
   """One metric; jit and vmap `compute` over the key and the codes of a sample.
 
   Attributes:
-    compute: (key, sample, factor_sizes) -> dict of scalars.
-    main: the key of the main score in that dict.
-    matrix: (key, sample, factor_sizes) -> [D, K] for the report, or None.
+    name: in the registry, configs and results.
+    main: the key of the main score.
+    needs: what must be known of the data: 'codes' alone, 'factors' of the
+      points, the whole 'grid', or the codes of a 'population' of models.
+    compute: (key, sample, factor_sizes) -> Scored; of a population (codes
+      [M, N, D], kl [M, D]) -> Scored with leaves [M].
   """
 
-  compute: Callable[..., dict[str, jax.Array]]
+  name: str
   main: str
-  matrix: Callable[..., jax.Array] | None = None
+  needs: Literal['codes', 'factors', 'grid', 'population']
+  compute: Callable[..., Scored]
 
 
 def _on_points(function):
@@ -73,50 +81,80 @@ def _on_table(function):
   return lambda key, s, sizes: function(key, s.code_table, sizes)
 
 
-def _on_tables(function):
-  """A metric of the tables of means and log-variances."""
+def _unsupervised_of(function):
+  return lambda key, s, sizes: function(s.codes)
+
+
+def _mig_sampled_of(function):
   return lambda key, s, sizes: function(
     key, s.code_table, s.logvar_table, sizes
   )
 
 
-METRICS = {
-  'beta_vae_score': Metric(
-    _on_table(_beta_vae.beta_vae_score), 'eval_accuracy'
+def _fairness_of(function):
+  return lambda key, s, sizes: function(
+    key, s.codes, s.factors, s.code_table, sizes
+  )
+
+
+def _as_is(function):
+  return function
+
+
+def _metrics(needs, hand_over, *entries) -> dict[str, Metric]:
+  """Entries of the registry from {name: (public function, main score)}."""
+  return {
+    name: Metric(name, main, needs, hand_over(scored(function)))
+    for name, function, main in entries
+  }
+
+
+METRICS: dict[str, Metric] = {
+  **_metrics(
+    'grid',
+    _on_table,
+    ('beta_vae_score', _beta_vae.beta_vae_score, 'eval_accuracy'),
+    ('factor_vae_score', _factor_vae.factor_vae_score, 'eval_accuracy'),
   ),
-  'factor_vae_score': Metric(
-    _on_table(_factor_vae.factor_vae_score), 'eval_accuracy'
+  **_metrics('factors', _on_points, ('mig', _mig.mig, 'mig')),
+  **_metrics(
+    'grid',
+    _mig_sampled_of,
+    ('mig_sampled', _mig_sampled.mig_sampled, 'mig_sampled'),
   ),
-  'mig': Metric(_on_points(_mig.mig), 'mig', _on_points(_mig.mig_matrix)),
-  'mig_sampled': Metric(
-    _on_tables(_mig_sampled.mig_sampled),
-    'mig_sampled',
-    _on_tables(_mig_sampled.mig_sampled_matrix),
-  ),
-  'dci': Metric(
-    _on_split(_dci.dci), 'disentanglement', _on_points(_dci.dci_matrix)
-  ),
-  'sap': Metric(_on_split(_sap.sap), 'sap', _on_split(_sap.sap_matrix)),
-  'modularity_explicitness': Metric(
-    _on_split(_modularity.modularity_explicitness), 'modularity'
-  ),
-  'irs': Metric(_on_points(_irs.irs), 'irs', _on_points(_irs.irs_matrix)),
-  'infomec': Metric(
-    _on_points(_infomec.infomec),
-    'infom',
-    _on_points(_infomec.infomec_matrix),
-  ),
-  'unsupervised': Metric(
-    lambda key, s, sizes: _unsupervised.unsupervised_scores(s.codes),
-    'gaussian_total_correlation',
-  ),
-  'downstream': Metric(
-    _on_split(_downstream.downstream), 'logistic_efficiency'
-  ),
-  'fairness': Metric(
-    lambda key, s, sizes: _fairness.fairness(
-      key, s.codes, s.factors, s.code_table, sizes
+  **_metrics(
+    'factors',
+    _on_split,
+    ('dci', _dci.dci, 'disentanglement'),
+    ('sap', _sap.sap, 'sap'),
+    (
+      'modularity_explicitness',
+      _modularity.modularity_explicitness,
+      'modularity',
     ),
-    'unfairness',
   ),
+  **_metrics(
+    'factors',
+    _on_points,
+    ('irs', _irs.irs, 'irs'),
+    ('infomec', _infomec.infomec, 'infom'),
+  ),
+  **_metrics(
+    'codes',
+    _unsupervised_of,
+    (
+      'unsupervised',
+      _unsupervised.unsupervised_scores,
+      'gaussian_total_correlation',
+    ),
+  ),
+  **_metrics(
+    'factors',
+    _on_split,
+    ('downstream', _downstream.downstream, 'accuracy'),
+  ),
+  **_metrics(
+    'grid', _fairness_of, ('fairness', _fairness.fairness, 'unfairness')
+  ),
+  **_metrics('population', _as_is, ('udr', _udr.udr, 'udr')),
 }

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
+from bvae_jax.metrics._scored import Scored
+
 if TYPE_CHECKING:
   from bvae_jax.metrics import _registry
 
@@ -15,7 +17,7 @@ def with_standard_error(
   sample: '_registry.Sample',
   factor_sizes: tuple[int, ...],
   num_resamples: int,
-) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+) -> tuple[Scored, dict[str, jax.Array]]:
   """Computes a metric and the bootstrap standard error of each of its scores.
 
   A resample draws as many training and test points, with replacement, and a
@@ -32,7 +34,7 @@ def with_standard_error(
     num_resamples: 2 or more; 20 give an error good to about 16 %.
 
   Returns:
-    The scores, and their standard errors, under the same names.
+    What the metric returns, and the standard error of each of its scores.
 
   Raises:
     ValueError: fewer than 2 resamples; what the metric raises.
@@ -48,13 +50,15 @@ def with_standard_error(
       jax.random.randint(k, (x.shape[0],), 0, x.shape[0])
       for k, x in ((train_key, sample.codes), (test_key, sample.test_codes))
     )
-    drawn = sample._replace(
-      codes=sample.codes[train],
-      factors=sample.factors[train],
-      test_codes=sample.test_codes[test],
-      test_factors=sample.test_factors[test],
+    codes, factors, test_codes, test_factors, *tables = sample
+    drawn = type(sample)(
+      codes[train],
+      None if factors is None else factors[train],
+      test_codes[test],
+      None if test_factors is None else test_factors[test],
+      *tables,
     )
-    return metric.compute(metric_key, drawn, factor_sizes)
+    return metric.compute(metric_key, drawn, factor_sizes).scores
 
   sample = jax.tree.map(jnp.asarray, sample)
   keys = jax.random.split(jax.random.fold_in(key, 1), num_resamples)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common
+from bvae_jax.metrics import _common, _scored
 
 _NEWTON_STEPS = 40
 _STEP_SIZES = np.append(0.5 ** np.arange(10), 0.0)
@@ -152,23 +152,7 @@ def _matrix(
   return _svm_accuracy(codes, factors, test_codes, test_factors, sizes, penalty)
 
 
-def sap_matrix(
-  codes: jax.Array,
-  factors: jax.Array,
-  test_codes: jax.Array,
-  test_factors: jax.Array,
-  *,
-  continuous: bool = False,
-  penalty: float = 0.01,
-  factor_sizes: Sequence[int] | None = None,
-) -> jax.Array:
-  """Returns [D, K]: how well latent d alone predicts factor k, see `sap`."""
-  *points, sizes = _common.check_split(
-    codes, factors, test_codes, test_factors, factor_sizes
-  )
-  return _matrix(*points, sizes=sizes, continuous=continuous, penalty=penalty)
-
-
+@_scored.flat('sap')
 def sap(
   codes: jax.Array,
   factors: jax.Array,
@@ -178,7 +162,7 @@ def sap(
   continuous: bool = False,
   penalty: float = 0.01,
   factor_sizes: Sequence[int] | None = None,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Separated attribute predictability.
 
   mean_k (S_first,k - S_second,k) over the two latents that predict factor k
@@ -203,13 +187,12 @@ def sap(
   Source: Kumar et al. 2018 (arXiv:1711.00848) section 3, with the constants of
   Locatello et al. 2019 (arXiv:1811.12359).
   """
-  scores = sap_matrix(
-    codes,
-    factors,
-    test_codes,
-    test_factors,
-    continuous=continuous,
-    penalty=penalty,
-    factor_sizes=factor_sizes,
+  *points, sizes = _common.check_split(
+    codes, factors, test_codes, test_factors, factor_sizes
   )
-  return {'sap': _common.top_two_gap(scores).mean()}
+  matrix = _matrix(*points, sizes=sizes, continuous=continuous, penalty=penalty)
+  gap = _common.top_two_gap(matrix)
+  return _scored.Scored({'sap': gap.mean()}, matrix, {'sap': gap})
+
+
+sap_matrix = _scored.matrix_of(sap)

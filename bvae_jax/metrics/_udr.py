@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common
+from bvae_jax.metrics import _common, _scored
 
 _LASSO_SWEEPS = 100
 
@@ -78,9 +78,10 @@ def _udr(codes, kl_per_latent, kl_threshold, alpha, *, kind):
     jnp.abs(similarity), active, active
   )
   others = jnp.where(jnp.eye(num_models, dtype=bool), jnp.nan, strength)
-  return {'udr': jnp.nanmedian(others, 0), 'pairwise': strength}
+  return _scored.Scored({'udr': jnp.nanmedian(others, 0), 'pairwise': strength})
 
 
+@_scored.flat('udr')
 def udr(
   codes: jax.Array,
   kl_per_latent: jax.Array,
@@ -88,7 +89,7 @@ def udr(
   kind: str = 'spearman',
   kl_threshold: float = 0.01,
   alpha: float = 0.1,
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Unsupervised disentanglement ranking of models of one setting.
 
   R_ij [D, D] is the similarity of the latents of models i and j: absolute

@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common
+from bvae_jax.metrics import _common, _scored
 
 
 @functools.partial(jax.jit, static_argnames='num_bins')
@@ -31,19 +31,22 @@ def _unsupervised_scores(codes, *, num_bins):
   sizes = (num_bins,) * num_latents
   information = _common.mutual_information(bins, sizes, bins, sizes)
   off_diagonal = information.sum() - jnp.trace(information)
-  return {
-    'gaussian_total_correlation': jnp.maximum(total_correlation, 0.0),
-    'gaussian_wasserstein_correlation': wasserstein,
-    'gaussian_wasserstein_correlation_norm': jnp.where(
-      trace > 0, wasserstein / jnp.maximum(trace, 1e-30), 0.0
-    ),
-    'mutual_info_score': off_diagonal / (num_latents * (num_latents - 1)),
-  }
+  return _scored.Scored(
+    {
+      'gaussian_total_correlation': jnp.maximum(total_correlation, 0.0),
+      'gaussian_wasserstein_correlation': wasserstein,
+      'gaussian_wasserstein_correlation_norm': jnp.where(
+        trace > 0, wasserstein / jnp.maximum(trace, 1e-30), 0.0
+      ),
+      'mutual_info_score': off_diagonal / (num_latents * (num_latents - 1)),
+    }
+  )
 
 
+@_scored.flat('gaussian_total_correlation')
 def unsupervised_scores(
   codes: jax.Array, *, num_bins: int = 20
-) -> dict[str, jax.Array]:
+) -> _scored.Scored:
   """Dependence among the latents, without factors; lower is better.
 
   With C the covariance (ddof 1) of the codes:

@@ -150,7 +150,7 @@ def test_downstream(leaky):
     assert float(actual[name]) == pytest.approx(value, abs=0.01), name
   for name in ('logistic', 'trees'):
     assert float(actual[f'{name}_efficiency']) == pytest.approx(
-      float(actual[f'{name}_600'] / actual[f'{name}_600'])
+      float(actual[f'{name}_100'] / actual[f'{name}_600'])
     )
 
 
@@ -159,13 +159,16 @@ def test_standard_error_is_that_of_the_mean(make_case):
   case = make_case('leaky')
   sample = metrics.Sample(*case.split, case.table, case.table)
   metric = metrics.Metric(
-    lambda key, s, sizes: {'mean': s.codes[:, 0].mean()}, 'mean'
+    'mean',
+    'mean',
+    'codes',
+    lambda key, s, sizes: metrics.Scored({'mean': s.codes[:, 0].mean()}),
   )
   value, error = metrics.with_standard_error(
     metric, jax.random.key(0), sample, SIZES, 400
   )
   codes = case.codes[:, 0]
-  np.testing.assert_allclose(value['mean'], codes.mean(), atol=1e-5)
+  np.testing.assert_allclose(value.scores['mean'], codes.mean(), atol=1e-5)
   np.testing.assert_allclose(
     error['mean'], codes.std() / np.sqrt(len(codes)), rtol=0.15
   )
@@ -179,7 +182,9 @@ def test_standard_error_of_mig_covers_another_draw(make_case):
   )
   other = metrics.mig(case.test_codes, case.test_factors)
   assert 0.002 < float(error['mig']) < 0.05
-  assert abs(float(value['mig'] - other['mig'])) < 5 * float(error['mig'])
+  assert abs(float(value.scores['mig'] - other['mig'])) < 5 * float(
+    error['mig']
+  )
   with pytest.raises(ValueError, match='2 or more'):
     metrics.with_standard_error(
       metrics.METRICS['mig'], jax.random.key(0), sample, SIZES, 1
