@@ -126,21 +126,23 @@ class Workdir:
           f'workdir {self.path} holds a run with another config '
           f'({"; ".join(changed)}); choose another --workdir, or delete it'
         )
-    if not path.exists() or read_json(path) != new:
+    if not path.exists():
       self.replace('config.json', json.dumps(new, indent=2) + '\n')
 
-  def results(self) -> dict | None:
-    """The results of a finished run, None while it is not."""
-    return read_json(self.results_path) if self.results_path.exists() else None
+  @property
+  def started(self) -> bool:
+    """Whether the folder holds a run."""
+    return (self.path / 'config.json').exists()
 
   def replace(self, name: str, content: str | bytes) -> None:
     """Replaces a file of the run; of several hosts, the first one does."""
     if parallel.is_first_host():
       replace_file(self.path / name, content)
 
-  def write_results(self, results: dict) -> None:
-    text = json.dumps(plain(results), indent=2, allow_nan=False)
-    self.replace('results.json', text + '\n')
+  def discard(self, name: str) -> None:
+    """Removes a file of the run if it is there."""
+    if parallel.is_first_host():
+      (self.path / name).unlink(missing_ok=True)
 
   def _lines(self) -> list[dict]:
     """The log's whole lines; a line that a kill cut short is left out."""

@@ -8,7 +8,7 @@ import pytest
 
 from bvae_jax import losses, metrics, population
 from bvae_jax.evaluation import codes as codes_lib
-from bvae_jax.evaluation import scores
+from bvae_jax.evaluation import scores, tables
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -35,7 +35,7 @@ def results(trained):
 
 def test_the_table_holds_the_codes_of_every_image_in_order(trained):
   experiment, members, states = trained
-  codes = codes_lib.encode_grid(experiment, states.params)
+  codes = codes_lib.encode_all(experiment, states.params)
   size = experiment.dataset.num_images
   assert codes.mean.shape == (len(members), size, 6)
   index = jnp.array([0, 17, size - 1])
@@ -61,7 +61,7 @@ def test_the_bound_is_nll_and_kl_in_closed_form(trained):
 def test_a_member_has_the_scores_of_its_codes(trained, results):
   experiment, _, states = trained
   points = codes_lib.sample(
-    experiment, codes_lib.encode_grid(experiment, states.params)
+    experiment, codes_lib.encode_all(experiment, states.params)
   )
   expected = metrics.mig(points.codes[1], points.factors)['mig']
   entry = results['members'][1]
@@ -77,7 +77,7 @@ def test_a_member_has_the_scores_of_its_codes(trained, results):
 def test_udr_compares_the_seeds_of_one_setting(trained, results):
   experiment, members, states = trained
   points = codes_lib.sample(
-    experiment, codes_lib.encode_grid(experiment, states.params)
+    experiment, codes_lib.encode_all(experiment, states.params)
   )
   kl = codes_lib.elbo(experiment, states.params)['kl_per_latent']
   expected = metrics.udr(points.codes[:2, :1000], kl[:2])['udr']
@@ -104,7 +104,7 @@ def test_a_stopped_member_is_marked_and_left_out_of_the_summary(results):
 
 
 def test_the_table_of_members_has_a_line_each(results):
-  lines = scores.table(results).splitlines()
+  lines = tables.table(results).splitlines()
   assert len(lines) == 5
   assert lines[0].split()[:4] == ['seed', 'beta', 'elbo', 'nll']
   assert lines[4].split()[:2] == ['1', '4'] and 'NaN' in lines[4]

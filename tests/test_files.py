@@ -62,7 +62,7 @@ def test_a_line_cut_short_by_a_kill_is_dropped(folder):
 def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(
   folder, monkeypatch
 ):
-  folder.write_results({'old': 1})
+  folder.replace('results.json', 'old')
 
   def full(path, content):
     path.touch()
@@ -70,8 +70,8 @@ def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(
 
   monkeypatch.setattr(pathlib.Path, 'write_bytes', full)
   with pytest.raises(OSError, match='No space left.*free the disk.*resume'):
-    folder.write_results({'new': 2})
-  assert folder.results() == {'old': 1}
+    folder.replace('results.json', 'new')
+  assert folder.results_path.read_text() == 'old'
   assert not list(folder.path.glob('*.part'))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
+from bvae_jax.evaluation import tables
 from bvae_jax.studies import execute, plan
 
 
@@ -195,36 +196,35 @@ def test_what_cannot_be_ends_in_one_line(tmp_path, call, message):
 
 
 def test_the_tidy_table_by_hand(tmp_path):
-  member = lambda seed, hparams, mig: {
-    'seed': seed,
-    'hparams': hparams,
-    'elbo': {'nll': 2.0, 'kl_per_latent': [1.0]},
-    'active_latents': 1,
-    'metrics': {'mig': mig},
-    'errors': {'mig': 0.25},
-  }
-  same = {'learning_rate': 0.1}
+  def result(objective, seed, hparams, mig, status='ok'):
+    member = results_lib.Member(
+      seed=seed,
+      hparams={**hparams, 'learning_rate': 0.1},
+      status=status,
+      steps=1,
+      elbo={'nll': 2.0, 'kl_per_latent': [1.0]},
+      active_latents=1,
+      metrics={'mig': mig},
+      errors={'mig': 0.25},
+    )
+    facts = results_lib.DatasetFacts('d', 'd', (), (), (8, 8, 1), 9)
+    made_with = results_lib.Provenance('1', '1', '1', 'cpu')
+    return results_lib.Results(objective, facts, made_with, (member,))
+
   results = {
-    'a': {
-      'objective': 'beta_vae',
-      'members': [member(0, {'beta': 1.0, **same}, 0.5)],
-    },
-    'b': {
-      'objective': 'beta_vae',
-      'members': [member(3, {'beta': 4.0, **same}, None)],
-    },
-    'c': {'objective': 'vae', 'members': [member(0, same, 0.125)]},
+    'a': result('beta_vae', 0, {'beta': 1.0}, 0.5),
+    'b': result('beta_vae', 3, {'beta': 4.0}, None, 'stopped by a NaN'),
+    '=c': result('vae', 0, {}, 0.125),
   }
-  results_lib.write(tmp_path / 'results.csv', results)
-  assert (tmp_path / 'results.csv').read_text() == (
-    'unit,objective,seed,beta,metric,value,error\n'
-    'a,beta_vae,0,1.0,nll,2.0,\n'
-    'a,beta_vae,0,1.0,active_latents,1,\n'
-    'a,beta_vae,0,1.0,mig,0.5,0.25\n'
-    'b,beta_vae,3,4.0,nll,2.0,\n'
-    'b,beta_vae,3,4.0,active_latents,1,\n'
-    'b,beta_vae,3,4.0,mig,,0.25\n'
-    'c,vae,0,,nll,2.0,\n'
-    'c,vae,0,,active_latents,1,\n'
-    'c,vae,0,,mig,0.125,0.25\n'
+  assert tables.csv_text(results) == (
+    'unit,objective,seed,beta,status,metric,value,error\n'
+    'a,beta_vae,0,1.0,ok,nll,2.0,\n'
+    'a,beta_vae,0,1.0,ok,active_latents,1,\n'
+    'a,beta_vae,0,1.0,ok,mig,0.5,0.25\n'
+    'b,beta_vae,3,4.0,stopped by a NaN,nll,2.0,\n'
+    'b,beta_vae,3,4.0,stopped by a NaN,active_latents,1,\n'
+    'b,beta_vae,3,4.0,stopped by a NaN,mig,,0.25\n'
+    "'=c,vae,0,,ok,nll,2.0,\n"
+    "'=c,vae,0,,ok,active_latents,1,\n"
+    "'=c,vae,0,,ok,mig,0.125,0.25\n"
   )

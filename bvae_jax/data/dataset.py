@@ -56,7 +56,17 @@ class Dataset:
     """The number of factor combinations, each of which has one image."""
     return grid.num_combinations(self.factor_sizes)
 
-  def factors(self, index: jax.Array) -> jax.Array:
+  @property
+  def has_factors(self) -> bool:
+    """Whether anything is known of the factors."""
+    return bool(self.factor_sizes)
+
+  @property
+  def is_grid(self) -> bool:
+    """Whether every combination of factors is there once."""
+    return self.has_factors
+
+  def labels(self, index: jax.Array) -> jax.Array:
     """Returns the factors of grid positions [...], int32 [..., K]."""
     return grid.index_to_factors(index, self.factor_sizes)
 

@@ -1,7 +1,7 @@
 """What a trained population says of the data: its codes and its ELBO.
 
-On a finite grid of factors every score needs only a table of codes: each image
-is encoded once, for all members, and the metrics index the table.
+Every score needs only a table of codes: each image is encoded once, for all
+members, and the metrics index the table.
 """
 
 from typing import Any, NamedTuple
@@ -17,14 +17,14 @@ BLOCK = 128  # images a call while encoding a grid
 
 
 class Codes(NamedTuple):
-  """Posterior parameters of every image of the grid, on the host."""
+  """Posterior parameters of every image, on the host."""
 
   mean: np.ndarray  # [M, N, D]
   logvar: np.ndarray  # [M, N, D]
 
 
-def encode_grid(experiment: experiment_lib.Experiment, params: Any) -> Codes:
-  """Encodes each factor combination once, for all members.
+def encode_all(experiment: experiment_lib.Experiment, params: Any) -> Codes:
+  """Encodes each image once, for all members.
 
   Args:
     experiment: the run.
@@ -41,6 +41,16 @@ def encode_grid(experiment: experiment_lib.Experiment, params: Any) -> Codes:
   mapped = parallel.split_index(encode, dataset.num_images, BLOCK)
   mean, logvar = mapped((dataset.arrays, params))
   return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
+
+
+def set_aside(codes: Codes) -> tuple[np.ndarray, Codes]:
+  """Whose codes are finite, bool [M]; zeros in place of those of the others."""
+  finite = lambda x: np.isfinite(x).all((1, 2))
+  good = finite(codes.mean) & finite(codes.logvar)
+  if good.all():
+    return good, codes
+  kept = good[:, None, None]
+  return good, Codes(*(np.where(kept, x, np.float32(0)) for x in codes))
 
 
 def elbo(
@@ -83,7 +93,10 @@ def elbo(
 def sample(
   experiment: experiment_lib.Experiment, codes: Codes
 ) -> metrics.Sample:
-  """The points that the metrics look at, drawn once for all members."""
+  """The points that the metrics look at, drawn once for all members.
+
+  Factors where some are known; tables where they are a complete grid.
+  """
   settings, dataset = experiment.config.evaluation, experiment.dataset
   train_key, test_key = jax.random.split(jax.random.key(settings.seed))
   draw = lambda key, n: np.asarray(
@@ -91,11 +104,14 @@ def sample(
   )
   train = draw(train_key, settings.num_train)
   test = draw(test_key, settings.num_test)
+  labels = lambda index: (
+    dataset.labels(jnp.asarray(index)) if dataset.has_factors else None
+  )
   return metrics.Sample(
     codes=codes.mean[:, train],
-    factors=dataset.factors(jnp.asarray(train)),
+    factors=labels(train),
     test_codes=codes.mean[:, test],
-    test_factors=dataset.factors(jnp.asarray(test)),
-    code_table=codes.mean,
-    logvar_table=codes.logvar,
+    test_factors=labels(test),
+    code_table=codes.mean if dataset.is_grid else None,
+    logvar_table=codes.logvar if dataset.is_grid else None,
   )

@@ -1,66 +1,321 @@
-"""results.csv: one row for each member and score of one run or of many."""
+"""results.json: the one schema of what a run found.
 
-import csv
-import io
+    Results
+      dataset     DatasetFacts     what was looked at
+      provenance  Provenance       with what it was made
+      members     Member, ...      one a model of the population
+
+`Results.read` and `Results.write` are the only way in and out. A record also
+answers `record['field']`, as the dicts of the file do.
+"""
+
+import dataclasses
+import importlib.metadata
+import json
 import os
 import pathlib
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax
+import numpy as np
+
+import bvae_jax
 from bvae_jax import workdir
 
-
-def varying(results: dict[str, dict]) -> list[str]:
-  """The hyperparameters that take two values or more among the members."""
-  values = {}
-  for result in results.values():
-    for entry in result['members']:
-      for name, value in entry['hparams'].items():
-        values.setdefault(name, set()).add(value)
-  return [name for name, found in values.items() if len(found) > 1]
+SCHEMA = 2  # of files without a number: 1
+OK = 'ok'
 
 
-def scores(entry: dict[str, Any]) -> dict[str, float | None]:
-  """A member's scalars under flat names: the ELBO's terms, then its metrics."""
-  terms = {
-    k: v for k, v in entry['elbo'].items() if not isinstance(v, list | tuple)
-  }
+class _Record:
+  """A frozen dataclass that also answers `record['field']`."""
+
+  def __getitem__(self, name: str) -> Any:
+    try:
+      return getattr(self, name)
+    except AttributeError:
+      raise KeyError(name) from None
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetFacts(_Record):
+  """The data set that was actually used.
+
+  Attributes:
+    name: as in the config.
+    description: one line that says whether it is real or procedural.
+    factor_names: of the K factors, empty where none is known.
+    factor_sizes: values of each factor, 0 for a continuous one.
+    image_shape: (height, width, channels).
+    num_images: N.
+    complete_grid: whether every combination of factors is there once.
+  """
+
+  name: str
+  description: str
+  factor_names: tuple[str, ...]
+  factor_sizes: tuple[int, ...]
+  image_shape: tuple[int, ...]
+  num_images: int
+  complete_grid: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance(_Record):
+  """With what a population was trained.
+
+  Attributes:
+    bvae_jax: version of the package.
+    jax: version.
+    jaxlib: version.
+    device: kind of the device that trained.
+    commit: of the git repository that the command ran in, None outside one.
+  """
+
+  bvae_jax: str
+  jax: str
+  jaxlib: str
+  device: str
+  commit: str | None = None
+
+  @classmethod
+  def here(cls) -> 'Provenance':
+    """That of this process."""
+    return cls(
+      bvae_jax=bvae_jax.__version__,
+      jax=jax.__version__,
+      jaxlib=importlib.metadata.version('jaxlib'),
+      device=jax.devices()[0].device_kind,
+      commit=_commit(),
+    )
+
+
+def _commit() -> str | None:
+  """The commit of the working directory, `+` behind it if files changed."""
+  git = lambda *command: subprocess.run(
+    ['git', *command], capture_output=True, text=True, check=True, timeout=10
+  ).stdout.strip()
+  try:
+    changed = git('status', '--porcelain', '--untracked-files=no')
+    return git('rev-parse', 'HEAD') + ('+' if changed else '')
+  except (OSError, subprocess.SubprocessError):
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Member(_Record):
+  """What one model of the population came to.
+
+  Attributes:
+    seed: of the member.
+    hparams: its traced hyperparameters.
+    status: 'ok', or why its figures are not to be trusted.
+    steps: steps taken.
+    elbo: elbo, nll, kl, and kl_per_latent [D], nats.
+    active_latents: latents with a KL above `losses.COLLAPSED`.
+    metrics: METRIC is a metric's main score; METRIC/SCORE another of its
+      scores; METRIC/FACTOR and METRIC/SCORE/FACTOR one factor's figure. None
+      where there is no value.
+    errors: standard errors of those, where resamples were asked for.
+    matrices: {metric: [D, K]}.
+  """
+
+  seed: int
+  hparams: Mapping[str, float]
+  status: str
+  steps: int
+  elbo: Mapping[str, Any]
+  active_latents: int
+  metrics: Mapping[str, float | None]
+  errors: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
+  matrices: Mapping[str, list] = dataclasses.field(default_factory=dict)
+
+  @property
+  def ok(self) -> bool:
+    """Whether the member trained to the end and was scored."""
+    return self.status == OK
+
+  @property
+  def scores(self) -> dict[str, float | None]:
+    """Scalars under flat names: the ELBO's terms, then the metrics."""
+    bounds = {k: v for k, v in self.elbo.items() if np.ndim(v) == 0}
+    return {**bounds, 'active_latents': self.active_latents, **self.metrics}
+
+
+def varying(members: Iterable[Any]) -> tuple[str, ...]:
+  """The hyperparameters that take two values or more among members."""
+  values: dict[str, set] = {}
+  for member in members:
+    for name, value in member.hparams.items():
+      values.setdefault(name, set()).add(value)
+  return tuple(name for name, found in values.items() if len(found) > 1)
+
+
+def spread_of(values: Iterable[float | None]) -> dict[str, float | None]:
+  """Median, mean and the sample's standard deviation (ddof 1) of what is there.
+
+  None where nothing is there; one value alone has no standard deviation.
+  """
+  found = np.array([v for v in values if v is not None], np.float64)
+  found = found[np.isfinite(found)]
+  if not len(found):
+    return {'median': None, 'mean': None, 'std': None}
   return {
-    **terms,
-    'active_latents': entry['active_latents'],
-    **entry['metrics'],
+    'median': float(np.median(found)),
+    'mean': float(found.mean()),
+    'std': float(found.std(ddof=1)) if len(found) > 1 else None,
   }
 
 
-def rows(results: dict[str, dict]) -> Iterator[list]:
-  """The head, then the rows of the table; None where there is no value.
+@dataclasses.dataclass(frozen=True)
+class Results(_Record):
+  """What a run found.
 
-  Args:
-    results: results as results.json holds them, under the runs' names.
-
-  Yields:
-    unit, objective, seed, the varying hyperparameters, metric, value, error.
+  Attributes:
+    objective: the name of the loss.
+    dataset: the data set used.
+    provenance: with what the run was made.
+    members: one a model of the population.
+    evaluation: the settings that it was scored with, as config.evaluation;
+      empty in files of schema 1.
+    schema: number of this layout.
   """
-  names = varying(results)
-  yield ['unit', 'objective', 'seed', *names, 'metric', 'value', 'error']
-  for unit, result in results.items():
-    for entry in result['members']:
-      who = [unit, result['objective'], entry['seed']]
-      where = [entry['hparams'].get(name) for name in names]
-      for metric, value in scores(entry).items():
-        yield [*who, *where, metric, value, entry['errors'].get(metric)]
 
+  objective: str
+  dataset: DatasetFacts
+  provenance: Provenance
+  members: tuple[Member, ...]
+  evaluation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  schema: int = SCHEMA
 
-def write(path: str | os.PathLike, results: dict[str, dict]) -> None:
-  """Writes the table; an empty cell where there is no value.
+  @property
+  def ok(self) -> tuple[Member, ...]:
+    """The members whose figures count."""
+    return tuple(m for m in self.members if m.ok)
 
-  Args:
-    path: the file, replaced in one step.
-    results: as for `rows`.
+  @property
+  def varying(self) -> tuple[str, ...]:
+    """The hyperparameters that differ between members."""
+    return varying(self.members)
 
-  Raises:
-    WorkdirError: the file cannot be written.
-  """
-  text = io.StringIO()
-  csv.writer(text, lineterminator='\n').writerows(rows(results))
-  workdir.replace_file(pathlib.Path(path), text.getvalue())
+  @property
+  def metrics(self) -> tuple[str, ...]:
+    """The metrics computed, each by the name of its main score."""
+    names = dict.fromkeys(k for m in self.members for k in m.metrics)
+    return tuple(k for k in names if '/' not in k)
+
+  def values(self, name: str) -> tuple[float | None, ...]:
+    """A score of every member by its flat name, None where missing."""
+    return tuple(m.scores.get(name) for m in self.members)
+
+  @property
+  def summary(self) -> dict[str, Any]:
+    """Median, mean, std (ddof 1) of each score over the members that are ok."""
+    names = lambda part: dict.fromkeys(k for m in self.ok for k in part(m))
+    bounds = lambda m: [k for k, v in m.elbo.items() if np.ndim(v) == 0]
+    return {
+      'members': len(self.ok),
+      'metrics': {
+        k: spread_of(m.metrics.get(k) for m in self.ok)
+        for k in names(lambda m: m.metrics)
+      },
+      'elbo': {
+        k: spread_of(m.elbo.get(k) for m in self.ok) for k in names(bounds)
+      },
+    }
+
+  def missing(
+    self, metrics: Iterable[str], evaluation: Mapping[str, Any]
+  ) -> tuple[str, ...]:
+    """Which of these metrics it lacks, computed with these settings."""
+    same = self.evaluation in ({}, evaluation)
+    return tuple(m for m in metrics if not same or m not in self.metrics)
+
+  def merged(self, new: 'Results') -> 'Results':
+    """`new`, with the scores of this one that it lacks beside its own.
+
+    Where the two were scored with other settings, `new` alone.
+    """
+    if self.evaluation not in ({}, new.evaluation):
+      return new
+    both = lambda name: tuple(
+      {**getattr(one, name), **getattr(other, name)}
+      for one, other in zip(self.members, new.members, strict=True)
+    )
+    joined = zip(both('metrics'), both('errors'), both('matrices'))
+    return dataclasses.replace(
+      new,
+      members=tuple(
+        dataclasses.replace(m, metrics=scores, errors=errors, matrices=matrices)
+        for m, (scores, errors, matrices) in zip(new.members, joined)
+      ),
+    )
+
+  def to_json(self) -> dict[str, Any]:
+    """As the file holds it; the summary is there for readers."""
+    return workdir.plain(
+      {
+        'schema': self.schema,
+        'objective': self.objective,
+        'dataset': dataclasses.asdict(self.dataset),
+        'provenance': dataclasses.asdict(self.provenance),
+        'evaluation': self.evaluation,
+        'summary': self.summary,
+        'members': [dataclasses.asdict(m) for m in self.members],
+      }
+    )
+
+  @classmethod
+  def from_json(cls, found: Any) -> 'Results':
+    """Of a parsed file.
+
+    Raises:
+      ValueError: it does not have this layout, or one of before.
+    """
+    if not isinstance(found, dict):
+      raise ValueError(f'it holds {type(found).__name__}, not results')
+    schema = found.get('schema', 1)
+    if schema not in (1, SCHEMA):
+      raise ValueError(
+        f'its layout is number {schema}, this version reads up to {SCHEMA}; '
+        'install the version that wrote it'
+      )
+    try:
+      if schema == 1:  # before there were numbers
+        unknown = dict.fromkeys(('bvae_jax', 'jax', 'jaxlib'), 'unknown')
+        device = found.get('training', {}).get('device', 'unknown')
+        found = found | {'provenance': {**unknown, 'device': device}}
+      facts = {
+        k: tuple(v) if isinstance(v, list) else v
+        for k, v in found['dataset'].items()
+      }
+      return cls(
+        objective=found['objective'],
+        dataset=DatasetFacts(**facts),
+        provenance=Provenance(**found['provenance']),
+        members=tuple(Member(**m) for m in found['members']),
+        evaluation=found.get('evaluation', {}),
+      )
+    except (KeyError, TypeError, AttributeError) as error:
+      raise ValueError(f'a part of it is missing or strange: {error}') from None
+
+  @classmethod
+  def read(cls, path: str | os.PathLike) -> 'Results':
+    """Of a results.json.
+
+    Raises:
+      WorkdirError: there is none, or it is damaged.
+    """
+    path = pathlib.Path(path)
+    try:
+      return cls.from_json(workdir.read_json(path))
+    except ValueError as error:
+      raise workdir.WorkdirError(
+        f'{path} cannot be used ({error}); move it away and run the command '
+        'again: the scores are computed anew'
+      ) from None
+
+  def text(self) -> str:
+    """The file's text."""
+    return json.dumps(self.to_json(), indent=2, allow_nan=False) + '\n'

@@ -3,24 +3,84 @@
 import functools
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
+import ml_collections
 import numpy as np
 
-from bvae_jax import losses, metrics, population
+from bvae_jax import data, losses, metrics, population
 from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
+from bvae_jax.workdir import plain
 
 _LOG = logging.getLogger(__name__)
 
 MEMBERS_AT_ONCE = 16  # members whose code tables are in memory together
-
+UDR_POINTS = 1000  # images that the UDR compares models on; Duan et al. 2020
+STOPPED = 'stopped by a NaN'
+UNSCORED = 'no scores: its codes are not finite'
 
 # Only the codes differ between members.
 _MEMBER_AXES = metrics.Sample(0, None, 0, None, 0, 0)
+
+
+class Found(NamedTuple):
+  """One metric of all members, leaves [M, ...]."""
+
+  scored: metrics.Scored
+  errors: Mapping[str, jax.Array]
+
+
+def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
+  """Refuses, before training, the scores that could not be computed after.
+
+  Raises:
+    ValueError: a metric needs factors or a grid that the data set lacks, or
+      cannot be computed of so few points or latents.
+  """
+  known = {
+    'codes': True,
+    'population': True,
+    'factors': dataset.has_factors,
+    'grid': dataset.is_grid,
+  }
+  shape = functools.partial(jax.ShapeDtypeStruct, dtype=np.float32)
+  latents, settings = config.num_latents, config.evaluation
+  labels = lambda n: jax.ShapeDtypeStruct(
+    (n, len(dataset.factor_sizes)), np.int32
+  )
+  points = metrics.Sample(
+    codes=shape((settings.num_train, latents)),
+    factors=labels(settings.num_train),
+    test_codes=shape((settings.num_test, latents)),
+    test_factors=labels(settings.num_test),
+    code_table=shape((dataset.num_images, latents)),
+    logvar_table=shape((dataset.num_images, latents)),
+  )
+  for name in config.metrics:
+    metric = metrics.METRICS[name]
+    if not known[metric.needs]:
+      what = {'factors': 'known factors', 'grid': 'a complete grid of factors'}
+      able = [n for n, m in metrics.METRICS.items() if known[m.needs]]
+      raise ValueError(
+        f'metrics: {name} needs {what[metric.needs]}, which data set '
+        f'{dataset.name} does not have; possible: {", ".join(able)}'
+      )
+    if metric.needs == 'population':
+      continue
+    compute = lambda key, p, m=metric: m.compute(key, p, dataset.factor_sizes)
+    try:
+      jax.eval_shape(compute, jax.random.key(0), points)
+    except ValueError as error:
+      raise ValueError(
+        f'metrics: {name} cannot be computed with num_latents={latents}, '
+        f'evaluation.num_train={settings.num_train}, '
+        f'evaluation.num_test={settings.num_test}: {error}'
+      ) from error
 
 
 def _over_members(
@@ -33,7 +93,7 @@ def _over_members(
     codes = {
       name: leaf
       for name, leaf, axis in zip(points._fields, points, _MEMBER_AXES)
-      if axis == 0
+      if axis == 0 and leaf is not None
     }
     one = lambda c: function(key, points._replace(**c))
     if jax.default_backend() == 'cpu':
@@ -45,198 +105,188 @@ def _over_members(
 
 def scores(
   experiment: experiment_lib.Experiment, points: metrics.Sample
-) -> dict[str, Any]:
-  """Every metric of the config, for all members.
+) -> dict[str, Found]:
+  """Every metric of the config that looks at one member, for all members.
 
-  Returns:
-    {metric: {'scores': {key: [M]}, 'errors': {key: [M]}, 'matrix': [M, D, K]}},
-    errors where the config asks for resamples, a matrix where there is one.
+  Errors are there where the config asks for resamples.
   """
   config, sizes = experiment.config, experiment.dataset.factor_sizes
   resamples = config.evaluation.num_resamples
   key = jax.random.key(config.evaluation.seed)
 
   def compute(metric, key, sample):
-    errors = {}
     if resamples:
-      scored, errors = metrics.with_standard_error(
+      scored = metrics.with_standard_error(
         metric, key, sample, sizes, resamples
       )
-    else:
-      scored = metric.compute(key, sample, sizes)
-    found = {'scores': scored.scores, 'errors': errors}
-    if scored.matrix is not None:
-      found['matrix'] = scored.matrix
-    return found
+      return Found(*scored)
+    return Found(metric.compute(key, sample, sizes), {})
 
   found = {}
   for i, name in enumerate(config.metrics):
-    if metrics.METRICS[name].needs == 'population':
+    metric = metrics.METRICS[name]
+    if metric.needs == 'population':
       continue
     begin = time.monotonic()
-    one = functools.partial(compute, metrics.METRICS[name])
+    mapped = _over_members(functools.partial(compute, metric), experiment)
     found[name] = jax.tree.map(
-      np.asarray,
-      _over_members(one, experiment)(jax.random.fold_in(key, i), points),
+      np.asarray, mapped(jax.random.fold_in(key, i), points)
     )
-    _LOG.info('%s: %.1f s', name, time.monotonic() - begin)
+    _LOG.info(
+      '%s (%d of %d): %.1f s',
+      name,
+      i + 1,
+      len(config.metrics),
+      time.monotonic() - begin,
+    )
   return found
 
 
-def udr(
-  codes: np.ndarray, kl: np.ndarray, members: list[population.Member]
-) -> np.ndarray:
-  """The UDR of each member among the seeds of its setting, [M].
+def over_seeds(
+  metric: metrics.Metric,
+  codes: np.ndarray,
+  kl: np.ndarray,
+  members: list[population.Member],
+  good: np.ndarray,
+) -> Found:
+  """A population metric among the seeds of each setting.
 
   Args:
-    codes: [M, N, D] of the same images; Duan et al. 2020 take N = 1000.
+    metric: one that needs a population.
+    codes: [M, N, D] of the same images.
     kl: of each latent [M, D].
     members: who they are.
+    good: bool [M], whose codes count.
 
   Returns:
-    [M]; NaN where a setting has one seed only.
+    Scores [M]; NaN where a setting has one seed only.
   """
   found = np.full(len(members), np.nan)
   settings = [tuple(sorted(m.hparams.items())) for m in members]
-  for setting in set(settings):
-    rows = [m for m, other in enumerate(settings) if other == setting]
+  for setting in dict.fromkeys(settings):
+    rows = [
+      m for m, other in enumerate(settings) if other == setting and good[m]
+    ]
     if len(rows) > 1:
-      found[rows] = metrics.udr(codes[rows], kl[rows])['udr']
-  return found
+      scored = metric.compute(codes[rows], kl[rows])
+      found[rows] = scored.scores[metric.main]
+  return Found(metrics.Scored({metric.main: found}), {})
 
 
-def summarise(rows: list[dict]) -> dict[str, dict[str, float]]:
-  """Median, mean and standard deviation over members of flat scalars."""
-  return {
-    name: {
-      'median': float(np.median([row[name] for row in rows])),
-      'mean': float(np.mean([row[name] for row in rows])),
-      'std': float(np.std([row[name] for row in rows])),
-    }
-    for name in rows[0]
-  }
-
-
-def _named(name: str, values: dict, m: int) -> dict[str, float]:
-  """One member's scores: the main one as `name`, all as `name/key`."""
+def _named(name: str, values: Mapping[str, Any], m: int) -> dict[str, float]:
+  """One member's scores: the main one as `name`, all as `name/score`."""
   flat = {f'{name}/{k}': float(v[m]) for k, v in values.items() if k != name}
-  known = metrics.METRICS.get(name)
-  main = name if known is None else known.main
+  main = metrics.METRICS[name].main
   return {name: float(values[main][m]), **flat} if values else {}
 
 
-def member_results(found, bounds, states, members) -> list[dict]:
-  """One entry of results.json a member."""
+def _by_factor(
+  name: str, scored: metrics.Scored, m: int, factors: tuple[str, ...]
+) -> dict[str, float]:
+  """One member's figures of each factor, `name/factor`."""
+  return {
+    f'{name}/{factor}' if score == name else f'{name}/{score}/{factor}': float(
+      values[m, k]
+    )
+    for score, values in scored.by_factor.items()
+    for k, factor in enumerate(factors)
+  }
+
+
+def member_results(
+  found: Mapping[str, Found],
+  bounds: Mapping[str, np.ndarray],
+  good: np.ndarray,
+  states: step.TrainState,
+  members: list[population.Member],
+  factors: tuple[str, ...],
+) -> tuple[results_lib.Member, ...]:
+  """One record a member; those whose codes are not finite have no scores."""
   entries = []
   for m, member in enumerate(members):
     flat, errors, matrices = {}, {}, {}
-    for name, result in found.items():
-      flat |= _named(name, result['scores'], m)
-      errors |= _named(name, result.get('errors', {}), m)
-      if 'matrix' in result:
-        matrices[name] = result['matrix'][m]
-    alive = bool(states.alive[m])
+    for name, (scored, deviations) in found.items():
+      flat |= _named(name, scored.scores, m)
+      flat |= _by_factor(name, scored, m, factors)
+      errors |= _named(name, deviations, m)
+      if scored.matrix is not None and good[m]:
+        matrices[name] = scored.matrix[m]
+    if not good[m]:
+      flat, errors = dict.fromkeys(flat), dict.fromkeys(errors)
+    status = results_lib.OK if states.alive[m] else STOPPED
     active = bounds['kl_per_latent'][m] > losses.COLLAPSED
     entries.append(
-      {
-        'seed': member.seed,
-        'hparams': member.hparams,
-        'status': 'ok' if alive else 'stopped by a NaN',
-        'steps': int(states.step[m]),
-        'elbo': {k: v[m] for k, v in bounds.items()},
-        'active_latents': int(active.sum()),
-        'metrics': flat,
-        'errors': errors,
-        'matrices': matrices,
-      }
+      results_lib.Member(
+        seed=member.seed,
+        hparams=member.hparams,
+        status=status if good[m] else UNSCORED,
+        steps=int(states.step[m]),
+        elbo=plain({k: v[m] for k, v in bounds.items()}),
+        active_latents=int(active.sum()),
+        metrics=plain(flat),
+        errors=plain(errors),
+        matrices=plain(matrices),
+      )
     )
-  return entries
+  return tuple(entries)
 
 
 def evaluate(
   experiment: experiment_lib.Experiment,
   states: step.TrainState,
   members: list[population.Member],
-) -> dict[str, Any]:
+  provenance: results_lib.Provenance | None = None,
+) -> results_lib.Results:
   """Scores a trained population.
 
   Args:
     experiment: the run.
     states: the members' states, leading axis M.
     members: who they are.
+    provenance: with what they were trained; this process when not given.
 
   Returns:
     The results, as results.json holds them.
   """
-  dataset = experiment.dataset
+  dataset, config = experiment.dataset, experiment.config
   blocks = []
   for first in range(0, len(members), MEMBERS_AT_ONCE):
-    rows = slice(first, first + MEMBERS_AT_ONCE)
-    params = population.select(states.params, rows)
+    params = population.select(
+      states.params, slice(first, first + MEMBERS_AT_ONCE)
+    )
     begin = time.monotonic()
     bounds = codes_lib.elbo(experiment, params)
-    codes = codes_lib.encode_grid(experiment, params)
+    codes = codes_lib.encode_all(experiment, params)
     _LOG.info(
       'encoded %d images for %d members: %.1f s',
       dataset.num_images,
       len(codes.mean),
       time.monotonic() - begin,
     )
+    good, codes = codes_lib.set_aside(codes)
     points = codes_lib.sample(experiment, codes)
-    blocks.append((bounds, scores(experiment, points), points.codes[:, :1000]))
-  bounds, found, points = population.concatenate(blocks)
-  if 'udr' in experiment.config.metrics:
-    kl = bounds['kl_per_latent']
-    found['udr'] = {'scores': {'udr': udr(points, kl, members)}}
-  found = {name: found[name] for name in experiment.config.metrics}
-  entries = member_results(found, bounds, states, members)
-  good = [e for e in entries if e['status'] == 'ok'] or entries
-  scalars = [
-    {k: v for k, v in e['elbo'].items() if np.ndim(v) == 0} for e in good
-  ]
-  return {
-    'objective': experiment.config.objective,
-    'dataset': {
-      'name': dataset.name,
-      'description': dataset.description,
-      'factor_names': dataset.factor_names,
-      'factor_sizes': dataset.factor_sizes,
-      'image_shape': dataset.image_shape,
-      'num_images': dataset.num_images,
-    },
-    'training': {'device': jax.devices()[0].device_kind},
-    'summary': {
-      'metrics': summarise([e['metrics'] for e in good]),
-      'elbo': summarise(scalars),
-    },
-    'members': entries,
-  }
-
-
-def table(results: dict[str, Any]) -> str:
-  """The members and their main scores, one a line."""
-  entries = results['members']
-  varying = [
-    name
-    for name in entries[0]['hparams']
-    if len({e['hparams'][name] for e in entries}) > 1
-  ]
-  names = [k for k in entries[0]['metrics'] if '/' not in k]
-  head = ['seed', *varying, 'elbo', 'nll', 'kl', 'active', *names, 'status']
-  show = lambda x: '-' if x is None else f'{x:.4g}'
-  rows = [
-    [
-      str(e['seed']),
-      *(show(e['hparams'][n]) for n in varying),
-      *(show(e['elbo'][n]) for n in ('elbo', 'nll', 'kl')),
-      str(e['active_latents']),
-      *(show(e['metrics'][n]) for n in names),
-      e['status'],
-    ]
-    for e in entries
-  ]
-  widths = [max(map(len, column)) for column in zip(head, *rows)]
-  return '\n'.join(
-    '  '.join(cell.rjust(w) for cell, w in zip(row, widths))
-    for row in (head, *rows)
+    one = scores(experiment, points)
+    blocks.append((bounds, good, one, points.codes[:, :UDR_POINTS]))
+  bounds, good, found, points = population.concatenate(blocks)
+  for name in config.metrics:
+    metric = metrics.METRICS[name]
+    if metric.needs == 'population':
+      kl = bounds['kl_per_latent']
+      found[name] = over_seeds(metric, points, kl, members, good)
+  found = {name: found[name] for name in config.metrics}
+  names = tuple(dataset.factor_names)
+  return results_lib.Results(
+    objective=config.objective,
+    dataset=results_lib.DatasetFacts(
+      name=dataset.name,
+      description=dataset.description,
+      factor_names=names,
+      factor_sizes=tuple(dataset.factor_sizes),
+      image_shape=tuple(dataset.image_shape),
+      num_images=dataset.num_images,
+      complete_grid=dataset.is_grid,
+    ),
+    provenance=provenance or results_lib.Provenance.here(),
+    members=member_results(found, bounds, good, states, members, names),
+    evaluation=plain(config.evaluation.to_dict()),
   )

@@ -71,7 +71,7 @@ def _status(entry: dict) -> str:
 def _with_error(view: view_lib.View, m: int, key: str, places: int) -> str:
   """A member's score, and its standard error where it has one."""
   shown = number(float(view.values(key)[m]), places)
-  error = view.entries[m].get('errors', {}).get(key)
+  error = view.entries[m].errors.get(key)
   return shown if error is None else f'{shown} ± {number(error, places)}'
 
 

@@ -20,7 +20,8 @@ import ml_collections
 
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.evaluation import results as results_lib
+from bvae_jax.evaluation import tables
+from bvae_jax.evaluation.results import Results
 from bvae_jax.report import study as page
 from bvae_jax.studies.plan import (
   PATIENCE,
@@ -96,7 +97,7 @@ def run_unit(workdir: Path, name: str) -> None:
       raise
 
 
-def gather(workdir: Path) -> dict[str, dict]:
+def gather(workdir: Path) -> dict[str, Results]:
   """Collects the results of the units that are done.
 
   Returns:
@@ -104,14 +105,16 @@ def gather(workdir: Path) -> dict[str, dict]:
   """
   folder = pathlib.Path(workdir)
   results = {
-    name: workdir_lib.read_json(unit_path(workdir, name) / 'results.json')
+    name: Results.read(unit_path(workdir, name) / 'results.json')
     for name, found in status(workdir).items()
     if found == 'done'
   }
   with locked(folder / '.lock', f'{folder}', PATIENCE):
-    text = json.dumps(results, indent=2, allow_nan=False)
+    found = {name: result.to_json() for name, result in results.items()}
+    text = json.dumps(found, indent=2, allow_nan=False)
     workdir_lib.replace_file(folder / 'results.json', text + '\n')
-    results_lib.write(folder / 'results.csv', results)
+    text = tables.csv_text(results)
+    workdir_lib.replace_file(folder / 'results.csv', text)
   return results
 
 
@@ -132,7 +135,7 @@ def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
 
 
 def run(config: ml_collections.ConfigDict, workdir: Path,
-        execute: Executor = in_process) -> dict[str, dict]:  # fmt: skip
+        execute: Executor = in_process) -> dict[str, Results]:  # fmt: skip
   """Runs what is not yet done of a study, then gathers it and draws its page.
 
   A unit that fails is tried once and does not stop the others. Units that run

@@ -79,7 +79,7 @@ def _labelled(key, source):
   return {
     'images': source.share(_index(key, source)),
     'labelled_images': source.share(chosen),
-    'labels': source.context.shard(source.dataset.factors(chosen) / largest),
+    'labels': source.context.shard(source.dataset.labels(chosen) / largest),
   }
 
 

@@ -60,7 +60,7 @@ def test_dsprites():
   assert 're-rendered procedurally (not the official' in dataset.description
   index = jnp.array([[0, 737_279], [5, 400_000]])
   np.testing.assert_array_equal(
-    dataset.images(index), data.render_dsprites(dataset.factors(index))
+    dataset.images(index), data.render_dsprites(dataset.labels(index))
   )
 
 
@@ -72,7 +72,7 @@ def test_thinned_dsprites_keeps_every_nth_value():
     dataset.description
   )
   index = jnp.array([0, 17, dataset.num_images - 1])
-  factors = dataset.factors(index) * jnp.array([1, 1, 2, 2, 3])
+  factors = dataset.labels(index) * jnp.array([1, 1, 2, 2, 3])
   np.testing.assert_array_equal(
     dataset.images(index), data.render_dsprites(factors, image_size=16)
   )

@@ -1,0 +1,69 @@
+"""Tables of results: results.csv for programs, a short one for the terminal."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bvae_jax.evaluation.results import Results, varying
+
+
+def rows(results: Mapping[str, Results]) -> Iterator[list]:
+  """The head, then the rows of the tidy table; None where there is no value.
+
+  Args:
+    results: of runs, under their names.
+
+  Yields:
+    unit, objective, seed, the varying hyperparameters, status, metric, value,
+    error.
+  """
+  everyone = [m for result in results.values() for m in result.members]
+  names = varying(everyone)
+  head = ['unit', 'objective', 'seed', *names, 'status']
+  yield [*head, 'metric', 'value', 'error']
+  for unit, result in results.items():
+    for m in result.members:
+      where = [m.hparams.get(name) for name in names]
+      who = [unit, result.objective, m.seed, *where, m.status]
+      for metric, value in m.scores.items():
+        yield [*who, metric, value, m.errors.get(metric)]
+
+
+def _cell(value: Any) -> Any:
+  """A cell that no spreadsheet takes for a formula."""
+  if isinstance(value, str) and value.startswith(('=', '+', '-', '@', '\t')):
+    return "'" + value
+  return value
+
+
+def csv_text(results: Mapping[str, Results]) -> str:
+  """results.csv: the rows above; an empty cell where there is no value."""
+  text = io.StringIO()
+  table = ([_cell(value) for value in row] for row in rows(results))
+  csv.writer(text, lineterminator='\n').writerows(table)
+  return text.getvalue()
+
+
+def table(results: Results) -> str:
+  """The members and their main scores, one a line."""
+  names, swept = results.metrics, results.varying
+  bounds = ('elbo', 'nll', 'kl')
+  head = ['seed', *swept, *bounds, 'active', *names, 'status']
+  show = lambda x: '-' if x is None else f'{x:.4g}'
+  lines = [
+    [
+      str(m.seed),
+      *(show(m.hparams[n]) for n in swept),
+      *(show(m.elbo[n]) for n in bounds),
+      str(m.active_latents),
+      *(show(m.metrics.get(n)) for n in names),
+      m.status,
+    ]
+    for m in results.members
+  ]
+  widths = [max(map(len, column)) for column in zip(head, *lines)]
+  return '\n'.join(
+    '  '.join(cell.rjust(w) for cell, w in zip(line, widths))
+    for line in (head, *lines)
+  )
