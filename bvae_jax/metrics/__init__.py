@@ -9,13 +9,18 @@ concrete arrays: under jit or vmap check them before.
 """
 
 from bvae_jax.metrics._beta_vae import beta_vae_score
-from bvae_jax.metrics._common import MAX_FACTOR_SIZE, check_points, check_split
 from bvae_jax.metrics._dci import dci, dci_matrix
 from bvae_jax.metrics._downstream import downstream
 from bvae_jax.metrics._factor_vae import factor_vae_score
 from bvae_jax.metrics._fairness import fairness
 from bvae_jax.metrics._grid import check_table
 from bvae_jax.metrics._infomec import infomec, infomec_matrix
+from bvae_jax.metrics._inputs import (
+  MAX_FACTOR_SIZE,
+  check_points,
+  check_split,
+  finite,
+)
 from bvae_jax.metrics._irs import irs, irs_matrix
 from bvae_jax.metrics._mig import mig, mig_matrix
 from bvae_jax.metrics._mig_sampled import mig_sampled, mig_sampled_matrix
@@ -42,6 +47,7 @@ __all__ = [
   'downstream',
   'factor_vae_score',
   'fairness',
+  'finite',
   'infomec',
   'infomec_matrix',
   'irs',

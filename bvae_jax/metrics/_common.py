@@ -1,152 +1,12 @@
-"""What every metric shares: input checks, binning, mutual information.
+"""What metrics share: binning, mutual information, sorting.
 
-Codes are float [N, D] (N points, D latents), factors int [N, K]. The number of
-values of each factor must be static; `resolve_sizes` says where it comes from.
+Codes are float32 [N, D] (N points, D latents), factors int32 [N, K], and the
+number of values of each factor is static: see `_inputs`.
 """
-
-from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-# How many values a factor may have when `factors` is traced and no sizes are
-# given. It covers the usual data sets; passing `factor_sizes` is faster.
-MAX_FACTOR_SIZE = 256
-
-
-def is_traced(*arrays: jax.Array) -> bool:
-  """Whether the values of any array are unknown (inside jit, vmap, grad)."""
-  return any(isinstance(x, jax.core.Tracer) for x in arrays)
-
-
-def check_codes(codes: jax.Array, *, min_points: int = 2) -> jax.Array:
-  """Returns codes as float32 [N, D].
-
-  Raises:
-    ValueError: not [N, D], D < 2, N < min_points, or (when the values are
-      known) NaN or infinite codes.
-  """
-  shape = jnp.shape(codes)
-  if len(shape) != 2:
-    raise ValueError(f'codes must be [points, latents], got shape {shape}')
-  if shape[1] < 2:
-    raise ValueError(f'codes need at least 2 latents, got shape {shape}')
-  if shape[0] < min_points:
-    raise ValueError(f'{shape[0]} points are fewer than {min_points} required')
-  codes = jnp.asarray(codes, jnp.float32)
-  if not is_traced(codes) and not bool(jnp.isfinite(codes).all()):
-    raise ValueError('codes hold NaN or infinite values')
-  return codes
-
-
-def resolve_sizes(
-  factors: jax.Array, factor_sizes: Sequence[int] | None = None
-) -> tuple[int, ...]:
-  """Returns the static number of values of each factor.
-
-  Given sizes win; else the largest value plus one; else, when `factors` is
-  traced, `MAX_FACTOR_SIZE` for each (a value beyond it is ignored).
-  """
-  if factor_sizes is not None:
-    return tuple(int(size) for size in factor_sizes)
-  if is_traced(factors):
-    return (MAX_FACTOR_SIZE,) * jnp.shape(factors)[1]
-  return tuple(int(size) for size in np.asarray(factors).max(0) + 1)
-
-
-def check_factors(
-  factors: jax.Array,
-  factor_sizes: Sequence[int] | None = None,
-  *,
-  num_points: int,
-  min_factors: int = 1,
-) -> tuple[jax.Array, tuple[int, ...]]:
-  """Returns factors as int32 [N, K] and their sizes.
-
-  Raises:
-    ValueError: not integers [N, K], N not `num_points`, K < min_factors, sizes
-      of another length, or (when the values are known) a factor that is
-      constant or outside its size.
-  """
-  shape = jnp.shape(factors)
-  if len(shape) != 2:
-    raise ValueError(f'factors must be [points, factors], got shape {shape}')
-  if shape[0] != num_points:
-    raise ValueError(
-      f'{num_points} codes but {shape[0]} factors: lengths differ'
-    )
-  if shape[1] < min_factors:
-    raise ValueError(
-      f'at least {min_factors} factors needed, got shape {shape}'
-    )
-  if not jnp.issubdtype(jnp.result_type(factors), jnp.integer):
-    raise ValueError(
-      f'factors must be integers, got {jnp.result_type(factors)}'
-    )
-  if factor_sizes is not None and len(factor_sizes) != shape[1]:
-    raise ValueError(f'{shape[1]} factors but factor_sizes {factor_sizes}')
-  sizes = resolve_sizes(factors, factor_sizes)
-  if not is_traced(factors):
-    low, high = np.asarray(factors).min(0), np.asarray(factors).max(0)
-    if (low < 0).any() or (high >= np.asarray(sizes)).any():
-      raise ValueError(
-        f'factors range over {low.tolist()} to {high.tolist()}, outside their'
-        f' sizes {sizes}'
-      )
-    if (low == high).any():
-      raise ValueError(f'factor {int(np.argmax(low == high))} is constant')
-  return jnp.asarray(factors, jnp.int32), sizes
-
-
-def check_points(
-  codes: jax.Array,
-  factors: jax.Array,
-  factor_sizes: Sequence[int] | None = None,
-  *,
-  min_points: int = 2,
-  min_factors: int = 1,
-) -> tuple[jax.Array, jax.Array, tuple[int, ...]]:
-  """`check_codes` and `check_factors` of one set of points."""
-  codes = check_codes(codes, min_points=min_points)
-  factors, sizes = check_factors(
-    factors, factor_sizes, num_points=codes.shape[0], min_factors=min_factors
-  )
-  return codes, factors, sizes
-
-
-def check_split(
-  codes: jax.Array,
-  factors: jax.Array,
-  test_codes: jax.Array,
-  test_factors: jax.Array,
-  factor_sizes: Sequence[int] | None = None,
-  *,
-  min_points: int = 2,
-  min_factors: int = 1,
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, tuple[int, ...]]:
-  """`check_points` of a training and a test set with the same columns."""
-  if (
-    factor_sizes is None
-    and not is_traced(factors, test_factors)
-    and jnp.ndim(factors) == jnp.ndim(test_factors) == 2
-    and jnp.shape(factors)[1] == jnp.shape(test_factors)[1]
-  ):
-    factor_sizes = resolve_sizes(np.concatenate([factors, test_factors]))
-  codes, factors, sizes = check_points(
-    codes,
-    factors,
-    factor_sizes,
-    min_points=min_points,
-    min_factors=min_factors,
-  )
-  test_codes, test_factors, _ = check_points(test_codes, test_factors, sizes)
-  if test_codes.shape[1] != codes.shape[1]:
-    raise ValueError(
-      f'codes {codes.shape} and test codes {test_codes.shape} have different'
-      ' latents'
-    )
-  return codes, factors, test_codes, test_factors, sizes
 
 
 def discretize(values: jax.Array, num_bins: int) -> jax.Array:
@@ -157,7 +17,7 @@ def discretize(values: jax.Array, num_bins: int) -> jax.Array:
   """
   low, high = values.min(0), values.max(0)
   steps = jnp.arange(1, num_bins, dtype=values.dtype)[:, None]
-  edges = low + steps * ((high - low) / num_bins)
+  edges = low + steps * (high - low) / num_bins
   above = (values[:, None] >= edges) & (high > low)
   return above.sum(1, dtype=jnp.int32)
 
@@ -222,10 +82,11 @@ def top_two_gap(scores: jax.Array) -> jax.Array:
 def standardize(codes: jax.Array, *others: jax.Array) -> list[jax.Array]:
   """Shifts and scales to zero mean, unit variance of the first argument.
 
-  A constant latent becomes 0.
+  A constant latent becomes 0: by its range, as rounding gives it a deviation.
   """
   mean, std = codes.mean(0), codes.std(0)
-  scale = jnp.where(std > 0, 1 / jnp.where(std > 0, std, 1.0), 0.0)
+  varies = (codes.max(0) > codes.min(0)) & (std > 0)
+  scale = jnp.where(varies, 1 / jnp.where(varies, std, 1.0), 0.0)
   return [(x - mean) * scale for x in (codes, *others)]
 
 

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _boosting, _common, _scored
+from bvae_jax.metrics import _boosting, _inputs, _scored
 
 
 def _fit_sklearn(codes, factors, test_codes, seed) -> _boosting.BoostedTrees:
   """The trees of scikit-learn, one factor after the other."""
-  if _common.is_traced(codes, factors, test_codes):
+  if _inputs.is_traced(codes, factors, test_codes):
     raise ValueError("backend='sklearn' cannot run under jit or vmap")
   try:
     from sklearn import ensemble
@@ -44,6 +44,8 @@ def _fit(codes, factors, test_codes, sizes, backend, seed):
 
 def _concentration(importance: jax.Array) -> tuple[jax.Array, jax.Array]:
   """Rows' one minus normalised entropy, and its mean weighted by their sums."""
+  if importance.shape[1] == 1:
+    return jnp.full(importance.shape[0], jnp.nan), jnp.array(jnp.nan)
   p = importance + 1e-11
   p = p / p.sum(1, keepdims=True)
   score = 1 - jax.scipy.special.entr(p).sum(1) / np.log(p.shape[1])
@@ -96,8 +98,8 @@ def dci(
   Source: Eastwood & Williams 2018 (openreview By-7dz-AZ) section 2, with the
   classifiers of Locatello et al. 2019 (arXiv:1811.12359).
   """
-  codes, factors, test_codes, test_factors, sizes = _common.check_split(
-    codes, factors, test_codes, test_factors, factor_sizes, min_factors=2
+  codes, factors, test_codes, test_factors, sizes = _inputs.check_split(
+    codes, factors, test_codes, test_factors, factor_sizes, min_points=10
   )
   trees = _fit(codes, factors, test_codes, sizes, backend, seed)
   _, disentanglement = _concentration(trees.importance)
@@ -128,5 +130,5 @@ def dci_matrix(
   factor_sizes: Sequence[int] | None = None,
 ) -> jax.Array:
   """Returns [D, K]: the importances that `dci` scores."""
-  codes, factors, sizes = _common.check_points(codes, factors, factor_sizes)
+  codes, factors, sizes = _inputs.check_points(codes, factors, factor_sizes)
   return _fit(codes, factors, codes[:1], sizes, backend, seed).importance

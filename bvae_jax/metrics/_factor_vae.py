@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _grid, _scored
+from bvae_jax.metrics import _grid, _inputs, _scored
 
 
 def fixed_factor_rows(
@@ -47,6 +47,7 @@ def _votes(key, code_table, scale, factor_sizes, num_votes, batch_size):
     'batch_size',
     'num_variance',
     'min_std',
+    'relative',
   ),
 )
 def _factor_vae_score(
@@ -59,12 +60,16 @@ def _factor_vae_score(
   batch_size,
   num_variance,
   min_std,
+  relative,
 ):
   variance_key, train_key, eval_key = jax.random.split(key, 3)
   rows = _grid.sample_rows(variance_key, factor_sizes, (num_variance,))
   variance = code_table[rows].var(0, ddof=1)
-  active = jnp.sqrt(variance) >= min_std
-  scale = jnp.where(active, 1 / jnp.maximum(variance, 1e-12), 0.0)
+  std = jnp.sqrt(variance)
+  threshold = min_std * (jnp.minimum(std.max(), 1.0) if relative else 1.0)
+  varies = code_table.max(0) > code_table.min(0)
+  active = (std >= threshold) & varies & (variance > 0)
+  scale = jnp.where(active, 1 / jnp.where(active, variance, 1.0), 0.0)
   train, held_out = (
     _votes(k, code_table, scale, factor_sizes, n, batch_size)
     for k, n in ((train_key, num_train), (eval_key, num_eval))
@@ -75,6 +80,7 @@ def _factor_vae_score(
     {
       'train_accuracy': any_active * (majority * train).sum() / num_train,
       'eval_accuracy': any_active * (majority * held_out).sum() / num_eval,
+      'num_active': active.sum().astype(jnp.float32),
     }
   )
 
@@ -90,6 +96,7 @@ def factor_vae_score(
   batch_size: int = 64,
   num_variance: int = 10_000,
   min_std: float = 0.05,
+  relative: bool = True,
 ) -> _scored.Scored:
   """FactorVAE score: accuracy of the majority vote from latent to factor.
 
@@ -107,10 +114,13 @@ def factor_vae_score(
     batch_size: points behind one vote.
     num_variance: points behind the global variances.
     min_std: a latent below this global standard deviation takes no part.
+    relative: `min_std` is a share of the largest deviation where that is below
+      1, so that codes on a small scale of their own are scored; False takes it
+      as it is, as the 2019 study does with posterior means (and `METRICS`).
 
   Returns:
     `train_accuracy`, `eval_accuracy` (the main score) in [0, 1]; both are 0
-    where no latent is active.
+    where no latent is active; `num_active`, the latents above the threshold.
 
   Raises:
     ValueError: see `check_table`.
@@ -118,6 +128,9 @@ def factor_vae_score(
   Source: Kim & Mnih 2018 (arXiv:1802.05983) section 4, with the constants of
   Locatello et al. 2019.
   """
+  _inputs.require_count(1, num_train=num_train, num_eval=num_eval)
+  _inputs.require_count(2, batch_size=batch_size, num_variance=num_variance)
+  _inputs.require(min_std >= 0, 'min_std', '0 or more', min_std)
   code_table, sizes = _grid.check_table(code_table, factor_sizes)
   return _factor_vae_score(
     key,
@@ -128,4 +141,5 @@ def factor_vae_score(
     batch_size=batch_size,
     num_variance=num_variance,
     min_std=min_std,
+    relative=relative,
   )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _boosting, _common, _grid, _scored
+from bvae_jax.metrics import _boosting, _common, _grid, _inputs, _scored
 
 
 @functools.partial(jax.jit, static_argnames=('sizes', 'num_test'))
@@ -70,8 +70,9 @@ def fairness(
 
   Source: Locatello et al. 2019b (arXiv:1905.13662) section 4.
   """
+  _inputs.require_count(1, num_test=num_test)
   code_table, sizes = _grid.check_table(code_table, factor_sizes)
-  codes, factors, sizes = _common.check_points(
+  codes, factors, sizes = _inputs.check_points(
     codes, factors, sizes, min_factors=2
   )
   return _fairness(

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common
+from bvae_jax.metrics import _inputs
 
 
 def check_table(
@@ -18,8 +18,8 @@ def check_table(
     ValueError: as `check_codes`, fewer than 2 factors, or a number of rows that
       is not the number of factor combinations.
   """
-  sizes = tuple(int(size) for size in factor_sizes)
-  code_table = _common.check_codes(code_table)
+  sizes = _inputs.check_sizes(factor_sizes)
+  code_table = _inputs.check_codes(code_table)
   if len(sizes) < 2:
     raise ValueError(f'at least 2 factors needed, got sizes {sizes}')
   if code_table.shape[0] != np.prod(sizes):

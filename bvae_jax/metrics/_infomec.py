@@ -6,7 +6,24 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _scored, _solvers
+from bvae_jax.metrics import _common, _inputs, _scored, _solvers
+
+
+def _copies(codes, factors):
+  """Whether each point [N] repeats an earlier one, codes and factors alike.
+
+  Points drawn with replacement do: a copy is no neighbour, it tells nothing.
+  """
+  rows = jnp.concatenate([_common.sort_keys(codes), factors], 1)
+  # Equal rows have equal hashes, and so are neighbours in their order.
+  hashed = jnp.zeros(len(rows), jnp.int32)
+  for column in rows.T:
+    hashed = (hashed ^ column) * jnp.int32(0x01000193)
+    hashed ^= jax.lax.shift_right_logical(hashed, jnp.int32(15))
+  order = jnp.argsort(hashed)
+  rows = rows[order]
+  repeats = (rows[1:] == rows[:-1]).all(1)
+  return jnp.zeros(len(order), bool).at[order[1:]].set(repeats)
 
 
 def _neighbour_information(codes, order, labels, num_classes, num_neighbours):
@@ -19,14 +36,17 @@ def _neighbour_information(codes, order, labels, num_classes, num_neighbours):
   Args:
     codes: float [N] in ascending order.
     order: int [N], the points that the codes belong to.
-    labels: int [N].
+    labels: int [N]; C for a point that does not count.
     num_classes: C.
     num_neighbours: k, or the size of the class less one where that is less.
   """
   num_points = codes.shape[0]
   labels = labels[order]
   key = jnp.sort(labels * num_points + jnp.arange(num_points))
-  edges = jnp.searchsorted(key, num_points * jnp.arange(num_classes + 1))
+  edges = jnp.searchsorted(key, num_points * jnp.arange(num_classes + 2))
+  # Places among the points that count: those of classes of two or more.
+  counts = (jnp.diff(edges) > 1).at[num_classes].set(False)
+  among = jnp.pad(jnp.cumsum(counts[labels], dtype=jnp.int32), (1, 0))
   label, own = key // num_points, codes[key % num_points]
   start, stop = edges[label], edges[label + 1]
   size = stop - start
@@ -52,27 +72,30 @@ def _neighbour_information(codes, order, labels, num_classes, num_neighbours):
     above >= below, own[jnp.clip(pick(last), 0, num_points - 1)], own + radius
   )
 
-  def within(ascending, begin, end):
+  def within(ascending, begin, end, place):
     """Points of [begin, end) strictly within the radius, and at its edge."""
     keys = _common.sort_keys(ascending)
     from_low, past_low, from_high, past_high = (
-      _common.bisect(keys, begin, end, _common.sort_keys(edge) + step)
+      place(_common.bisect(keys, begin, end, _common.sort_keys(edge) + step))
       for edge in (low, high)
       for step in (0, 1)
     )
     inside = jnp.where(radius > 0, from_high - past_low, 1)
     return inside, past_high - from_low - inside
 
-  inside, edge = within(own, start, stop)
+  inside, edge = within(own, start, stop, lambda index: index)
   all_inside, all_edge = within(
-    codes, jnp.zeros_like(label), jnp.full_like(label, num_points)
+    codes,
+    jnp.zeros_like(label),
+    jnp.full_like(label, num_points),
+    among.__getitem__,
   )
   # The k-th neighbour is the `rest`-th of those at the edge.
   rest = reach - (inside - 1)
   near = all_inside + rest - 1 + (all_edge - edge) * (rest / (edge + 1))
   psi = jax.scipy.special.digamma
   gain = psi(jnp.maximum(reach, 1)) - psi(jnp.maximum(near, 1.0)) - psi(size)
-  used = size > 1
+  used = counts[label]
   total = jnp.maximum(used.sum(), 1)
   terms = jnp.where(used, gain, 0.0)
   return jnp.maximum(psi(total) + terms.sum() / total, 0.0)
@@ -80,6 +103,7 @@ def _neighbour_information(codes, order, labels, num_classes, num_neighbours):
 
 def _normalised_information(codes, factors, sizes, num_neighbours):
   """Returns [D, K]: the neighbour estimate of I(z_d; v_k) / H(v_k)."""
+  kept = jnp.where(_copies(codes, factors)[:, None], max(sizes), factors)
   order = jnp.argsort(codes, 0)
   ascending = jnp.take_along_axis(codes, order, 0)
 
@@ -89,7 +113,7 @@ def _normalised_information(codes, factors, sizes, num_neighbours):
     )
 
   over_factors = jax.vmap(one, (None, None, 1))
-  information = jax.vmap(over_factors, (1, 1, None))(ascending, order, factors)
+  information = jax.vmap(over_factors, (1, 1, None))(ascending, order, kept)
   entropy = _common.entropy(factors, sizes)
   return jnp.where(entropy > 0, information / jnp.maximum(entropy, 1e-12), 0.0)
 
@@ -140,6 +164,8 @@ def _infomec(codes, factors, *, sizes, num_neighbours, min_range):
   kept = information * active[:, None]
   num_active = active.sum()
   modularity = _preference(kept, len(sizes))
+  if len(sizes) == 1:
+    modularity = jnp.full_like(modularity, jnp.nan)
   by_factor = {
     'infoe': _explicitness(codes, factors, sizes),
     'infoc': _preference(kept.T, jnp.maximum(num_active, 1)),
@@ -188,9 +214,9 @@ def infomec(
   Source: Hsu et al. 2023 (arXiv:2305.18378) section 4; Ross 2014 for the mutual
   information.
   """
-  codes, factors, sizes = _common.check_points(
-    codes, factors, factor_sizes, min_factors=2
-  )
+  _inputs.require_count(1, num_neighbours=num_neighbours)
+  _inputs.require(0 <= min_range < 1, 'min_range', 'in [0, 1)', min_range)
+  codes, factors, sizes = _inputs.check_points(codes, factors, factor_sizes)
   return _infomec(
     codes,
     factors,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _scored
+from bvae_jax.metrics import _common, _inputs, _scored
 
 
 def _group_quantiles(values, labels, num_groups, quantile):
@@ -33,7 +33,8 @@ def _irs(codes, factors, *, num_bins, quantile):
   groups = _common.discretize(factors.astype(jnp.float32), num_bins)
   one_hot = jax.nn.one_hot(groups, num_bins)
   count = jnp.maximum(one_hot.sum(0), 1)[..., None]
-  largest = jnp.abs(codes - codes.mean(0)).max(0)
+  varies = codes.max(0) > codes.min(0)
+  largest = jnp.where(varies, jnp.abs(codes - codes.mean(0)).max(0), 0.0)
   # In units of twice the largest deviation, a deviation is at most 1.
   unit = jnp.where(largest > 0, 1 / jnp.where(largest > 0, 2 * largest, 1), 0)
   scaled = (codes - codes.mean(0)) * unit
@@ -84,7 +85,9 @@ def irs(
   Source: Suter et al. 2019 (arXiv:1811.00007) section 4, with the constants of
   Locatello et al. 2019 (arXiv:1811.12359).
   """
-  codes, factors, _ = _common.check_points(codes, factors, factor_sizes)
+  _inputs.require_count(2, num_bins=num_bins)
+  _inputs.require(0 <= quantile <= 1, 'quantile', 'in [0, 1]', quantile)
+  codes, factors, _ = _inputs.check_points(codes, factors, factor_sizes)
   matrix, weight = _irs(codes, factors, num_bins=num_bins, quantile=quantile)
   total = weight.sum()
   score = (matrix.max(1) * weight).sum() / jnp.maximum(total, 1e-30)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _scored
+from bvae_jax.metrics import _common, _inputs, _scored
 
 
 @functools.partial(jax.jit, static_argnames=('factor_sizes', 'num_bins'))
@@ -50,7 +50,8 @@ def mig(
   Source: Chen et al. 2018 (arXiv:1802.04942) eq. 6, with the estimator of
   Locatello et al. 2019 (arXiv:1811.12359).
   """
-  codes, factors, sizes = _common.check_points(
+  _inputs.require_count(2, num_bins=num_bins)
+  codes, factors, sizes = _inputs.check_points(
     codes, factors, factor_sizes, min_points=num_bins
   )
   return _mig(codes, factors, factor_sizes=sizes, num_bins=num_bins)

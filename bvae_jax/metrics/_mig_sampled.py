@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _grid, _scored
+from bvae_jax.metrics import _common, _grid, _inputs, _scored
 
 
 def _nearest_level(values, num_levels):
@@ -59,7 +59,9 @@ def _log_densities(mean, logvar, value, group, num_groups, cells, levels):
   left = jnp.clip(place.astype(jnp.int32), 0, cells - 2)
   share = place - left
   at_sample = density[:, left] * (1 - share) + density[:, left + 1] * share
-  return jnp.log(jnp.maximum(at_sample, 1e-7))
+  # Densities are per unit of the axis: so is the least that counts.
+  unit = jnp.exp2(jnp.round(jnp.log2((high - low) / 8)))
+  return jnp.log(jnp.maximum(at_sample, 1e-7 / unit))
 
 
 @functools.partial(
@@ -130,8 +132,10 @@ def mig_sampled(
 
   Source: Chen et al. 2018 (arXiv:1802.04942) eq. 6 and appendix C.
   """
+  _inputs.require_count(1, num_samples=num_samples)
+  _inputs.require_count(2, cells=cells, levels=levels)
   code_table, sizes = _grid.check_table(code_table, factor_sizes)
-  logvar_table = _common.check_codes(logvar_table)
+  logvar_table = _inputs.check_codes(logvar_table)
   if logvar_table.shape != code_table.shape:
     raise ValueError(
       f'code table {code_table.shape} and log-variance table'

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _scored, _solvers
+from bvae_jax.metrics import _common, _inputs, _scored, _solvers
 
 
 def _modularity(information: jax.Array) -> jax.Array:
@@ -14,6 +14,8 @@ def _modularity(information: jax.Array) -> jax.Array:
 
   A latent that knows nothing counts as 0.
   """
+  if information.shape[1] == 1:
+    return jnp.array(jnp.nan)
   squared = information**2
   top = squared.max(1)
   rest = squared.sum(1) - top
@@ -104,13 +106,13 @@ def modularity_explicitness(
   Source: Ridgeway & Mozer 2018 (arXiv:1802.05312) section 3, with the constants
   of Locatello et al. 2019 (arXiv:1811.12359).
   """
-  *points, sizes = _common.check_split(
+  _inputs.require_count(2, num_bins=num_bins)
+  *points, sizes = _inputs.check_split(
     codes,
     factors,
     test_codes,
     test_factors,
     factor_sizes,
     min_points=num_bins,
-    min_factors=2,
   )
   return _modularity_explicitness(*points, sizes=sizes, num_bins=num_bins)

@@ -1,6 +1,7 @@
 """The one registry of metrics: what a name in `config.metrics` computes."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -64,6 +65,12 @@ class Metric:
   compute: Callable[..., Scored]
 
 
+# Posterior means have the scale of the prior: the study's threshold as it is.
+_factor_vae_of_study = functools.partial(
+  scored(_factor_vae.factor_vae_score), relative=False
+)
+
+
 def _on_points(function):
   """A metric of the training points alone."""
   return lambda key, s, sizes: function(s.codes, s.factors, factor_sizes=sizes)
@@ -104,7 +111,7 @@ def _as_is(function):
 def _metrics(needs, hand_over, *entries) -> dict[str, Metric]:
   """Entries of the registry from {name: (public function, main score)}."""
   return {
-    name: Metric(name, main, needs, hand_over(scored(function)))
+    name: Metric(name, main, needs, hand_over(function))
     for name, function, main in entries
   }
 
@@ -113,48 +120,48 @@ METRICS: dict[str, Metric] = {
   **_metrics(
     'grid',
     _on_table,
-    ('beta_vae_score', _beta_vae.beta_vae_score, 'eval_accuracy'),
-    ('factor_vae_score', _factor_vae.factor_vae_score, 'eval_accuracy'),
+    ('beta_vae_score', scored(_beta_vae.beta_vae_score), 'eval_accuracy'),
+    ('factor_vae_score', _factor_vae_of_study, 'eval_accuracy'),
   ),
-  **_metrics('factors', _on_points, ('mig', _mig.mig, 'mig')),
+  **_metrics('factors', _on_points, ('mig', scored(_mig.mig), 'mig')),
   **_metrics(
     'grid',
     _mig_sampled_of,
-    ('mig_sampled', _mig_sampled.mig_sampled, 'mig_sampled'),
+    ('mig_sampled', scored(_mig_sampled.mig_sampled), 'mig_sampled'),
   ),
   **_metrics(
     'factors',
     _on_split,
-    ('dci', _dci.dci, 'disentanglement'),
-    ('sap', _sap.sap, 'sap'),
+    ('dci', scored(_dci.dci), 'disentanglement'),
+    ('sap', scored(_sap.sap), 'sap'),
     (
       'modularity_explicitness',
-      _modularity.modularity_explicitness,
+      scored(_modularity.modularity_explicitness),
       'modularity',
     ),
   ),
   **_metrics(
     'factors',
     _on_points,
-    ('irs', _irs.irs, 'irs'),
-    ('infomec', _infomec.infomec, 'infom'),
+    ('irs', scored(_irs.irs), 'irs'),
+    ('infomec', scored(_infomec.infomec), 'infom'),
   ),
   **_metrics(
     'codes',
     _unsupervised_of,
     (
       'unsupervised',
-      _unsupervised.unsupervised_scores,
+      scored(_unsupervised.unsupervised_scores),
       'gaussian_total_correlation',
     ),
   ),
   **_metrics(
     'factors',
     _on_split,
-    ('downstream', _downstream.downstream, 'accuracy'),
+    ('downstream', scored(_downstream.downstream), 'accuracy'),
   ),
   **_metrics(
-    'grid', _fairness_of, ('fairness', _fairness.fairness, 'unfairness')
+    'grid', _fairness_of, ('fairness', scored(_fairness.fairness), 'unfairness')
   ),
-  **_metrics('population', _as_is, ('udr', _udr.udr, 'udr')),
+  **_metrics('population', _as_is, ('udr', scored(_udr.udr), 'udr')),
 }

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _scored
+from bvae_jax.metrics import _common, _inputs, _scored
 
 _NEWTON_STEPS = 40
 _STEP_SIZES = np.append(0.5 ** np.arange(10), 0.0)
@@ -187,7 +187,9 @@ def sap(
   Source: Kumar et al. 2018 (arXiv:1711.00848) section 3, with the constants of
   Locatello et al. 2019 (arXiv:1811.12359).
   """
-  *points, sizes = _common.check_split(
+  fits = 0 < penalty < float('inf')
+  _inputs.require(fits, 'penalty', 'a number above 0', penalty)
+  *points, sizes = _inputs.check_split(
     codes, factors, test_codes, test_factors, factor_sizes
   )
   matrix = _matrix(*points, sizes=sizes, continuous=continuous, penalty=penalty)

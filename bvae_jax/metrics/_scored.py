@@ -44,13 +44,19 @@ def flat(
     signature = inspect.signature(function)
 
     @functools.wraps(function)
+    def computed(*args: P.args, **kwargs: P.kwargs) -> Scored:
+      with jax.enable_x64(False):
+        return function(*args, **kwargs)
+
+    @functools.wraps(function)
     def scores(*args: P.args, **kwargs: P.kwargs) -> dict[str, jax.Array]:
       factors = signature.bind(*args, **kwargs).arguments.get('factors')
       names = getattr(factors, 'columns', None)
       names = None if names is None else [str(name) for name in names]
-      found = function(*args, **kwargs).flat(names)
+      found = computed(*args, **kwargs).flat(names)
       return {main: found[main], **found}
 
+    scores.__wrapped__ = computed
     return scores
 
   return public
@@ -58,7 +64,7 @@ def flat(
 
 def scored(function: Callable[..., Any]) -> Callable[..., Scored]:
   """Scores, matrix and figures by factor of a public metric, together."""
-  return inspect.unwrap(function)
+  return function.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def matrix_of(

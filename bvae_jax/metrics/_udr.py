@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _scored
+from bvae_jax.metrics import _common, _inputs, _scored
 
 _LASSO_SWEEPS = 100
 
@@ -123,8 +123,10 @@ def udr(
       f'codes {shape} need kl_per_latent {(shape[0], shape[2])}, got'
       f' {jnp.shape(kl_per_latent)}'
     )
+  _inputs.require(kl_threshold >= 0, 'kl_threshold', '0 or more', kl_threshold)
+  _inputs.require(alpha > 0, 'alpha', 'above 0', alpha)
   if kind not in ('spearman', 'lasso'):
     raise ValueError(f"kind must be 'spearman' or 'lasso', got {kind!r}")
   codes = jnp.asarray(codes, jnp.float32)
-  _common.check_codes(codes.reshape(-1, shape[2]))
+  _inputs.check_codes(codes.reshape(-1, shape[2]))
   return _udr(codes, jnp.asarray(kl_per_latent), kl_threshold, alpha, kind=kind)

@@ -5,17 +5,19 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _scored
+from bvae_jax.metrics import _common, _inputs, _scored
 
 
 @functools.partial(jax.jit, static_argnames='num_bins')
 def _unsupervised_scores(codes, *, num_bins):
   num_latents = codes.shape[1]
   cov = jnp.cov(codes, rowvar=False)
+  varies = codes.max(0) > codes.min(0)
   variance = jnp.diagonal(cov)
   std = jnp.sqrt(variance)
   # A constant latent is independent of the rest: unit row and column.
-  scale = jnp.where(variance > 0, 1 / jnp.where(variance > 0, std, 1.0), 0.0)
+  varies &= variance > 0
+  scale = jnp.where(varies, 1 / jnp.where(varies, std, 1.0), 0.0)
   correlation = jnp.fill_diagonal(
     cov * scale[:, None] * scale, 1.0, inplace=False
   )
@@ -72,5 +74,6 @@ def unsupervised_scores(
   Source: Locatello et al. 2019 (arXiv:1811.12359) section 5.2; Watanabe 1960;
   Olkin & Pukelsheim 1982.
   """
-  codes = _common.check_codes(codes, min_points=num_bins)
+  _inputs.require_count(2, num_bins=num_bins)
+  codes = _inputs.check_codes(codes, min_points=num_bins)
   return _unsupervised_scores(codes, num_bins=num_bins)

@@ -119,12 +119,15 @@ def _constant(codes, factors):
 BAD_INPUTS = {
   'NaN': _nan,
   'lengths differ': lambda codes, factors: (codes[1:], factors),
-  'must be integers': lambda codes, factors: (codes, factors.astype(float)),
+  'missing': lambda codes, factors: (
+    codes,
+    np.where(factors == 1, np.nan, factors),
+  ),
   'outside their sizes': lambda codes, factors: (codes, factors + 1),
   'constant': _constant,
   'at least 2 latents': lambda codes, factors: (codes[:, :1], factors),
   'codes must be': lambda codes, factors: (codes[:, 0], factors),
-  'factors must be': lambda codes, factors: (codes, factors[:, 0]),
+  'factors must be': lambda codes, factors: (codes, factors[..., None]),
 }
 
 
@@ -145,12 +148,153 @@ def test_fewer_points_than_bins_raise(name, leaky):
     getattr(metrics, name)(*points)
 
 
-@pytest.mark.parametrize('name', ['infomec', 'dci', 'modularity_explicitness'])
-def test_a_single_factor_raises(name, leaky):
+@pytest.mark.parametrize(
+  'name, undefined, defined',
+  [
+    ('infomec', 'infom', 'infoe'),
+    ('dci', 'disentanglement', 'completeness'),
+    ('modularity_explicitness', 'modularity', 'explicitness_test'),
+  ],
+)
+def test_one_factor_leaves_what_compares_factors_undefined(
+  name, undefined, defined, leaky
+):
+  """A vector is one factor; a NaN says that a score has no meaning for it."""
   points = leaky.split if name in SPLIT else leaky.train
-  points = [x[:, :1] if x.dtype == np.int32 else x for x in points]
-  with pytest.raises(ValueError, match='at least 2 factors'):
-    getattr(metrics, name)(*points)
+  points = [x[:, 0] if x.dtype == np.int32 else x for x in points]
+  scores = getattr(metrics, name)(*points)
+  assert np.isnan(scores[undefined])
+  assert 0 <= float(scores[defined]) <= 1
+
+
+LABELS = {
+  'list': lambda ranks: ranks.tolist(),
+  'ids': lambda ranks: 1000 * ranks + 7,
+  'negative': lambda ranks: ranks - 2,
+  'bytes': lambda ranks: ranks.astype(np.uint8),
+  'whole floats': lambda ranks: ranks.astype(float),
+  'fractions': lambda ranks: ranks / 10,
+  'numbers as text': lambda ranks: ranks.astype(str),
+  'far ids': lambda ranks: ranks.astype(np.int64) * 10**12,
+}
+
+
+@pytest.mark.parametrize('kind', LABELS)
+def test_labels_of_any_kind_are_classes(kind, leaky):
+  expected = metrics.mig(*leaky.train)
+  found = metrics.mig(leaky.codes, LABELS[kind](leaky.factors))
+  assert float(found['mig']) == float(expected['mig'])
+
+
+def test_frames_name_the_figures_by_factor(leaky):
+  class Frame:
+    columns = ('shape', 'scale', 'hue')
+
+    def __array__(self, dtype=None, copy=None):
+      return leaky.factors.astype(object)
+
+  scores = metrics.mig(leaky.codes, Frame())
+  assert list(scores) == ['mig', 'mig/shape', 'mig/scale', 'mig/hue']
+  np.testing.assert_allclose(
+    np.mean([scores[f'mig/{name}'] for name in Frame.columns]), scores['mig']
+  )
+
+
+def test_continuous_labels_are_binned(leaky):
+  """Twenty bins of equal count: quarters know log 4 / log 20 of their own."""
+  random = np.random.RandomState(0)
+  hue = random.rand(4000)
+  codes = np.stack([hue, random.randn(4000)], 1)
+  scores = metrics.mig(codes, hue)
+  assert float(scores['mig']) > 0.85
+
+
+@pytest.mark.parametrize('name', ['mig', 'irs', 'infomec'])
+def test_offsets_and_scales_change_nothing(name, leaky):
+  """Also such as float32 cannot hold beside the codes."""
+  compute, main = getattr(metrics, name), metrics.METRICS[name].main
+  codes = leaky.codes.astype(np.float64)[:300]
+  expected = float(compute(codes, leaky.factors[:300])[main])
+  for moved in (codes + 1e8, 1e-12 * codes, 2.0**30 * codes):
+    found = float(compute(moved, leaky.factors[:300])[main])
+    assert found == pytest.approx(expected, abs=5e-3)
+
+
+def test_constant_latents_are_constant_whatever_their_value(leaky):
+  codes = np.pad(leaky.codes[:, :4], ((0, 0), (0, 3)), constant_values=0.1)
+  codes[:, 5] = 0.3
+  with_constants, alone = (
+    float(metrics.unsupervised_scores(x)['gaussian_total_correlation'])
+    for x in (codes, codes[:, :4])
+  )
+  assert with_constants == pytest.approx(alone, abs=1e-5)
+
+
+@pytest.mark.parametrize('name', SPLIT[:3])
+def test_one_test_point_is_enough(name, leaky):
+  split = *leaky.train, leaky.test_codes[:1], leaky.test_factors[:1]
+  assert np.isfinite(getattr(metrics, name)(*split)[metrics.METRICS[name].main])
+
+
+BAD_ARGUMENTS = [
+  ('irs', {'quantile': 2}),
+  ('mig', {'num_bins': 1}),
+  ('mig', {'factor_sizes': (-1, 4, 5)}),
+  ('mig', {'factor_sizes': (3.5, 4, 5)}),
+  ('mig', {'factor_sizes': (1, 4, 5)}),
+  ('infomec', {'num_neighbours': 0}),
+  ('sap', {'penalty': -1}),
+  ('sap', {'penalty': np.nan}),
+  ('downstream', {'num_labels': ()}),
+]
+
+
+@pytest.mark.parametrize('name, arguments', BAD_ARGUMENTS)
+def test_bad_arguments_raise_one_line(name, arguments, leaky):
+  points = leaky.split if name in SPLIT else leaky.train
+  with pytest.raises(ValueError, match=next(iter(arguments))) as error:
+    getattr(metrics, name)(*points, **arguments)
+  assert '\n' not in str(error.value)
+
+
+def test_complex_codes_and_two_points_raise(leaky):
+  with pytest.raises(ValueError, match='real'):
+    metrics.mig(leaky.codes + 0j, leaky.factors)
+  with pytest.raises(ValueError, match='fewer than 10'):
+    metrics.dci(*(x[:2] for x in leaky.split))
+  with pytest.raises(ValueError, match='batch_size'):
+    metrics.beta_vae_score(jax.random.key(0), leaky.table, SIZES, batch_size=0)
+
+
+def test_finite_tells_members_apart(leaky):
+  codes = np.stack([leaky.codes] * 2)
+  codes[1, 3, 1] = np.inf
+  np.testing.assert_array_equal(metrics.finite(codes, codes), [True, False])
+
+
+def test_infomec_leaves_out_classes_of_one_and_copies(leaky):
+  """scikit-learn drops such classes; a copy of a point tells nothing new."""
+  codes, factors = (x[:200] for x in leaky.train)
+  labels = np.where(np.arange(200) < 100, factors[:, 2], np.arange(200))
+  found = metrics.infomec_matrix(codes, labels)[:, 0]
+  kept = np.arange(200) < 100
+  alone = metrics.infomec_matrix(codes[kept], factors[kept, 2])[:, 0]
+  entropies = [
+    -(p * np.log(p)).sum()
+    for p in (
+      np.unique(x, return_counts=True)[1] / len(x)
+      for x in (labels, labels[kept])
+    )
+  ]
+  np.testing.assert_allclose(
+    found * entropies[0], alone * entropies[1], atol=1e-5
+  )
+  twice = [np.concatenate([x, x]) for x in (codes, factors)]
+  np.testing.assert_allclose(
+    metrics.infomec_matrix(*twice),
+    metrics.infomec_matrix(codes, factors),
+    atol=1e-5,
+  )
 
 
 def test_fewer_latents_than_factors_are_scored(leaky):
