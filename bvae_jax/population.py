@@ -7,6 +7,7 @@ their initial weights, images and noise.
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -53,12 +54,12 @@ def members(config: ml_collections.ConfigDict) -> list[Member]:
   ]
 
 
-def keys(population: list[Member]) -> jax.Array:
+def keys(population: Sequence[Member]) -> jax.Array:
   """One typed PRNG key a member [M], from its seed alone."""
   return jnp.stack([jax.random.key(m.seed) for m in population])
 
 
-def hparams(population: list[Member]) -> dict[str, jax.Array]:
+def hparams(population: Sequence[Member]) -> dict[str, jax.Array]:
   """The traced hyperparameters, each [M]."""
   names = population[0].hparams
   return {
@@ -77,7 +78,7 @@ def concatenate(trees: list[Any]) -> Any:
   return jax.tree.map(lambda *x: np.concatenate(x), *trees)
 
 
-def label(member: Member, population: list[Member]) -> str:
+def label(member: Member, population: Sequence[Member]) -> str:
   """A short name: the seed and what varies in the population."""
   varying = [
     n for n in member.hparams if len({m.hparams[n] for m in population}) > 1

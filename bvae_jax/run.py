@@ -3,6 +3,7 @@
 The same call again resumes, or says that the run is finished.
 """
 
+import functools
 import logging
 import os
 from typing import Any
@@ -15,7 +16,7 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import scores
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import monitor, step
+from bvae_jax.training import hooks, loop, monitor, step
 from bvae_jax.training import program as program_lib
 
 _LOG = logging.getLogger(__name__)
@@ -84,25 +85,23 @@ def _train(
   """The experiment, and the states of all members, host leaves [M, ...]."""
   dataset = data.load(config.dataset)
   _LOG.info('data: %s', dataset.description)
-  groups = program_lib.plan(config, folder, dataset)
-  experiment = groups[0].experiment
-
-  def draw(at: int, states: step.TrainState) -> None:
-    """The latents of the population's first member while it trains."""
-    if run is groups[0]:
-      params = population.select(states.params, 0)
-      picture = report.traversal_png(experiment, params)
-      folder.replace(f'traversals/step_{at:07d}.png', picture)
-
+  programs = program_lib.plan(config, folder, dataset)
+  experiment = programs[0].experiment
+  pictures = hooks.Pictures(
+    folder,
+    functools.partial(report.traversal_png, experiment),
+    config.num_steps,
+  )
   states = []
-  for run in groups:
+  while programs:  # each is dropped once trained: the device is free again
+    program = programs.pop(0)
     _LOG.info(
       '%s: %d member(s) on %d %s device(s), parallel over %s',
-      config.objective, len(run.members), len(run.layout.devices),
-      run.layout.devices[0].platform, config.parallel,
+      config.objective, len(program.members), len(program.layout.devices),
+      program.layout.devices[0].platform, config.parallel,
     )  # fmt: skip
-    states.append(program_lib.train(run, draw))
-    run.release()
+    extra = [pictures] if program.group == 0 else []
+    states.append(loop.train(program, folder, extra))
   return experiment, population.concatenate(states)
 
 

@@ -53,6 +53,22 @@ def replace_file(path: pathlib.Path, content: str | bytes) -> None:
     ) from error
 
 
+def read_groups(path: pathlib.Path, num_members: int) -> int:
+  """Into how many programs a population was split, from groups.json.
+
+  Raises:
+    WorkdirError: the file holds something else.
+  """
+  read = read_json(path)
+  count = read.get('groups') if isinstance(read, dict) else None
+  if type(count) is not int or not 1 <= count <= num_members:
+    raise WorkdirError(
+      f'{path} is damaged (it must be {{"groups": N}} with N the number of '
+      f'folders in checkpoints, at most {num_members}); write that by hand'
+    )
+  return count
+
+
 def _flat(tree: dict, prefix: str = '') -> dict[str, Any]:
   flat = {}
   for key, value in tree.items():

@@ -14,7 +14,7 @@ from bvae_jax import data, losses, parallel, population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import monitor, step
+from bvae_jax.training import hooks, loop, monitor, step
 from bvae_jax.training import program as program_lib
 
 
@@ -157,11 +157,10 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
   config = helpers.small_config(seeds=(0, 1))
   whole = run_lib.train_and_evaluate(config, tmp_path / 'whole')
   part = tmp_path / 'part'
-  run = _started(part, config)
-  run.advance = _killed_at(4, run.advance, run)
+  folder, program = _started(part, config)
   with pytest.raises(KeyboardInterrupt):
-    program_lib.train(run)
-  assert max(x['step'] for x in run.workdir.read_log()) == 4
+    loop.train(program, folder, [At(4, KeyboardInterrupt)])
+  assert max(x['step'] for x in folder.read_log()) == 4
   resumed = run_lib.train_and_evaluate(config, part)
   drop = lambda r: {k: v for k, v in r.items() if k != 'evaluation'}
   assert workdir_lib.plain(drop(whole)) == workdir_lib.plain(drop(resumed))
@@ -178,18 +177,24 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
 def _started(path, config):
   folder = workdir_lib.Workdir(path)
   folder.open(config)
-  return program_lib.plan(config, folder, data.load(config.dataset))[0]
+  dataset = data.load(config.dataset)
+  return folder, program_lib.plan(config, folder, dataset)[0]
 
 
-def _killed_at(at, advance, run):
-  """`advance`, with a kill in place of the chunk that starts at step `at`."""
+class At:
+  """A hook that raises an error, or sends a signal, after step `at`."""
 
-  def advance_or_die(steps):
-    if int(run.snapshot().step[0]) == at:
-      raise KeyboardInterrupt
-    return advance(steps)
+  def __init__(self, at, what):
+    self.at, self.what = at, what
 
-  return advance_or_die
+  def __call__(self, chunk):
+    if chunk.at == self.at and isinstance(self.what, signal.Signals):
+      os.kill(os.getpid(), self.what)
+    elif chunk.at == self.at:
+      raise self.what
+
+  def close(self):
+    pass
 
 
 def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
@@ -225,26 +230,20 @@ def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
 
 
 def test_a_collapsed_member_is_warned_of_once(caplog):
-  watch = monitor.Watch(['seed=0', 'seed=1'])
+  watch = hooks.Watch(['seed=0', 'seed=1'])
+  terms = {'kl_per_latent': np.array([[0.0, 0.001], [0.0, 1.0]])}
   for at in (10, 20):
-    watch(at, np.array([True, True]), np.array([[0.0, 0.001], [0.0, 1.0]]))
+    watch(hooks.Chunk(at, np.array([True, True]), terms, None))
   assert caplog.text.count('collapsed') == 1
   assert 'seed=0' in caplog.text and 'lower beta' in caplog.text
 
 
 def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):
   config = helpers.small_config(checkpoint_every=100)
-  run = _started(tmp_path, config)
-  advance = run.advance
-
-  def terminated(steps):
-    os.kill(os.getpid(), signal.SIGTERM)
-    return advance(steps)
-
-  run.advance = terminated
-  with pytest.raises(monitor.Interrupted, match='SIGTERM at step 2'):
-    program_lib.train(run)
-  assert (tmp_path / 'checkpoints' / 'group_0' / '2').is_dir()
+  folder, program = _started(tmp_path, config)
+  with pytest.raises(monitor.Interrupted, match='SIGTERM at step 4'):
+    loop.train(program, folder, [At(2, signal.SIGTERM)])
+  assert (tmp_path / 'checkpoints' / 'group_0' / '4').is_dir()
 
 
 def test_a_population_in_several_programs_gives_the_results_of_one(
@@ -253,9 +252,7 @@ def test_a_population_in_several_programs_gives_the_results_of_one(
   config = helpers.small_config(seeds=(0, 1, 2), metrics=('mig', 'udr'))
   whole = run_lib.train_and_evaluate(config, tmp_path / 'whole')
   monkeypatch.setattr(parallel, 'memory_limit', lambda: 1.0)
-  monkeypatch.setattr(
-    program_lib.Run, 'compile', _needs_two_bytes(program_lib.Run)
-  )
+  monkeypatch.setattr(program_lib.Program, 'bytes', 2)
   parts = run_lib.train_and_evaluate(config, tmp_path / 'parts')
   groups = sorted(p.name for p in (tmp_path / 'parts/checkpoints').iterdir())
   assert groups == ['group_0', 'group_1']
@@ -267,14 +264,3 @@ def test_a_population_in_several_programs_gives_the_results_of_one(
     )
   log = workdir_lib.Workdir(tmp_path / 'parts').read_log()
   assert [len(line['members']) for line in log] == [3, 3, 3]
-
-
-def _needs_two_bytes(run):
-  """`Run.compile`, whose program needs twice the limit of the test."""
-  compile_ = run.compile
-
-  def compile_and_say(self):
-    compile_(self)
-    return 2
-
-  return compile_and_say
