@@ -104,7 +104,8 @@ def make_train_step(
   Returns:
     `train_step(state, key, hparams) -> (state, terms)`; `key` is the member's
     own key, `hparams` its traced scalars with `learning_rate` among them. A
-    state without a finite loss and gradient comes back as it is, not alive.
+    state without a finite loss and gradient comes back as it is, not alive;
+    `take=False` looks at the state alone.
   """
   at = scheduled(experiment.config)
   context = experiment.context._replace(
@@ -117,7 +118,10 @@ def make_train_step(
   )
 
   def train_step(
-    state: TrainState, key: jax.Array, hparams: Mapping[str, jax.Array]
+    state: TrainState,
+    key: jax.Array,
+    hparams: Mapping[str, jax.Array],
+    take: jax.Array | bool = True,
   ) -> tuple[TrainState, dict[str, jax.Array]]:
     own_key = jax.random.fold_in(key, OWN)
     key = jax.random.fold_in(jax.random.fold_in(key, TRAIN), state.step)
@@ -140,7 +144,7 @@ def make_train_step(
     )
     taken = TrainState(state.step + 1, healthy, params, opt_state)
     frozen = state._replace(alive=healthy)
-    return _where(healthy, taken, frozen), terms
+    return _where(healthy & take, taken, frozen), terms
 
   return train_step
 
@@ -217,16 +221,15 @@ def make_chunk(
 
     def body(i: jax.Array, carry: tuple) -> tuple:
       state, before, total = carry
-      taken, terms = train_step(state, key, hparams)
+      after, terms = train_step(state, key, hparams, i < n)
       # The step into a state is undone where that state has no finite loss.
-      failed = state.alive & ~taken.alive
-      kept = _where((i == n) | failed, state, taken)
-      params, at = _where(failed, before, (kept.params, kept.step))
-      kept = kept._replace(params=params, step=at, alive=taken.alive)
+      failed = state.alive & ~after.alive
+      params, at = _where(failed, before, (after.params, after.step))
       total = jax.tree.map(
         lambda t, x: t + jnp.where(i == n, 0, x), total, terms
       )
-      return kept, (state.params, state.step), total
+      after = after._replace(params=params, step=at)
+      return after, (state.params, state.step), total
 
     shapes = jax.eval_shape(train_step, state, key, hparams)[1]
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
