@@ -44,12 +44,13 @@ def train_and_evaluate(
   """
   config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
-  folder.open(config)
-  results = folder.results()
-  if results is not None and (folder.path / 'report.html').exists():
-    _LOG.info('finished: %s holds the results', folder.results_path)
-    return results
-  return _finish(folder, *_train(config, folder), results)
+  with folder.lock():
+    folder.open(config)
+    results = folder.results()
+    if results is not None and (folder.path / 'report.html').exists():
+      _LOG.info('finished: %s holds the results', folder.results_path)
+      return results
+    return _finish(folder, *_train(config, folder), results)
 
 
 def evaluate_again(
@@ -75,8 +76,9 @@ def evaluate_again(
       f'{folder.path} holds no finished run; run the same command without '
       '--mode=evaluate first'
     )
-  folder.open(config, workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS)
-  return _finish(folder, *_train(config, folder), None)
+  with folder.lock():
+    folder.open(config, workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS)
+    return _finish(folder, *_train(config, folder), None)
 
 
 def _train(

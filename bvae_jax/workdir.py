@@ -7,10 +7,17 @@ Files that are rewritten are replaced in one step, so that a kill or a full disk
 never leaves half a file where a whole one was.
 """
 
+import contextlib
+import fcntl
+import itertools
 import json
+import logging
 import math
 import os
 import pathlib
+import re
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -18,6 +25,8 @@ import ml_collections
 import numpy as np
 
 from bvae_jax import parallel
+
+_LOG = logging.getLogger(__name__)
 
 
 class WorkdirError(OSError):
@@ -37,9 +46,13 @@ def plain(value: Any) -> Any:
   return value
 
 
+_WRITES = itertools.count()
+
+
 def replace_file(path: pathlib.Path, content: str | bytes) -> None:
   """Writes a file beside `path`, then renames it over `path`."""
-  part = path.with_name(path.name + '.part')
+  # A name of its own, so that two writers never mix one file.
+  part = path.with_name(f'{path.name}.{os.getpid()}-{next(_WRITES)}.part')
   raw = content.encode() if isinstance(content, str) else content
   try:
     path.parent.mkdir(exist_ok=True)
@@ -60,7 +73,7 @@ def read_groups(path: pathlib.Path, num_members: int) -> int:
     WorkdirError: the file holds something else.
   """
   read = read_json(path)
-  count = read.get('groups') if isinstance(read, dict) else None
+  count = read.get('groups')
   if type(count) is not int or not 1 <= count <= num_members:
     raise WorkdirError(
       f'{path} is damaged (it must be {{"groups": N}} with N the number of '
@@ -106,21 +119,19 @@ class Workdir:
   """
 
   def __init__(self, path: str | os.PathLike):
-    self.path = pathlib.Path(path)
+    text = os.fspath(path)
+    if re.match(r'[A-Za-z][\w+.-]*://', text):
+      raise WorkdirError(
+        f'workdir {text} is no folder of this machine; choose a local path, or '
+        'mount the bucket and give the folder where it is mounted'
+      )
+    if text != text.encode(errors='replace').decode():
+      raise WorkdirError(f'workdir {text!r} is no UTF-8; choose another name')
+    self.path = pathlib.Path(text).expanduser()
     self.results_path = self.path / 'results.json'
     self.log_path = self.path / 'metrics.jsonl'
 
-  def open(
-    self,
-    config: ml_collections.ConfigDict,
-    free: tuple[str, ...] = FREE_KEYS,
-  ) -> None:
-    """Makes the folder, or checks that it holds this very run.
-
-    Args:
-      config: of the run.
-      free: top-level keys that may differ from those of the run in the folder.
-    """
+  def _make(self) -> None:
     try:
       self.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -133,6 +144,45 @@ class Workdir:
       ) from error
     if not os.access(self.path, os.W_OK | os.X_OK):
       raise WorkdirError(f'workdir {self.path} is not writable')
+
+  @contextlib.contextmanager
+  def lock(self) -> Iterator[None]:
+    """Holds the folder for one command; the kernel frees it after a kill.
+
+    Raises:
+      WorkdirError: another command holds it.
+    """
+    self._make()
+    if not parallel.is_first_host():
+      yield
+      return
+    path = self.path / '.lock'
+    with path.open('a+') as file:
+      try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      except BlockingIOError as error:
+        file.seek(0)
+        raise WorkdirError(
+          f'workdir {self.path} is in use by {file.read() or "a command"}; '
+          'wait for it to end, or choose another --workdir'
+        ) from error
+      file.truncate(0)
+      file.write(f'process {os.getpid()} on {socket.gethostname()}')
+      file.flush()
+      yield
+
+  def open(
+    self,
+    config: ml_collections.ConfigDict,
+    free: tuple[str, ...] = FREE_KEYS,
+  ) -> None:
+    """Makes the folder, or checks that it holds this very run.
+
+    Args:
+      config: of the run.
+      free: top-level keys that may differ from those of the run in the folder.
+    """
+    self._make()
     new = plain(config.to_dict())
     path = self.path / 'config.json'
     if path.exists():
@@ -140,14 +190,24 @@ class Workdir:
       if changed:
         raise WorkdirError(
           f'workdir {self.path} holds a run with another config '
-          f'({"; ".join(changed)}); choose another --workdir, or delete it'
+          f'({"; ".join(changed)}); choose another --workdir, or give its '
+          'config'
         )
     if not path.exists() or read_json(path) != new:
       self.replace('config.json', json.dumps(new, indent=2) + '\n')
 
   def results(self) -> dict | None:
-    """The results of a finished run, None while it is not."""
-    return read_json(self.results_path) if self.results_path.exists() else None
+    """The results of a finished run, None while there are none to read."""
+    if not self.results_path.exists():
+      return None
+    try:
+      results = read_json(self.results_path)
+    except WorkdirError:
+      results = {}
+    if isinstance(results.get('members'), list) and results['members']:
+      return results
+    _LOG.warning('%s is damaged; it is computed again', self.results_path)
+    return None
 
   def replace(self, name: str, content: str | bytes) -> None:
     """Replaces a file of the run; of several hosts, the first one does."""
@@ -159,14 +219,22 @@ class Workdir:
     self.replace('results.json', text + '\n')
 
   def _lines(self) -> list[dict]:
-    """The log's whole lines; a line that a kill cut short is left out."""
+    """The log's whole lines; others are left out, and said."""
     lines = []
-    if self.log_path.exists():
-      for line in self.log_path.read_text().splitlines():
-        try:
-          lines.append(json.loads(line))
-        except json.JSONDecodeError:
-          break
+    if not self.log_path.exists():
+      return lines
+    text = self.log_path.read_text(errors='replace')
+    for number, raw in enumerate(text.splitlines(), 1):
+      try:
+        line = json.loads(raw)
+      except (ValueError, RecursionError):
+        line = None
+      if _is_log_line(line):
+        lines.append(line)
+      else:
+        _LOG.warning(
+          '%s: line %d is damaged and left out', self.log_path, number
+        )
     return lines
 
   def read_log(self) -> list[dict]:
@@ -174,7 +242,7 @@ class Workdir:
     merged = {}
     for line in self._lines():
       whole = merged.setdefault(line['step'], {**line, 'members': []})
-      whole['members'] += line['members']
+      whole['members'] += line.get('members', [])
     size = max((len(x['members']) for x in merged.values()), default=0)
     return [x for x in merged.values() if len(x['members']) == size]
 
@@ -207,8 +275,21 @@ def read_json(path: pathlib.Path) -> dict:
     WorkdirError: the file is damaged.
   """
   try:
-    return json.loads(path.read_text())
-  except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    read = json.loads(path.read_text())
+    if not isinstance(read, dict):
+      raise ValueError('it holds no object')
+  except (ValueError, RecursionError) as error:
     raise WorkdirError(
-      f'{path} is damaged ({error}); delete it and run the command again'
+      f'{path} is damaged ({error}); put a copy of it back, or move it away '
+      'and run the command again'
     ) from error
+  return read
+
+
+def _is_log_line(line: Any) -> bool:
+  """Whether a line has the step, the group and the members of the log."""
+  return (
+    isinstance(line, dict)
+    and all(type(line.get(name)) is int for name in ('step', 'group'))
+    and isinstance(line.get('members', []), list)
+  )

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -60,10 +61,60 @@ def test_a_line_cut_short_by_a_kill_is_dropped(folder):
   ]
 
 
+def test_a_bad_line_erases_nothing_after_it(folder, caplog):
+  good = [{'step': s, 'group': 0, 'members': [{}]} for s in (2, 4, 6)]
+  for bad in ('{"step": 4, "mem', '5', 'null', '\udcff', '[' * 5000):
+    lines = [json.dumps(x) for x in good]
+    raw = '\n'.join([lines[0], bad, *lines[1:], ''])
+    folder.log_path.write_bytes(raw.encode(errors='surrogateescape'))
+    folder.rewind_log(6, group=0)
+    assert folder.read_log() == good
+  assert 'line 2 is damaged' in caplog.text
+
+
+def test_a_second_command_names_the_holder_of_the_lock(folder):
+  second = workdir.Workdir(folder.path).lock()
+  in_use = pytest.raises(OSError, match=f'in use by process {os.getpid()} on')
+  with folder.lock(), in_use:
+    second.__enter__()
+  with workdir.Workdir(folder.path).lock():
+    pass
+
+
+def test_paths_that_are_no_folder_are_refused(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  assert workdir.Workdir('~/run').path == tmp_path / 'run'
+  for path, message in (('gs://b/x', 'local path'), ('a\udcff', 'no UTF-8')):
+    with pytest.raises(workdir.WorkdirError, match=message):
+      workdir.Workdir(path)
+
+
+@pytest.mark.parametrize(
+  'text',
+  [
+    '',
+    '[]',
+    'null',
+    '5',
+    '{}',
+    '{"groups": 0}',
+    '{"groups": 2}',
+    '{"groups": "x"}',
+  ],
+)
+def test_damaged_groups_and_results_are_noticed(folder, text, caplog):
+  path = folder.path / 'groups.json'
+  path.write_text(text)
+  with pytest.raises(workdir.WorkdirError, match='groups.json is damaged'):
+    workdir.read_groups(path, 1)
+  folder.results_path.write_text(text)
+  assert folder.results() is None and 'computed again' in caplog.text
+
+
 def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(
   folder, monkeypatch
 ):
-  folder.write_results({'old': 1})
+  folder.write_results({'members': ['old']})
 
   def full(path, content):
     path.touch()
@@ -72,7 +123,7 @@ def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(
   monkeypatch.setattr(pathlib.Path, 'write_bytes', full)
   with pytest.raises(OSError, match='No space left.*free the disk.*resume'):
     folder.write_results({'new': 2})
-  assert folder.results() == {'old': 1}
+  assert folder.results() == {'members': ['old']}
   assert not list(folder.path.glob('*.part'))
 
 
