@@ -28,9 +28,10 @@ class Member(NamedTuple):
 def _settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
   """The product of the swept hyperparameters; tied ones are one axis."""
   swept = config_lib.grid(config)
-  groups = [(name,) for name in swept if name not in config.tied]
-  if config.tied:
-    groups.insert(0, tuple(config.tied))
+  settings: Any = config  # the fields of a ConfigDict have no types
+  groups = [(name,) for name in swept if name not in settings.tied]
+  if settings.tied:
+    groups.insert(0, tuple(settings.tied))
   axes = [
     [dict(zip(names, values)) for values in zip(*(swept[n] for n in names))]
     for names in groups
@@ -43,14 +44,15 @@ def _settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
 
 def members(config: ml_collections.ConfigDict) -> list[Member]:
   """Seeds x settings of the grid, the seeds running fastest."""
+  settings: Any = config
   base = {
-    **{k: float(v) for k, v in config.hparams.items()},
-    'learning_rate': float(config.learning_rate),
+    **{k: float(v) for k, v in settings.hparams.items()},
+    'learning_rate': float(settings.learning_rate),
   }
   return [
     Member(int(seed), base | setting)
     for setting in _settings(config)
-    for seed in config.seeds
+    for seed in settings.seeds
   ]
 
 

@@ -111,6 +111,12 @@ def differing_keys(
   ]
 
 
+def _is_longer(old: dict, new: dict) -> bool:
+  """Whether a config asks for more steps than the run took."""
+  before, after = old.get('num_steps'), new.get('num_steps')
+  return type(before) is int and type(after) is int and before < after
+
+
 class Workdir:
   """The files of one run.
 
@@ -186,7 +192,11 @@ class Workdir:
     new = plain(config.to_dict())
     path = self.path / 'config.json'
     if path.exists():
-      changed = differing_keys(read_json(path), new, free)
+      old = read_json(path)
+      changed = differing_keys(old, new, free)
+      if len(changed) == 1 and _is_longer(old, new):
+        self._extend(old['num_steps'])
+        changed = []
       if changed:
         raise WorkdirError(
           f'workdir {self.path} holds a run with another config '
@@ -195,6 +205,13 @@ class Workdir:
         )
     if not path.exists() or read_json(path) != new:
       self.replace('config.json', json.dumps(new, indent=2) + '\n')
+
+  def _extend(self, num_steps: int) -> None:
+    """Keeps a shorter run's results beside those of the run to come."""
+    _LOG.info('a run of %d steps lies here; it is continued', num_steps)
+    if self.results_path.exists() and parallel.is_first_host():
+      kept = f'results_{num_steps}_steps.json'
+      os.replace(self.results_path, self.path / kept)
 
   def results(self) -> dict | None:
     """The results of a finished run, None while there are none to read."""

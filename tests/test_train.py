@@ -174,6 +174,70 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
   assert lines[0] == lines[1]
 
 
+def test_more_steps_continue_a_finished_run_bit_for_bit(tmp_path):
+  for name, counts in (('whole', [6]), ('parts', [4, 6])):
+    for count in counts:
+      config = helpers.small_config(num_steps=count)
+      results = run_lib.train_and_evaluate(config, tmp_path / name)
+    assert results['members'][0]['steps'] == 6
+  kept = tmp_path / 'parts' / 'results_4_steps.json'
+  assert json.loads(kept.read_text())['members'][0]['steps'] == 4
+  whole, parts = (
+    json.loads((tmp_path / name / 'results.json').read_text())
+    for name in ('whole', 'parts')
+  )
+  assert whole['members'] == parts['members']
+  with pytest.raises(OSError, match='num_steps: 6 -> 4'):
+    run_lib.train_and_evaluate(
+      helpers.small_config(num_steps=4), tmp_path / 'parts'
+    )
+
+
+def test_a_signal_in_the_last_chunk_stops_before_the_scores(tmp_path):
+  config = helpers.small_config()
+  folder, program = _started(tmp_path, config)
+  with pytest.raises(monitor.Interrupted, match='SIGINT at step 6'):
+    loop.train(program, folder, [At(6, signal.SIGINT)])
+
+
+def test_a_population_whose_members_are_all_dead_stops(tmp_path):
+  config = helpers.small_config(learning_rate=1e38, num_steps=1000)
+  folder, program = _started(tmp_path, config)
+  for _ in range(2):  # and is not trained again
+    states = loop.train(program, folder)
+    assert not states.alive.any()
+  assert folder.read_log()[-1]['step'] <= 4
+
+
+def test_a_run_without_jit_says_why_not():
+  with jax.disable_jit(), pytest.raises(ValueError, match='JAX_DISABLE_JIT'):
+    parallel.layout('members', 1, 8)
+
+
+def test_free_memory_respects_cgroups_and_machines_that_do_not_say(
+  tmp_path, monkeypatch
+):
+  whole = parallel.free_memory(tmp_path)
+  (tmp_path / 'memory.max').write_text('max\n')
+  (tmp_path / 'memory.current').write_text('5\n')
+  assert parallel.free_memory(tmp_path) > 0.5 * whole
+  (tmp_path / 'memory.max').write_text('105\n')
+  assert parallel.free_memory(tmp_path) == 100
+  (tmp_path / 'memory').mkdir()
+  for name, value in (('limit', 44), ('usage', 2)):
+    (tmp_path / f'memory/memory.{name}_in_bytes').write_text(str(value))
+  assert parallel.free_memory(tmp_path) == 42
+  sysconf = {'SC_PAGE_SIZE': 10, 'SC_PHYS_PAGES': 8}.__getitem__
+
+  def macos(name):
+    if name == 'SC_AVPHYS_PAGES':
+      raise ValueError('unrecognized configuration name')
+    return sysconf(name)
+
+  monkeypatch.setattr(os, 'sysconf', macos)
+  assert parallel.free_memory(tmp_path / 'none') == 40
+
+
 def _started(path, config):
   folder = workdir_lib.Workdir(path)
   folder.open(config)

@@ -190,7 +190,8 @@ def _check_shapes(path: pathlib.Path, template: Any) -> None:
   stored, wanted = shapes
   if not stored:
     return  # unreadable metadata: restoring it will say so
-  for name in sorted({*stored, *wanted}):
+  parameters_last = lambda name: (name.startswith('params.'), name)
+  for name in sorted({*stored, *wanted}, key=parameters_last, reverse=True):
     if stored.get(name) != wanted.get(name):
       raise MismatchError(
         f'checkpoint {path} holds another model or population: {name} is '

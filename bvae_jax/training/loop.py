@@ -32,12 +32,20 @@ def _start(
 ) -> tuple[int, step.TrainState]:
   """The newest whole checkpoint's step and states, or fresh ones."""
   found = checkpoints.restore(program.template)
-  checkpoints.set_aside(None if found is None else found[0])
+  if parallel.is_first_host():
+    checkpoints.set_aside(None if found is None else found[0])
   if found is None:
     return 0, program.init()
   at, states = found
   _LOG.info('resuming from step %d', at)
   return at, program.place(states)
+
+
+def _interrupted(signals: monitor.Signals, at: int) -> monitor.Interrupted:
+  return monitor.Interrupted(
+    f'{signals.received or "another host"} at step {at}: checkpointed; run the '
+    'same command again to resume'
+  )
 
 
 def train(
@@ -79,11 +87,11 @@ def train(
         chunk = hooks_lib.Chunk(at, alive, terms, kept)
         for hook in hooks:
           hook(chunk)
-        if interrupted and not done:
-          raise monitor.Interrupted(
-            f'{signals.received or "another host"} at step {at}: checkpointed; '
-            'run the same command again to resume'
-          )
+        if interrupted:
+          raise _interrupted(signals, at)
+      # The last hooks take a while too, and scoring takes longer.
+      if parallel.any_host(bool(signals.received)):
+        raise _interrupted(signals, at)
     return program.collect(states)
   finally:
     for hook in hooks:
