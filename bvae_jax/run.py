@@ -77,8 +77,11 @@ def evaluate_again(
       '--mode=evaluate first'
     )
   with folder.lock():
-    folder.open(config, workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS)
-    return _finish(folder, *_train(config, folder), None)
+    free = workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS
+    folder.check(config, free)
+    experiment, states = program_lib.restore(config, folder)
+    folder.open(config, free)
+    return _finish(folder, experiment, states, None)
 
 
 def _train(

@@ -177,12 +177,39 @@ class Workdir:
       file.flush()
       yield
 
+  def check(
+    self,
+    config: ml_collections.ConfigDict,
+    free: tuple[str, ...] = FREE_KEYS,
+  ) -> dict | None:
+    """The config of the run in the folder, if any; writes nothing.
+
+    Args:
+      config: of the run to come.
+      free: top-level keys that may differ from those of the run in the folder.
+
+    Raises:
+      WorkdirError: the folder holds another run.
+    """
+    if not (self.path / 'config.json').exists():
+      return None
+    old = read_json(self.path / 'config.json')
+    changed = differing_keys(old, plain(config.to_dict()), free)
+    if changed:
+      raise WorkdirError(
+        f'workdir {self.path} holds a run with another config '
+        f'({"; ".join(changed)}); choose another --workdir, or give its config'
+      )
+    return old
+
   def open(
     self,
     config: ml_collections.ConfigDict,
     free: tuple[str, ...] = FREE_KEYS,
   ) -> None:
     """Makes the folder, or checks that it holds this very run.
+
+    More steps than the run in the folder took continue it.
 
     Args:
       config: of the run.
@@ -191,19 +218,13 @@ class Workdir:
     self._make()
     new = plain(config.to_dict())
     path = self.path / 'config.json'
-    if path.exists():
-      old = read_json(path)
-      changed = differing_keys(old, new, free)
-      if len(changed) == 1 and _is_longer(old, new):
-        self._extend(old['num_steps'])
-        changed = []
-      if changed:
-        raise WorkdirError(
-          f'workdir {self.path} holds a run with another config '
-          f'({"; ".join(changed)}); choose another --workdir, or give its '
-          'config'
-        )
-    if not path.exists() or read_json(path) != new:
+    old = read_json(path) if path.exists() else {}
+    if _is_longer(old, new):
+      self.check(config, (*free, 'num_steps'))
+      self._extend(old['num_steps'])
+    elif path.exists():
+      self.check(config, free)
+    if old != new:
       self.replace('config.json', json.dumps(new, indent=2) + '\n')
 
   def _extend(self, num_steps: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import helpers
@@ -191,6 +192,19 @@ def test_more_steps_continue_a_finished_run_bit_for_bit(tmp_path):
     run_lib.train_and_evaluate(
       helpers.small_config(num_steps=4), tmp_path / 'parts'
     )
+  before = {
+    p: p.read_bytes() for p in tmp_path.glob('parts/*.*') if p.is_file()
+  }
+  with pytest.raises(OSError, match='num_steps: 6 -> 8'):
+    run_lib.evaluate_again(
+      helpers.small_config(num_steps=8), tmp_path / 'parts'
+    )
+  shutil.rmtree(tmp_path / 'parts' / 'checkpoints')
+  with pytest.raises(OSError, match='holds no whole checkpoint'):
+    run_lib.evaluate_again(
+      helpers.small_config(num_steps=6, metrics=('sap',)), tmp_path / 'parts'
+    )
+  assert all(p.read_bytes() == raw for p, raw in before.items())
 
 
 def test_a_signal_in_the_last_chunk_stops_before_the_scores(tmp_path):
