@@ -172,10 +172,17 @@ class Workdir:
           f'workdir {self.path} is in use by {file.read() or "a command"}; '
           'wait for it to end, or choose another --workdir'
         ) from error
+      if not os.fstat(file.fileno()).st_nlink:  # its holder removed it
+        raise WorkdirError(
+          f'workdir {self.path} was in use until now; run the command again'
+        )
       file.truncate(0)
       file.write(f'process {os.getpid()} on {socket.gethostname()}')
       file.flush()
-      yield
+      try:
+        yield
+      finally:
+        path.unlink(missing_ok=True)
 
   def check(
     self,
