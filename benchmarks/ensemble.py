@@ -12,10 +12,10 @@ the measured step, and the row says so.
 import argparse
 import copy
 import json
-import tempfile
 import time
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
 from benchmarks import timing
@@ -28,14 +28,9 @@ PEERS = ('loop', 'loop compile', 'vmap', 'vmap compile')
 def ours(members: int, steps: int) -> Callable[[], None]:
   from benchmarks import quick
 
-  folder = tempfile.TemporaryDirectory()
-  run = quick.make_run(folder.name, seeds=tuple(range(members)))
-  checkpoints = run.checkpoints()
-  run.start(checkpoints)
-  checkpoints.close()
-  run.compile()
-  run.advance(1)
-  return lambda: (run.advance(steps), folder.cleanup())
+  program = quick.make_program(seeds=tuple(range(members)))
+  states, _, _ = program.advance(program.init(), 1)  # compiles
+  return lambda: jax.block_until_ready(program.advance(states, steps))
 
 
 def peer(way: str, members: int, steps: int) -> Callable[[], None]:

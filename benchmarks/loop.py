@@ -1,6 +1,6 @@
 """The share of a run that passes outside the compiled program.
 
-The quick population trains through `run.train`, with its log lines and
+The quick population trains through `loop.train`, with its log lines and
 checkpoints; time inside is from each chunk's call to its results.
 """
 
@@ -11,6 +11,8 @@ import jax
 import numpy as np
 
 from benchmarks import quick, timing
+from bvae_jax import workdir
+from bvae_jax.training import loop
 from bvae_jax.training import program as program_lib
 
 
@@ -18,19 +20,21 @@ def share(steps: int) -> tuple[float, float]:
   """Outside / total from the first chunk to the end, wall and CPU time."""
   clocks = lambda: np.array([time.perf_counter(), time.process_time()])
   spans = []
-  with tempfile.TemporaryDirectory() as folder:
-    run = quick.make_run(folder, num_steps=steps)
-    run.compile()
-    chunk = run._chunk
 
-    def timed(*arguments):
+  class Timed(program_lib.Program):
+    def advance(self, *arguments):
       begin = clocks()
-      results = jax.block_until_ready(chunk(*arguments))
+      results = jax.block_until_ready(super().advance(*arguments))
       spans.append((begin, clocks()))
       return results
 
-    run._chunk = timed
-    program_lib.train(run)
+  made = quick.make_program(num_steps=steps)
+  program = Timed(made.experiment, made.members, made.layout)
+  assert program.bytes  # compiled
+  with tempfile.TemporaryDirectory() as path:
+    folder = workdir.Workdir(path)
+    folder.open(program.experiment.config)
+    loop.train(program, folder)
     end = clocks()
   inside = sum(after - before for before, after in spans)
   return tuple(1 - inside / (end - spans[0][0]))

@@ -12,6 +12,7 @@ and the mean divides them again.
 """
 
 import os
+import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -59,7 +60,7 @@ WHOLE = Spread()  # each batch on one device
 class Layout(NamedTuple):
   """The devices of a run and how the population lies on them."""
 
-  devices: tuple[jax.Device, ...]
+  devices: tuple[Any, ...]  # of jax.Device
   mode: str
   member_batch: int
 
@@ -172,6 +173,11 @@ def layout(mode: str, num_members: int, batch_size: int, *,
     ValueError: too few devices, or devices that divide neither the members
       (mode 'members') nor the batch (mode 'data').
   """
+  if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+    raise ValueError(
+      'a run is a compiled program, and JAX_DISABLE_JIT is set: unset it (the '
+      'losses and metrics of the library run without jit)'
+    )
   found = jax.devices()
   what, size = {
     'members': ('member(s)', num_members),
@@ -243,7 +249,13 @@ def start(hosts: str) -> None:
     raise ValueError(
       f"--hosts={hosts!r} must be 'auto' or 'ADDRESS:PORT,COUNT,INDEX'"
     )
-  jax.distributed.initialize(address, *map(int, numbers))
+  count, index = map(int, numbers)
+  jax.distributed.initialize(
+    address,
+    count,
+    index,
+    coordinator_bind_address=address if index == 0 else None,
+  )
 
 
 def is_first_host() -> bool:
@@ -264,8 +276,30 @@ def memory_limit() -> float:
   stats = device.memory_stats()
   if stats and 'bytes_limit' in stats:
     return 0.9 * stats['bytes_limit']
-  free = os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-  return 0.8 * free / len(jax.local_devices())
+  return 0.8 * free_memory() / len(jax.local_devices())
+
+
+def free_memory(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
+  """Bytes that this host has free, within the limits of its cgroup.
+
+  Args:
+    cgroups: where the files of cgroups (v2, or v1 in `memory`) lie.
+  """
+  page = os.sysconf('SC_PAGE_SIZE')
+  try:
+    free = os.sysconf('SC_AVPHYS_PAGES') * page
+  except ValueError:  # macOS does not say: half of what there is
+    free = os.sysconf('SC_PHYS_PAGES') * page // 2
+  for limit, used in (
+    ('memory.max', 'memory.current'),
+    ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes'),
+  ):
+    try:
+      room = [int((cgroups / name).read_text()) for name in (limit, used)]
+    except (OSError, ValueError):  # another version of cgroups, or no limit
+      continue
+    free = min(free, max(room[0] - room[1], 0))
+  return free
 
 
 def compile_ahead(
@@ -284,7 +318,8 @@ def compile_ahead(
   """
   if jax.process_count() > 1:
     return function, 0
-  compiled = function.lower(*jax.eval_shape(make_arguments)).compile()
+  pmapped: Any = function
+  compiled = pmapped.lower(*jax.eval_shape(make_arguments)).compile()
   stats = compiled.memory_analysis()
   needed = (
     stats.argument_size_in_bytes

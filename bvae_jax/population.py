@@ -7,6 +7,7 @@ their initial weights, images and noise.
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -27,9 +28,10 @@ class Member(NamedTuple):
 def _settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
   """The product of the swept hyperparameters; tied ones are one axis."""
   swept = config_lib.grid(config)
-  groups = [(name,) for name in swept if name not in config.tied]
-  if config.tied:
-    groups.insert(0, tuple(config.tied))
+  settings: Any = config  # the fields of a ConfigDict have no types
+  groups = [(name,) for name in swept if name not in settings.tied]
+  if settings.tied:
+    groups.insert(0, tuple(settings.tied))
   axes = [
     [dict(zip(names, values)) for values in zip(*(swept[n] for n in names))]
     for names in groups
@@ -42,23 +44,24 @@ def _settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
 
 def members(config: ml_collections.ConfigDict) -> list[Member]:
   """Seeds x settings of the grid, the seeds running fastest."""
+  settings: Any = config
   base = {
-    **{k: float(v) for k, v in config.hparams.items()},
-    'learning_rate': float(config.learning_rate),
+    **{k: float(v) for k, v in settings.hparams.items()},
+    'learning_rate': float(settings.learning_rate),
   }
   return [
     Member(int(seed), base | setting)
     for setting in _settings(config)
-    for seed in config.seeds
+    for seed in settings.seeds
   ]
 
 
-def keys(population: list[Member]) -> jax.Array:
+def keys(population: Sequence[Member]) -> jax.Array:
   """One typed PRNG key a member [M], from its seed alone."""
   return jnp.stack([jax.random.key(m.seed) for m in population])
 
 
-def hparams(population: list[Member]) -> dict[str, jax.Array]:
+def hparams(population: Sequence[Member]) -> dict[str, jax.Array]:
   """The traced hyperparameters, each [M]."""
   names = population[0].hparams
   return {
@@ -77,7 +80,7 @@ def concatenate(trees: list[Any]) -> Any:
   return jax.tree.map(lambda *x: np.concatenate(x), *trees)
 
 
-def label(member: Member, population: list[Member]) -> str:
+def label(member: Member, population: Sequence[Member]) -> str:
   """A short name: the seed and what varies in the population."""
   varying = [
     n for n in member.hparams if len({m.hparams[n] for m in population}) > 1

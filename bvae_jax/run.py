@@ -4,6 +4,7 @@ The same call again resumes, or says that the run is finished.
 """
 
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import scores, tables
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import monitor, step
+from bvae_jax.training import hooks, loop, monitor, step
 from bvae_jax.training import program as program_lib
 
 _LOG = logging.getLogger(__name__)
@@ -49,23 +50,23 @@ def train_and_evaluate(
   """
   config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
-  if folder.started:  # before anything is loaded: it may hold another run
+  # What could not start has claimed no folder.
+  experiment = None if folder.started else _prepare(config)
+  with folder.lock():
     folder.open(config, _FREE)
-  results = _results(folder)
-  if results is not None and not _missing(results, config):
-    if all((folder.path / name).exists() for name in _PAGES):
+    results = _results(folder)
+    complete = results is not None and not _missing(results, config)
+    if complete and all((folder.path / name).exists() for name in _PAGES):
       _LOG.info('finished: %s holds the results', folder.results_path)
       return results
-    return _finish(folder, config, *_restored(config, folder), results)
-  dataset = data.load(config.dataset)
-  scores.check(config, dataset)
-  experiment = experiment_lib.build(config, dataset)
-  folder.open(config, _FREE)  # what could not start has claimed no folder
-  if results is not None:
-    experiment, states = _restored(config, folder)
-  else:
-    states = _train(config, folder, experiment)
-  return _score(folder, config, experiment, states, results)
+    experiment = experiment or _prepare(config)
+    if results is None:
+      states = _train(experiment, folder)
+    else:
+      states = _restored(experiment, folder)
+    if complete:
+      return _draw(folder, experiment, states, results)
+    return _score(folder, experiment, states, results)
 
 
 def evaluate_again(
@@ -92,17 +93,29 @@ def evaluate_again(
       f'{folder.path} holds no run; run the same command without '
       '--mode=evaluate first'
     )
-  folder.open(config, _FREE)
-  experiment, states = _restored(config, folder)
-  scores.check(config, experiment.dataset)
-  return _score(folder, config, experiment, states, _results(folder))
+  folder.check(config, _FREE)
+  experiment = _prepare(config)
+  with folder.lock():
+    states = _restored(experiment, folder)
+    return _score(folder, experiment, states, _results(folder))
+
+
+def _prepare(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
+  """All that can be known before training: the data, networks, scores fit."""
+  dataset = data.load(config.dataset)
+  scores.check(config, dataset)
+  return experiment_lib.build(config, dataset)
 
 
 def _results(folder: workdir_lib.Workdir) -> results_lib.Results | None:
   """The results of a scored run, None while it is not."""
   if not folder.results_path.exists():
     return None
-  return results_lib.Results.read(folder.results_path)
+  try:
+    return results_lib.Results.read(folder.results_path)
+  except results_lib.Damaged as error:
+    _LOG.warning('%s', error)
+    return None
 
 
 def _missing(
@@ -113,43 +126,41 @@ def _missing(
 
 
 def _restored(
-  config: ml_collections.ConfigDict, folder: workdir_lib.Workdir
-) -> tuple[experiment_lib.Experiment, step.TrainState]:
+  experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
+) -> step.TrainState:
   """The trained population of a folder; nothing is trained."""
-  experiment, states = program_lib.restore(config, folder)
-  at = int(states.step.max())
-  if at < config.num_steps:
+  states = program_lib.restore(experiment, folder)
+  at, end = int(states.step.max()), experiment.config.num_steps
+  if at < end and states.alive.any():
     raise workdir_lib.WorkdirError(
-      f'{folder.path} is trained to step {at} of {config.num_steps}; run the '
-      'same command without --mode=evaluate first'
+      f'{folder.path} is trained to step {at} of {end}; run the same command '
+      'without --mode=evaluate first'
     )
-  return experiment, states
+  return states
 
 
 def _train(
-  config: ml_collections.ConfigDict,
-  folder: workdir_lib.Workdir,
-  experiment: experiment_lib.Experiment,
+  experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
 ) -> step.TrainState:
   """The trained states of all members, host leaves [M, ...]."""
+  config = experiment.config
   _LOG.info('data: %s', experiment.dataset.description)
-  groups = program_lib.plan(config, folder, experiment.dataset)
-
-  def draw(at: int, states: step.TrainState) -> None:
-    """The latents of the population's first member while it trains."""
-    params = population.select(states.params, 0)
-    picture = report.traversal_png(experiment, params)
-    folder.replace(f'traversals/step_{at:07d}.png', picture)
-
+  programs = program_lib.plan(experiment, folder)
+  pictures = hooks.Pictures(
+    folder,
+    functools.partial(report.traversal_png, experiment),
+    config.num_steps,
+  )
   states = []
-  for group, run in enumerate(groups):
+  while programs:  # each is dropped once trained: the device is free again
+    program = programs.pop(0)
     _LOG.info(
       '%s: %d member(s) on %d %s device(s), parallel over %s',
-      config.objective, len(run.members), len(run.layout.devices),
-      run.layout.devices[0].platform, config.parallel,
+      config.objective, len(program.members), len(program.layout.devices),
+      program.layout.devices[0].platform, config.parallel,
     )  # fmt: skip
-    states.append(program_lib.train(run, *([draw] if group == 0 else [])))
-    run.release()
+    extra = [pictures] if program.group == 0 else []
+    states.append(loop.train(program, folder, extra))
   _note_training(folder)
   return population.concatenate(states)
 
@@ -179,26 +190,27 @@ def _note_training(folder: workdir_lib.Workdir) -> None:
 
 def _score(
   folder: workdir_lib.Workdir,
-  config: ml_collections.ConfigDict,
   experiment: experiment_lib.Experiment,
   states: step.TrainState,
   old: results_lib.Results | None,
 ) -> results_lib.Results:
   """Scores a trained population beside its old scores; writes all pages."""
   results = scores.evaluate(
-    experiment, states, population.members(config), _provenance(folder)
+    experiment,
+    states,
+    population.members(experiment.config),
+    _provenance(folder),
   )
   if old is not None:
     results = old.merged(results)
   for name in _PAGES:  # no page of old scores beside new ones
     folder.discard(name)
   folder.replace('results.json', results.text())
-  return _finish(folder, config, experiment, states, results)
+  return _draw(folder, experiment, states, results)
 
 
-def _finish(
+def _draw(
   folder: workdir_lib.Workdir,
-  config: ml_collections.ConfigDict,
   experiment: experiment_lib.Experiment,
   states: step.TrainState,
   results: results_lib.Results,
@@ -208,7 +220,7 @@ def _finish(
     return results
   _LOG.info('%s:\n%s', folder.results_path, tables.table(results))
   folder.replace('results.csv', tables.csv_text({folder.path.name: results}))
-  members = population.members(config)
+  members = population.members(experiment.config)
   report.write(
     folder.path, experiment, states, members, results, folder.read_log()
   )

@@ -7,10 +7,17 @@ Files that are rewritten are replaced in one step, so that a kill or a full disk
 never leaves half a file where a whole one was.
 """
 
+import contextlib
+import fcntl
+import itertools
 import json
+import logging
 import math
 import os
 import pathlib
+import re
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -18,6 +25,8 @@ import ml_collections
 import numpy as np
 
 from bvae_jax import parallel
+
+_LOG = logging.getLogger(__name__)
 
 
 class WorkdirError(OSError):
@@ -37,9 +46,13 @@ def plain(value: Any) -> Any:
   return value
 
 
+_WRITES = itertools.count()
+
+
 def replace_file(path: pathlib.Path, content: str | bytes) -> None:
   """Writes a file beside `path`, then renames it over `path`."""
-  part = path.with_name(path.name + '.part')
+  # A name of its own, so that two writers never mix one file.
+  part = path.with_name(f'{path.name}.{os.getpid()}-{next(_WRITES)}.part')
   raw = content.encode() if isinstance(content, str) else content
   try:
     path.parent.mkdir(exist_ok=True)
@@ -51,6 +64,22 @@ def replace_file(path: pathlib.Path, content: str | bytes) -> None:
       f'cannot write {path} ({error.strerror}); free the disk or choose '
       'another --workdir, then run the same command again to resume'
     ) from error
+
+
+def read_groups(path: pathlib.Path, num_members: int) -> int:
+  """Into how many programs a population was split, from groups.json.
+
+  Raises:
+    WorkdirError: the file holds something else.
+  """
+  read = read_json(path)
+  count = read.get('groups')
+  if type(count) is not int or not 1 <= count <= num_members:
+    raise WorkdirError(
+      f'{path} is damaged (it must be {{"groups": N}} with N the number of '
+      f'folders in checkpoints, at most {num_members}); write that by hand'
+    )
+  return count
 
 
 def _flat(tree: dict, prefix: str = '') -> dict[str, Any]:
@@ -82,6 +111,12 @@ def differing_keys(
   ]
 
 
+def _is_longer(old: dict, new: dict) -> bool:
+  """Whether a config asks for more steps than the run took."""
+  before, after = old.get('num_steps'), new.get('num_steps')
+  return type(before) is int and type(after) is int and before < after
+
+
 class Workdir:
   """The files of one run.
 
@@ -90,21 +125,19 @@ class Workdir:
   """
 
   def __init__(self, path: str | os.PathLike):
-    self.path = pathlib.Path(path)
+    text = os.fspath(path)
+    if re.match(r'[A-Za-z][\w+.-]*://', text):
+      raise WorkdirError(
+        f'workdir {text} is no folder of this machine; choose a local path, or '
+        'mount the bucket and give the folder where it is mounted'
+      )
+    if text != text.encode(errors='replace').decode():
+      raise WorkdirError(f'workdir {text!r} is no UTF-8; choose another name')
+    self.path = pathlib.Path(text).expanduser()
     self.results_path = self.path / 'results.json'
     self.log_path = self.path / 'metrics.jsonl'
 
-  def open(
-    self,
-    config: ml_collections.ConfigDict,
-    free: tuple[str, ...] = FREE_KEYS,
-  ) -> None:
-    """Makes the folder, or checks that it holds this very run.
-
-    Args:
-      config: of the run.
-      free: top-level keys that may differ from those of the run in the folder.
-    """
+  def _make(self) -> None:
     try:
       self.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -117,17 +150,98 @@ class Workdir:
       ) from error
     if not os.access(self.path, os.W_OK | os.X_OK):
       raise WorkdirError(f'workdir {self.path} is not writable')
+
+  @contextlib.contextmanager
+  def lock(self) -> Iterator[None]:
+    """Holds the folder for one command; the kernel frees it after a kill.
+
+    Raises:
+      WorkdirError: another command holds it.
+    """
+    self._make()
+    if not parallel.is_first_host():
+      yield
+      return
+    path = self.path / '.lock'
+    with path.open('a+') as file:
+      try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      except BlockingIOError as error:
+        file.seek(0)
+        raise WorkdirError(
+          f'workdir {self.path} is in use by {file.read() or "a command"}; '
+          'wait for it to end, or choose another --workdir'
+        ) from error
+      if not os.fstat(file.fileno()).st_nlink:  # its holder removed it
+        raise WorkdirError(
+          f'workdir {self.path} was in use until now; run the command again'
+        )
+      file.truncate(0)
+      file.write(f'process {os.getpid()} on {socket.gethostname()}')
+      file.flush()
+      try:
+        yield
+      finally:
+        path.unlink(missing_ok=True)
+
+  def check(
+    self,
+    config: ml_collections.ConfigDict,
+    free: tuple[str, ...] = FREE_KEYS,
+  ) -> dict | None:
+    """The config of the run in the folder, if any; writes nothing.
+
+    Args:
+      config: of the run to come.
+      free: top-level keys that may differ from those of the run in the folder.
+
+    Raises:
+      WorkdirError: the folder holds another run.
+    """
+    if not (self.path / 'config.json').exists():
+      return None
+    old = read_json(self.path / 'config.json')
+    changed = differing_keys(old, plain(config.to_dict()), free)
+    if changed:
+      raise WorkdirError(
+        f'workdir {self.path} holds a run with another config '
+        f'({"; ".join(changed)}); choose another --workdir, or give its config'
+      )
+    return old
+
+  def open(
+    self,
+    config: ml_collections.ConfigDict,
+    free: tuple[str, ...] = FREE_KEYS,
+  ) -> None:
+    """Makes the folder, or checks that it holds this very run.
+
+    More steps than the run in the folder took continue it.
+
+    Args:
+      config: of the run.
+      free: top-level keys that may differ from those of the run in the folder.
+    """
+    self._make()
     new = plain(config.to_dict())
     path = self.path / 'config.json'
-    if path.exists():
-      changed = differing_keys(read_json(path), new, free)
-      if changed:
-        raise WorkdirError(
-          f'workdir {self.path} holds a run with another config '
-          f'({"; ".join(changed)}); choose another --workdir, or delete it'
-        )
-    if not path.exists():
+    old = read_json(path) if path.exists() else {}
+    if _is_longer(old, new):
+      self.check(config, (*free, 'num_steps'))
+      self._extend(old['num_steps'])
+    elif old:
+      self.check(config, free)
+    # The scores that a later command asks for are in results.json alone.
+    new |= {key: old[key] for key in SCORE_KEYS if key in old}
+    if old != new:
       self.replace('config.json', json.dumps(new, indent=2) + '\n')
+
+  def _extend(self, num_steps: int) -> None:
+    """Keeps a shorter run's results beside those of the run to come."""
+    _LOG.info('a run of %d steps lies here; it is continued', num_steps)
+    if self.results_path.exists() and parallel.is_first_host():
+      kept = f'results_{num_steps}_steps.json'
+      os.replace(self.results_path, self.path / kept)
 
   @property
   def started(self) -> bool:
@@ -145,14 +259,22 @@ class Workdir:
       (self.path / name).unlink(missing_ok=True)
 
   def _lines(self) -> list[dict]:
-    """The log's whole lines; a line that a kill cut short is left out."""
+    """The log's whole lines; others are left out, and said."""
     lines = []
-    if self.log_path.exists():
-      for line in self.log_path.read_text().splitlines():
-        try:
-          lines.append(json.loads(line))
-        except json.JSONDecodeError:
-          break
+    if not self.log_path.exists():
+      return lines
+    text = self.log_path.read_text(errors='replace')
+    for number, raw in enumerate(text.splitlines(), 1):
+      try:
+        line = json.loads(raw)
+      except (ValueError, RecursionError):
+        line = None
+      if _is_log_line(line):
+        lines.append(line)
+      else:
+        _LOG.warning(
+          '%s: line %d is damaged and left out', self.log_path, number
+        )
     return lines
 
   def read_log(self) -> list[dict]:
@@ -160,7 +282,7 @@ class Workdir:
     merged = {}
     for line in self._lines():
       whole = merged.setdefault(line['step'], {**line, 'members': []})
-      whole['members'] += line['members']
+      whole['members'] += line.get('members', [])
     size = max((len(x['members']) for x in merged.values()), default=0)
     return [x for x in merged.values() if len(x['members']) == size]
 
@@ -193,8 +315,21 @@ def read_json(path: pathlib.Path) -> dict:
     WorkdirError: the file is damaged.
   """
   try:
-    return json.loads(path.read_text())
-  except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    read = json.loads(path.read_text())
+    if not isinstance(read, dict):
+      raise ValueError('it holds no object')
+  except (ValueError, RecursionError) as error:
     raise WorkdirError(
-      f'{path} is damaged ({error}); delete it and run the command again'
+      f'{path} is damaged ({error}); put a copy of it back, or move it away '
+      'and run the command again'
     ) from error
+  return read
+
+
+def _is_log_line(line: Any) -> bool:
+  """Whether a line has the step, the group and the members of the log."""
+  return (
+    isinstance(line, dict)
+    and all(type(line.get(name)) is int for name in ('step', 'group'))
+    and isinstance(line.get('members', []), list)
+  )

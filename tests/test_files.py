@@ -2,16 +2,18 @@
 
 import errno
 import json
+import os
 import pathlib
 import shutil
 import sys
+from typing import NamedTuple
 
 import helpers
 import numpy as np
 import pytest
 
 from bvae_jax import workdir
-from bvae_jax.training import checkpoint, monitor
+from bvae_jax.training import checkpoint, hooks
 
 
 @pytest.fixture
@@ -59,6 +61,56 @@ def test_a_line_cut_short_by_a_kill_is_dropped(folder):
   ]
 
 
+def test_a_bad_line_erases_nothing_after_it(folder, caplog):
+  good = [{'step': s, 'group': 0, 'members': [{}]} for s in (2, 4, 6)]
+  for bad in ('{"step": 4, "mem', '5', 'null', '\udcff', '[' * 5000):
+    lines = [json.dumps(x) for x in good]
+    raw = '\n'.join([lines[0], bad, *lines[1:], ''])
+    folder.log_path.write_bytes(raw.encode(errors='surrogateescape'))
+    folder.rewind_log(6, group=0)
+    assert folder.read_log() == good
+  assert 'line 2 is damaged' in caplog.text
+
+
+def test_a_second_command_names_the_holder_of_the_lock(folder):
+  second = workdir.Workdir(folder.path).lock()
+  in_use = pytest.raises(OSError, match=f'in use by process {os.getpid()} on')
+  with folder.lock(), in_use:
+    second.__enter__()
+  with workdir.Workdir(folder.path).lock():
+    pass
+
+
+def test_paths_that_are_no_folder_are_refused(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  assert workdir.Workdir('~/run').path == tmp_path / 'run'
+  for path, message in (('gs://b/x', 'local path'), ('a\udcff', 'no UTF-8')):
+    with pytest.raises(workdir.WorkdirError, match=message):
+      workdir.Workdir(path)
+
+
+@pytest.mark.parametrize(
+  'text',
+  [
+    '',
+    '[]',
+    'null',
+    '5',
+    '{}',
+    '{"groups": 0}',
+    '{"groups": 2}',
+    '{"groups": "x"}',
+  ],
+)
+def test_damaged_groups_and_results_are_noticed(folder, text, caplog):
+  path = folder.path / 'groups.json'
+  path.write_text(text)
+  with pytest.raises(workdir.WorkdirError, match='groups.json is damaged'):
+    workdir.read_groups(path, 1)
+  folder.results_path.write_text(text)
+  assert folder.results() is None and 'computed again' in caplog.text
+
+
 def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(
   folder, monkeypatch
 ):
@@ -75,8 +127,15 @@ def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(
   assert not list(folder.path.glob('*.part'))
 
 
-def state(value):
-  return {'a': np.full((3, 2), value, np.float32), 'b': np.array(value)}
+class State(NamedTuple):
+  step: np.ndarray
+  alive: np.ndarray
+  params: dict
+
+
+def state(value, width=2):
+  weights = {'a': np.full((3, width), value, np.float32), 'b': np.array(value)}
+  return State(np.full(3, value), np.full(3, True), weights)
 
 
 @pytest.fixture
@@ -99,7 +158,7 @@ def test_the_last_two_are_kept_and_the_newest_is_restored(saved):
   assert sorted(p.name for p in saved.iterdir()) == ['2', '3']
   step, values = restored(saved)
   assert step == 3
-  np.testing.assert_array_equal(values['a'], state(3)['a'])
+  np.testing.assert_array_equal(values.params['a'], state(3).params['a'])
 
 
 def truncate(path):
@@ -128,8 +187,34 @@ def test_a_damaged_step_is_passed_over_for_the_one_before(
   damage(saved / '3')
   step, values = restored(saved)
   assert step == 2
-  np.testing.assert_array_equal(values['a'], state(2)['a'])
+  np.testing.assert_array_equal(values.params['a'], state(2).params['a'])
   assert '3 is damaged' in caplog.text
+  assert sorted(p.name for p in saved.iterdir()) == ['2', '3']
+
+
+def test_a_reader_makes_no_folder_and_a_trainer_sets_damage_aside(saved):
+  assert restored(saved / 'none') is None and not (saved / 'none').exists()
+  empty(saved / '3')
+  checkpoints = checkpoint.Checkpoints(saved, keep=2)
+  step, _ = checkpoints.restore(state(0))
+  checkpoints.set_aside(step)
+  checkpoints.save(3, state(3))
+  checkpoints.close()
+  assert sorted(p.name for p in saved.iterdir()) == ['2', '3', '3.damaged']
+  assert restored(saved)[0] == 3
+
+
+def test_a_model_of_another_shape_is_one_line_and_stays(saved):
+  checkpoints = checkpoint.Checkpoints(saved, keep=2)
+  with pytest.raises(OSError, match=r'params.a is \(3, 2\).*\(3, 5\)'):
+    checkpoints.restore(state(0, width=5))
+  assert restored(saved)[0] == 3
+
+
+def test_a_folders_number_is_not_believed_over_the_step_in_it(saved, caplog):
+  (saved / '3').rename(saved / '299')
+  assert restored(saved)[0] == 2
+  assert '299 is damaged (it holds step 3)' in caplog.text
 
 
 def test_no_checkpoint_restores_nothing(tmp_path):
@@ -144,8 +229,9 @@ def test_a_log_line_is_strict_json(folder):
 
 def test_tensorboard_gets_every_term_of_every_member(tmp_path):
   pytest.importorskip('tensorboardX')
-  board = monitor.Board(tmp_path, ['seed=0', 'beta=4 seed=1'], on=True)
-  board(2, {'nll': np.array([1.0, 2.0]), 'kl_per_latent': np.ones((2, 3))})
+  board = hooks.Board(tmp_path, ['seed=0', 'beta=4 seed=1'])
+  terms = {'nll': np.array([1.0, 2.0]), 'kl_per_latent': np.ones((2, 3))}
+  board(hooks.Chunk(2, np.ones(2, bool), terms, None))
   board.close()
   assert sorted(p.name for p in tmp_path.iterdir()) == [
     'beta=4_seed=1',
@@ -158,5 +244,4 @@ def test_tensorboard_gets_every_term_of_every_member(tmp_path):
 def test_tensorboard_without_its_package_names_the_extra(tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, 'tensorboardX', None)
   with pytest.raises(ImportError, match=r'bvae_jax\[tensorboard\]'):
-    monitor.Board(tmp_path, ['seed=0'], on=True)
-  monitor.Board(tmp_path, ['seed=0'], on=False)(1, {'nll': np.ones(1)})
+    hooks.Board(tmp_path, ['seed=0'])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import helpers
@@ -10,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import data, losses, parallel, population
+from bvae_jax import losses, parallel, population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import monitor, step
+from bvae_jax.training import hooks, loop, monitor, step
 from bvae_jax.training import program as program_lib
 
 
@@ -157,11 +158,10 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
   config = helpers.small_config(seeds=(0, 1))
   whole = run_lib.train_and_evaluate(config, tmp_path / 'whole')
   part = tmp_path / 'part'
-  run = _started(part, config)
-  run.advance = _killed_at(4, run.advance, run)
+  folder, program = _started(part, config)
   with pytest.raises(KeyboardInterrupt):
-    program_lib.train(run)
-  assert max(x['step'] for x in run.workdir.read_log()) == 4
+    loop.train(program, folder, [At(4, KeyboardInterrupt)])
+  assert max(x['step'] for x in folder.read_log()) == 4
   resumed = run_lib.train_and_evaluate(config, part)
   drop = lambda r: {k: v for k, v in r.items() if k != 'evaluation'}
   assert workdir_lib.plain(drop(whole)) == workdir_lib.plain(drop(resumed))
@@ -175,21 +175,104 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
   assert lines[0] == lines[1]
 
 
+def test_more_steps_continue_a_finished_run_bit_for_bit(tmp_path):
+  for name, counts in (('whole', [6]), ('parts', [4, 6])):
+    for count in counts:
+      config = helpers.small_config(num_steps=count)
+      results = run_lib.train_and_evaluate(config, tmp_path / name)
+    assert results['members'][0]['steps'] == 6
+  kept = tmp_path / 'parts' / 'results_4_steps.json'
+  assert json.loads(kept.read_text())['members'][0]['steps'] == 4
+  whole, parts = (
+    json.loads((tmp_path / name / 'results.json').read_text())
+    for name in ('whole', 'parts')
+  )
+  assert whole['members'] == parts['members']
+  with pytest.raises(OSError, match='num_steps: 6 -> 4'):
+    run_lib.train_and_evaluate(
+      helpers.small_config(num_steps=4), tmp_path / 'parts'
+    )
+  before = {
+    p: p.read_bytes() for p in tmp_path.glob('parts/*.*') if p.is_file()
+  }
+  with pytest.raises(OSError, match='num_steps: 6 -> 8'):
+    run_lib.evaluate_again(
+      helpers.small_config(num_steps=8), tmp_path / 'parts'
+    )
+  shutil.rmtree(tmp_path / 'parts' / 'checkpoints')
+  with pytest.raises(OSError, match='holds no whole checkpoint'):
+    run_lib.evaluate_again(
+      helpers.small_config(num_steps=6, metrics=('sap',)), tmp_path / 'parts'
+    )
+  assert all(p.read_bytes() == raw for p, raw in before.items())
+
+
+def test_a_signal_in_the_last_chunk_stops_before_the_scores(tmp_path):
+  config = helpers.small_config()
+  folder, program = _started(tmp_path, config)
+  with pytest.raises(monitor.Interrupted, match='SIGINT at step 6'):
+    loop.train(program, folder, [At(6, signal.SIGINT)])
+
+
+def test_a_population_whose_members_are_all_dead_stops(tmp_path):
+  config = helpers.small_config(learning_rate=1e38, num_steps=1000)
+  folder, program = _started(tmp_path, config)
+  for _ in range(2):  # and is not trained again
+    states = loop.train(program, folder)
+    assert not states.alive.any()
+  assert folder.read_log()[-1]['step'] <= 4
+
+
+def test_a_run_without_jit_says_why_not():
+  with jax.disable_jit(), pytest.raises(ValueError, match='JAX_DISABLE_JIT'):
+    parallel.layout('members', 1, 8)
+
+
+def test_free_memory_respects_cgroups_and_machines_that_do_not_say(
+  tmp_path, monkeypatch
+):
+  whole = parallel.free_memory(tmp_path)
+  (tmp_path / 'memory.max').write_text('max\n')
+  (tmp_path / 'memory.current').write_text('5\n')
+  assert parallel.free_memory(tmp_path) > 0.5 * whole
+  (tmp_path / 'memory.max').write_text('105\n')
+  assert parallel.free_memory(tmp_path) == 100
+  (tmp_path / 'memory').mkdir()
+  for name, value in (('limit', 44), ('usage', 2)):
+    (tmp_path / f'memory/memory.{name}_in_bytes').write_text(str(value))
+  assert parallel.free_memory(tmp_path) == 42
+  sysconf = {'SC_PAGE_SIZE': 10, 'SC_PHYS_PAGES': 8}.__getitem__
+
+  def macos(name):
+    if name == 'SC_AVPHYS_PAGES':
+      raise ValueError('unrecognized configuration name')
+    return sysconf(name)
+
+  monkeypatch.setattr(os, 'sysconf', macos)
+  assert parallel.free_memory(tmp_path / 'none') == 40
+
+
 def _started(path, config):
   folder = workdir_lib.Workdir(path)
   folder.open(config)
-  return program_lib.plan(config, folder, data.load(config.dataset))[0]
+  experiment = experiment_lib.build(config)
+  return folder, program_lib.plan(experiment, folder)[0]
 
 
-def _killed_at(at, advance, run):
-  """`advance`, with a kill in place of the chunk that starts at step `at`."""
+class At:
+  """A hook that raises an error, or sends a signal, after step `at`."""
 
-  def advance_or_die(steps):
-    if int(run.snapshot().step[0]) == at:
-      raise KeyboardInterrupt
-    return advance(steps)
+  def __init__(self, at, what):
+    self.at, self.what = at, what
 
-  return advance_or_die
+  def __call__(self, chunk):
+    if chunk.at == self.at and isinstance(self.what, signal.Signals):
+      os.kill(os.getpid(), self.what)
+    elif chunk.at == self.at:
+      raise self.what
+
+  def close(self):
+    pass
 
 
 def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
@@ -225,26 +308,20 @@ def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
 
 
 def test_a_collapsed_member_is_warned_of_once(caplog):
-  watch = monitor.Watch(['seed=0', 'seed=1'])
+  watch = hooks.Watch(['seed=0', 'seed=1'])
+  terms = {'kl_per_latent': np.array([[0.0, 0.001], [0.0, 1.0]])}
   for at in (10, 20):
-    watch(at, np.array([True, True]), np.array([[0.0, 0.001], [0.0, 1.0]]))
+    watch(hooks.Chunk(at, np.array([True, True]), terms, None))
   assert caplog.text.count('collapsed') == 1
   assert 'seed=0' in caplog.text and 'lower beta' in caplog.text
 
 
 def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):
   config = helpers.small_config(checkpoint_every=100)
-  run = _started(tmp_path, config)
-  advance = run.advance
-
-  def terminated(steps):
-    os.kill(os.getpid(), signal.SIGTERM)
-    return advance(steps)
-
-  run.advance = terminated
-  with pytest.raises(monitor.Interrupted, match='SIGTERM at step 2'):
-    program_lib.train(run)
-  assert (tmp_path / 'checkpoints' / 'group_0' / '2').is_dir()
+  folder, program = _started(tmp_path, config)
+  with pytest.raises(monitor.Interrupted, match='SIGTERM at step 4'):
+    loop.train(program, folder, [At(2, signal.SIGTERM)])
+  assert (tmp_path / 'checkpoints' / 'group_0' / '4').is_dir()
 
 
 def test_a_population_in_several_programs_gives_the_results_of_one(
@@ -253,9 +330,7 @@ def test_a_population_in_several_programs_gives_the_results_of_one(
   config = helpers.small_config(seeds=(0, 1, 2), metrics=('mig', 'udr'))
   whole = run_lib.train_and_evaluate(config, tmp_path / 'whole')
   monkeypatch.setattr(parallel, 'memory_limit', lambda: 1.0)
-  monkeypatch.setattr(
-    program_lib.Run, 'compile', _needs_two_bytes(program_lib.Run)
-  )
+  monkeypatch.setattr(program_lib.Program, 'bytes', 2)
   parts = run_lib.train_and_evaluate(config, tmp_path / 'parts')
   groups = sorted(p.name for p in (tmp_path / 'parts/checkpoints').iterdir())
   assert groups == ['group_0', 'group_1']
@@ -267,14 +342,3 @@ def test_a_population_in_several_programs_gives_the_results_of_one(
     )
   log = workdir_lib.Workdir(tmp_path / 'parts').read_log()
   assert [len(line['members']) for line in log] == [3, 3, 3]
-
-
-def _needs_two_bytes(run):
-  """`Run.compile`, whose program needs twice the limit of the test."""
-  compile_ = run.compile
-
-  def compile_and_say(self):
-    compile_(self)
-    return 2
-
-  return compile_and_say

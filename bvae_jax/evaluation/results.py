@@ -28,6 +28,10 @@ SCHEMA = 2  # of files without a number: 1
 OK = 'ok'
 
 
+class Damaged(workdir.WorkdirError):
+  """A results.json that cannot be read."""
+
+
 class _Record:
   """A frozen dataclass that also answers `record['field']`."""
 
@@ -271,15 +275,16 @@ class Results(_Record):
     """Of a parsed file.
 
     Raises:
-      ValueError: it does not have this layout, or one of before.
+      ValueError: a part is missing or strange.
+      WorkdirError: a later version wrote it.
     """
     if not isinstance(found, dict):
       raise ValueError(f'it holds {type(found).__name__}, not results')
     schema = found.get('schema', 1)
     if schema not in (1, SCHEMA):
-      raise ValueError(
-        f'its layout is number {schema}, this version reads up to {SCHEMA}; '
-        'install the version that wrote it'
+      raise workdir.WorkdirError(
+        f'results of layout {schema!r}: this version reads up to {SCHEMA}; '
+        'install the version that wrote them'
       )
     try:
       if schema == 1:  # before there were numbers
@@ -305,15 +310,16 @@ class Results(_Record):
     """Of a results.json.
 
     Raises:
-      WorkdirError: there is none, or it is damaged.
+      Damaged: it cannot be read.
+      WorkdirError: a later version wrote it.
     """
     path = pathlib.Path(path)
     try:
-      return cls.from_json(workdir.read_json(path))
-    except ValueError as error:
-      raise workdir.WorkdirError(
-        f'{path} cannot be used ({error}); move it away and run the command '
-        'again: the scores are computed anew'
+      return cls.from_json(json.loads(path.read_text()))
+    except ValueError as error:  # of JSON and of UTF-8 as well
+      raise Damaged(
+        f'{path} is damaged ({error}); run its command again: the scores are '
+        'computed anew'
       ) from None
 
   def text(self) -> str:

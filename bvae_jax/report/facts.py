@@ -1,5 +1,6 @@
 """The head of the page: what was trained, on what, and what went wrong."""
 
+import dataclasses
 import json
 
 from bvae_jax.report import markup
@@ -100,7 +101,8 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
     ),
     *(
       (k.replace('_', ' ').capitalize(), str(v))
-      for k, v in results.get('training', {}).items()
+      for k, v in dataclasses.asdict(results.provenance).items()
+      if v
     ),
   ]
   return [(k, v) for k, v in facts if v]

@@ -6,6 +6,7 @@ from bvae_jax.report import markup, pictures, scores, traversals
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import number, tag, text
 from bvae_jax.report.study_view import Study
+from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import program
 
 
@@ -49,7 +50,8 @@ def traversals_of_settings(study: Study) -> str:
       unit, index = study.sources[method][m]
       if unit not in restored:
         folder = workdir.Workdir(study.folder / 'units' / unit)
-        restored[unit] = program.restore(study.units[unit], folder)
+        experiment = experiment_lib.build(study.units[unit])
+        restored[unit] = experiment, program.restore(experiment, folder)
       experiment, states = restored[unit]
       params = population.select(states.params, index)
       title = study.name(method, setting)

@@ -77,11 +77,13 @@ def _with_log(folder: pathlib.Path, results: dict) -> list[dict]:
   log = workdir.Workdir(folder).read_log()
   last = log[-1]['members'] if log else [{}] * len(results['members'])
   return [
-    entry
-    | {
-      'metrics': entry['metrics']
-      | {k: v for k, v in terms.items() if k.endswith('_mss')}
-    }
+    dataclasses.replace(
+      entry,
+      metrics={
+        **entry.metrics,
+        **{k: v for k, v in terms.items() if k.endswith('_mss')},
+      },
+    )
     for entry, terms in zip(results['members'], last)
   ]
 
@@ -92,7 +94,7 @@ def _view(configs, results, entries, identities) -> view_lib.View:
   return view_lib.make(
     configs[0] | {'metrics': list(metrics)},
     identities,
-    results | {'members': entries},
+    dataclasses.replace(results, members=tuple(entries)),
     [],
   )
 

@@ -1,13 +1,18 @@
 """Checkpoints: the only file that knows Orbax.
 
 Each step holds the state's leaves and a sha256 of each, since Orbax restores a
-flipped byte without a word. A step that is damaged, empty or half written is
-passed over with a warning, and the step before it is restored.
+flipped byte without a word. A step that cannot be read is passed over with a
+warning, and the step before it is restored. Readers change nothing on disk; the
+trainer sets such a step aside as `STEP.damaged`, and nobody deletes it.
 """
 
+import contextlib
 import hashlib
+import itertools
 import logging
+import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -15,6 +20,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 _LOG = logging.getLogger(__name__)
+
+
+class MismatchError(OSError):
+  """A checkpoint of other networks or another population than asked for."""
 
 
 def _digests(tree: Any) -> dict[str, str]:
@@ -27,19 +36,38 @@ def _digests(tree: Any) -> dict[str, str]:
   }
 
 
+def _first_line(error: BaseException) -> str:
+  return str(error).splitlines()[0] if str(error) else repr(error)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Without the tracebacks that Orbax logs for what is raised as well."""
+  loggers = [logging.getLogger(name) for name in ('absl', 'orbax')]
+  levels = [logger.level for logger in loggers]
+  for logger in loggers:
+    logger.setLevel(logging.CRITICAL)
+  try:
+    yield
+  finally:
+    for logger, level in zip(loggers, levels, strict=True):
+      logger.setLevel(level)
+
+
 class Checkpoints:
   """The last few states of a run, saved in the background."""
 
-  def __init__(self, folder: pathlib.Path, keep: int):
+  def __init__(self, folder: pathlib.Path, keep: int) -> None:
     self._folder = folder.absolute()
-    self._manager = ocp.CheckpointManager(
-      self._folder,
-      options=ocp.CheckpointManagerOptions(
-        preservation_policy=ocp.checkpoint_managers.LatestN(keep),
-        save_decision_policy=ocp.checkpoint_managers.FixedIntervalPolicy(1),
-        enable_async_checkpointing=True,
-      ),
-    )
+    self._keep = keep
+    self._manager: Any = None  # made by the first save: it writes the folder
+
+  def steps(self) -> list[int]:
+    """The steps on disk, newest first, whole or not."""
+    if not self._folder.is_dir():
+      return []
+    names = [path.name for path in self._folder.iterdir() if path.is_dir()]
+    return sorted((int(n) for n in names if n.isdecimal()), reverse=True)
 
   def save(self, step: int, state: Any) -> None:
     """Saves host arrays; returns before they are on disk.
@@ -47,48 +75,82 @@ class Checkpoints:
     Raises:
       OSError: this save or the one before it failed.
     """
-    if step in self._manager.all_steps():
-      return
-    self._guard(
-      self._manager.save,
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(state),
-        digests=ocp.args.JsonSave(_digests(state)),
-      ),
-    )
+    with self._guard():
+      if self._manager is None:
+        self._manager = ocp.CheckpointManager(
+          self._folder,
+          options=ocp.CheckpointManagerOptions(
+            preservation_policy=ocp.checkpoint_managers.LatestN(self._keep),
+            save_decision_policy=ocp.checkpoint_managers.FixedIntervalPolicy(1),
+            enable_async_checkpointing=True,
+          ),
+        )
+      if step not in self._manager.all_steps():
+        self._manager.save(
+          step,
+          args=ocp.args.Composite(
+            state=ocp.args.StandardSave(state),
+            digests=ocp.args.JsonSave(_digests(state)),
+          ),
+        )
 
   def restore(self, template: Any) -> tuple[int, Any] | None:
     """The newest whole (step, state), or None when there is none.
 
     Args:
-      template: a tree of arrays or shapes like the state.
+      template: a tree of arrays or shapes like the state, `step` among them.
+
+    Raises:
+      MismatchError: a checkpoint holds arrays of other shapes.
     """
-    for step in sorted(self._manager.all_steps(), reverse=True):
-      state = self._read(step, template)
-      if state is not None:
-        return step, state
-      self._manager.delete(step)
+    for step in self.steps():
+      found = self._read(step, template)
+      if found is not None:
+        return step, found
     return None
 
+  def set_aside(self, newest: int | None) -> None:
+    """Renames the steps after `newest` (all, if None), which nobody could read.
+
+    They would stand in the way of the steps that training takes anew.
+    """
+    for step in self.steps():
+      if newest is None or step > newest:
+        source = self._folder / str(step)
+        suffixes = (f'.damaged{i or ""}' for i in itertools.count())
+        targets = (source.with_name(f'{step}{suffix}') for suffix in suffixes)
+        target = next(path for path in targets if not path.exists())
+        with self._guard():
+          os.replace(source, target)
+        _LOG.warning('%s is set aside as %s', source, target.name)
+
   def _read(self, step: int, template: Any) -> Any | None:
+    path = self._folder / str(step)
     try:
-      read = self._manager.restore(
-        step,
-        args=ocp.args.Composite(
-          state=ocp.args.StandardRestore(template),
-          digests=ocp.args.JsonRestore(),
-        ),
-      )
-      if _digests(read.state) == read.digests:
+      with _quiet():
+        _check_shapes(path, template)
+        read: Any = ocp.Checkpointer(ocp.CompositeCheckpointHandler()).restore(
+          path,
+          ocp.args.Composite(
+            state=ocp.args.StandardRestore(template),
+            digests=ocp.args.JsonRestore(),
+          ),
+        )
+      if _digests(read.state) != read.digests:
+        reason = 'its contents do not match their sha256'
+      elif np.max(read.state.step) > step or (
+        np.any(read.state.alive) and np.max(read.state.step) != step
+      ):
+        reason = f'it holds step {np.max(read.state.step)}'
+      else:
         return read.state
-      reason = 'its contents do not match their sha256'
+    except MismatchError:
+      raise
     except Exception as error:  # noqa: BLE001 (Orbax raises many kinds)
-      reason = str(error).splitlines()[0] if str(error) else repr(error)
+      reason = _first_line(error)
     _LOG.warning(
-      'checkpoint %s/%d is damaged (%s); using the one before it',
-      self._folder, step, reason,
-    )  # fmt: skip
+      'checkpoint %s is damaged (%s); using the one before it', path, reason
+    )
     return None
 
   def close(self) -> None:
@@ -97,15 +159,43 @@ class Checkpoints:
     Raises:
       OSError: it failed.
     """
-    self._guard(self._manager.wait_until_finished)
-    self._manager.close()
+    if self._manager is not None:
+      with self._guard():
+        self._manager.wait_until_finished()
+      self._manager.close()
 
-  def _guard(self, function, *args, **kwargs) -> None:
+  @contextlib.contextmanager
+  def _guard(self) -> Iterator[None]:
     try:
-      function(*args, **kwargs)
+      with _quiet():
+        yield
     except Exception as error:
-      reason = str(error).splitlines()[0] if str(error) else repr(error)
       raise OSError(
-        f'a checkpoint could not be written to {self._folder} ({reason}); free '
-        'the disk, then run the same command again to resume'
+        f'a checkpoint could not be written to {self._folder} '
+        f'({_first_line(error)}); free the disk, then run the same command '
+        'again to resume'
       ) from error
+
+
+def _check_shapes(path: pathlib.Path, template: Any) -> None:
+  """Compares the shapes on disk, which Orbax would take as they are."""
+  found: Any = ocp.StandardCheckpointer().metadata(path / 'state')
+  shapes = [
+    {
+      jax.tree_util.keystr(key, simple=True, separator='.'): tuple(leaf.shape)
+      for key, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
+    for tree in (found.item_metadata.tree, template)
+  ]
+  stored, wanted = shapes
+  if not stored:
+    return  # unreadable metadata: restoring it will say so
+  parameters_last = lambda name: (name.startswith('params.'), name)
+  for name in sorted({*stored, *wanted}, key=parameters_last, reverse=True):
+    if stored.get(name) != wanted.get(name):
+      raise MismatchError(
+        f'checkpoint {path} holds another model or population: {name} is '
+        f'{stored.get(name, "missing")}, the config asks for '
+        f'{wanted.get(name, "none")}; choose another --workdir, or give the '
+        "config that lies in the run's config.json"
+      )

@@ -12,6 +12,7 @@ from bvae_jax.evaluation import codes
 from bvae_jax.report import comparisons, study_view
 from bvae_jax.report import study as page_lib
 from bvae_jax.studies import execute
+from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import program
 from configs import common
 
@@ -187,8 +188,9 @@ def test_a_study_from_its_config_to_its_page(trained):
 
 def test_restored_models_are_those_that_were_trained(trained):
   folder, config, results = trained
-  experiment, states = program.restore(
-    config.units.beta_vae, workdir.Workdir(folder / 'units' / 'beta_vae')
+  experiment = experiment_lib.build(config.units.beta_vae)
+  states = program.restore(
+    experiment, workdir.Workdir(folder / 'units' / 'beta_vae')
   )
   assert states.step.tolist() == [6] * 4
   bounds = codes.elbo(experiment, states.params)
@@ -209,4 +211,4 @@ def test_total_correlation_is_read_from_the_log(trained):
 def test_a_lost_checkpoint_is_named(tmp_path):
   folder = workdir.Workdir(tmp_path)
   with pytest.raises(workdir.WorkdirError, match='holds no whole checkpoint'):
-    program.restore(UNITS['beta_vae'], folder)
+    program.restore(experiment_lib.build(UNITS['beta_vae']), folder)

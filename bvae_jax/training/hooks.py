@@ -1,0 +1,239 @@
+"""What the host does after each chunk: log, watch, board, pictures, saves."""
+
+import dataclasses
+import logging
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from bvae_jax import losses, parallel, population
+from bvae_jax import workdir as workdir_lib
+from bvae_jax.training import checkpoint as checkpoint_lib
+from bvae_jax.training import program as program_lib
+from bvae_jax.training import progress as progress_lib
+from bvae_jax.training import step
+
+_LOG = logging.getLogger(__name__)
+
+MAX_PICTURES = 20  # of a run's traversals
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+  """What a hook sees of a chunk that has ended."""
+
+  at: int  # steps taken
+  alive: np.ndarray  # [M]
+  terms: dict[str, np.ndarray]  # means since the last chunk, leaves [M, ...]
+  states: step.TrainState | None  # host leaves [M, ...] where they are kept
+
+
+class Hook(Protocol):
+  """Called after each chunk; closed once, however training ends."""
+
+  def __call__(self, chunk: Chunk) -> None: ...
+
+  def close(self) -> None: ...
+
+
+class Log:
+  """A line of metrics.jsonl: every term of every member."""
+
+  def __init__(
+    self, folder: workdir_lib.Workdir, program: program_lib.Program
+  ) -> None:
+    self._folder, self._program = folder, program
+
+  def __call__(self, chunk: Chunk) -> None:
+    """Appends the line; a dead member's terms are null."""
+    members = [
+      {
+        'seed': member.seed,
+        'hparams': member.hparams,
+        'alive': bool(alive),
+        **{k: v[m] if alive else None for k, v in chunk.terms.items()},
+      }
+      for m, (member, alive) in enumerate(
+        zip(self._program.members, chunk.alive, strict=True)
+      )
+    ]
+    self._folder.log(
+      {
+        'group': self._program.group,
+        'step': chunk.at,
+        'time': time.time(),
+        'members': members,
+      }
+    )
+
+  def close(self) -> None:
+    """Each line is on disk already."""
+
+
+class Watch:
+  """Warns once of a member that collapsed or was stopped by a NaN."""
+
+  def __init__(self, labels: list[str]) -> None:
+    self._labels = labels
+    self._warned: set[tuple[int, str]] = set()
+
+  def __call__(self, chunk: Chunk) -> None:
+    """Looks at alive [M] and at the KL of each latent [M, D]."""
+    kl = chunk.terms['kl_per_latent']
+    for m, label in enumerate(self._labels):
+      if not chunk.alive[m] and (m, 'nan') not in self._warned:
+        self._warned.add((m, 'nan'))
+        _LOG.error(
+          '%s met a NaN or an infinite gradient before step %d and is frozen '
+          'there; try a lower learning rate', label, chunk.at,
+        )  # fmt: skip
+      flat = chunk.alive[m] and np.all(kl[m] < losses.COLLAPSED)
+      if flat and (m, 'collapse') not in self._warned:
+        self._warned.add((m, 'collapse'))
+        _LOG.warning(
+          '%s has collapsed at step %d: every latent has a KL under %g nats, '
+          'the codes carry nothing; lower beta, or let the KL weight rise from '
+          '0 (config.schedules)', label, chunk.at, losses.COLLAPSED,
+        )  # fmt: skip
+
+  def close(self) -> None:
+    """Holds nothing."""
+
+
+class Board:
+  """Curves for TensorBoard, a run a member; the first host writes them.
+
+  A resumed run purges the points after its checkpoint.
+
+  Raises:
+    ImportError: tensorboardX is not installed.
+  """
+
+  def __init__(
+    self, folder: pathlib.Path, labels: list[str], start: int = 0
+  ) -> None:
+    self._writers: list[Any] = []
+    if not parallel.is_first_host():
+      return
+    try:
+      import tensorboardX  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+      raise ImportError(
+        'tensorboard=True needs an extra: pip install "bvae_jax[tensorboard]"'
+      ) from error
+    self._writers = [
+      tensorboardX.SummaryWriter(
+        str(folder / label.replace(' ', '_')), purge_step=start + 1
+      )
+      for label in labels
+    ]
+
+  def __call__(self, chunk: Chunk) -> None:
+    """Adds the terms, leaves [M] or [M, D]."""
+    for m, writer in enumerate(self._writers):
+      for name, values in chunk.terms.items():
+        value = np.atleast_1d(values[m])
+        for d, x in enumerate(value):
+          tag = name if len(value) == 1 else f'{name}/{d}'
+          writer.add_scalar(tag, float(x), chunk.at)
+
+  def close(self) -> None:
+    """Waits until all is on disk."""
+    for writer in self._writers:
+      writer.close()
+
+
+class Save:
+  """Checkpoints, where the states are kept."""
+
+  def __init__(self, checkpoints: checkpoint_lib.Checkpoints) -> None:
+    self._checkpoints = checkpoints
+
+  def __call__(self, chunk: Chunk) -> None:
+    """Saves in the background."""
+    if chunk.states is not None:
+      self._checkpoints.save(chunk.at, chunk.states)
+
+  def close(self) -> None:
+    """The loop closes the checkpoints."""
+
+
+class Pictures:
+  """Traversals of the first member while it trains, at most `MAX_PICTURES`.
+
+  Args:
+    folder: of the run.
+    draw: from one member's parameters to a PNG.
+    num_steps: of the run; pictures lie at least num_steps / MAX_PICTURES apart.
+  """
+
+  def __init__(
+    self,
+    folder: workdir_lib.Workdir,
+    draw: Callable[[Any], bytes],
+    num_steps: int,
+  ) -> None:
+    self._folder, self._draw = folder, draw
+    self._num_steps = num_steps
+    # A resumed run goes on with the pictures that it has.
+    self._drawn = {
+      self._slot(int(path.stem.removeprefix('step_')))
+      for path in folder.path.glob('traversals/step_*.png')
+      if path.stem.removeprefix('step_').isdigit()
+    }
+
+  def _slot(self, at: int) -> int:
+    return at * MAX_PICTURES // self._num_steps
+
+  def __call__(self, chunk: Chunk) -> None:
+    """Draws the first checkpoint of each stretch, and the last."""
+    slot = self._slot(chunk.at)
+    if chunk.states is None or slot in self._drawn:
+      return
+    self._drawn.add(slot)
+    params = population.select(chunk.states.params, 0)
+    name = f'traversals/step_{chunk.at:07d}.png'
+    self._folder.replace(name, self._draw(params))
+
+  def close(self) -> None:
+    """Holds nothing."""
+
+
+class Progress:
+  """The bar, or plain lines, with the population's mean nll and kl."""
+
+  def __init__(self, total: int, start: int, members: int) -> None:
+    self._progress = progress_lib.Progress(total, start, members)
+
+  def __call__(self, chunk: Chunk) -> None:
+    """Shows the step; dead members are left out."""
+    nll, kl = (
+      np.mean(chunk.terms[name][chunk.alive]) if chunk.alive.any() else np.nan
+      for name in ('nll', 'kl')
+    )
+    self._progress.update(chunk.at, f'nll {nll:.1f} kl {kl:.2f}')
+
+  def close(self) -> None:
+    """Takes the bar away."""
+    self._progress.close()
+
+
+def of_run(
+  program: program_lib.Program,
+  folder: workdir_lib.Workdir,
+  checkpoints: checkpoint_lib.Checkpoints,
+  start: int,
+) -> list[Hook]:
+  """The hooks that every run has, from step `start` on."""
+  config: Any = program.experiment.config
+  everyone = population.members(config)
+  labels = [population.label(m, everyone) for m in program.members]
+  hooks: list[Hook] = [Log(folder, program), Watch(labels)]
+  if config.tensorboard:
+    hooks.append(Board(folder.path / 'tensorboard', labels, start))
+  hooks.append(Save(checkpoints))
+  hooks.append(Progress(config.num_steps, start, len(labels)))
+  return hooks
