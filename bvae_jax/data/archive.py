@@ -103,7 +103,9 @@ def _read_rows(stream: IO[bytes], count: int, shape, dtype) -> np.ndarray:
   return np.frombuffer(data, dtype).reshape(count, *shape)
 
 
-def _read_index(archive: zipfile.ZipFile):
+def _read_index(
+  archive: zipfile.ZipFile,
+) -> tuple[tuple[int, ...], tuple[str, ...], np.ndarray]:
   """Reads the factor grid: its sizes, names and each image's position [N]."""
   stream, shape, dtype = _open(archive, 'latents_classes')
   if len(shape) != 2 or shape[1] != len(_NAMES) or dtype.kind not in 'iu':
@@ -126,7 +128,7 @@ def _read_index(archive: zipfile.ZipFile):
   if not kept:
     raise ValueError('latents_classes has no factor with more than one value')
   kept_sizes = tuple(sizes[k] for k in kept)
-  index = np.ravel_multi_index(classes[:, kept].T, kept_sizes)
+  index = np.asarray(np.ravel_multi_index(classes[:, kept].T, kept_sizes))
   return kept_sizes, tuple(_NAMES[k] for k in kept), index
 
 
