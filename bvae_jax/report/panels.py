@@ -61,7 +61,7 @@ def heat_map(
     title: above the map.
     limit: the value of full colour; by default the largest in the map.
   """
-  values = values.reshape(len(rows), len(columns))
+  values = np.asarray(values, np.float64).reshape(len(rows), len(columns))
   finite = np.abs(values[np.isfinite(values)])
   limit = (finite.max(initial=0.0) or 1.0) if limit is None else limit
   width, height, top = 44, 26, 46
