@@ -1,16 +1,20 @@
-"""Data sets as grids of factors with images by index."""
+"""Data sets: images by index, and what is known of their factors."""
 
 from collections.abc import Callable
 
 from bvae_jax.data import archive, dsprites
 from bvae_jax.data.dataset import Dataset
 from bvae_jax.data.dsprites import render_dsprites
+from bvae_jax.data.factors import Factor, Grid, Table
 from bvae_jax.data.grid import factor_grid, factors_to_index, index_to_factors
 from bvae_jax.data.samplers import sample_index, sample_pairs
 
 __all__ = [
   'DATASETS',
   'Dataset',
+  'Factor',
+  'Grid',
+  'Table',
   'factor_grid',
   'factors_to_index',
   'index_to_factors',

@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.data import dataset
+from bvae_jax.data import factors as factors_lib
 
 _NAMES = ('color', 'shape', 'scale', 'orientation', 'x', 'y')
+_CATEGORICAL = ('color', 'shape')
 _CHUNK = 4096  # Images read at a time: `imgs` of dSprites is 3 GB in all.
 
 
@@ -53,19 +55,20 @@ def load(config) -> dataset.Dataset:
     raise ValueError(f'{path}: damaged .npz archive: {error}') from error
   except ValueError as error:
     raise ValueError(f'{path}: {error}') from error
+  kinds = ['categorical' if n in _CATEGORICAL else 'ordinal' for n in names]
   return dataset.Dataset(
     name='npz',
     description=(
       f'dSprites archive {os.path.basename(path)}, {len(index)} images'
       + thinning
     ),
-    factor_sizes=kept,
-    factor_names=names,
     image_shape=(image_size, image_size, 1),
+    num_images=len(packed),
     arrays=jnp.asarray(packed),
     images_fn=functools.partial(
       _images, full_size=full_size, image_size=image_size
     ),
+    factors=factors_lib.Grid.of(names, kept, kinds),
   )
 
 
