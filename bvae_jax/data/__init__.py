@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bvae_jax.data import archive, dsprites
+from bvae_jax.data import archive, dsprites, images
 from bvae_jax.data.dataset import Dataset
 from bvae_jax.data.dsprites import render_dsprites
 from bvae_jax.data.factors import Factor, Grid, Table
@@ -27,6 +27,7 @@ __all__ = [
 # Each entry takes config.dataset and returns a Dataset.
 DATASETS: dict[str, Callable[..., Dataset]] = {
   'dsprites': dsprites.load,
+  'images': images.load,
   'npz': archive.load,
 }
 
@@ -35,7 +36,7 @@ def load(config) -> Dataset:
   """Returns the data set that `config.name` chooses from `DATASETS`.
 
   Args:
-    config: config.dataset, with `name`, `path` (of an archive on disk),
+    config: config.dataset, with `name`, `path` (of an archive or a folder),
       `image_size` (smaller than the data set's: frames are mean-pooled) and
       `factor_stride` (keep every n-th value of each factor; empty for all).
 
