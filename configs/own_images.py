@@ -17,9 +17,9 @@ two cores; `--config.num_steps=20000` gives a model.
 from configs import common
 
 
-def get_config(preset: str = ''):
+def get_config():
   """Six small convolutional models of the images in `dataset.path`."""
-  config = common.get('beta_vae', preset)
+  config = common.get('beta_vae', '')
   config.dataset.name = 'images'
   config.dataset.image_size = 64
   config.seeds = (0, 1, 2)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bvae_jax import config as config_lib
 from bvae_jax import data
 from bvae_jax.data import labels, pixels
+from configs import own_images
 
 SIZE = 8
 RNG = np.random.default_rng(0)
@@ -332,3 +334,10 @@ def test_axes():
   assert pixels.to_nhwc((9, 8, 8, 3)) == (0, 1, 2, 3)
   assert pixels.to_nhwc((9, 3, 8, 8)) == (0, 2, 3, 1)
   assert pixels.to_nhwc((9, 8, 8)) == (0, 1, 2)
+
+
+def test_the_config_for_own_images_is_valid():
+  config = own_images.get_config()
+  config_lib.validate(config)
+  assert config.dataset.name == 'images'
+  assert '--config=configs/own_images.py' in own_images.__doc__
