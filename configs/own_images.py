@@ -10,7 +10,7 @@ DIR is a folder of images (nested or not; png, jpg, webp, bmp, gif), or a .npy,
 Three seeds of two values of beta: the UDR (Duan et al. 2020) says which beta
 the seeds agree on, which needs no labels. Labels, if there are some, add scores
 (`--config.metrics`): a `factors.csv` in DIR (file name, one column a factor),
-or subfolders as classes. 600 steps are a first look, three minutes at most on
+or subfolders as classes. 400 steps are a first look, three minutes at most on
 two cores; `--config.num_steps=20000` gives a model.
 """
 
@@ -27,9 +27,9 @@ def get_config():
   config.metrics = ('unsupervised', 'udr')
   config.learning_rate = 1e-3
   config.batch_size = 32
-  config.num_steps = 600
+  config.num_steps = 400
   config.log_every = 50
-  config.checkpoint_every = 300
+  config.checkpoint_every = 200
   config.evaluation.num_train = config.evaluation.num_test = 1000
   config.evaluation.num_elbo = 1000
   return config
