@@ -6,6 +6,7 @@ import setuptools
 
 EXTRAS = {
   'test': ['pytest', 'pytest-xdist', 'scikit-learn', 'scipy'],
+  'hdf5': ['h5py'],
   'tensorboard': ['tensorboardX'],
   'sklearn': ['scikit-learn'],
   'slurm': ['submitit'],
@@ -36,6 +37,7 @@ setuptools.setup(
     'absl-py',
     'ml-collections>=1.1',
     'rich',
+    'pillow>=10.1',
   ],
   extras_require=EXTRAS,
 )

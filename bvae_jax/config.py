@@ -47,6 +47,11 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
         'path': '',
         'image_size': 64,
         'factor_stride': (),
+        # Of `images`: 0 as found, 1 grey, 3 RGB; 'crop' or 'pad' to a square;
+        # refuse files that cannot be decoded, which else are left out.
+        'channels': 0,
+        'fit': 'crop',
+        'strict': False,
       },
       'encoder': 'conv_locatello',
       'decoder': 'deconv_locatello',

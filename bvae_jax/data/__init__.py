@@ -1,16 +1,20 @@
-"""Data sets as grids of factors with images by index."""
+"""Data sets: images by index, and what is known of their factors."""
 
 from collections.abc import Callable
 
-from bvae_jax.data import archive, dsprites
+from bvae_jax.data import archive, dsprites, images
 from bvae_jax.data.dataset import Dataset
 from bvae_jax.data.dsprites import render_dsprites
+from bvae_jax.data.factors import Factor, Grid, Table
 from bvae_jax.data.grid import factor_grid, factors_to_index, index_to_factors
 from bvae_jax.data.samplers import sample_index, sample_pairs
 
 __all__ = [
   'DATASETS',
   'Dataset',
+  'Factor',
+  'Grid',
+  'Table',
   'factor_grid',
   'factors_to_index',
   'index_to_factors',
@@ -23,6 +27,7 @@ __all__ = [
 # Each entry takes config.dataset and returns a Dataset.
 DATASETS: dict[str, Callable[..., Dataset]] = {
   'dsprites': dsprites.load,
+  'images': images.load,
   'npz': archive.load,
 }
 
@@ -31,7 +36,7 @@ def load(config) -> Dataset:
   """Returns the data set that `config.name` chooses from `DATASETS`.
 
   Args:
-    config: config.dataset, with `name`, `path` (of an archive on disk),
+    config: config.dataset, with `name`, `path` (of an archive or a folder),
       `image_size` (smaller than the data set's: frames are mean-pooled) and
       `factor_stride` (keep every n-th value of each factor; empty for all).
 

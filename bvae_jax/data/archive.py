@@ -1,29 +1,43 @@
-"""The official dSprites archive (.npz), kept packed as bits on the device."""
+"""Archives (.npz) of dSprites' layout, kept packed as bits on the device."""
 
 import functools
 import math
 import os
 import zipfile
 import zlib
-from typing import IO
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.data import dataset
+from bvae_jax.data import dataset, pixels
+from bvae_jax.data import factors as factors_lib
 
 _NAMES = ('color', 'shape', 'scale', 'orientation', 'x', 'y')
+_CATEGORICAL = ('color', 'shape')
 _CHUNK = 4096  # Images read at a time: `imgs` of dSprites is 3 GB in all.
 
 
-def load(config) -> dataset.Dataset:
+class _Rows(NamedTuple):
+  """Which images are kept, and where they go."""
+
+  chosen: np.ndarray  # bool [N]
+  target: np.ndarray  # [N], the row of those that are chosen
+  factors: factors_lib.Grid | factors_lib.Table
+  thinning: str
+
+
+def load(config: Any) -> dataset.Dataset:
   """Returns the images of a .npz file laid out as the dSprites archive.
 
-  `latents_classes`, int [N, 6], must enumerate a full factor grid, in any
-  order; factors with one value (the colour) are dropped. `imgs`, uint8
-  [N, S, S], must hold 0 and 1. Nothing else is read, and nothing is unpickled.
-  The images stay on the device as bits, 1/8 byte a pixel: 360 MiB for dSprites.
+  `latents_classes` [N, 6], or [N, 5] without the colour, counts from 0 or 1;
+  factors with one value are dropped. Rows that enumerate a full grid, in any
+  order, are a grid; others are a table. `imgs`, [N, S, S] or with one channel
+  or three, may be bool, 0 and 1, 0 to 255 or floats. Nothing else is read, and
+  nothing is unpickled. Black and white images stay on the device as bits, 1/8
+  byte a pixel: 360 MiB for dSprites; others as bytes.
 
   Args:
     config: `path`, `image_size` (a divisor of S) and `factor_stride`.
@@ -34,42 +48,47 @@ def load(config) -> dataset.Dataset:
       lacks a member or does not hold the layout above, or the image size or
       the strides do not fit.
   """
-  path, image_size = config.path, config.image_size
-  if not path:
+  if not config.path:
     raise ValueError('dataset.path must name the .npz file, got an empty path')
+  path, image_size = os.path.expanduser(config.path), config.image_size
   if not os.path.exists(path):
     raise FileNotFoundError(f'dataset.path: no such file: {path}')
   if not os.path.isfile(path):
     raise ValueError(f'dataset.path: not a file: {path}')
   try:
     with zipfile.ZipFile(path) as archive:
-      sizes, names, index = _read_index(archive)
-      kept, stride, thinning = dataset.thin(sizes, config.factor_stride)
-      factors = np.stack(np.unravel_index(index, sizes), axis=-1)
-      chosen = np.all(factors % stride == 0, axis=-1)
-      target = np.ravel_multi_index((factors // stride).T, kept)
-      packed, full_size = _read_images(archive, target, chosen, image_size)
+      names, classes = _read_classes(archive)
+      rows = _arrange(names, classes, config.factor_stride)
+      images = _Images(archive, len(classes))
+      dataset.block_width(image_size, images.size)
+      arrays = images.bits(rows)
+      packed = arrays is not None
+      if arrays is None:
+        arrays = images.bytes(rows)
   except (zipfile.BadZipFile, zlib.error, EOFError) as error:
     raise ValueError(f'{path}: damaged .npz archive: {error}') from error
   except ValueError as error:
     raise ValueError(f'{path}: {error}') from error
+  make = _unpacked if packed else _scaled
   return dataset.Dataset(
     name='npz',
     description=(
-      f'dSprites archive {os.path.basename(path)}, {len(index)} images'
-      + thinning
+      f'dSprites archive {os.path.basename(path)}, {len(classes)} images'
+      + rows.thinning
     ),
-    factor_sizes=kept,
-    factor_names=names,
-    image_shape=(image_size, image_size, 1),
-    arrays=jnp.asarray(packed),
+    image_shape=(image_size, image_size, images.channels),
+    num_images=len(arrays),
+    arrays=jnp.asarray(arrays),
     images_fn=functools.partial(
-      _images, full_size=full_size, image_size=image_size
+      make, full_size=images.size, image_size=image_size
     ),
+    factors=rows.factors,
   )
 
 
-def _images(packed, index, *, full_size, image_size) -> jax.Array:
+def _unpacked(
+  packed: jax.Array, index: jax.Array, *, full_size: int, image_size: int
+) -> jax.Array:
   """Unpacks images [...] from rows of bits and pools them to `image_size`."""
   shift = jnp.arange(7, -1, -1, dtype=jnp.uint8)
   bits = (packed[index][..., None] >> shift) & 1
@@ -79,8 +98,19 @@ def _images(packed, index, *, full_size, image_size) -> jax.Array:
   return blocks.mean((-3, -1), dtype=jnp.float32)[..., None]
 
 
-def _open(archive: zipfile.ZipFile, name: str):
-  """Opens a member of the archive: its stream, shape and dtype."""
+def _scaled(
+  stored: jax.Array, index: jax.Array, *, full_size: int, image_size: int
+) -> jax.Array:
+  """Bytes of images [...] in [0, 1], pooled to `image_size`."""
+  width = full_size // image_size
+  blocks = stored[index].reshape(
+    *index.shape, image_size, width, image_size, width, -1
+  )
+  return blocks.mean((-4, -2), dtype=jnp.float32) / 255
+
+
+def _open(archive: zipfile.ZipFile, name: str) -> tuple[Any, Any]:
+  """Opens a member of the archive: its stream, and (shape, fortran, dtype)."""
   if f'{name}.npy' not in archive.namelist():
     raise ValueError(f'no {name} in the archive, only {archive.namelist()}')
   stream = archive.open(f'{name}.npy')
@@ -88,75 +118,137 @@ def _open(archive: zipfile.ZipFile, name: str):
     header = np.lib.format.read_array_header_1_0(stream)
   else:
     header = np.lib.format.read_array_header_2_0(stream)
-  shape, fortran_order, dtype = header
-  if fortran_order or dtype.hasobject:
-    raise ValueError(f'{name} must be a plain array in C order, got {dtype}')
-  return stream, shape, dtype
+  if header[2].kind not in 'biuf':
+    raise ValueError(f'{name} must be a plain array, got {header[2]}')
+  return stream, header
 
 
-def _read_rows(stream: IO[bytes], count: int, shape, dtype) -> np.ndarray:
-  """Reads the next `count` rows of `shape` from a member's stream."""
-  num_bytes = count * math.prod(shape) * dtype.itemsize
-  data = stream.read(num_bytes)
-  if len(data) < num_bytes:
-    raise EOFError('an array ends early')
-  return np.frombuffer(data, dtype).reshape(count, *shape)
-
-
-def _read_index(
-  archive: zipfile.ZipFile,
-) -> tuple[tuple[int, ...], tuple[str, ...], np.ndarray]:
-  """Reads the factor grid: its sizes, names and each image's position [N]."""
-  stream, shape, dtype = _open(archive, 'latents_classes')
-  if len(shape) != 2 or shape[1] != len(_NAMES) or dtype.kind not in 'iu':
-    raise ValueError(
-      f'latents_classes must be int [N, {len(_NAMES)}], got {dtype} {shape}'
-    )
-  classes = _read_rows(stream, shape[0], shape[1:], dtype).astype(np.int64)
+def _chunks(archive: zipfile.ZipFile, name: str) -> Iterator[np.ndarray]:
+  """Reads a member, `_CHUNK` rows at a time; all at once in Fortran order."""
+  stream, (shape, fortran, dtype) = _open(archive, name)
+  count = shape[0] if fortran else _CHUNK
+  for start in range(0, shape[0], max(count, 1)):
+    rows = min(count, shape[0] - start), *shape[1:]
+    num_bytes = math.prod(rows) * dtype.itemsize
+    content = stream.read(num_bytes)
+    if len(content) < num_bytes:
+      raise EOFError('an array ends early')
+    order = 'F' if fortran else 'C'
+    yield np.frombuffer(content, dtype).reshape(rows, order=order)
   stream.read()  # To the end, which verifies the checksum.
-  sizes = tuple(int(size) for size in classes.max(0, initial=-1) + 1)
-  different = len(np.unique(classes, axis=0))
-  if classes.min(initial=0) < 0 or not (
-    math.prod(sizes) == different == len(classes)
-  ):
+
+
+def _read_classes(
+  archive: zipfile.ZipFile,
+) -> tuple[tuple[str, ...], np.ndarray]:
+  """Reads the factors that have two values or more: names, int64 [N, K]."""
+  _, (shape, _, dtype) = _open(archive, 'latents_classes')
+  if len(shape) != 2 or shape[1] not in (5, 6):
     raise ValueError(
-      'latents_classes must hold every combination of factor values from 0 on '
-      f'once, {math.prod(sizes)} for the sizes {sizes}; got {len(classes)} '
-      f'rows, {different} different'
+      f'latents_classes must be int [N, 6] ({", ".join(_NAMES)}) or [N, 5] '
+      f'(without the color), got {dtype} {shape}'
     )
-  kept = [k for k, size in enumerate(sizes) if size > 1]
+  if not shape[0]:
+    raise ValueError('latents_classes holds no row')
+  values = np.concatenate(list(_chunks(archive, 'latents_classes')))
+  classes = values.astype(np.int64)
+  if (classes != values).any():
+    raise ValueError('latents_classes must hold whole numbers')
+  if classes.min() < 0:
+    raise ValueError(
+      f'latents_classes must count from 0 on, got {classes.min()}'
+    )
+  if (classes.min(0) > 0).all():
+    classes -= 1
+  names = _NAMES[-shape[1] :]
+  kept = [k for k in range(shape[1]) if np.ptp(classes[:, k])]
   if not kept:
     raise ValueError('latents_classes has no factor with more than one value')
-  kept_sizes = tuple(sizes[k] for k in kept)
-  index = np.asarray(np.ravel_multi_index(classes[:, kept].T, kept_sizes))
-  return kept_sizes, tuple(_NAMES[k] for k in kept), index
+  return tuple(names[k] for k in kept), classes[:, kept]
 
 
-def _read_images(archive: zipfile.ZipFile, target, chosen, image_size):
-  """Reads the chosen images as bits, uint8 [M, ceil(S * S / 8)], and S.
-
-  Args:
-    archive: the open file.
-    target: the row [N] that each image goes to, if it is chosen.
-    chosen: bool [N].
-    image_size: must divide S.
-  """
-  stream, shape, dtype = _open(archive, 'imgs')
-  if len(shape) != 3 or shape[1] != shape[2] or dtype != np.uint8:
-    raise ValueError(f'imgs must be uint8 [N, S, S], got {dtype} {shape}')
-  if shape[0] != len(target):
-    raise ValueError(
-      f'imgs {shape} and latents_classes ({len(target)} rows) differ in length'
+def _arrange(
+  names: tuple[str, ...], classes: np.ndarray, factor_stride: Any
+) -> _Rows:
+  """Says where each image goes: to its place in a grid, or to its row."""
+  sizes = tuple(int(size) for size in classes.max(0) + 1)
+  kinds = ['categorical' if n in _CATEGORICAL else 'ordinal' for n in names]
+  different = len(np.unique(classes, axis=0))
+  if math.prod(sizes) == different == len(classes):
+    kept, stride, thinning = dataset.thin(sizes, factor_stride)
+    return _Rows(
+      np.all(classes % stride == 0, axis=-1),
+      np.ravel_multi_index((classes // stride).T, kept),
+      factors_lib.Grid.of(names, kept, kinds),
+      thinning,
     )
-  dataset.block_width(image_size, shape[1])
-  packed = np.zeros((chosen.sum(), -(-(shape[1] ** 2) // 8)), np.uint8)
-  for start in range(0, len(target), _CHUNK):
-    rows = slice(start, start + _CHUNK)
-    count = len(target[rows])
-    images = _read_rows(stream, count, shape[1:], dtype).reshape(count, -1)
-    if images.max() > 1:
-      raise ValueError(f'imgs must hold 0 and 1, got {images.max()}')
-    keep = chosen[rows]
-    packed[target[rows][keep]] = np.packbits(images[keep], axis=-1)
-  stream.read()  # To the end, which verifies the checksum.
-  return packed, shape[1]
+  if factor_stride:
+    raise ValueError(
+      'dataset.factor_stride thins a full grid, and latents_classes is none: '
+      f'{len(classes)} rows, {different} different, of {math.prod(sizes)}'
+    )
+  columns = tuple(map(factors_lib.Factor, names, kinds, sizes))
+  return _Rows(
+    np.ones(len(classes), bool),
+    np.arange(len(classes)),
+    factors_lib.Table(columns, classes.astype(np.int32)),
+    ', no complete grid',
+  )
+
+
+class _Images:
+  """The member `imgs`, read in chunks, as often as need be."""
+
+  def __init__(self, archive: zipfile.ZipFile, count: int) -> None:
+    _, (shape, _, dtype) = _open(archive, 'imgs')
+    self._archive, self._dtype = archive, dtype
+    self._axes = pixels.to_nhwc(shape)
+    ordered = [shape[axis] for axis in self._axes]
+    self.size = ordered[1]
+    self.channels = ordered[3] if len(ordered) == 4 else 1
+    if ordered[2] != self.size or self.channels not in (1, 3):
+      raise ValueError(
+        f'imgs must be square, with one channel or three, got {shape}'
+      )
+    if shape[0] != count:
+      raise ValueError(
+        f'imgs {shape} and latents_classes ({count} rows) differ in length'
+      )
+
+  def _read(self, rows: _Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Chosen images [b, S, S(, C)] and the rows that they go to, in chunks."""
+    start = 0
+    for chunk in _chunks(self._archive, 'imgs'):
+      part = slice(start, start + len(chunk))
+      start += len(chunk)
+      keep = rows.chosen[part]
+      yield chunk.transpose(self._axes)[keep], rows.target[part][keep]
+
+  def bits(self, rows: _Rows) -> np.ndarray | None:
+    """Black and white images, uint8 [M, ceil(S * S / 8)]; None of others."""
+    if self.channels != 1:
+      return None
+    width = -(-(self.size**2) // 8)
+    packed = np.zeros((rows.chosen.sum(), width), np.uint8)
+    white = None  # one value stands for it throughout, 1 or 255
+    for images, target in self._read(rows):
+      largest = images.max(initial=0)
+      if largest and white is None:
+        white = largest
+      lit = images != 0
+      if white not in (None, 1, 255) or (lit != (images == white)).any():
+        return None
+      packed[target] = np.packbits(lit.reshape(len(lit), self.size**2), axis=-1)
+    return packed
+
+  def bytes(self, rows: _Rows) -> np.ndarray:
+    """Images of any kind, uint8 [M, S, S, C]."""
+    found = [pixels.extremes(x) for x, _ in self._read(rows) if len(x)]
+    smallest, largest = min(f[0] for f in found), max(f[1] for f in found)
+    offset, factor, _ = pixels.scale_of(self._dtype, smallest, largest)
+    shape = rows.chosen.sum(), self.size, self.size, self.channels
+    stored = np.zeros(shape, np.uint8)
+    for images, target in self._read(rows):
+      values = pixels.to_bytes(images, offset, factor)
+      stored[target] = values.reshape(-1, *shape[1:])
+    return stored

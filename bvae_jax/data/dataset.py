@@ -9,70 +9,141 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.data import grid
+from bvae_jax.data import factors as factors_lib
 
 
 @functools.partial(
   jax.tree_util.register_dataclass,
-  data_fields=['arrays'],
+  data_fields=['arrays', 'factors'],
   meta_fields=[
     'name',
     'description',
-    'factor_sizes',
-    'factor_names',
     'image_shape',
+    'num_images',
     'images_fn',
   ],
 )
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-  """A grid of factors and a pure function from grid index to image.
+  """Images by index through a pure function, and what is known of them.
 
-  A Dataset is a pytree whose only leaves are `arrays` (the stored images, if
-  any). Pass it to a jitted function as an argument, or pass `arrays` and call
-  `images_fn(arrays, index)`: an array that a jitted function merely closes
-  over is copied into the compiled program as a constant.
+  A Dataset is a pytree whose leaves are `arrays` (the stored images, if any)
+  and the values of a table of factors. Pass it to a jitted function as an
+  argument, or pass `arrays` and call `images_fn(arrays, index)`: an array that
+  a jitted function merely closes over is copied into the compiled program as a
+  constant.
 
   Attributes:
     name: the key in `DATASETS`.
     description: one honest line on what the images are and where from.
-    factor_sizes: the number of values of each of the K factors.
-    factor_names: their names.
     image_shape: (height, width, channels).
+    num_images: N; images have the indices 0 to N - 1.
     arrays: a pytree of device arrays, empty when images are computed.
     images_fn: pure (arrays, index int [...]) -> float32 [..., H, W, C], [0, 1].
+    factors: None, a `Table` of N rows, or a `Grid` of N combinations.
+
+  Raises:
+    ValueError: no image, or factors of another number of images.
   """
 
   name: str
   description: str
-  factor_sizes: tuple[int, ...]
-  factor_names: tuple[str, ...]
   image_shape: tuple[int, int, int]
+  num_images: int
   arrays: Any
   images_fn: Callable[[Any, jax.Array], jax.Array]
+  factors: factors_lib.Table | factors_lib.Grid | None = None
 
-  @property
-  def num_images(self) -> int:
-    """The number of factor combinations, each of which has one image."""
-    return grid.num_combinations(self.factor_sizes)
+  def __post_init__(self) -> None:
+    # A transformation of JAX may rebuild a Dataset of anything but arrays.
+    known = isinstance(self.factors, factors_lib.Grid) or (
+      isinstance(self.factors, factors_lib.Table)
+      and hasattr(self.factors.values, 'shape')
+    )
+    if self.num_images < 1 or (
+      known and self.factors.num_images != self.num_images
+    ):
+      raise ValueError(
+        f'data set {self.name}: num_images must be at least 1 and as many as '
+        f'its factors tell of, got {self.num_images}'
+        + (f' and {self.factors.num_images}' if known else '')
+      )
 
   @property
   def has_factors(self) -> bool:
     """Whether anything is known of the factors."""
-    return bool(self.factor_sizes)
+    return self.factors is not None
 
   @property
   def is_grid(self) -> bool:
     """Whether every combination of factors is there once."""
-    return self.has_factors
+    return isinstance(self.factors, factors_lib.Grid)
+
+  @property
+  def factor_names(self) -> tuple[str, ...]:
+    """The names of the K factors, none where nothing is known."""
+    known = self.factors.factors if self.factors is not None else ()
+    return tuple(factor.name for factor in known)
+
+  @property
+  def factor_sizes(self) -> tuple[int, ...]:
+    """Values of each factor, 0 of a continuous one; none without factors."""
+    return self.factors.sizes if self.factors is not None else ()
 
   def labels(self, index: jax.Array) -> jax.Array:
-    """Returns the factors of grid positions [...], int32 [..., K]."""
-    return grid.index_to_factors(index, self.factor_sizes)
+    """Returns the factors of images [...], [..., K]; int32 if all discrete.
+
+    Raises:
+      ValueError: nothing is known of the factors.
+    """
+    return self.require_factors('labels').labels(index)
 
   def images(self, index: jax.Array) -> jax.Array:
-    """Returns the images of grid positions [...], float32 [..., H, W, C]."""
+    """Returns the images of indices [...], float32 [..., H, W, C]."""
     return self.images_fn(self.arrays, jnp.asarray(index))
+
+  def require_factors(self, what: str) -> factors_lib.Table | factors_lib.Grid:
+    """Returns the factors that `what` needs, or says that there are none.
+
+    Raises:
+      ValueError: nothing is known of the factors.
+    """
+    if self.factors is None:
+      raise ValueError(
+        f'{what}: data set {self.name} has no known factors; choose one that '
+        'has, or what needs none'
+      )
+    return self.factors
+
+  def require_grid(self, what: str) -> factors_lib.Grid:
+    """Returns the grid that `what` needs, or says that there is none.
+
+    Raises:
+      ValueError: the factors are no complete grid.
+    """
+    if not isinstance(self.factors, factors_lib.Grid):
+      raise ValueError(
+        f'{what}: data set {self.name} is no complete grid of factors; choose '
+        'one that is, such as dsprites, or what needs none'
+      )
+    return self.factors
+
+  def require_labels(self, what: str) -> factors_lib.Table | factors_lib.Grid:
+    """Returns factors that are all discrete and known of every image.
+
+    Raises:
+      ValueError: none are known, or one is continuous or partly unknown.
+    """
+    known = self.require_factors(what)
+    odd = [f.name for f in known.factors if f.kind == 'continuous']
+    if isinstance(known, factors_lib.Table):
+      odd += [f.name for f, n in zip(known.factors, known.num_missing()) if n]
+    if odd:
+      raise ValueError(
+        f'{what}: needs discrete factors that are known of every image; data '
+        f'set {self.name} has others: {", ".join(dict.fromkeys(odd))}'
+      )
+    return known
 
 
 def thin(

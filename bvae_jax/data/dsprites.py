@@ -20,9 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.data import dataset, grid
+from bvae_jax.data import factors as factors_lib
 
 FACTOR_SIZES = (3, 6, 40, 32, 32)
 FACTOR_NAMES = ('shape', 'scale', 'orientation', 'x', 'y')
+FACTOR_KINDS = ('categorical', 'ordinal', 'ordinal', 'ordinal', 'ordinal')
 SIZE = 64
 
 # Fitted offline to 200 labelled frames of the real archive: each pixel centre
@@ -156,13 +158,13 @@ def load(config) -> dataset.Dataset:
       'dSprites, re-rendered procedurally (not the official archive; equal in '
       'every pixel to the 200 real frames it was fitted to)' + thinning
     ),
-    factor_sizes=sizes,
-    factor_names=FACTOR_NAMES,
     image_shape=(config.image_size, config.image_size, 1),
+    num_images=grid.num_combinations(sizes),
     arrays=(),
     images_fn=functools.partial(
       _images, sizes=sizes, stride=stride, image_size=config.image_size
     ),
+    factors=factors_lib.Grid.of(FACTOR_NAMES, sizes, FACTOR_KINDS),
   )
 
 

@@ -71,6 +71,8 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
       )
     if metric.needs == 'population':
       continue
+    if metric.needs == 'factors':
+      dataset.require_labels(f'metrics: {name}')
     compute = lambda key, p, m=metric: m.compute(key, p, dataset.factor_sizes)
     try:
       jax.eval_shape(compute, jax.random.key(0), points)

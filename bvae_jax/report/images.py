@@ -11,9 +11,15 @@ from bvae_jax.report import markup
 
 
 def to_uint8(images: Any) -> np.ndarray:
-  """Images in [0, 1] as bytes; NaN as black."""
+  """Images in [0, 1] as bytes of one channel or three; NaN as black.
+
+  Two channels are shown as red and green; of more than three, the first three.
+  """
   scaled = np.nan_to_num(np.asarray(images, np.float32)) * 255.0
-  return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
+  shown = np.clip(np.round(scaled), 0, 255).astype(np.uint8)
+  if shown.shape[-1] == 2:
+    return np.concatenate([shown, np.zeros_like(shown[..., :1])], -1)
+  return shown[..., :3]
 
 
 def _check(pixels: np.ndarray, rank: int) -> None:

@@ -30,7 +30,7 @@ def reference_images(experiment: experiment_lib.Experiment) -> jax.Array:
   """
   dataset = experiment.dataset
   middle = dataset.num_images // 2
-  if dataset.factor_sizes:
+  if dataset.is_grid:
     factors = jnp.array([size // 2 for size in dataset.factor_sizes])
     middle = data.factors_to_index(factors, dataset.factor_sizes)
   key = jax.random.key(experiment.config.evaluation.seed)

@@ -1,7 +1,8 @@
 """What an objective trains on: batches drawn on the device from a key.
 
-Every draw is for the global batch; a device computes only its share of the
-images, so that n devices together see the batch that one device would see.
+`DRAWS` says which images, `look_up` finds them. Every draw is for the global
+batch; a device computes only its share of the images, so that n devices
+together see the batch that one device would see.
 """
 
 from collections.abc import Callable
@@ -12,12 +13,15 @@ import jax.numpy as jnp
 
 from bvae_jax import data, losses
 
+Indices = dict[str, jax.Array]  # {images of the batch: int32 [B]}
+LABELLED = 'labelled_images'
+
 
 class Source(NamedTuple):
   """What every kind of batch is drawn from.
 
   Attributes:
-    dataset: sizes of the data set and of its factors.
+    dataset: its number of images and its factors.
     images: pure function from image indices [b] to images [b, H, W, C].
     context: global batch size, options, and how a batch is spread.
     key: the member's own, for choices that hold for a whole run.
@@ -28,31 +32,27 @@ class Source(NamedTuple):
   context: losses.Context
   key: jax.Array
 
-  def share(self, index: jax.Array) -> jax.Array:
-    """This device's images of a global batch of indices."""
-    return self.images(self.context.shard(index))
 
-
-def _index(key, source):
+def _index(key: jax.Array, source: Source) -> jax.Array:
   """A global batch of image indices, i.i.d. with replacement."""
   return data.sample_index(
     key, source.context.batch_size, source.dataset.num_images
   )
 
 
-def _images(key, source):
-  return {'images': source.share(_index(key, source))}
+def _images(key: jax.Array, source: Source) -> Indices:
+  return {'images': _index(key, source)}
 
 
-def _two_batches(key, source):
+def _two_batches(key: jax.Array, source: Source) -> Indices:
   first, second = jax.random.split(key)
   return {
-    'images': source.share(_index(first, source)),
-    'second_images': source.share(_index(second, source)),
+    'images': _index(first, source),
+    'second_images': _index(second, source),
   }
 
 
-def _pairs(key, source):
+def _pairs(key: jax.Array, source: Source) -> Indices:
   """Pairs whose factors differ in `num_changed`: a count, or a rule's name."""
   changed = source.context.options['num_changed']
   one, two = data.sample_pairs(
@@ -61,10 +61,10 @@ def _pairs(key, source):
     source.dataset.factor_sizes,
     num_changed=int(changed) if changed.isdigit() else changed,
   )
-  return {'images': source.share(one), 'pair_images': source.share(two)}
+  return {'images': one, 'pair_images': two}
 
 
-def _labelled(key, source):
+def _labelled(key: jax.Array, source: Source) -> Indices:
   """A batch, and one as large from the member's few labelled images."""
   key, labelled_key = jax.random.split(key)
   labelled = data.sample_index(
@@ -75,17 +75,39 @@ def _labelled(key, source):
   chosen = jax.random.choice(
     labelled_key, labelled, (source.context.batch_size,)
   )
-  largest = jnp.array(source.dataset.factor_sizes) - 1
-  return {
-    'images': source.share(_index(key, source)),
-    'labelled_images': source.share(chosen),
-    'labels': source.context.shard(source.dataset.labels(chosen) / largest),
-  }
+  return {'images': _index(key, source), LABELLED: chosen}
 
 
-BATCHES = {
+# Pure: which images each kind of batch is of, from a key.
+DRAWS: dict[str, Callable[[jax.Array, Source], Indices]] = {
   'images': _images,
   'two_batches': _two_batches,
   'pairs': _pairs,
   'labelled': _labelled,
 }
+
+
+def look_up(indices: Indices, source: Source) -> dict[str, jax.Array]:
+  """This device's images [b, H, W, C] of the drawn indices, and labels.
+
+  Labels [b, K], of what is drawn as `LABELLED`, lie in [0, 1].
+  """
+  shard = source.context.shard
+  batch = {name: source.images(shard(x)) for name, x in indices.items()}
+  if LABELLED in indices:
+    largest = jnp.array(source.dataset.factor_sizes) - 1
+    labels = source.dataset.labels(indices[LABELLED]) / jnp.maximum(largest, 1)
+    batch['labels'] = shard(labels)
+  return batch
+
+
+def check(kind: str, dataset: data.Dataset) -> None:
+  """Refuses a data set of which a kind of batch cannot be drawn.
+
+  Raises:
+    ValueError: pairs without a grid, or labelled images without labels.
+  """
+  if kind == 'pairs':
+    dataset.require_grid('an objective that trains on pairs')
+  if kind == 'labelled':
+    dataset.require_labels('an objective that trains on labelled images')

@@ -10,6 +10,7 @@ import optax
 from flax import linen as nn
 
 from bvae_jax import data, losses
+from bvae_jax.training import batches
 from bvae_jax.training import roles as roles_lib
 
 
@@ -100,11 +101,12 @@ def build(
     dataset: the data set; loaded from the config when not given.
 
   Raises:
-    ValueError: networks and images that do not fit.
+    ValueError: networks and images, or objective and data, that do not fit.
   """
   settings: Any = config  # the fields of a ConfigDict have no types
   objective = losses.OBJECTIVES[settings.objective]
   dataset = data.load(config.dataset) if dataset is None else dataset
+  batches.check(objective.batch, dataset)
   roles = roles_lib.of(objective)
   modules = {
     role.name: role.make(config, dataset.image_shape) for role in roles

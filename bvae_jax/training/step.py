@@ -112,7 +112,7 @@ def make_train_step(
     gather=spread.gather, shard=spread.shard
   )
   loss_fn = experiment.objective.wire(experiment.nets, context)
-  draw = batches.BATCHES[experiment.objective.batch]
+  draw = batches.DRAWS[experiment.objective.batch]
   source = functools.partial(
     batches.Source, experiment.dataset, images, context
   )
@@ -127,7 +127,8 @@ def make_train_step(
     key = jax.random.fold_in(jax.random.fold_in(key, TRAIN), state.step)
     batch_key, loss_key = jax.random.split(key)
     values = at(hparams, state.step)
-    batch = draw(batch_key, source(own_key))
+    own = source(own_key)
+    batch = batches.look_up(draw(batch_key, own), own)
     rates = dict(values)
     rate = rates.pop('learning_rate')
     (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(

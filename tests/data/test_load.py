@@ -130,7 +130,9 @@ def test_dataset_is_a_jit_argument(name, archive):
 
 
 def test_unknown_name():
-  with pytest.raises(ValueError, match="'dsprits'; one of: dsprites, npz"):
+  with pytest.raises(
+    ValueError, match="'dsprits'; one of: dsprites, images, npz"
+  ):
     load(name='dsprits')
 
 
@@ -191,17 +193,16 @@ def test_damaged_archive(archive, tmp_path):
   [
     ({'imgs': None}, 'no imgs in the archive'),
     ({'latents_classes': None}, 'no latents_classes in the archive'),
-    ({'imgs': np.zeros((72, 64, 64))}, 'must be uint8 .*float64'),
-    ({'imgs': np.zeros((72, 64, 32), np.uint8)}, 'uint8 .*32'),
-    ({'imgs': np.full((72, 64, 64), 255, np.uint8)}, '0 and 1, got 255'),
+    ({'imgs': np.zeros((72, 64, 32), np.uint8)}, 'square, .*32'),
+    ({'imgs': np.full((72, 64, 64), -7)}, 'from -7 to -7 are no images'),
     ({'imgs': np.zeros((71, 64, 64), np.uint8)}, 'differ in length'),
     ({'imgs': np.full((72, 64, 64), None)}, 'plain array'),
-    ({'latents_classes': members()['latents_classes'] * 1.0}, 'int .*float64'),
-    ({'latents_classes': members()['latents_classes'][:, 1:]}, r'\(72, 5\)'),
-    ({'latents_classes': members()['latents_classes'][1:]}, '71 rows'),
+    ({'latents_classes': members()['latents_classes'] + 0.5}, 'whole numbers'),
+    ({'latents_classes': members()['latents_classes'][:, 2:]}, r'\(72, 4\)'),
+    ({'latents_classes': members()['latents_classes'][1:]}, '71 rows. differ'),
     ({'latents_classes': members()['latents_classes'] - 1}, 'from 0 on'),
-    ({'latents_classes': np.zeros((72, 6), int)}, '72 rows, 1 different'),
-    ({'latents_classes': np.zeros((0, 6), int)}, 'no factor with more than'),
+    ({'latents_classes': np.zeros((72, 6), int)}, 'no factor with more than'),
+    ({'latents_classes': np.zeros((0, 6), int)}, 'holds no row'),
     ({'latents_classes': np.zeros((1, 6), int)}, 'no factor with more than'),
   ],
 )
@@ -209,3 +210,50 @@ def test_bad_members(changes, message, tmp_path):
   path = write(tmp_path / 'bad.npz', **changes)
   with pytest.raises(ValueError, match=f'bad.npz: .*{message}'):
     load(name='npz', path=path)
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    lambda a: {'imgs': a['imgs'] * 255},
+    lambda a: {'imgs': a['imgs'] > 0},
+    lambda a: {'imgs': a['imgs'].astype(np.float32)},
+    lambda a: {'imgs': a['imgs'][..., None]},
+    lambda a: {'imgs': a['imgs'] * 2.0 - 1},
+    lambda a: {'imgs': np.asfortranarray(a['imgs'])},
+    lambda a: {'latents_classes': a['latents_classes'][:, 1:]},
+    lambda a: {'latents_classes': a['latents_classes'].astype(float)},
+    lambda a: {'latents_classes': a['latents_classes'] + 1},
+    lambda a: {'latents_classes': np.asfortranarray(a['latents_classes'])},
+  ],
+)
+def test_archives_as_people_make_them(change, tmp_path):
+  path = write(tmp_path / 'a.npz', **change(members()))
+  dataset = load(name='npz', path=path)
+  assert dataset.is_grid and dataset.factor_sizes == ARCHIVE_SIZES
+  np.testing.assert_array_equal(
+    dataset.images(jnp.arange(72)),
+    data.render_dsprites(data.factor_grid(ARCHIVE_SIZES)),
+  )
+
+
+def test_a_subset_in_colour_is_a_table_by_row(tmp_path):
+  arrays = members()
+  colours = np.array([255, 0, 51], np.uint8)
+  path = write(
+    tmp_path / 'a.npz',
+    imgs=arrays['imgs'][:20, ..., None] * colours,
+    latents_classes=arrays['latents_classes'][:20],
+  )
+  dataset = load(name='npz', path=path, image_size=32)
+  assert dataset.has_factors and not dataset.is_grid
+  index = jnp.array([3, 19])
+  factors = arrays['latents_classes'][index, 1:]
+  np.testing.assert_array_equal(dataset.labels(index), factors)
+  np.testing.assert_allclose(
+    dataset.images(index),
+    data.render_dsprites(factors, image_size=32) * (colours / 255),
+    atol=1e-6,
+  )
+  with pytest.raises(ValueError, match='factor_stride thins a full grid'):
+    load(name='npz', path=path, factor_stride=(1,) * 5)

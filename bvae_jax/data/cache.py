@@ -1,0 +1,143 @@
+"""Decoded images, kept once as a memory-mapped array in the user's cache."""
+
+import hashlib
+import json
+import logging
+import os
+import pathlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_LOG = logging.getLogger(__name__)
+_VERSION = 1  # of how images are decoded: another makes them anew
+_PROGRESS_SECONDS = 5
+
+
+class Decoded(NamedTuple):
+  """Images, and which of the sources they are."""
+
+  images: np.ndarray  # uint8 [N, S, S, C], memory-mapped
+  rows: list[int]  # the source of each image
+  skipped: dict[int, str]  # {source: why it could not be decoded}
+  words: str  # how they were decoded
+
+
+def folder() -> pathlib.Path:
+  """The user's cache folder of the package."""
+  home = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+  return pathlib.Path(home).expanduser() / 'bvae_jax'
+
+
+def fingerprint(paths: list[pathlib.Path], settings: dict[str, Any]) -> str:
+  """A name that changes with a file's path, size or time, or a setting."""
+  facts = [
+    (str(path.absolute()), stat.st_size, stat.st_mtime_ns)
+    for path, stat in ((path, path.stat()) for path in paths)
+  ]
+  text = json.dumps([_VERSION, settings, facts])
+  return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def decoded(
+  name: str,
+  shape: tuple[int, int, int],
+  count: int,
+  decode: Callable[[int], np.ndarray],
+  words: str,
+) -> Decoded:
+  """Decodes `count` images in threads.
+
+  Args:
+    name: the fingerprint.
+    shape: (S, S, C) of each image.
+    count: the number of sources.
+    decode: from a source's number to uint8 [S, S, C]; may raise anything.
+    words: how they are decoded, for `Decoded`.
+
+  Raises:
+    OSError: the cache cannot be written, or the disk has no room.
+    ValueError: no image could be decoded.
+  """
+  home = folder()
+  try:
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home, prefix='making_') as making:
+      path = pathlib.Path(making) / 'images.npy'
+      need = 2 * count * int(np.prod(shape))
+      free = shutil.disk_usage(home).free
+      if need > free:
+        raise OSError(f'{need:,} bytes needed, {free:,} free')
+      made = np.lib.format.open_memmap(path, 'w+', np.uint8, (count, *shape))
+      skipped = _fill(made, decode)
+      rows = [i for i in range(count) if i not in skipped]
+      if not rows:
+        raise ValueError(
+          f'none of {count} images could be decoded; the first: {skipped[0]}'
+        )
+      if skipped:
+        path = pathlib.Path(making) / 'kept.npy'
+        kept = np.lib.format.open_memmap(
+          path, 'w+', np.uint8, (len(rows), *shape)
+        )
+        for i, row in enumerate(rows):
+          kept[i] = made[row]
+        made = kept
+      made.flush()
+      facts = {'rows': rows, 'skipped': list(skipped.items()), 'words': words}
+      note = pathlib.Path(making) / 'facts.json'
+      note.write_text(json.dumps(facts), encoding='utf-8')
+      os.replace(path, home / f'{name}.npy')  # the note last: all is there
+      os.replace(note, home / f'{name}.json')
+  except OSError as error:
+    raise OSError(
+      f'{home}: the cache of decoded images cannot be written: {error}; set '
+      'XDG_CACHE_HOME to another folder'
+    ) from error
+  found = find(name)
+  assert found is not None
+  return found
+
+
+def find(name: str) -> Decoded | None:
+  """What was decoded before, or None."""
+  path, note = folder() / f'{name}.npy', folder() / f'{name}.json'
+  try:
+    facts = json.loads(note.read_text(encoding='utf-8'))
+    images = np.load(path, mmap_mode='r', allow_pickle=False)
+  except (OSError, ValueError, EOFError):
+    return None
+  if len(images) != len(facts['rows']):
+    return None
+  return Decoded(images, facts['rows'], dict(facts['skipped']), facts['words'])
+
+
+def _fill(
+  made: np.ndarray, decode: Callable[[int], np.ndarray]
+) -> dict[int, str]:
+  """Decodes every row; returns why some could not be."""
+  begin = said = time.monotonic()
+
+  def one(i: int) -> str:
+    try:
+      made[i] = decode(i)
+    except Exception as error:  # noqa: BLE001 - decoders raise anything
+      return ' '.join(str(error).split()) or type(error).__name__
+    return ''
+
+  skipped = {}
+  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    for i, why in enumerate(pool.map(one, range(len(made)))):
+      if why:
+        skipped[i] = why
+      now = time.monotonic()
+      if now - said > _PROGRESS_SECONDS or i + 1 == len(made):
+        said = now
+        rate = (i + 1) / max(now - begin, 1e-9)
+        _LOG.info('decoded %d of %d images, %.0f/s', i + 1, len(made), rate)
+  return skipped

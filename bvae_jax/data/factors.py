@@ -1,0 +1,129 @@
+"""What is known of the factors behind the images: a table, or a whole grid."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax.data import grid
+
+KINDS = ('categorical', 'ordinal', 'continuous')
+
+
+@dataclasses.dataclass(frozen=True)
+class Factor:
+  """One factor of variation.
+
+  Attributes:
+    name: what it is called in scores and on the page.
+    kind: one of `KINDS`.
+    size: the number of its values, which are 0 to size - 1; 0 if continuous.
+    values: what the values are called, in order; may be empty.
+
+  Raises:
+    ValueError: an unknown kind, or a size that does not fit the kind.
+  """
+
+  name: str
+  kind: str
+  size: int
+  values: tuple[str, ...] = ()
+
+  def __post_init__(self) -> None:
+    if self.kind not in KINDS:
+      raise ValueError(
+        f'factor {self.name}: kind {self.kind!r} is unknown; valid: '
+        + ', '.join(KINDS)
+      )
+    if (self.size > 0) == (self.kind == 'continuous'):
+      raise ValueError(
+        f'factor {self.name}: size must be 0 if continuous, else at least 1, '
+        f'got {self.size} of a {self.kind} factor'
+      )
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Grid:
+  """Every combination of discrete factors once, the last one fastest."""
+
+  factors: tuple[Factor, ...]
+
+  @classmethod
+  def of(
+    cls,
+    names: Sequence[str],
+    sizes: Sequence[int],
+    kinds: Sequence[str] | str = 'ordinal',
+  ) -> 'Grid':
+    """Returns the grid of factors by name, size and kind.
+
+    Args:
+      names: of the K factors.
+      sizes: the number of values of each.
+      kinds: of each, or one for all.
+
+    Raises:
+      ValueError: a size or kind that is none.
+    """
+    grid.num_combinations(sizes)
+    each = (kinds,) * len(sizes) if isinstance(kinds, str) else kinds
+    return cls(
+      tuple(
+        Factor(name, kind, int(size))
+        for name, size, kind in zip(names, sizes, each, strict=True)
+      )
+    )
+
+  @property
+  def sizes(self) -> tuple[int, ...]:
+    return tuple(factor.size for factor in self.factors)
+
+  @property
+  def num_images(self) -> int:
+    """The number of combinations."""
+    return grid.num_combinations(self.sizes)
+
+  def labels(self, index: jax.Array) -> jax.Array:
+    """Returns the factors of grid positions [...], int32 [..., K]."""
+    return grid.index_to_factors(index, self.sizes)
+
+
+@functools.partial(
+  jax.tree_util.register_dataclass,
+  data_fields=['values'],
+  meta_fields=['factors'],
+)
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """The factors of each image by row, in any combination.
+
+  Attributes:
+    factors: the K columns.
+    values: int32 [N, K] where all factors are discrete and -1 is missing, else
+      float32 with NaN for missing.
+  """
+
+  factors: tuple[Factor, ...]
+  values: np.ndarray | jax.Array
+
+  @property
+  def sizes(self) -> tuple[int, ...]:
+    return tuple(factor.size for factor in self.factors)
+
+  @property
+  def num_images(self) -> int:
+    return len(self.values)
+
+  def labels(self, index: jax.Array) -> jax.Array:
+    """Returns the rows of images [...], [..., K]."""
+    return jnp.asarray(self.values)[index]
+
+  def num_missing(self) -> tuple[int, ...]:
+    """How many images lack a value of each factor."""
+    values = np.asarray(self.values)
+    missing = np.isnan(values) if values.dtype.kind == 'f' else values < 0
+    return tuple(int(count) for count in missing.sum(0))

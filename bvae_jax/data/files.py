@@ -1,0 +1,125 @@
+"""Files that hold an array of images, told by their first bytes."""
+
+import pathlib
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+
+_KINDS = {
+  b'\x93NUMPY': 'npy',
+  b'PK\x03\x04': 'zip',
+  b'PK\x05\x06': 'zip',
+  b'\x89HDF\r\n\x1a\n': 'hdf5',
+}
+_OTHERS = {
+  b'version https://git-lfs': (
+    'a Git LFS pointer, not the file itself; run `git lfs pull`'
+  ),
+  b'\x80\x02': 'a pickle, which could run any code; save it with np.savez',
+  b'\x80\x03': 'a pickle, which could run any code; save it with np.savez',
+  b'\x80\x04': 'a pickle, which could run any code; save it with np.savez',
+  b'\x80\x05': 'a pickle, which could run any code; save it with np.savez',
+  b'\x1f\x8b': 'a gzip file; unpack it first',
+  b'\x89PNG': 'one image; give the folder that holds it',
+  b'\xff\xd8\xff': 'one image; give the folder that holds it',
+}
+
+
+def foreign(path: pathlib.Path) -> str:
+  """What a file is that is no image array; empty if its bytes say nothing."""
+  with open(path, 'rb') as stream:
+    head = stream.read(512)
+  if not head:
+    return 'an empty file'
+  text = head.lstrip().lower()
+  if text.startswith((b'<!doctype', b'<html', b'<?xml')):
+    return 'an HTML page, perhaps of a failed download; download it anew'
+  return next((w for m, w in _OTHERS.items() if head.startswith(m)), '')
+
+
+def open_array(path: pathlib.Path) -> np.ndarray:
+  """Returns the one array of images in a .npy, .npz or HDF5 file.
+
+  A .npy file is memory-mapped. Nothing is unpickled.
+
+  Raises:
+    ValueError: another kind of file, a damaged one, or not one array of images.
+  """
+  with open(path, 'rb') as stream:
+    head = stream.read(16)
+  kind = next((k for m, k in _KINDS.items() if head.startswith(m)), '')
+  if not kind:
+    what = foreign(path) or 'no .npy, .npz or HDF5 file by its first bytes'
+    raise ValueError(f'{path}: {what}')
+  reader = {'npy': _npy, 'zip': _npz, 'hdf5': _hdf5}[kind]
+  try:
+    return reader(path)
+  except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    raise ValueError(f'{path}: damaged or cut short: {error}') from error
+  except ValueError as error:
+    raise ValueError(f'{path}: {error}') from error
+
+
+def _npy(path: pathlib.Path) -> np.ndarray:
+  with open(path, 'rb') as stream:
+    shape, dtype = header(stream)
+    size = stream.tell() + int(np.prod(shape)) * dtype.itemsize
+  if dtype.hasobject:
+    raise ValueError('holds pickled objects, which are not read')
+  if path.stat().st_size < size:
+    raise EOFError(f'{path.stat().st_size} of {size} bytes')
+  return np.load(path, mmap_mode='r', allow_pickle=False)
+
+
+def header(stream: Any) -> tuple[tuple[int, ...], np.dtype]:
+  """The shape and dtype in the header of a stream of .npy."""
+  if np.lib.format.read_magic(stream) == (1, 0):
+    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+  else:
+    shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+  return shape, dtype
+
+
+def _npz(path: pathlib.Path) -> np.ndarray:
+  with zipfile.ZipFile(path) as archive:
+    members = [n for n in archive.namelist() if n.endswith('.npy')]
+    if not members:
+      raise ValueError('a zip of other files, no .npz; unpack it first')
+    found = {}
+    for name in members:
+      with archive.open(name) as stream:
+        found[name.removesuffix('.npy')] = header(stream)
+  name = _one({n: s for n, (s, d) in found.items() if not d.hasobject}, found)
+  with np.load(path, allow_pickle=False) as arrays:
+    return arrays[name]
+
+
+def _hdf5(path: pathlib.Path) -> np.ndarray:
+  try:
+    import h5py  # pyright: ignore[reportMissingImports]
+  except ImportError as error:
+    raise ValueError(
+      'HDF5 needs an extra: pip install "bvae_jax[hdf5]"'
+    ) from error
+  shapes = {}
+
+  def visit(name: str, item: Any) -> None:
+    if isinstance(item, h5py.Dataset):
+      shapes[name] = item.shape
+
+  with h5py.File(path, 'r') as file:
+    file.visititems(visit)
+    return file[_one(shapes, shapes)][()]
+
+
+def _one(shapes: dict[str, tuple[int, ...]], every: Any) -> str:
+  """The name of the one array that has the rank of images."""
+  able = [name for name, shape in shapes.items() if len(shape) in (3, 4)]
+  if len(able) != 1:
+    raise ValueError(
+      'must hold one array of images, [N, H, W] or with channels, without '
+      f'pickled objects; it holds {len(able)} among {", ".join(sorted(every))}'
+    )
+  return able[0]

@@ -1,0 +1,197 @@
+"""Images of one's own: a folder of files, or a file with an array of them."""
+
+import logging
+import os
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax.data import cache, dataset, decode, files, labels, pixels
+from bvae_jax.data import factors as factors_lib
+
+_LOG = logging.getLogger(__name__)
+_NAMED = 3  # skipped files in a message
+
+
+def load(config: Any) -> dataset.Dataset:
+  """Returns the images of a folder or file, with labels where there are some.
+
+  They are decoded once, into the user's cache, and lie on the device as bytes.
+
+  Args:
+    config: `path`; `image_size` of the square images; `channels`, 1 grey, 3
+      RGB, 0 as found; `fit`, 'crop' or 'pad'; `strict` refuses a folder with
+      files that cannot be decoded, which else are left out.
+
+  Raises:
+    FileNotFoundError: there is no such path.
+    OSError: the cache cannot be written.
+    ValueError: no images, or a config, file or labels that do not fit.
+  """
+  path = _checked(config)
+  settings = {
+    'image_size': config.image_size,
+    'channels': config.channels,
+    'fit': config.fit,
+  }
+  if path.is_dir():
+    found = _list(path)
+    made = _folder([path / name for name in found], settings)
+    skipped = {found[i]: why for i, why in made.skipped.items()}
+    _report(path, skipped, config.strict)
+    known = labels.of_files(path, [found[i] for i in made.rows])
+  else:
+    made, skipped, known = _array(path, settings), {}, None
+  return _dataset(path, made, len(skipped), known)
+
+
+def _checked(config: Any) -> pathlib.Path:
+  if not config.path:
+    raise ValueError(
+      'dataset.path must name a folder of images, or a .npy, .npz or HDF5 file'
+    )
+  if config.channels not in (0, 1, 3):
+    raise ValueError(
+      f'dataset.channels must be 0 (as found), 1 or 3, got {config.channels}'
+    )
+  if config.fit not in decode.FITS:
+    raise ValueError(f'dataset.fit={config.fit!r} is unknown; valid: crop, pad')
+  if config.image_size < 1:
+    raise ValueError(
+      f'dataset.image_size must be at least 1, got {config.image_size}'
+    )
+  if config.factor_stride:
+    raise ValueError('dataset.factor_stride has no use for dataset.name=images')
+  path = pathlib.Path(config.path).expanduser()
+  if not path.exists():
+    raise FileNotFoundError(f'dataset.path: no such file or folder: {path}')
+  return path
+
+
+def _list(folder: pathlib.Path) -> list[str]:
+  """Returns the image files below a folder, sorted, with slashes."""
+  found = []
+  for root, folders, names in os.walk(folder):
+    folders[:] = [f for f in folders if f[0] != '.' and f != '__MACOSX']
+    found += [
+      (pathlib.Path(root) / name).relative_to(folder).as_posix()
+      for name in names
+      if name[0] != '.' and name.lower().endswith(decode.SUFFIXES)
+    ]
+  if not found:
+    raise ValueError(
+      f'{folder}: no image in this folder or below; looked for '
+      + ', '.join(decode.SUFFIXES)
+    )
+  return sorted(found)
+
+
+def _folder(
+  paths: list[pathlib.Path], settings: dict[str, Any]
+) -> cache.Decoded:
+  """Decodes the files, or finds them decoded."""
+  name = cache.fingerprint(paths, settings)
+  found = cache.find(name)
+  if found is not None:
+    return found
+  size, fit = settings['image_size'], settings['fit']
+  channels = settings['channels'] or _channels(paths)
+
+  def one(i: int) -> np.ndarray:
+    try:
+      return decode.read(paths[i], size, channels, fit)
+    except Exception as error:
+      what = files.foreign(paths[i])
+      raise ValueError(what or str(error)) from error
+
+  return cache.decoded(
+    name, (size, size, channels), len(paths), one, 'image files'
+  )
+
+
+def _channels(paths: list[pathlib.Path]) -> int:
+  """Returns 1 if every readable file is grey, else 3."""
+  for path in paths:
+    try:
+      if not decode.is_grey(path):
+        return 3
+    except Exception:  # noqa: BLE001, S112 - it is counted when decoded
+      continue
+  return 1
+
+
+def _array(path: pathlib.Path, settings: dict[str, Any]) -> cache.Decoded:
+  """Decodes an array of images, or finds it decoded."""
+  name = cache.fingerprint([path], settings)
+  found = cache.find(name)
+  if found is not None:
+    return found
+  array = files.open_array(path)
+  try:
+    array = array.transpose(pixels.to_nhwc(array.shape))
+    array = array[..., None] if array.ndim == 3 else array
+    offset, factor, words = pixels.scale_of(
+      array.dtype, *pixels.extremes(array)
+    )
+  except ValueError as error:
+    raise ValueError(f'{path}: {error}') from error
+  size, fit = settings['image_size'], settings['fit']
+  channels = settings['channels'] or (1 if array.shape[-1] < 3 else 3)
+
+  def one(i: int) -> np.ndarray:
+    image = pixels.to_bytes(array[i], offset, factor)
+    return decode.from_pixels(image, size, channels, fit)
+
+  return cache.decoded(name, (size, size, channels), len(array), one, words)
+
+
+def _report(
+  folder: pathlib.Path, skipped: dict[str, str], strict: bool
+) -> None:
+  """Says which files could not be decoded.
+
+  Raises:
+    ValueError: there are some, and the config is strict.
+  """
+  if not skipped:
+    return
+  few = '; '.join(f'{n}: {why}' for n, why in list(skipped.items())[:_NAMED])
+  more = '; ...' if len(skipped) > _NAMED else ''
+  message = f'{folder}: {len(skipped)} files cannot be decoded: {few}{more}'
+  if strict:
+    raise ValueError(f'{message}; dataset.strict=False leaves them out')
+  _LOG.warning('%s', message)
+
+
+def _dataset(
+  path: pathlib.Path,
+  made: cache.Decoded,
+  num_skipped: int,
+  known: factors_lib.Table | None,
+) -> dataset.Dataset:
+  count, height, width, channels = made.images.shape
+  description = (
+    f'real images of {path.name}: {count} of {height}x{width}x{channels}, '
+    f'from {made.words}'
+  )
+  if num_skipped:
+    description += f'; {num_skipped} files that cannot be decoded left out'
+  if known is not None:
+    description += '; labels: ' + ', '.join(f.name for f in known.factors)
+  return dataset.Dataset(
+    name='images',
+    description=description,
+    image_shape=(height, width, channels),
+    num_images=count,
+    arrays=jnp.asarray(made.images),
+    images_fn=_scaled,
+    factors=known,
+  )
+
+
+def _scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:
+  """Bytes of the chosen images as float32 in [0, 1]."""
+  return arrays[index].astype(jnp.float32) / 255

@@ -1,0 +1,123 @@
+"""Labels of image files: a factors.csv beside them, or the folder they are in.
+
+Columns of whole numbers or of words are categorical, of other numbers
+continuous; blanks are missing; a column with one value says nothing and is
+left out.
+"""
+
+import csv
+import logging
+import pathlib
+
+import numpy as np
+
+from bvae_jax.data import factors as factors_lib
+
+_LOG = logging.getLogger(__name__)
+NAME = 'factors.csv'
+_BLANK = ('', 'na', 'nan', 'n/a', 'null', 'none')
+_Column = tuple[factors_lib.Factor, np.ndarray]
+
+
+def of_files(
+  folder: pathlib.Path, files: list[str]
+) -> factors_lib.Table | None:
+  """Returns what is known of the files, None if nothing is.
+
+  Args:
+    folder: the images' folder, with or without a factors.csv.
+    files: paths of the N images in it, with slashes.
+
+  Raises:
+    ValueError: a factors.csv that cannot be read or does not fit the files.
+  """
+  path = folder / NAME
+  if path.exists():
+    try:
+      columns = _read(path, files)
+    except (ValueError, csv.Error) as error:
+      raise ValueError(f'{path}: {error}') from error
+  elif all('/' in file for file in files):
+    columns = {'class': [file.rpartition('/')[0] for file in files]}
+  else:
+    return None
+  made = [_column(name, cells) for name, cells in columns.items()]
+  kept = [column for column in made if column[0].size != 1]
+  if not kept:
+    return None
+  discrete = all(factor.size for factor, _ in kept)
+  values = np.stack([values for _, values in kept], -1)
+  values = (
+    np.nan_to_num(values, nan=-1).astype(np.int32)
+    if discrete
+    else values.astype(np.float32)
+  )
+  return factors_lib.Table(tuple(factor for factor, _ in kept), values)
+
+
+def _read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
+  """Returns each column's cells in the order of the files."""
+  with open(path, encoding='utf-8-sig', newline='') as stream:
+    rows = [row for row in csv.reader(stream) if any(c.strip() for c in row)]
+  if len(rows) < 2 or len(rows[0]) < 2:
+    raise ValueError('needs a header and rows: file name, one column a factor')
+  names = [name.strip() for name in rows[0][1:]]
+  if len(set(names)) != len(names) or not all(names):
+    raise ValueError(f'needs a name of its own for each factor, got {names}')
+  short = {}  # a base name that is unique stands for its path
+  for file in files:
+    base = file.rpartition('/')[2]
+    short[base] = None if base in short else file
+  known = set(files)
+  cells = {}
+  unknown = []
+  for number, row in enumerate(rows[1:], 2):
+    if len(row) != len(rows[0]):
+      raise ValueError(
+        f'row {number} has {len(row)} cells, the header {len(rows[0])}'
+      )
+    named = row[0].strip().replace('\\', '/').removeprefix('./')
+    file = named if named in known else short.get(named)
+    if file is None:
+      unknown.append(named)
+    elif file in cells:
+      raise ValueError(f'names {named} twice, the second time in row {number}')
+    else:
+      cells[file] = [cell.strip() for cell in row[1:]]
+  if not cells:
+    raise ValueError(f'names none of the images; its first is {unknown[0]}')
+  if unknown or len(cells) < len(files):
+    _LOG.warning(
+      '%s: %d rows name no image%s; %d images have no row and no labels',
+      path,
+      len(unknown),
+      f' (the first: {unknown[0]})' if unknown else '',
+      len(files) - len(cells),
+    )
+  blank = [''] * len(names)
+  ordered = [cells.get(file, blank) for file in files]
+  return {name: [row[k] for row in ordered] for k, name in enumerate(names)}
+
+
+def _column(name: str, cells: list[str]) -> _Column:
+  """Returns a factor and its values, float64 [N] with NaN for missing."""
+  known = [cell for cell in cells if cell.lower() not in _BLANK]
+  if not known:
+    raise ValueError(f'{NAME}: column {name} has no value')
+  try:
+    numbers = {cell: float(cell) for cell in known}
+  except ValueError:
+    numbers = None
+  if numbers and not np.isfinite(list(numbers.values())).all():
+    raise ValueError(f'{NAME}: column {name} holds an infinite value')
+  if numbers and any(not x.is_integer() for x in numbers.values()):
+    factor = factors_lib.Factor(name, 'continuous', 0)
+    code = numbers
+  else:
+    value = numbers.get if numbers else lambda cell: cell
+    order = sorted({value(cell) for cell in known})
+    words = tuple(str(int(v)) if numbers else v for v in order)
+    factor = factors_lib.Factor(name, 'categorical', len(order), words)
+    place = {v: float(i) for i, v in enumerate(order)}
+    code = {cell: place[value(cell)] for cell in known}
+  return factor, np.array([code.get(cell, np.nan) for cell in cells])

@@ -1,0 +1,81 @@
+"""Arrays of images as people store them: which axis, which range of values."""
+
+import numpy as np
+
+
+def to_nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
+  """Returns the order of axes that makes an array of images NHW or NHWC.
+
+  Raises:
+    ValueError: the axes cannot be told apart.
+  """
+  if len(shape) == 3 and min(shape[1:]) > 4:
+    return (0, 1, 2)
+  if len(shape) == 4:
+    first, last = shape[1] <= 4, shape[3] <= 4
+    if last and not first:
+      return (0, 1, 2, 3)
+    if first and not last:
+      return (0, 2, 3, 1)
+  raise ValueError(
+    f'cannot tell height, width and channels apart in shape {shape}; save the '
+    'images as [N, H, W], [N, H, W, C] or [N, C, H, W] with sides above 4 and '
+    '1 to 4 channels'
+  )
+
+
+def scale_of(
+  dtype: np.dtype, smallest: float, largest: float
+) -> tuple[float, float, str]:
+  """Returns (offset, factor, words): bytes are (x + offset) * factor.
+
+  Args:
+    dtype: of the images.
+    smallest: of all their values.
+    largest: of all their values.
+
+  Raises:
+    ValueError: the range is none that images have.
+  """
+  near = 1e-3 if dtype.kind == 'f' else 0
+  inside = lambda low, high: low - near <= smallest <= largest <= high + near
+  if dtype.kind == 'b':
+    return 0, 255, 'bool'
+  if inside(0, 1):
+    return 0, 255, f'{dtype} from 0 to 1'
+  if inside(-1, 1):
+    return 1, 127.5, f'{dtype} from -1 to 1'
+  if inside(0, 255):
+    return 0, 1, f'{dtype} from 0 to 255'
+  if dtype.kind in 'iu' and inside(0, 65535):
+    return 0, 1 / 257, f'{dtype} from 0 to 65535'
+  raise ValueError(
+    f'values of {dtype} from {smallest:g} to {largest:g} are no images; use 0 '
+    'to 255, 0 to 1 or -1 to 1'
+  )
+
+
+def to_bytes(values: np.ndarray, offset: float, factor: float) -> np.ndarray:
+  """Images in the range of `scale_of` as uint8, rounded to the nearest."""
+  if values.dtype == np.uint8 and (offset, factor) == (0, 1):
+    return values
+  scaled = (values.astype(np.float32) + offset) * factor
+  return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
+
+
+def extremes(array: np.ndarray, rows: int = 1024) -> tuple[float, float]:
+  """The smallest and largest value, read some rows at a time.
+
+  Raises:
+    ValueError: no image, or a value that is no number.
+  """
+  if array.dtype.kind not in 'biuf':
+    raise ValueError(f'images must be numbers or bool, got {array.dtype}')
+  if not len(array):
+    raise ValueError('the array holds no image')
+  parts = [array[i : i + rows] for i in range(0, len(array), rows)]
+  smallest = float(min(part.min() for part in parts))
+  largest = float(max(part.max() for part in parts))
+  if not np.isfinite([smallest, largest]).all():
+    raise ValueError('the images hold NaN or infinite values')
+  return smallest, largest

@@ -1,0 +1,35 @@
+"""beta-VAEs of your own images, without labels.
+
+    python -m bvae_jax.main --config=configs/own_images.py \
+      --config.dataset.path=DIR
+
+DIR is a folder of images (nested or not; png, jpg, webp, bmp, gif), or a .npy,
+.npz or HDF5 file with one array of images. They are cropped to 64x64
+(`--config.dataset.fit=pad` keeps all of each), and decoded once.
+
+Three seeds of two values of beta: the UDR (Duan et al. 2020) says which beta
+the seeds agree on, which needs no labels. Labels, if there are some, add scores
+(`--config.metrics`): a `factors.csv` in DIR (file name, one column a factor),
+or subfolders as classes. 400 steps are a first look, three minutes at most on
+two cores; `--config.num_steps=20000` gives a model.
+"""
+
+from configs import common
+
+
+def get_config():
+  """Six small convolutional models of the images in `dataset.path`."""
+  config = common.get('beta_vae', '')
+  config.dataset.name = 'images'
+  config.dataset.image_size = 64
+  config.seeds = (0, 1, 2)
+  config.grid.beta = (1.0, 4.0)
+  config.metrics = ('unsupervised', 'udr')
+  config.learning_rate = 1e-3
+  config.batch_size = 32
+  config.num_steps = 400
+  config.log_every = 50
+  config.checkpoint_every = 200
+  config.evaluation.num_train = config.evaluation.num_test = 1000
+  config.evaluation.num_elbo = 1000
+  return config

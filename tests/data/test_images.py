@@ -1,0 +1,343 @@
+"""Images of one's own: every kind of file decodes to the picture one sees."""
+
+import logging
+
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+from PIL import Image
+
+from bvae_jax import config as config_lib
+from bvae_jax import data
+from bvae_jax.data import labels, pixels
+from configs import own_images
+
+SIZE = 8
+RNG = np.random.default_rng(0)
+# Flat quarters, so that no decoder's or resampler's rounding matters.
+COLOURS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [80, 80, 80]]])
+PICTURE = COLOURS.repeat(4, 0).repeat(4, 1).astype(np.uint8)
+GREYS = np.array([[0, 255], [51, 204]], np.uint8).repeat(4, 0).repeat(4, 1)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+  return tmp_path / 'cache' / 'bvae_jax'
+
+
+@pytest.fixture
+def folder(tmp_path):
+  made = tmp_path / 'mine'
+  made.mkdir()
+  return made
+
+
+def load(path, **changes) -> data.Dataset:
+  config = {
+    'name': 'images',
+    'path': str(path),
+    'image_size': SIZE,
+    'factor_stride': (),
+    'channels': 0,
+    'fit': 'crop',
+    'strict': False,
+  }
+  return data.load(ml_collections.ConfigDict(config | changes))
+
+
+def decoded(path, **changes) -> np.ndarray:
+  """All images as bytes."""
+  dataset = load(path, **changes)
+  images = dataset.images(jnp.arange(dataset.num_images))
+  assert images.dtype == jnp.float32
+  return np.asarray(images * 255).round().astype(int)
+
+
+def close(got, expected, most=0):
+  assert got.shape == expected.shape
+  assert np.abs(got - np.asarray(expected, int)).max() <= most
+
+
+def test_every_format_nested_and_sorted(folder):
+  (folder / 'b' / 'deep').mkdir(parents=True)
+  image = Image.fromarray(PICTURE)
+  image.save(folder / 'a.png')
+  image.save(folder / 'b' / 'c.BMP')
+  image.save(folder / 'b' / 'deep' / 'd.webp', lossless=True)
+  other = Image.fromarray(255 - PICTURE)
+  image.save(folder / 'e.gif', save_all=True, append_images=[other])
+  (folder / '.hidden.png').write_bytes(b'')
+  (folder / 'notes.txt').write_text('no image')
+  close(decoded(folder), np.stack([PICTURE] * 4))
+
+
+def test_modes_decode_to_what_one_sees(folder):
+  image = Image.fromarray(PICTURE)
+  image.quantize(4).save(folder / '0_palette.png')
+  alpha = np.full((8, 8, 1), 255, np.uint8)
+  alpha[:4, :4] = 0
+  Image.fromarray(np.concatenate([PICTURE, alpha], -1)).save(
+    folder / '1_alpha.png'
+  )
+  Image.fromarray(np.array(GREYS, np.uint16) * 257).save(folder / '2_16.png')
+  turned = image.rotate(90)  # counter-clockwise; EXIF 6 turns it back
+  exif = Image.Exif()
+  exif[0x0112] = 6
+  turned.save(folder / '3_exif.png', exif=exif)
+  got = decoded(folder)
+  over_white = PICTURE.copy()
+  over_white[:4, :4] = 255
+  grey = GREYS[..., None].repeat(3, -1)
+  close(got, np.stack([PICTURE, over_white, grey, PICTURE]))
+
+
+def test_cmyk_jpeg(folder):
+  Image.fromarray(PICTURE).convert('CMYK').save(
+    folder / 'a.jpg', quality=100, subsampling=0
+  )
+  close(decoded(folder)[0], PICTURE, most=6)
+
+
+def test_grey_files_have_one_channel_unless_asked(folder):
+  Image.fromarray(GREYS).save(folder / 'a.png')
+  Image.fromarray(GREYS > 100).save(folder / 'b.png')
+  Image.fromarray(GREYS).convert('P').save(folder / 'c.png')
+  got = decoded(folder)
+  close(got[0], GREYS[..., None])
+  close(got[1], 255 * (GREYS[..., None] > 100))
+  close(got[2], GREYS[..., None])
+  assert decoded(folder, channels=3).shape == (3, 8, 8, 3)
+
+
+def test_crop_and_pad(folder):
+  wide = np.zeros((8, 16, 3), np.uint8)
+  wide[:, 4:12] = 200
+  Image.fromarray(wide).save(folder / 'a.png')
+  close(decoded(folder), np.full((1, 8, 8, 3), 200))
+  padded = decoded(folder, fit='pad', image_size=16)[0]
+  close(padded[4:12], wide)
+  assert not padded[:4].any() and not padded[12:].any()
+
+
+def test_broken_files_are_left_out_or_refused(folder, caplog):
+  Image.fromarray(PICTURE).save(folder / 'a.png')
+  (folder / 'b.png').write_bytes(b'')
+  (folder / 'c.png').write_bytes((folder / 'a.png').read_bytes()[:60])
+  (folder / 'd.jpg').write_text('<!DOCTYPE html><html>')
+  (folder / 'e.jpg').write_text('version https://git-lfs.github.com/spec/v1')
+  with caplog.at_level(logging.WARNING):
+    dataset = load(folder)
+  assert dataset.num_images == 1
+  assert '4 files that cannot be decoded left out' in dataset.description
+  assert '4 files cannot be decoded: b.png: an empty file; c.png' in caplog.text
+  with pytest.raises(ValueError, match='d.jpg: an HTML page') as caught:
+    load(folder, strict=True)
+  assert '\n' not in str(caught.value)
+  (folder / 'a.png').unlink()
+  with pytest.raises(ValueError, match='none of 4 images could be decoded'):
+    load(folder)
+
+
+def test_decoded_once_and_anew_when_a_file_changes(folder, cache, monkeypatch):
+  Image.fromarray(PICTURE).save(folder / 'a.png')
+  first = decoded(folder)
+  assert sorted(p.suffix for p in cache.iterdir()) == ['.json', '.npy']
+  with monkeypatch.context() as patched:
+    patched.setattr('bvae_jax.data.decode.read', None)
+    close(decoded(folder), first)
+  Image.fromarray(255 - PICTURE).save(folder / 'a.png')
+  close(decoded(folder), 255 - first)
+  assert len(list(cache.iterdir())) == 4
+
+
+def test_a_cache_that_cannot_be_written(folder, tmp_path, monkeypatch):
+  Image.fromarray(PICTURE).save(folder / 'a.png')
+  (tmp_path / 'file').write_text('')
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
+  with pytest.raises(OSError, match='set XDG_CACHE_HOME to another folder'):
+    load(folder)
+
+
+IMAGES = RNG.integers(0, 256, (5, 8, 8, 3)).astype(np.uint8)
+BINARY = RNG.integers(0, 2, (5, 8, 8))
+
+
+@pytest.mark.parametrize(
+  'array, expected, most',
+  [
+    (IMAGES, IMAGES, 0),
+    (IMAGES.transpose(0, 3, 1, 2), IMAGES, 0),
+    (np.asfortranarray(IMAGES), IMAGES, 0),
+    (IMAGES[..., 0], IMAGES[..., :1], 0),
+    (IMAGES.astype('>f4') / 255, IMAGES, 0),
+    (IMAGES / 127.5 - 1, IMAGES, 1),
+    (IMAGES.astype(np.int64), IMAGES, 0),
+    (IMAGES.astype(np.uint16) * 257, IMAGES, 0),
+    (BINARY > 0, 255 * BINARY[..., None], 0),
+    (BINARY.astype(np.uint8), 255 * BINARY[..., None], 0),
+    (255.0 * BINARY, 255 * BINARY[..., None], 0),
+  ],
+)
+@pytest.mark.parametrize('suffix', ['npy', 'npz'])
+def test_arrays(array, expected, most, suffix, tmp_path):
+  path = tmp_path / f'a.{suffix}'
+  if suffix == 'npy':
+    np.save(path, array)
+  else:
+    np.savez(path, x=array, y=np.arange(5))
+  close(decoded(path), expected, most)
+
+
+def test_arrays_with_transparency_lie_over_white(tmp_path):
+  np.save(tmp_path / 'a.npy', np.zeros((2, 8, 8, 4), np.uint8))
+  close(decoded(tmp_path / 'a.npy'), np.full((2, 8, 8, 3), 255))
+  np.save(tmp_path / 'b.npy', np.zeros((2, 8, 8, 2), np.uint8))
+  close(decoded(tmp_path / 'b.npy'), np.full((2, 8, 8, 1), 255))
+
+
+def test_hdf5(tmp_path):
+  h5py = pytest.importorskip('h5py')
+  with h5py.File(tmp_path / 'a.h5', 'w') as file:
+    file['deep/images'] = IMAGES
+    file['labels'] = np.arange(5)
+  close(decoded(tmp_path / 'a.h5'), IMAGES)
+
+
+def _pickled(path):
+  np.savez(path, images=np.array([None, 'a'], object))
+
+
+def _short(path):
+  np.save(path, IMAGES)
+  raw = path.with_suffix('.npz.npy').read_bytes()
+  path.write_bytes(raw[:-100])
+
+
+def _cut_zip(path):
+  np.savez(path, images=IMAGES)
+  path.write_bytes(path.read_bytes()[:-200])
+
+
+def _array(array):
+  return lambda path: np.savez(path, images=array)
+
+
+@pytest.mark.parametrize(
+  'write, message',
+  [
+    (lambda p: p.write_bytes(b''), 'an empty file'),
+    (lambda p: p.write_text('\n<html>quota'), 'an HTML page'),
+    (lambda p: p.write_text('version https://git-lfs.'), 'a Git LFS pointer'),
+    (lambda p: p.write_bytes(b'\x80\x04pickle'), 'a pickle, which could run'),
+    (lambda p: p.write_bytes(b'PK\x05\x06' + bytes(18)), 'a zip of other fil'),
+    (lambda p: p.write_bytes(b'\x1f\x8bx'), 'a gzip file'),
+    (lambda p: p.write_bytes(b'hello'), 'by its first bytes'),
+    (_pickled, 'without pickled objects; it holds 0 among images'),
+    (_short, 'damaged or cut short'),
+    (_cut_zip, 'damaged or cut short'),
+    (lambda p: np.savez(p, a=IMAGES, b=IMAGES), 'it holds 2 among a, b'),
+    (_array(np.zeros((3, 4, 9, 3))), 'cannot tell height, width and channels'),
+    (_array(np.zeros((9, 9, 3))), 'cannot tell height'),
+    (_array(np.full((3, 9, 9), np.nan)), 'NaN or infinite'),
+    (_array(np.full((3, 9, 9), -7.0)), 'from -7 to -7 are no images'),
+    (_array(np.zeros((0, 9, 9))), 'holds no image'),
+    (_array(np.full((3, 9, 9), 'a')), 'must be numbers or bool'),
+  ],
+)
+def test_bad_files_in_one_line(write, message, tmp_path):
+  path = tmp_path / 'a.npz'
+  write(path)
+  with pytest.raises(ValueError, match=message) as caught:
+    load(path)
+  assert str(path) in str(caught.value) and '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+  'changes, message',
+  [
+    ({'path': ''}, 'dataset.path must name a folder'),
+    ({'channels': 2}, 'must be 0 .as found., 1 or 3, got 2'),
+    ({'fit': 'squash'}, "'squash' is unknown; valid: crop, pad"),
+    ({'image_size': 0}, 'image_size must be at least 1'),
+    ({'factor_stride': (1,)}, 'has no use'),
+    ({}, 'no image in this folder'),
+  ],
+)
+def test_bad_config(changes, message, folder):
+  with pytest.raises(ValueError, match=message):
+    load(**{'path': folder} | changes)
+
+
+def test_home_is_expanded_and_must_exist(folder, monkeypatch):
+  Image.fromarray(PICTURE).save(folder / 'a.png')
+  monkeypatch.setenv('HOME', str(folder.parent))
+  assert load('~/mine').num_images == 1
+  with pytest.raises(FileNotFoundError, match='no such file or folder'):
+    load('~/none')
+
+
+def test_folders_are_classes(folder):
+  for name in ('cat/1.png', 'dog/1.png', 'cat/2.png'):
+    (folder / name).parent.mkdir(exist_ok=True)
+    Image.fromarray(PICTURE).save(folder / name)
+  dataset = load(folder)
+  assert dataset.factors.factors == (
+    data.Factor('class', 'categorical', 2, ('cat', 'dog')),
+  )
+  np.testing.assert_array_equal(dataset.labels(jnp.arange(3)), [[0], [0], [1]])
+
+
+def test_labels_from_a_table(folder):
+  rows = ['file,shape,count,size,same', 'b.png,round,10,0.5,1']
+  rows += ['d/a.png,flat,9.0,,1', 'c.png,,2,1e1,1', 'gone.png,flat,2,1,1']
+  (folder / 'factors.csv').write_text('\ufeff' + '\n'.join(rows))
+  table = labels.of_files(folder, ['b.png', 'c.png', 'd/a.png', 'e.png'])
+  assert table.factors == (
+    data.Factor('shape', 'categorical', 2, ('flat', 'round')),
+    data.Factor('count', 'categorical', 3, ('2', '9', '10')),
+    data.Factor('size', 'continuous', 0),
+  )
+  nan = np.nan
+  np.testing.assert_array_equal(
+    table.values, [[1, 2, 0.5], [nan, 0, 10], [0, 1, nan], [nan] * 3]
+  )
+  assert table.num_missing() == (2, 1, 2)
+  (folder / 'factors.csv').write_text('file,a\na,x\nb,\nc,y\n')
+  table = labels.of_files(folder, ['a', 'b', 'c'])
+  assert table.values.dtype == np.int32
+  np.testing.assert_array_equal(table.values, [[0], [-1], [1]])
+  assert labels.of_files(folder / 'none', ['a', 'b/c']) is None
+
+
+@pytest.mark.parametrize(
+  'text, message',
+  [
+    ('', 'needs a header and rows'),
+    ('file\na\n', 'one column a factor'),
+    ('file,x,x\na,1,2\n', 'a name of its own'),
+    ('file,x\na,1,2\n', 'row 2 has 3 cells, the header 2'),
+    ('file,x\na,1\na,2\n', 'names a twice, the second time in row 3'),
+    ('file,x\nq,1\n', 'names none of the images; its first is q'),
+    ('file,x\na,\n', 'column x has no value'),
+    ('file,x\na,inf\n', 'infinite value'),
+  ],
+)
+def test_bad_labels(text, message, folder):
+  (folder / 'factors.csv').write_text(text)
+  with pytest.raises(ValueError, match=message):
+    labels.of_files(folder, ['a', 'b'])
+
+
+def test_axes():
+  assert pixels.to_nhwc((9, 8, 8, 3)) == (0, 1, 2, 3)
+  assert pixels.to_nhwc((9, 3, 8, 8)) == (0, 2, 3, 1)
+  assert pixels.to_nhwc((9, 8, 8)) == (0, 1, 2)
+
+
+def test_the_config_for_own_images_is_valid():
+  config = own_images.get_config()
+  config_lib.validate(config)
+  assert config.dataset.name == 'images'
+  assert '--config=configs/own_images.py' in own_images.__doc__

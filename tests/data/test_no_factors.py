@@ -1,0 +1,152 @@
+"""A data set of images alone, and what may be asked of a table of factors."""
+
+import json
+import re
+
+import helpers
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bvae_jax import data, run
+from bvae_jax.training import batches
+from bvae_jax.training import experiment as experiment_lib
+
+IMAGES = np.random.default_rng(0).random((60, 12, 10, 3), np.float32)
+
+
+def own(factors=None) -> data.Dataset:
+  return data.Dataset(
+    name='own',
+    description='60 images of noise',
+    image_shape=IMAGES.shape[1:],
+    num_images=60,
+    arrays=jnp.asarray(IMAGES),
+    images_fn=lambda arrays, index: arrays[index],
+    factors=factors,
+  )
+
+
+def table(**changes) -> data.Table:
+  values = np.stack([np.arange(60) % 3, np.arange(60) // 30], -1)
+  factors = (
+    data.Factor('class', 'categorical', 3, ('a', 'b', 'c')),
+    data.Factor('side', 'ordinal', 2),
+  )
+  return data.Table(**{'factors': factors, 'values': values} | changes)
+
+
+def config(objective: str = 'beta_vae', **changes):
+  made = helpers.small_config(objective, **changes)
+  made.dataset.name = 'own'
+  return made
+
+
+def test_trains_scores_and_reports_without_factors(tmp_path, monkeypatch):
+  monkeypatch.setitem(data.DATASETS, 'own', lambda _: own())
+  results = run.train_and_evaluate(
+    config(seeds=(0, 1), metrics=('unsupervised', 'udr')), tmp_path
+  )
+  assert results.dataset.factor_names == results.dataset.factor_sizes == ()
+  assert not results.dataset.complete_grid
+  for member in results.members:
+    assert member.status == 'ok'
+    for score in (member.elbo['elbo'], member.metrics['unsupervised']):
+      assert np.isfinite(score)
+    assert 0 <= member.metrics['udr'] <= 1
+  saved = json.loads((tmp_path / 'results.json').read_text())
+  assert saved['dataset']['num_images'] == 60
+  assert '60 images' in (tmp_path / 'report.html').read_text()
+
+
+@pytest.mark.parametrize(
+  'objective, metric, message',
+  [
+    ('beta_vae', 'mig', 'metrics: mig needs known factors'),
+    ('ada_gvae', 'unsupervised', 'pairs: data set own is no complete grid'),
+    ('semi_supervised', 'unsupervised', 'labelled images: data set own has no'),
+  ],
+)
+def test_refuses_what_needs_factors_before_anything_is_written(
+  objective, metric, message, tmp_path, monkeypatch
+):
+  monkeypatch.setitem(data.DATASETS, 'own', lambda _: own())
+  with pytest.raises(ValueError, match=message) as caught:
+    run.train_and_evaluate(
+      config(objective, metrics=(metric,)), tmp_path / 'run'
+    )
+  assert '\n' not in str(caught.value)
+  assert not (tmp_path / 'run').exists()
+
+
+def test_properties_follow_from_the_factors():
+  nothing, rows = own(), own(table())
+  assert not nothing.has_factors and not nothing.is_grid
+  assert nothing.factor_names == nothing.factor_sizes == ()
+  with pytest.raises(ValueError, match='labels: data set own has no known'):
+    nothing.labels(jnp.arange(3))
+  assert rows.has_factors and not rows.is_grid
+  assert rows.factor_names == ('class', 'side')
+  assert rows.factor_sizes == (3, 2)
+  index = jnp.array([[0, 59], [31, 4]])
+  np.testing.assert_array_equal(
+    rows.labels(index), np.stack([index % 3, index // 30], -1)
+  )
+  with pytest.raises(ValueError, match='scores: .* no complete grid'):
+    rows.require_grid('scores')
+
+
+def test_a_table_is_a_jit_argument():
+  rows, index = own(table()), jnp.array([5, 59])
+  labels = jax.jit(lambda dataset, index: dataset.labels(index))
+  np.testing.assert_array_equal(labels(rows, index), [[2, 0], [2, 1]])
+  np.testing.assert_array_equal(
+    jax.vmap(rows.images)(index), IMAGES[np.array(index)]
+  )
+
+
+def test_continuous_or_missing_labels_are_no_labels():
+  values = np.stack([np.r_[np.nan, np.ones(59)], np.linspace(0, 1, 60)], -1)
+  factors = (
+    data.Factor('class', 'categorical', 2),
+    data.Factor('size', 'continuous', 0),
+  )
+  rows = own(data.Table(factors, values))
+  assert rows.factors.num_missing() == (1, 0)
+  with pytest.raises(ValueError, match=re.escape('others: size, class')):
+    rows.require_labels('mig')
+
+
+def test_labelled_batches_of_a_table_and_their_scale():
+  settings = config('semi_supervised')
+  experiment = experiment_lib.build(settings, own(table()))
+  source = batches.Source(
+    experiment.dataset,
+    experiment.dataset.images,
+    experiment.context,
+    jax.random.key(1),
+  )
+  indices = batches.DRAWS['labelled'](jax.random.key(0), source)
+  batch = batches.look_up(indices, source)
+  chosen = np.asarray(indices['labelled_images'])
+  np.testing.assert_array_equal(batch['labelled_images'], IMAGES[chosen])
+  np.testing.assert_allclose(
+    batch['labels'], np.stack([chosen % 3 / 2, chosen // 30], -1)
+  )
+
+
+@pytest.mark.parametrize(
+  'make, message',
+  [
+    (lambda: own(table(values=np.zeros((9, 2)))), 'got 60 and 9'),
+    (lambda: own(data.Grid.of(['a'], [7])), 'got 60 and 7'),
+    (lambda: data.Grid.of(['a', 'b'], [7, 0]), 'factor_sizes must be'),
+    (lambda: data.Factor('a', 'round', 2), "'round' is unknown; valid: cat"),
+    (lambda: data.Factor('a', 'continuous', 2), 'size must be 0 if contin'),
+    (lambda: data.Factor('a', 'ordinal', 0), 'got 0 of a ordinal'),
+  ],
+)
+def test_bad_factors(make, message):
+  with pytest.raises(ValueError, match=message):
+    make()
