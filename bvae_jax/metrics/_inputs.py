@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import core
 
 # How many values a factor may have when `factors` is traced and no sizes are
 # given. It covers the usual data sets; passing `factor_sizes` is faster.
@@ -23,7 +24,7 @@ CONTINUOUS_BINS = 20
 
 def is_traced(*arrays: Any) -> bool:
   """Whether the values of any array are unknown (inside jit, vmap, grad)."""
-  return any(isinstance(x, jax.core.Tracer) for x in arrays)
+  return any(isinstance(x, core.Tracer) for x in arrays)
 
 
 def require(fits: bool, name: str, expected: str, value: Any) -> None:
@@ -36,7 +37,7 @@ def require_count(least: int, **counts: Any) -> None:
   """Raises unless all are integers of at least `least`."""
   for name, value in counts.items():
     fits = isinstance(value, int | np.integer) and value >= least
-    require(fits, name, f'an integer of {least} or more', value)
+    require(bool(fits), name, f'an integer of {least} or more', value)
 
 
 def _numpy(values: Any) -> np.ndarray:
@@ -49,9 +50,18 @@ def _numpy(values: Any) -> np.ndarray:
     raise ValueError(f'rows differ in length or kind: {error}') from error
 
 
+def _extremes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Least and largest code of each latent; NumPy reduces wide rows faster."""
+  fold = min(64, len(codes))
+  whole = len(codes) // fold * fold
+  wide, last = codes[:whole].reshape(whole // fold, -1), codes[-fold:].ravel()
+  low = np.minimum(wide.min(0), last).reshape(fold, -1).min(0)
+  return low, np.maximum(wide.max(0), last).reshape(fold, -1).max(0)
+
+
 def _float32(codes: np.ndarray, name: str) -> np.ndarray:
   """Concrete codes as float32; a large offset is taken off in float64."""
-  low, high = codes.min(0), codes.max(0)
+  low, high = _extremes(codes)
   if not (np.isfinite(low).all() and np.isfinite(high).all()):
     raise ValueError(f'{name} hold NaN or infinite values')
   low, high = low.astype(np.float64), high.astype(np.float64)
@@ -256,6 +266,12 @@ def _check_factors(
     if kind.kind not in 'iub':
       raise ValueError(f'factors must be integers under jit, got {kind}')
   sizes = sizes or (MAX_FACTOR_SIZE,) * num_factors
+  # Labels and points share one integer key; concrete labels are compacted.
+  if max(counts) * max(sizes) >= 2**31:
+    raise ValueError(
+      f'factor_sizes {sizes} are too large for {max(counts)} points under jit:'
+      ' relabel the factors as 0, 1, 2, ...'
+    )
   return [jnp.asarray(x, jnp.int32) for x in arrays], sizes
 
 
