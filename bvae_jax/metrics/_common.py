@@ -79,15 +79,28 @@ def top_two_gap(scores: jax.Array) -> jax.Array:
   return best[:, 0] - best[:, 1]
 
 
+def _power_of_two(values: jax.Array) -> jax.Array:
+  """The largest powers of two up to float32 values >= 0; 1 for 0.
+
+  Division by a power of two is exact.
+  """
+  bits = jax.lax.bitcast_convert_type(values, jnp.int32) & 0x7F800000
+  powers = jax.lax.bitcast_convert_type(bits, jnp.float32)
+  return jnp.where(powers > 0, powers, 1.0)
+
+
 def standardize(codes: jax.Array, *others: jax.Array) -> list[jax.Array]:
   """Shifts and scales to zero mean, unit variance of the first argument.
 
   A constant latent becomes 0: by its range, as rounding gives it a deviation.
   """
-  mean, std = codes.mean(0), codes.std(0)
+  unit = _power_of_two(codes.max(0) - codes.min(0))
+  # The scale of the codes is no matter: their squares stay in float32.
+  scaled = codes / unit
+  mean, std = scaled.mean(0), scaled.std(0)
   varies = (codes.max(0) > codes.min(0)) & (std > 0)
   scale = jnp.where(varies, 1 / jnp.where(varies, std, 1.0), 0.0)
-  return [(x - mean) * scale for x in (codes, *others)]
+  return [(x / unit - mean) * scale for x in (codes, *others)]
 
 
 def sort_keys(values: jax.Array) -> jax.Array:

@@ -26,10 +26,13 @@ def _fit_sklearn(codes, factors, test_codes, seed) -> _boosting.BoostedTrees:
     for factor in np.asarray(factors).T
   ]
   importance = [model.feature_importances_ for model in models]
+  labels = [
+    jnp.stack([jnp.asarray(model.predict(x)) for model in models], 1)
+    for x in (codes, test_codes)
+  ]
   return _boosting.BoostedTrees(
     jnp.asarray(np.stack(importance, 1), jnp.float32),
-    jnp.asarray(np.stack([model.predict(codes) for model in models], 1)),
-    jnp.asarray(np.stack([model.predict(test_codes) for model in models], 1)),
+    *labels,
   )
 
 

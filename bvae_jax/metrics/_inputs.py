@@ -50,9 +50,18 @@ def _numpy(values: Any) -> np.ndarray:
     raise ValueError(f'rows differ in length or kind: {error}') from error
 
 
+def _extremes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Least and largest code of each latent; NumPy reduces wide rows faster."""
+  fold = min(64, len(codes))
+  whole = len(codes) // fold * fold
+  wide, last = codes[:whole].reshape(whole // fold, -1), codes[-fold:].ravel()
+  low = np.minimum(wide.min(0), last).reshape(fold, -1).min(0)
+  return low, np.maximum(wide.max(0), last).reshape(fold, -1).max(0)
+
+
 def _float32(codes: np.ndarray, name: str) -> np.ndarray:
   """Concrete codes as float32; a large offset is taken off in float64."""
-  low, high = codes.min(0), codes.max(0)
+  low, high = _extremes(codes)
   if not (np.isfinite(low).all() and np.isfinite(high).all()):
     raise ValueError(f'{name} hold NaN or infinite values')
   low, high = low.astype(np.float64), high.astype(np.float64)
@@ -257,6 +266,12 @@ def _check_factors(
     if kind.kind not in 'iub':
       raise ValueError(f'factors must be integers under jit, got {kind}')
   sizes = sizes or (MAX_FACTOR_SIZE,) * num_factors
+  # Labels and points share one integer key; concrete labels are compacted.
+  if max(counts) * max(sizes) >= 2**31:
+    raise ValueError(
+      f'factor_sizes {sizes} are too large for {max(counts)} points under jit:'
+      ' relabel the factors as 0, 1, 2, ...'
+    )
   return [jnp.asarray(x, jnp.int32) for x in arrays], sizes
 
 

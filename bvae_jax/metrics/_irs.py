@@ -84,6 +84,11 @@ def irs(
 
   Source: Suter et al. 2019 (arXiv:1811.00007) section 4, with the constants of
   Locatello et al. 2019 (arXiv:1811.12359).
+
+  >>> import numpy as np
+  >>> factors = np.stack(np.unravel_index(np.arange(60), (3, 4, 5)), 1)
+  >>> round(float(irs(factors.astype(float), factors)['irs']), 3)
+  1.0
   """
   _inputs.require_count(2, num_bins=num_bins)
   _inputs.require(0 <= quantile <= 1, 'quantile', 'in [0, 1]', quantile)

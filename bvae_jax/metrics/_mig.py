@@ -49,6 +49,11 @@ def mig(
 
   Source: Chen et al. 2018 (arXiv:1802.04942) eq. 6, with the estimator of
   Locatello et al. 2019 (arXiv:1811.12359).
+
+  >>> import numpy as np
+  >>> factors = np.stack(np.unravel_index(np.arange(60), (3, 4, 5)), 1)
+  >>> round(float(mig(factors.astype(float), factors)['mig']), 3)
+  1.0
   """
   _inputs.require_count(2, num_bins=num_bins)
   codes, factors, sizes = _inputs.check_points(

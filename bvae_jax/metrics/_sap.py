@@ -186,6 +186,12 @@ def sap(
 
   Source: Kumar et al. 2018 (arXiv:1711.00848) section 3, with the constants of
   Locatello et al. 2019 (arXiv:1811.12359).
+
+  >>> import numpy as np
+  >>> factors = np.stack(np.unravel_index(np.arange(60), (3, 4, 5)), 1)
+  >>> points = factors.astype(float), factors
+  >>> round(float(sap(*points, *points, continuous=True)['sap']), 3)
+  1.0
   """
   fits = 0 < penalty < float('inf')
   _inputs.require(fits, 'penalty', 'a number above 0', penalty)

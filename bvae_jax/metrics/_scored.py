@@ -28,7 +28,7 @@ class Scored(NamedTuple):
     found = dict(self.scores)
     for score, values in self.by_factor.items():
       own = names or [str(k) for k in range(values.shape[0])]
-      found |= {f'{score}/{name}': values[k] for k, name in enumerate(own)}
+      found |= {f'{score}/{name}': x for name, x in zip(own, values)}
     return found
 
 

@@ -73,6 +73,12 @@ def unsupervised_scores(
 
   Source: Locatello et al. 2019 (arXiv:1811.12359) section 5.2; Watanabe 1960;
   Olkin & Pukelsheim 1982.
+
+  >>> import numpy as np
+  >>> grid = np.stack(np.unravel_index(np.arange(60), (3, 4, 5)), 1)
+  >>> scores = unsupervised_scores(grid.astype(float))
+  >>> abs(round(float(scores['mutual_info_score']), 3))
+  0.0
   """
   _inputs.require_count(2, num_bins=num_bins)
   codes = _inputs.check_codes(codes, min_points=num_bins)

@@ -1,0 +1,148 @@
+"""The whole registry: pinned values, invariances, bounds, the examples."""
+
+import doctest
+import importlib
+import pkgutil
+
+import jax
+import numpy as np
+import pytest
+
+from bvae_jax import metrics
+
+SIZES = (3, 4, 5)
+# Downstream fits many sizes: its values stand beside its reference.
+NAMES = [
+  name
+  for name, metric in metrics.METRICS.items()
+  if metric.needs != 'population' and name != 'downstream'
+]
+# What the metric claims not to depend on, beyond the order of latents.
+SCALES = {'mig', 'irs', 'infomec', 'modularity_explicitness', 'dci'}
+KEYED = {'dci', 'fairness'}  # Ties between latents are broken by a key.
+# Ends of an iterative fit, good to its tolerance.
+FITTED = {'infoe', 'explicitness_train', 'explicitness_test'}
+UNBOUNDED = {
+  'num_active',
+  'gaussian_total_correlation',
+  'gaussian_wasserstein_correlation',
+  'mutual_info_score',
+}
+# On codes of RandomState 1, as computed; a change must be meant.
+GOLDEN = {
+  'beta_vae_score': {'eval_accuracy': 1.0, 'train_accuracy': 1.0},
+  'factor_vae_score': {
+    'eval_accuracy': 1.0,
+    'num_active': 4.0,
+    'train_accuracy': 1.0,
+  },
+  'mig': {'mig': 0.3781072},
+  'mig_sampled': {'mig_sampled': 0.4216613},
+  'dci': {
+    'disentanglement': 0.4851101,
+    'completeness': 0.4772371,
+    'informativeness_train': 1.0,
+    'informativeness_test': 0.8088889,
+  },
+  'sap': {'sap': 0.18},
+  'modularity_explicitness': {
+    'explicitness_test': 0.9208337,
+    'explicitness_train': 0.945415,
+    'modularity': 0.7588133,
+  },
+  'irs': {'irs': 0.5651169},
+  'infomec': {
+    'infoc': 0.6891797,
+    'infoe': 0.7392266,
+    'infom': 0.7141271,
+    'num_active': 4.0,
+  },
+  'unsupervised': {
+    'gaussian_total_correlation': 0.1410611,
+    'gaussian_wasserstein_correlation': 0.1289396,
+    'gaussian_wasserstein_correlation_norm': 0.0229843,
+    'mutual_info_score': 0.8391437,
+  },
+  'fairness': {'unfairness': 0.0583278, 'unfairness_max': 0.2033333},
+}
+
+
+@pytest.fixture(name='sample')
+def leaky_sample(make_case):
+  case = make_case('leaky', 150, 150)
+  return metrics.Sample(*case.split, case.table, np.full_like(case.table, -2.0))
+
+
+def scores_of(name, sample):
+  found = metrics.METRICS[name].compute(jax.random.key(0), sample, SIZES).scores
+  return {score: float(value) for score, value in found.items()}
+
+
+def moved(name, sample):
+  """Other orders and signs, and, where claimed, scale, shift and labels."""
+  random = np.random.RandomState(2)
+  latents = random.permutation(sample.codes.shape[1])
+  points = random.permutation(len(sample.codes))
+  signs = random.choice([-1.0, 1.0], len(latents))
+  scale, shift = (8.0, 3.0) if name in SCALES else (1.0, 0.0)
+
+  def codes(values):
+    return (values[:, latents] * signs * scale + shift).astype(np.float32)
+
+  grid = name == 'fairness'
+  values = [np.arange(k) if grid else random.permutation(k) for k in SIZES]
+
+  def labels(factors):
+    columns = [value[column] for value, column in zip(values, factors.T)]
+    return np.stack(columns, 1).astype(np.int32)
+
+  return metrics.Sample(
+    codes(sample.codes)[points],
+    labels(sample.factors)[points],
+    codes(sample.test_codes),
+    labels(sample.test_factors),
+    codes(sample.code_table),
+    sample.logvar_table[:, latents],
+  )
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_values_and_invariances(name, sample):
+  found, again = scores_of(name, sample), scores_of(name, moved(name, sample))
+  assert set(found) == set(GOLDEN[name])
+  for score, value in found.items():
+    exact = 1e-4 if score in FITTED else 1e-6
+    assert value == pytest.approx(GOLDEN[name][score], abs=exact), score
+    slack = 0.05 if name in KEYED else 0.02
+    assert again[score] == pytest.approx(value, abs=slack), score
+    if score not in UNBOUNDED:
+      assert -1e-6 <= value <= 1 + 1e-6, score
+
+
+def test_huge_codes_keep_their_information(sample):
+  """The squares of such codes are beyond float32."""
+  points = sample.codes, sample.factors
+  expected = metrics.infomec(*points)
+  found = metrics.infomec(points[0] * np.float32(2.0**60), points[1])
+  for score in ('infom', 'infoe', 'infoc'):
+    np.testing.assert_allclose(found[score], expected[score], atol=1e-4)
+
+
+def test_labels_too_large_for_integers_raise_under_jit(sample):
+  """Concrete labels are compacted; traced ones would overflow in silence."""
+  far = sample.factors * 10**8
+  expected = metrics.mig(sample.codes, sample.factors)['mig']
+  assert float(metrics.mig(sample.codes, far)['mig']) == float(expected)
+  with pytest.raises(ValueError, match='too large') as error:
+    jax.jit(lambda y: metrics.mig(sample.codes, y, factor_sizes=(10**8,) * 3))(
+      sample.factors
+    )
+  assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  'name', [module.name for module in pkgutil.iter_modules(metrics.__path__)]
+)
+def test_examples(name):
+  module = importlib.import_module(f'bvae_jax.metrics.{name}')
+  assert doctest.testmod(module).failed == 0
