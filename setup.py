@@ -1,23 +1,38 @@
 """Packaging of bvae_jax: the core is small, everything heavy is an extra."""
 
 import pathlib
+import re
 
 import setuptools
 
 EXTRAS = {
-  'test': ['pytest', 'pytest-xdist', 'scikit-learn', 'scipy'],
+  'test': [
+    'hypothesis',
+    'pytest',
+    'pytest-xdist',
+    'scikit-learn',
+    'scipy',
+  ],
   'hdf5': ['h5py'],
   'tensorboard': ['tensorboardX'],
   'sklearn': ['scikit-learn'],
   'slurm': ['submitit'],
   'ray': ['ray'],
   'bench': ['torch', 'scikit-learn'],
-  'dev': ['ruff'],
+  'dev': ['basedpyright', 'ruff'],
 }
+
+VERSION = re.search(
+  r"__version__ = '([^']+)'",
+  pathlib.Path(__file__)
+  .with_name('bvae_jax')
+  .joinpath('__init__.py')
+  .read_text(encoding='utf-8'),
+)[1]
 
 setuptools.setup(
   name='bvae_jax',
-  version='0.1.0',
+  version=VERSION,
   description='Populations of disentangled VAEs in JAX: objectives, metrics,'
   ' sweeps.',
   long_description=pathlib.Path(__file__)

@@ -56,17 +56,16 @@ class Dataset:
 
   def __post_init__(self) -> None:
     # A transformation of JAX may rebuild a Dataset of anything but arrays.
-    known = isinstance(self.factors, factors_lib.Grid) or (
-      isinstance(self.factors, factors_lib.Table)
-      and hasattr(self.factors.values, 'shape')
-    )
-    if self.num_images < 1 or (
-      known and self.factors.num_images != self.num_images
+    factors = self.factors
+    if isinstance(factors, factors_lib.Table) and not hasattr(
+      factors.values, 'shape'
     ):
+      factors = None
+    told = self.num_images if factors is None else factors.num_images
+    if self.num_images < 1 or told != self.num_images:
       raise ValueError(
         f'data set {self.name}: num_images must be at least 1 and as many as '
-        f'its factors tell of, got {self.num_images}'
-        + (f' and {self.factors.num_images}' if known else '')
+        f'its factors tell of, got {self.num_images} and {told}'
       )
 
   @property

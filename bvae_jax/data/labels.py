@@ -8,6 +8,7 @@ left out.
 import csv
 import logging
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -114,7 +115,7 @@ def _column(name: str, cells: list[str]) -> _Column:
     factor = factors_lib.Factor(name, 'continuous', 0)
     code = numbers
   else:
-    value = numbers.get if numbers else lambda cell: cell
+    value: Any = numbers.get if numbers else lambda cell: cell
     order = sorted({value(cell) for cell in known})
     words = tuple(str(int(v)) if numbers else v for v in order)
     factor = factors_lib.Factor(name, 'categorical', len(order), words)
