@@ -76,7 +76,7 @@ def cache_compilations() -> None:
   JAX_COMPILATION_CACHE_DIR moves the folder, JAX_ENABLE_COMPILATION_CACHE=0
   does without.
   """
-  if jax.config.jax_compilation_cache_dir is None:
+  if jax.config.values['jax_compilation_cache_dir'] is None:
     base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
     folder = str(pathlib.Path(base) / 'bvae_jax' / 'xla')
     jax.config.update('jax_compilation_cache_dir', folder)

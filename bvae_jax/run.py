@@ -55,18 +55,19 @@ def train_and_evaluate(
   with folder.lock():
     folder.open(config, _FREE)
     results = _results(folder)
-    complete = results is not None and not _missing(results, config)
-    if complete and all((folder.path / name).exists() for name in _PAGES):
+    if results is None:
+      experiment = experiment or _prepare(config)
+      states = _train(experiment, folder)
+      return _score(folder, experiment, states, None)
+    missing = _missing(results, config)
+    if not missing and all((folder.path / name).exists() for name in _PAGES):
       _LOG.info('finished: %s holds the results', folder.results_path)
       return results
     experiment = experiment or _prepare(config)
-    if results is None:
-      states = _train(experiment, folder)
-    else:
-      states = _restored(experiment, folder)
-    if complete:
-      return _draw(folder, experiment, states, results)
-    return _score(folder, experiment, states, results)
+    states = _restored(experiment, folder)
+    if missing:
+      return _score(folder, experiment, states, results)
+    return _draw(folder, experiment, states, results)
 
 
 def evaluate_again(

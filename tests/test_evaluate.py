@@ -83,8 +83,10 @@ def test_udr_compares_the_seeds_of_one_setting(trained, results):
   expected = metrics.udr(points.codes[:2, :1000], kl[:2])['udr']
   found = [m['metrics']['udr'] for m in results['members'][:2]]
   np.testing.assert_allclose(found, expected, rtol=1e-5)
-  alone = scores.udr(points.codes[:1], kl[:1], members[:1])
-  assert np.isnan(alone).all()
+  udr, one = metrics.METRICS['udr'], slice(0, 1)
+  good = np.array([True])
+  alone = scores.over_seeds(udr, points.codes[one], kl[one], members[one], good)
+  assert np.isnan(alone.scored.scores['udr']).all()
 
 
 def test_a_stopped_member_is_marked_and_left_out_of_the_summary(results):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import workdir
+from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import checkpoint, hooks
 
 
@@ -102,13 +103,14 @@ def test_paths_that_are_no_folder_are_refused(tmp_path, monkeypatch):
     '{"groups": "x"}',
   ],
 )
-def test_damaged_groups_and_results_are_noticed(folder, text, caplog):
+def test_damaged_groups_and_results_are_noticed(folder, text):
   path = folder.path / 'groups.json'
   path.write_text(text)
   with pytest.raises(workdir.WorkdirError, match='groups.json is damaged'):
     workdir.read_groups(path, 1)
   folder.results_path.write_text(text)
-  assert folder.results() is None and 'computed again' in caplog.text
+  with pytest.raises(results_lib.Damaged, match='computed anew'):
+    results_lib.Results.read(folder.results_path)
 
 
 def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(

@@ -47,6 +47,7 @@ def test_a_run_leaves_its_workdir_and_a_second_one_does_nothing(
     'metrics.jsonl',
     'checkpoints',
     'groups.json',
+    'training.json',
     'results.json',
     'results.csv',
     'report.html',

@@ -35,7 +35,7 @@ def ended(tmp_path_factory):
   taken, seen = threading.Event(), []
 
   def hold():
-    with plan.locked(folder / '.lock', 'works', 0):
+    with plan.locked(folder / plan.UNIT_LOCK, 'works', 0):
       taken.set()
       for _ in range(100):
         if execute.state(workdir, 'broken') == 'failed':
@@ -109,7 +109,7 @@ def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
   assert execute.status(tmp_path) == {'run': 'todo'}
   folder = execute.unit_path(tmp_path, 'run')
   folder.mkdir()
-  with plan.locked(folder / '.lock', 'run', 0):
+  with plan.locked(folder / plan.UNIT_LOCK, 'run', 0):
     assert execute.status(tmp_path) == {'run': 'running'}
     with pytest.raises(execute.Busy, match=r'unit run is .* process \d+ on'):
       execute.run_unit(tmp_path, 'run')

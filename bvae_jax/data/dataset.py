@@ -55,18 +55,17 @@ class Dataset:
   factors: factors_lib.Table | factors_lib.Grid | None = None
 
   def __post_init__(self) -> None:
-    # A transformation of JAX may rebuild a Dataset of anything but arrays.
-    known = isinstance(self.factors, factors_lib.Grid) or (
+    told = self.num_images
+    if isinstance(self.factors, factors_lib.Grid) or (
+      # A transformation of JAX may rebuild a Dataset of anything but arrays.
       isinstance(self.factors, factors_lib.Table)
       and hasattr(self.factors.values, 'shape')
-    )
-    if self.num_images < 1 or (
-      known and self.factors.num_images != self.num_images
     ):
+      told = self.factors.num_images
+    if self.num_images < 1 or told != self.num_images:
       raise ValueError(
         f'data set {self.name}: num_images must be at least 1 and as many as '
-        f'its factors tell of, got {self.num_images}'
-        + (f' and {self.factors.num_images}' if known else '')
+        f'its factors tell of, got {self.num_images} and {told}'
       )
 
   @property

@@ -19,8 +19,8 @@ BLOCK = 128  # images a call while encoding a grid
 class Codes(NamedTuple):
   """Posterior parameters of every image, on the host."""
 
-  mean: np.ndarray  # [M, N, D]
-  logvar: np.ndarray  # [M, N, D]
+  mean: Any  # NumPy [M, N, D]
+  logvar: Any  # NumPy [M, N, D]
 
 
 def encode_all(experiment: experiment_lib.Experiment, params: Any) -> Codes:

@@ -291,7 +291,7 @@ class Results(_Record):
         unknown = dict.fromkeys(('bvae_jax', 'jax', 'jaxlib'), 'unknown')
         device = found.get('training', {}).get('device', 'unknown')
         found = found | {'provenance': {**unknown, 'device': device}}
-      facts = {
+      facts: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v
         for k, v in found['dataset'].items()
       }

@@ -25,7 +25,7 @@ STOPPED = 'stopped by a NaN'
 UNSCORED = 'no scores: its codes are not finite'
 
 # Only the codes differ between members.
-_MEMBER_AXES = metrics.Sample(0, None, 0, None, 0, 0)
+_OF_MEMBERS = ('codes', 'test_codes', 'code_table', 'logvar_table')
 
 
 class Found(NamedTuple):
@@ -48,11 +48,10 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
     'factors': dataset.has_factors,
     'grid': dataset.is_grid,
   }
-  shape = functools.partial(jax.ShapeDtypeStruct, dtype=np.float32)
   latents, settings = config.num_latents, config.evaluation
-  labels = lambda n: jax.ShapeDtypeStruct(
-    (n, len(dataset.factor_sizes)), np.int32
-  )
+  num_factors = len(dataset.factor_sizes)
+  shape: Any = functools.partial(jax.ShapeDtypeStruct, dtype=np.float32)
+  labels: Any = lambda n: jax.ShapeDtypeStruct((n, num_factors), np.int32)
   points = metrics.Sample(
     codes=shape((settings.num_train, latents)),
     factors=labels(settings.num_train),
@@ -92,11 +91,8 @@ def _over_members(
   settings = experiment.config
 
   def mapped(key, points):
-    codes = {
-      name: leaf
-      for name, leaf, axis in zip(points._fields, points, _MEMBER_AXES)
-      if axis == 0 and leaf is not None
-    }
+    found = points._asdict()
+    codes = {n: found[n] for n in _OF_MEMBERS if found[n] is not None}
     one = lambda c: function(key, points._replace(**c))
     if jax.default_backend() == 'cpu':
       return jax.lax.map(one, codes)
@@ -163,7 +159,7 @@ def over_seeds(
   Returns:
     Scores [M]; NaN where a setting has one seed only.
   """
-  found = np.full(len(members), np.nan)
+  found: Any = np.full(len(members), np.nan)
   settings = [tuple(sorted(m.hparams.items())) for m in members]
   for setting in dict.fromkeys(settings):
     rows = [

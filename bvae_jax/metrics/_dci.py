@@ -1,6 +1,7 @@
 """Disentanglement, completeness and informativeness from boosted trees."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ def _fit_sklearn(codes, factors, test_codes, seed) -> _boosting.BoostedTrees:
       "backend='sklearn' needs scikit-learn: pip install 'bvae_jax[sklearn]'"
     ) from error
   codes, test_codes = np.asarray(codes), np.asarray(test_codes)
-  models = [
+  models: list[Any] = [
     ensemble.GradientBoostingClassifier(random_state=seed).fit(codes, factor)
     for factor in np.asarray(factors).T
   ]

@@ -12,7 +12,7 @@ from bvae_jax.metrics import _boosting, _common, _grid, _inputs, _scored
 @functools.partial(jax.jit, static_argnames=('sizes', 'num_test'))
 def _fairness(key, codes, factors, code_table, *, sizes, num_test):
   num_factors = len(sizes)
-  sensitive = _common.block_owner(sizes)
+  sensitive = jnp.asarray(_common.block_owner(sizes))
   value = jnp.concatenate([jnp.arange(size) for size in sizes])
   rows = _grid.sample_rows(key, sizes, (num_factors, num_test))[sensitive]
   # [S, num_test]: the same points under each value of each sensitive factor.

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import core
 
 # How many values a factor may have when `factors` is traced and no sizes are
 # given. It covers the usual data sets; passing `factor_sizes` is faster.
@@ -23,7 +24,7 @@ CONTINUOUS_BINS = 20
 
 def is_traced(*arrays: Any) -> bool:
   """Whether the values of any array are unknown (inside jit, vmap, grad)."""
-  return any(isinstance(x, jax.core.Tracer) for x in arrays)
+  return any(isinstance(x, core.Tracer) for x in arrays)
 
 
 def require(fits: bool, name: str, expected: str, value: Any) -> None:
@@ -36,7 +37,7 @@ def require_count(least: int, **counts: Any) -> None:
   """Raises unless all are integers of at least `least`."""
   for name, value in counts.items():
     fits = isinstance(value, int | np.integer) and value >= least
-    require(fits, name, f'an integer of {least} or more', value)
+    require(bool(fits), name, f'an integer of {least} or more', value)
 
 
 def _numpy(values: Any) -> np.ndarray:

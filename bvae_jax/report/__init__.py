@@ -2,9 +2,9 @@
 
 import os
 import pathlib
-from typing import Any
 
 from bvae_jax import population, workdir
+from bvae_jax.evaluation.results import Results
 from bvae_jax.report import page, pictures
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.traversals import image_grid, traversal_png, traverse
@@ -19,7 +19,7 @@ def write(
   experiment: experiment_lib.Experiment,
   states: step.TrainState,
   members: list[population.Member],
-  results: dict[str, Any],
+  results: Results,
   log: list[dict],
 ) -> None:
   """Writes report.html, one self-contained file, and traversals.gif.

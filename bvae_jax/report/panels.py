@@ -12,7 +12,7 @@ from bvae_jax.report.svg import Chart, Mark, domain, drawing, drawing_order
 
 
 def strip(
-  values: Sequence[float],
+  values: np.ndarray,
   marks: Sequence[Mark],
   title: str,
   *,
@@ -26,7 +26,6 @@ def strip(
     title: names the values.
     span: range of the axis; by default that of the values.
   """
-  values = np.asarray(values, np.float64)
   finite = values[np.isfinite(values)]
   span = domain(values, pad=0.08) if span is None else span
   chart = Chart(span, (0.0, 1.0), title=title, y_axis=False, size=(340, 108))
@@ -36,7 +35,7 @@ def strip(
   ends, lane = [-math.inf] * 6, np.zeros(len(values), int)
   for m in np.argsort(values):
     if math.isfinite(values[m]):
-      x = chart.px(values[m])
+      x = chart.px(float(values[m]))
       free = [i for i, end in enumerate(ends) if x - end >= room]
       lane[m] = free[0] if free else int(np.argmin(ends))
       ends[lane[m]] = x
@@ -62,7 +61,6 @@ def heat_map(
     title: above the map.
     limit: the value of full colour; by default the largest in the map.
   """
-  values = np.asarray(values, np.float64)
   values = values.reshape(len(rows), len(columns))
   finite = np.abs(values[np.isfinite(values)])
   limit = (finite.max(initial=0.0) or 1.0) if limit is None else limit

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bvae_jax import losses
+from bvae_jax.evaluation.results import Member
 from bvae_jax.report import markup, panels
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import count, number, tag, text
@@ -62,7 +63,7 @@ def summary(view: view_lib.View) -> str:
   )
 
 
-def _status(entry: dict) -> str:
+def _status(entry: Member) -> str:
   if entry['status'] != 'ok':
     return f'{entry["status"]}, step {entry["steps"]:,}'
   return 'collapsed' if entry['active_latents'] == 0 else 'ok'

@@ -3,11 +3,12 @@
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import ml_collections
 
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.evaluation.results import Results
 from bvae_jax.report import (
   choice,
   comparisons,
@@ -190,7 +191,7 @@ def _links(study: Study) -> str:
 def write(
   workdir: str | os.PathLike,
   config: ml_collections.ConfigDict,
-  results: dict[str, dict[str, Any]],
+  results: dict[str, Results],
 ) -> None:
   """Writes a study's report.html.
 

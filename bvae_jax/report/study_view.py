@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import ml_collections
 
 from bvae_jax import population, workdir
+from bvae_jax.evaluation.results import Member, Results
 from bvae_jax.report import scores, svg
 from bvae_jax.report import view as view_lib
 
@@ -31,7 +32,7 @@ class Study(NamedTuple):
   folder: pathlib.Path
   config: dict[str, Any]
   units: ml_collections.ConfigDict
-  results: dict[str, dict]
+  results: dict[str, Results]
   methods: dict[str, view_lib.View]
   sources: dict[str, list[tuple[str, int]]]
   everyone: view_lib.View
@@ -72,7 +73,7 @@ def method_names(units: dict[str, dict]) -> dict[str, str]:
   }
 
 
-def _with_log(folder: pathlib.Path, results: dict) -> list[dict]:
+def _with_log(folder: pathlib.Path, results: Results) -> list[Member]:
   """The members, the KL decomposition at their last step beside the scores."""
   log = workdir.Workdir(folder).read_log()
   last = log[-1]['members'] if log else [{}] * len(results['members'])
@@ -108,7 +109,7 @@ def _marked(view, colour, labels) -> view_lib.View:
 def make(
   folder: pathlib.Path,
   config: ml_collections.ConfigDict,
-  results: dict[str, dict],
+  results: dict[str, Results],
 ) -> Study:
   """Looks at a study once, for all sections.
 

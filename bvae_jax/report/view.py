@@ -1,11 +1,13 @@
 """A finished run as the page needs it: names, colours, the best member."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from bvae_jax import population
+from bvae_jax.evaluation.results import Member, Results
 from bvae_jax.report import markup, svg
 
 PALETTE = (
@@ -83,9 +85,9 @@ class View:
   """
 
   config: dict[str, Any]
-  results: dict[str, Any]
+  results: Results
   log: list[dict]
-  entries: list[dict]
+  entries: Sequence[Member]
   healthy: np.ndarray
   labels: list[str]
   swept: list[str]
@@ -129,7 +131,7 @@ class View:
     return steps, np.array(filled, np.float64)
 
 
-def values_of(entries: list[dict], key: str) -> np.ndarray:
+def values_of(entries: Sequence[Member], key: str) -> np.ndarray:
   """A score, or a term of the ELBO, of each member; NaN where missing."""
   source = 'elbo' if key in BOUNDS else 'metrics'
   return np.array([e[source].get(key) for e in entries], np.float64)
@@ -154,7 +156,7 @@ def _colours(members, labels, swept) -> tuple[list[str], list[tuple[str, str]]]:
     legend = [(colour, f'{key} {v:g}') for v, colour in of.items()]
     return [of[m.hparams[key]] for m in members], legend
   if len(members) <= len(PALETTE):
-    colours = list(PALETTE[: len(members)])
+    colours: list[str] = [*PALETTE[: len(members)]]
     return colours, list(zip(colours, labels))
   return [NEUTRAL] * len(members), [(NEUTRAL, 'a member each')]
 
@@ -162,7 +164,7 @@ def _colours(members, labels, swept) -> tuple[list[str], list[tuple[str, str]]]:
 def make(
   config: dict[str, Any],
   members: list[population.Member],
-  results: dict[str, Any],
+  results: Results,
   log: list[dict],
 ) -> View:
   """Looks at a run once, for all sections."""

@@ -25,6 +25,7 @@ from bvae_jax.evaluation.results import Results
 from bvae_jax.report import study as page
 from bvae_jax.studies.plan import (
   PATIENCE,
+  UNIT_LOCK,
   Busy,
   Path,
   locked,
@@ -86,7 +87,7 @@ def run_unit(workdir: Path, name: str) -> None:
     raise ValueError(f'no unit {name!r} in the plan; valid: {", ".join(units)}')
   folder = unit_path(workdir, name)
   folder.mkdir(exist_ok=True)
-  with locked(folder / '.lock', f'unit {name}', _GLANCE):
+  with locked(folder / UNIT_LOCK, f'unit {name}', _GLANCE):
     (folder / 'error.txt').unlink(missing_ok=True)
     try:
       run_lib.train_and_evaluate(units[name], folder)

@@ -24,6 +24,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import workdir as workdir_lib
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
+UNIT_LOCK = 'unit.lock'  # beside the run's own lock, held by who runs it
 PATIENCE = 60.0  # seconds for a lock that is held while files are written
 
 Path = str | os.PathLike
@@ -163,7 +164,7 @@ def state(workdir: Path, name: str) -> str:
   if not folder.exists():
     return 'todo'
   try:
-    with locked(folder / '.lock', name, 0):
+    with locked(folder / UNIT_LOCK, name, 0):
       return 'failed' if (folder / 'error.txt').exists() else 'todo'
   except Busy:
     return 'running'

@@ -58,7 +58,8 @@ class Interference(threading.Thread):
   def run(self):
     while len(list(self.folder.glob('checkpoints/*/[0-9]*'))) < 2:
       time.sleep(0.02)
-    pid = re.search(r'process (\d+)', (self.folder / '.lock').read_text())[1]
+    held = (self.folder / 'unit.lock').read_text()
+    pid = re.search(r'process (\d+)', held)[1]
     self.steps = self.lines()
     os.kill(int(pid), self.number)
 

@@ -1,5 +1,6 @@
 """The page of a run: whole, honest and readable, whatever the run met."""
 
+import dataclasses
 import json
 import re
 import types
@@ -13,6 +14,7 @@ import pytest
 from scipy import stats
 
 from bvae_jax import data, population, report, workdir
+from bvae_jax.evaluation import results as results_lib
 from bvae_jax.report import scores
 from bvae_jax.report import traversals as traversal_lib
 from bvae_jax.training import experiment as experiment_lib
@@ -67,9 +69,18 @@ def make_run(dataset=None, **changes):
     experiment=experiment,
     states=states,
     members=members,
-    results=plain(results),
+    results=results_lib.Results.from_json(plain(results)),
     log=plain([line(at) for at in (2, 4, 6)]),
   )
+
+
+def changed(results, changes):
+  """The results with fields of some members, by their place, replaced."""
+  members = [
+    dataclasses.replace(member, **changes.get(m, {}))
+    for m, member in enumerate(results.members)
+  ]
+  return dataclasses.replace(results, members=tuple(members))
 
 
 def write(run, folder):
@@ -149,7 +160,7 @@ def test_one_member_needs_no_comparison(tmp_path):
 def test_standard_errors_stand_beside_their_scores(tmp_path):
   run = make_run(stored(1, (2, 3), ('hue', 'size')), seeds=(0, 1))
   run.experiment.config.evaluation.num_resamples = 20
-  run.results['members'][0]['errors'] = {'mig': 0.025}
+  run.results = changed(run.results, {0: {'errors': {'mig': 0.025}}})
   _, tree = write(run, tmp_path)
   found = words(tree)
   assert '0.100 ± 0.025' in found and '0.200 ±' not in found
@@ -158,14 +169,8 @@ def test_standard_errors_stand_beside_their_scores(tmp_path):
 
 def test_a_stopped_and_a_collapsed_member_are_marked(three, tmp_path):
   run = types.SimpleNamespace(**vars(three))
-  run.results = json.loads(json.dumps(three.results))
-  stopped, collapsed = run.results['members'][2], run.results['members'][0]
-  stopped |= {
-    'status': 'stopped by a NaN',
-    'steps': 3,
-    'metrics': {'mig': None},
-  }
-  collapsed['active_latents'] = 0
+  stopped = {'status': 'stopped by a NaN', 'steps': 3, 'metrics': {'mig': None}}
+  run.results = changed(three.results, {2: stopped, 0: {'active_latents': 0}})
   run.log = json.loads(json.dumps(three.log))
   for key in ('nll', 'kl', 'kl_per_latent'):
     run.log[-1]['members'][2][key] = None
@@ -180,11 +185,11 @@ def test_a_stopped_and_a_collapsed_member_are_marked(three, tmp_path):
 @pytest.mark.parametrize('log', [True, False], ids=['empty lines', 'no log'])
 def test_a_run_of_which_nothing_is_left(three, tmp_path, log):
   run = types.SimpleNamespace(**vars(three))
-  run.results = json.loads(json.dumps(three.results))
-  for entry in run.results['members']:
-    entry |= {'status': 'stopped by a NaN', 'metrics': {}, 'matrices': {}}
-    entry['elbo'] |= dict.fromkeys(('elbo', 'nll', 'kl'))
-    entry['elbo']['kl_per_latent'] = [None] * NUM_LATENTS
+  bounds = dict.fromkeys(('elbo', 'nll', 'kl'))
+  bounds['kl_per_latent'] = [None] * NUM_LATENTS
+  stopped = {'status': 'stopped by a NaN', 'metrics': {}, 'matrices': {}}
+  stopped['elbo'] = bounds
+  run.results = changed(three.results, dict.fromkeys(range(3), stopped))
   nothing = {'nll': None, 'kl': None, 'kl_per_latent': None}
   run.log = [
     line | {'members': [m | nothing for m in line['members']]}

@@ -1,6 +1,7 @@
 """The page of a study: every page is drawn, and its numbers are right."""
 
 import csv
+import dataclasses
 import xml.etree.ElementTree as ET
 
 import helpers
@@ -9,6 +10,7 @@ import pytest
 
 from bvae_jax import population, workdir
 from bvae_jax.evaluation import codes
+from bvae_jax.evaluation import results as results_lib
 from bvae_jax.report import comparisons, study_view
 from bvae_jax.report import study as page_lib
 from bvae_jax.studies import execute
@@ -40,18 +42,21 @@ def made_up(config, rng):
     'errors': {},
     'matrices': {'mig': rng.random((config.num_latents, 5))},
   }
-  return workdir.plain(
+  found = workdir.plain(
     {
       'objective': config.objective,
       'dataset': {
         'name': 'dsprites',
         'description': 'sprites, <drawn>',
         'factor_names': names,
+        'factor_sizes': (3, 6, 40, 32, 32),
         'image_shape': (16, 16, 1),
+        'num_images': 737_280,
       },
       'members': [entry(m) for m in population.members(config)],
     }
   )
+  return results_lib.Results.from_json(found)
 
 
 def unit(objective, **changes):
@@ -149,8 +154,13 @@ def test_the_page_says_what_is_missing(tmp_path):
     if message:
       (folder / 'error.txt').write_text(message)
     del results[name]
-  entry = results['beta_vae']['members'][0]
-  entry |= {'status': 'stopped by a NaN', 'metrics': {}, 'matrices': {}}
+  first, *rest = results['beta_vae'].members
+  first = dataclasses.replace(
+    first, status='stopped by a NaN', metrics={}, matrices={}
+  )
+  results['beta_vae'] = dataclasses.replace(
+    results['beta_vae'], members=(first, *rest)
+  )
   page_lib.write(tmp_path, config, results)
   _, words = drawn(tmp_path)
   assert 'dip_1 is missing from this page: ValueError: no' in words
