@@ -178,7 +178,7 @@ def _arrange(
     kept, stride, thinning = dataset.thin(sizes, factor_stride)
     return _Rows(
       np.all(classes % stride == 0, axis=-1),
-      np.asarray(np.ravel_multi_index((classes // stride).T, kept)),
+      np.asarray(np.ravel_multi_index(tuple((classes // stride).T), kept)),
       factors_lib.Grid.of(names, kept, kinds),
       thinning,
     )

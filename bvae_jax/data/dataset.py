@@ -55,13 +55,13 @@ class Dataset:
   factors: factors_lib.Table | factors_lib.Grid | None = None
 
   def __post_init__(self) -> None:
-    # A transformation of JAX may rebuild a Dataset of anything but arrays.
-    factors = self.factors
-    if isinstance(factors, factors_lib.Table) and not hasattr(
-      factors.values, 'shape'
+    told = self.num_images
+    if isinstance(self.factors, factors_lib.Grid) or (
+      # A transformation of JAX may rebuild a Dataset of anything but arrays.
+      isinstance(self.factors, factors_lib.Table)
+      and hasattr(self.factors.values, 'shape')
     ):
-      factors = None
-    told = self.num_images if factors is None else factors.num_images
+      told = self.factors.num_images
     if self.num_images < 1 or told != self.num_images:
       raise ValueError(
         f'data set {self.name}: num_images must be at least 1 and as many as '

@@ -8,7 +8,6 @@ left out.
 import csv
 import logging
 import pathlib
-from typing import Any
 
 import numpy as np
 
@@ -115,10 +114,10 @@ def _column(name: str, cells: list[str]) -> _Column:
     factor = factors_lib.Factor(name, 'continuous', 0)
     code = numbers
   else:
-    value: Any = numbers.get if numbers else lambda cell: cell
-    order = sorted({value(cell) for cell in known})
-    words = tuple(str(int(v)) if numbers else v for v in order)
-    factor = factors_lib.Factor(name, 'categorical', len(order), words)
-    place = {v: float(i) for i, v in enumerate(order)}
-    code = {cell: place[value(cell)] for cell in known}
+    order = sorted(set(known), key=numbers.__getitem__ if numbers else str)
+    spelled = {c: str(int(numbers[c])) if numbers else c for c in order}
+    words = tuple(dict.fromkeys(spelled.values()))  # 9 and 9.0 are one value
+    factor = factors_lib.Factor(name, 'categorical', len(words), words)
+    place = {word: float(i) for i, word in enumerate(words)}
+    code = {cell: place[spelled[cell]] for cell in order}
   return factor, np.array([code.get(cell, np.nan) for cell in cells])

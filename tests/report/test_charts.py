@@ -70,7 +70,8 @@ def test_a_curve_breaks_where_a_value_is_missing():
 
 
 def test_a_strip_shows_each_finite_value_apart():
-  drawing = panels.strip([0.5, 0.5, np.nan], MARKS, 'a <score>', span=(0, 1))
+  values = np.array([0.5, 0.5, np.nan])
+  drawing = panels.strip(values, MARKS, 'a <score>', span=(0, 1))
   dots = parts(drawing, 'circle')
   assert len({(d.get('cx'), d.get('cy')) for d in dots}) == len(dots) == 2
   assert 'best' in dots[-1].get('class')

@@ -146,9 +146,9 @@ def test_pillow_reads_both():
 
 
 def test_to_uint8_rounds_and_clips():
-  values = [-1.0, 0.0, 0.5, 1.0, 2.0, np.nan]
+  values = np.array([-1.0, 0.0, 0.5, 1.0, 2.0, np.nan])[:, None]
   np.testing.assert_array_equal(
-    images.to_uint8(values), [0, 0, 128, 255, 255, 0]
+    images.to_uint8(values)[:, 0], [0, 0, 128, 255, 255, 0]
   )
 
 

@@ -104,11 +104,11 @@ def headings(tree):
 def stored(num_channels, sizes=(), names=()):
   """A few noise images, with or without factors."""
   pixels = np.random.default_rng(1).random((6, 16, 16, num_channels))
-  return types.SimpleNamespace(
+  factors = data.Grid.of(names, sizes) if names else None
+  return data.Dataset(
     name='images',
     description='<images> of my own',
-    factor_sizes=sizes,
-    factor_names=names,
+    factors=factors,
     image_shape=pixels.shape[1:],
     num_images=6,
     arrays=jnp.asarray(pixels, jnp.float32),
