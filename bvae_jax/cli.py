@@ -35,8 +35,23 @@ def default_workdir(filename: str) -> str:
   return str(pathlib.Path('runs') / (f'{name}_{preset}' if preset else name))
 
 
+def _import_beside(argv: list[str]) -> None:
+  """Lets the files of a configs folder import each other from any folder."""
+  for flag, value in zip(argv, [*argv[1:], '']):
+    if flag.lstrip('-').startswith('config='):
+      value = flag.partition('=')[2]
+    elif flag.lstrip('-') != 'config':
+      continue
+    path = pathlib.Path(value.partition(':')[0]).expanduser().resolve()
+    for parent in path.parents:
+      if parent.name == 'configs':
+        sys.path.insert(0, str(parent.parent))
+        return
+
+
 def parse(argv: list[str], required: Mapping = _REQUIRED) -> list[str]:
   """Flags, or one line on what is wrong with them."""
+  _import_beside(argv)
   try:
     rest = flags.FLAGS(argv)
     if len(rest) > 1:

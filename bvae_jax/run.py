@@ -166,11 +166,13 @@ def _train(
   return population.concatenate(states)
 
 
-def _provenance(folder: workdir_lib.Workdir) -> results_lib.Provenance:
-  """With what the population was trained: training.json, or this process."""
+def _provenance(
+  folder: workdir_lib.Workdir, old: results_lib.Results | None
+) -> results_lib.Provenance:
+  """With what the population was trained, as far as the folder says."""
   path = folder.path / 'training.json'
-  if not path.exists():
-    return results_lib.Provenance.here()
+  if not path.exists():  # a run of before, or a kill before it was written
+    return old.provenance if old else results_lib.Provenance.here()
   found = workdir_lib.read_json(path)
   names = [f.name for f in dataclasses.fields(results_lib.Provenance)]
   return results_lib.Provenance(**{name: found[name] for name in names})
@@ -200,7 +202,7 @@ def _score(
     experiment,
     states,
     population.members(experiment.config),
-    _provenance(folder),
+    _provenance(folder, old),
   )
   if old is not None:
     results = old.merged(results)

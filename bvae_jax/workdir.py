@@ -24,7 +24,8 @@ import jax
 import ml_collections
 import numpy as np
 
-from bvae_jax import parallel
+from bvae_jax import config as config_lib
+from bvae_jax import losses, parallel
 
 _LOG = logging.getLogger(__name__)
 
@@ -109,6 +110,21 @@ def differing_keys(
     for k in sorted({*a, *b})
     if a.get(k) != b.get(k) and k.split('.')[0] not in free
   ]
+
+
+def _complete(old: dict) -> dict:
+  """A config of before with the defaults of the keys that it did not have.
+
+  Hyperparameters and options are no such keys: they belong to the objective.
+  """
+  if old.get('objective') not in losses.OBJECTIVES:
+    return old
+  default = plain(config_lib.default_config(old['objective']).to_dict())
+  filled = {**default, **old}
+  for key in ('dataset', 'evaluation'):
+    if isinstance(old.get(key), dict):
+      filled[key] = {**default[key], **old[key]}
+  return filled
 
 
 def _is_longer(old: dict, new: dict) -> bool:
@@ -200,7 +216,7 @@ class Workdir:
     """
     if not (self.path / 'config.json').exists():
       return None
-    old = read_json(self.path / 'config.json')
+    old = _complete(read_json(self.path / 'config.json'))
     changed = differing_keys(old, plain(config.to_dict()), free)
     if changed:
       raise WorkdirError(
@@ -225,7 +241,7 @@ class Workdir:
     self._make()
     new = plain(config.to_dict())
     path = self.path / 'config.json'
-    old = read_json(path) if path.exists() else {}
+    old = _complete(read_json(path)) if path.exists() else {}
     if _is_longer(old, new):
       self.check(config, (*free, 'num_steps'))
       self._extend(old['num_steps'])

@@ -32,6 +32,18 @@ def test_a_workdir_that_is_a_file_is_refused(tmp_path):
   assert (tmp_path / 'file').read_text() == ''
 
 
+def test_a_run_of_before_lacks_keys_that_came_later(folder):
+  path = folder.path / 'config.json'
+  old = json.loads(path.read_text())
+  del old['dataset']['fit'], old['tensorboard'], old['evaluation']['seed']
+  path.write_text(json.dumps(old))
+  folder.check(helpers.small_config())
+  with pytest.raises(workdir.WorkdirError, match="fit: 'crop' -> 'pad'"):
+    config = helpers.small_config()
+    config.dataset.fit = 'pad'
+    folder.check(config)
+
+
 def test_only_a_config_that_computes_the_same_may_resume(folder):
   folder.open(helpers.small_config(num_devices=4))
   with pytest.raises(workdir.WorkdirError, match='batch_size: 8 -> 16'):
