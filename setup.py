@@ -10,6 +10,7 @@ EXTRAS = {
     'hypothesis',
     'pytest',
     'pytest-xdist',
+    'pyyaml',
     'scikit-learn',
     'scipy',
   ],

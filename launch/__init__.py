@@ -2,7 +2,7 @@
 
     local   processes of this machine          slurm   array jobs (submitit)
     ray     tasks of a Ray cluster             unit    one unit of a plan
-    templates   what a TPU VM or a Kubernetes JobSet is started with
+    tpu_vm.sh, jobset.yaml   to edit: a study on a TPU VM, on Kubernetes
 
 Every launcher runs what is not yet done of plan.json, any number of times and
 beside any other, then gathers the results and draws the study's page. A plain

@@ -1,6 +1,7 @@
 """Launchers without training: what they start, render, report and refuse."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -13,9 +14,7 @@ import yaml
 
 from bvae_jax import run as run_lib
 from bvae_jax.studies import execute
-from launch import common, local, templates
-
-COMMAND = ['python', '-m', 'launch.local', '--config.seeds=(0, 1)']
+from launch import common, local
 
 
 def script(path, text):
@@ -161,76 +160,45 @@ def test_a_missing_package_names_its_extra(monkeypatch, package, extra):
     common.require(package, extra)
 
 
-SLICE = {
-  'name': 'a-study',
-  'zone': 'a-zone',
-  'accelerator': 'v5litepod-8',
-  'version': 'v2-alpha-tpuv5-lite',
-  'bucket': 'gs://results/',
-  'attempts': 3,
-}
+FILES = pathlib.Path(common.__file__).parent
 
 
 def test_the_tpu_script_runs_again_until_the_study_is_done(
   tmp_path, monkeypatch
 ):
-  text = templates.tpu_vm(COMMAND, 'runs/a study', **SLICE)
-  assert "python -m launch.local '--config.seeds=(0, 1)'" in text
-  assert "mirror 'gs://results/a study' 'runs/a study'" in text
   # A gcloud whose first VM is taken away while it runs.
   script(
     tmp_path / 'gcloud',
     f'cd {tmp_path}; echo "$4" >> calls; [ "$4" = ssh ] || exit 0; '
-    '[ -e again ] || { touch again; exit 255; }',
+    'echo "$6" > remote; [ -e again ] || { touch again; exit 255; }',
   )
+  script(tmp_path / 'git', 'exit 0')
   monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
-  path = tmp_path / 'run.sh'
-  path.write_text(text)
-  assert subprocess.run(['bash', path], check=False).returncode == 0
+  run = subprocess.run(['bash', FILES / 'tpu_vm.sh'], check=False)
+  assert run.returncode == 0
   verbs = (tmp_path / 'calls').read_text().split()
   assert verbs == ['create', 'scp', 'ssh', 'delete'] * 2
-
-
-PODS = {
-  'name': 'a-study',
-  'image': 'an-image',
-  'claim': 'a-claim',
-  'mount': '/data',
-  'resources': ['google.com/tpu=4'],
-  'selectors': ['cloud.google.com/gke-tpu-topology=2x2'],
-  'workers': 3,
-  'attempts': 4,
-}
+  remote = (tmp_path / 'remote').read_text()
+  assert 'launch.local --config=configs/study_2019.py:quick' in remote
+  assert 'kill $!' in remote  # on the VM, not here
+  check = ['bash', '-n', '-c', remote.partition('--command=')[2]]
+  assert subprocess.run(check, check=False).returncode == 0
 
 
 def test_the_jobset_has_workers_that_share_a_volume():
-  manifest = yaml.safe_load(templates.jobset(COMMAND, '/data/x', **PODS))
+  manifest = yaml.safe_load((FILES / 'jobset.yaml').read_text())
   assert manifest['apiVersion'] == 'jobset.x-k8s.io/v1alpha2'
   assert manifest['kind'] == 'JobSet'
   (workers,) = manifest['spec']['replicatedJobs']
-  job = workers['template']['spec']
-  assert (workers['replicas'], job['backoffLimit']) == (3, 3)
-  pod = job['template']['spec']
-  assert pod['nodeSelector'] == {'cloud.google.com/gke-tpu-topology': '2x2'}
+  pod = workers['template']['spec']['template']['spec']
+  assert pod['restartPolicy'] == 'Never'
   (container,) = pod['containers']
-  assert container['command'] == COMMAND
-  assert container['resources'] == {'limits': {'google.com/tpu': '4'}}
   (mount,), (volume,) = container['volumeMounts'], pod['volumes']
-  assert mount == {'name': volume['name'], 'mountPath': '/data'}
-  assert volume['persistentVolumeClaim'] == {'claimName': 'a-claim'}
-
-
-@pytest.mark.parametrize(
-  'changes, message',
-  [
-    ({'mount': '/elsewhere'}, 'must lie below --mount=/elsewhere'),
-    ({'name': 'A study'}, '--name=A study must be lower case'),
-    ({'resources': ['gpu']}, "'gpu' must be NAME=VALUE"),
-  ],
-)
-def test_a_manifest_that_cannot_work_is_refused(changes, message):
-  with pytest.raises(ValueError, match=message):
-    templates.jobset(COMMAND, '/data/x', **{**PODS, **changes})
+  assert mount['name'] == volume['name']
+  *module, config, workdir = container['command']
+  assert module == ['python', '-m', 'launch.local']
+  assert pathlib.Path(config.removeprefix('--config=')).exists()
+  assert workdir.startswith(f'--workdir={mount["mountPath"]}/')
 
 
 @pytest.mark.parametrize(
@@ -238,13 +206,8 @@ def test_a_manifest_that_cannot_work_is_refused(changes, message):
   [
     (('unit', '--unit=x'), 'error: --workdir=DIR is missing'),
     (('unit', '--workdir=nowhere', '--unit=x'), 'no study lies there'),
-    (
-      ('templates', '--kind=jobset', '--workdir=/data/x',
-       '--config=configs/tcvae.py:quick', '--config.seeds=(0,4)'),
-      '--config.seeds=(0, 4)',
-    ),
   ],
-)  # fmt: skip
+)
 def test_the_command_line(arguments, expected):
   name, *rest = arguments
   result = subprocess.run(
