@@ -4,6 +4,8 @@
 study: its runs are done one after the other; launch/ does them side by side.
 """
 
+import sys
+
 from absl import app, flags
 
 from bvae_jax import cli
@@ -18,13 +20,28 @@ _MODE = flags.DEFINE_enum(
 
 def main(argv: list[str]) -> None:
   del argv
-  if 'units' in cli.CONFIG.value:
-    cli.run(execute.run)
+  if cli.CONFIG.value is None:
+    cli.call(run_lib.evaluate_again, None, cli.WORKDIR.value)
+  elif 'units' in cli.CONFIG.value:
+    if cli.HOSTS.value:
+      sys.exit(
+        'error: --hosts is for one run on many hosts; start a study without it '
+        'on each host, with one --workdir that all of them see'
+      )
+    again = _MODE.value == 'evaluate'
+    cli.run(execute.evaluate_again if again else execute.run)
   elif _MODE.value == 'evaluate':
     cli.run(run_lib.evaluate_again)
   else:
     cli.run(run_lib.train_and_evaluate)
 
 
+def parse(argv: list[str]) -> list[str]:
+  """Flags; a run that is scored again has its config in its folder."""
+  rest = cli.parse(argv, {})
+  again = _MODE.value == 'evaluate' and cli.WORKDIR.value
+  return rest if again else cli.parse(argv)
+
+
 if __name__ == '__main__':
-  app.run(main, flags_parser=cli.parse)
+  app.run(main, flags_parser=parse)

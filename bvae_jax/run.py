@@ -71,13 +71,14 @@ def train_and_evaluate(
 
 
 def evaluate_again(
-  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+  config: ml_collections.ConfigDict | None, workdir: str | os.PathLike
 ) -> results_lib.Results:
   """Scores a finished run anew, perhaps with other metrics.
 
   Args:
     config: that of the run; `metrics` and `evaluation` may differ. Scores that
-      are there and not asked for stay, if the settings are the same.
+      are there and not asked for stay, if the settings are the same. None: the
+      config that lies in the folder.
     workdir: the run's folder; its results and report are replaced.
 
   Returns:
@@ -87,13 +88,14 @@ def evaluate_again(
     ValueError: the config cannot be run.
     OSError: the workdir holds another run, or one that is not finished.
   """
-  config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
   if not folder.started:
     raise workdir_lib.WorkdirError(
       f'{folder.path} holds no run; run the same command without '
       '--mode=evaluate first'
     )
+  config = folder.config() if config is None else config
+  config_lib.validate(config)
   folder.check(config, _FREE)
   experiment = _prepare(config)
   with folder.lock():

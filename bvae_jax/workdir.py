@@ -47,6 +47,17 @@ def plain(value: Any) -> Any:
   return value
 
 
+def as_config(found: dict) -> ml_collections.ConfigDict:
+  """A config of its JSON, in which tuples are lists."""
+
+  def tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+      return {k: tuples(v) for k, v in value.items()}
+    return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+  return ml_collections.ConfigDict(tuples(found))
+
+
 _WRITES = itertools.count()
 
 
@@ -263,6 +274,22 @@ class Workdir:
   def started(self) -> bool:
     """Whether the folder holds a run."""
     return (self.path / 'config.json').exists()
+
+  def config(self) -> ml_collections.ConfigDict:
+    """The config of the run that lies here.
+
+    Raises:
+      WorkdirError: there is none, or it is damaged.
+    """
+    if not self.started:
+      raise WorkdirError(f'{self.path} holds no run')
+    found = _complete(read_json(self.path / 'config.json'))
+    if 'objective' not in found:
+      raise WorkdirError(
+        f'{self.path / "config.json"} is damaged; name the config of the run '
+        'with --config'
+      )
+    return as_config(found)
 
   def replace(self, name: str, content: str | bytes) -> None:
     """Replaces a file of the run; of several hosts, the first one does."""

@@ -116,6 +116,24 @@ def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
   assert execute.status(tmp_path) == {'run': 'todo'}
 
 
+def test_a_study_is_scored_again_and_an_empty_folder_is_not(ended, tmp_path):
+  workdir = ended[0]
+  with pytest.raises(OSError, match='no study lies there'):
+    execute.evaluate_again(small_study(), tmp_path)
+  study = small_study()
+  study.units.works.metrics = ('irs',)
+  (member, *_) = execute.evaluate_again(study, workdir)['works'].members
+  assert {'mig', 'irs'} <= set(member.metrics)
+
+
+def test_a_study_without_a_page_is_refused_before_it_trains(tmp_path):
+  study = small_study()
+  with study.unlocked():
+    del study['page']
+  with pytest.raises(ValueError, match='a study needs `page`'):
+    execute.write_plan(study, tmp_path)
+
+
 def test_a_worker_that_dies_without_a_word_is_reported(tmp_path):
   killed = lambda path, names: {name: 'killed by SIGKILL' for name in names}
   with pytest.raises(execute.Unfinished, match=r'run \(killed by SIGKILL\)'):

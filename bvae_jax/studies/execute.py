@@ -135,6 +135,44 @@ def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
   return failures
 
 
+def _finish(workdir: Path) -> dict[str, Results]:
+  """Gathers what is done, and draws the study's page of it."""
+  results = gather(workdir)
+  if results:
+    page.write(workdir, read_plan(workdir), results)
+    _LOG.info('%s: open it in a browser', pathlib.Path(workdir) / 'report.html')
+  return results
+
+
+def evaluate_again(
+  config: ml_collections.ConfigDict, workdir: Path
+) -> dict[str, Results]:
+  """Scores the units that are done anew, perhaps with other metrics.
+
+  Args:
+    config: the study; `metrics` and `evaluation` of its units may differ.
+    workdir: the study's folder.
+
+  Returns:
+    {unit: its results}.
+
+  Raises:
+    WorkdirError: there is no study, or none of its units is done.
+  """
+  done = [name for name, s in status(workdir).items() if s == 'done']
+  done = [name for name in done if name in config.units]
+  if not done:
+    raise workdir_lib.WorkdirError(
+      f'{workdir}: no unit is done; run the same command without '
+      '--mode=evaluate first'
+    )
+  for name in done:
+    _LOG.info('unit %s', name)
+    run_lib.evaluate_again(config.units[name], unit_path(workdir, name))
+    jax.clear_caches()
+  return _finish(workdir)
+
+
 def run(config: ml_collections.ConfigDict, workdir: Path,
         execute: Executor = in_process) -> dict[str, Results]:  # fmt: skip
   """Runs what is not yet done of a study, then gathers it and draws its page.
@@ -176,10 +214,7 @@ def run(config: ml_collections.ConfigDict, workdir: Path,
       time.sleep(_POLL)
     else:
       break
-  results = gather(workdir)
-  if results:
-    page.write(workdir, read_plan(workdir), results)
-    _LOG.info('%s: open it in a browser', pathlib.Path(workdir) / 'report.html')
+  results = _finish(workdir)
   if failures:
     lines = '; '.join(f'{n} ({why})' for n, why in failures.items())
     raise Unfinished(

@@ -16,7 +16,6 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import ml_collections
 
@@ -68,6 +67,11 @@ def _validate(config: ml_collections.ConfigDict) -> None:
   """One line on the first unit that cannot be run."""
   if not config.units:
     raise config_lib.ConfigError('units is empty; a study needs one at least')
+  for key in ('study', 'page'):
+    if not isinstance(config.get(key), str):
+      raise config_lib.ConfigError(
+        f'a study needs `{key}`, a text beside its units; see configs/common.py'
+      )
   for name, unit in config.units.items():
     if not _NAME.fullmatch(name):
       raise config_lib.ConfigError(
@@ -132,13 +136,6 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
     workdir_lib.replace_file(path, text)
 
 
-def _tuples(value: Any) -> Any:
-  """Lists back to the tuples that a config holds."""
-  if isinstance(value, dict):
-    return {k: _tuples(v) for k, v in value.items()}
-  return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
 def read_plan(workdir: Path) -> ml_collections.ConfigDict:
   """The study's config, as plan.json holds it.
 
@@ -148,7 +145,7 @@ def read_plan(workdir: Path) -> ml_collections.ConfigDict:
   path = pathlib.Path(workdir) / 'plan.json'
   if not path.exists():
     raise workdir_lib.WorkdirError(f'{path} is missing: no study lies there')
-  return ml_collections.ConfigDict(_tuples(workdir_lib.read_json(path)))
+  return workdir_lib.as_config(workdir_lib.read_json(path))
 
 
 def unit_path(workdir: Path, name: str) -> pathlib.Path:
