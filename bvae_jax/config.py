@@ -8,12 +8,14 @@ line before anything is compiled or written.
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import ml_collections
 
 from bvae_jax import data, losses, metrics, models
 
+_MOST_IMAGES = 10_000_000  # in a batch, or labelled
+_MOST_LATENTS = 10_000
 PARALLEL = ('members', 'data')
 SCHEDULES = ('constant', 'linear', 'cosine', 'step')
 
@@ -85,7 +87,7 @@ def _require(condition: bool, message: str) -> None:
 
 def _choice(key: str, value: str, valid: Iterable[str]) -> None:
   _require(
-    value in valid,
+    isinstance(value, str) and value in valid,
     f'{key}={value!r} is unknown; valid: {", ".join(sorted(valid))}',
   )
 
@@ -94,6 +96,33 @@ def _finite(key: str, value) -> None:
   _require(
     isinstance(value, numbers.Real) and math.isfinite(value),
     f'{key}={value!r} must be a finite number',
+  )
+
+
+def _integer(key: str, value, least: int, most: int = 2**31 - 1) -> None:
+  whole = isinstance(value, int) and not isinstance(value, bool)
+  _require(
+    whole and value >= least,
+    f'{key}={value!r} must '
+    + (f'be at least {least}' if least else 'not be negative')
+    + ('' if whole else ', and an integer'),
+  )
+  _require(value <= most, f'{key}={value} must be at most {most:,}')
+
+
+def _names(key: str, values) -> None:
+  _require(
+    isinstance(values, tuple | list)
+    and all(isinstance(v, str) for v in values),
+    f'{key}={values!r} must be a tuple of names',
+  )
+
+
+def _fields(key: str, value) -> None:
+  _require(
+    isinstance(value, Mapping | ml_collections.ConfigDict)
+    and all(isinstance(k, str) for k in value),
+    f'{key}={value!r} must be a dict from names to values',
   )
 
 
@@ -117,17 +146,19 @@ def grid(config: ml_collections.ConfigDict) -> dict[str, tuple[float, ...]]:
 
 
 def _validate_scalars(config: ml_collections.ConfigDict) -> None:
-  for key in ('num_steps', 'batch_size', 'num_latents', 'log_every',
-              'checkpoint_every', 'keep_checkpoints'):  # fmt: skip
-    _require(config[key] >= 1, f'{key}={config[key]} must be at least 1')
+  for key in ('num_steps', 'log_every', 'checkpoint_every', 'keep_checkpoints'):
+    _integer(key, config[key], 1)
+  _integer('batch_size', config.batch_size, 1, _MOST_IMAGES)
+  _integer('num_latents', config.num_latents, 1, _MOST_LATENTS)
   for key in ('num_devices', 'members_per_program', 'member_batch'):
-    _require(config[key] >= 0, f'{key}={config[key]} must not be negative')
+    _integer(key, config[key], 0)
   for key in ('num_train', 'num_test', 'num_elbo'):
-    value = config.evaluation[key]
-    _require(value >= 1, f'evaluation.{key}={value} must be at least 1')
+    _integer(f'evaluation.{key}', config.evaluation[key], 1)
+  _integer('evaluation.seed', config.evaluation.seed, 0, 2**32 - 1)
   resamples = config.evaluation.num_resamples
+  _integer('evaluation.num_resamples', resamples, 0)
   _require(
-    resamples == 0 or resamples >= 2,
+    resamples != 1,
     f'evaluation.num_resamples={resamples} must be 0 (off) or at least 2',
   )
   _finite('learning_rate', config.learning_rate)
@@ -152,6 +183,15 @@ def _validate_hparams(config: ml_collections.ConfigDict) -> None:
   entry = losses.OBJECTIVES[config.objective]
   _subset('hparams', config.hparams, entry.hparams)
   _subset('options', config.options, entry.options)
+  for name, value in config.options.items():
+    default = entry.options[name]
+    if isinstance(default, int) and not isinstance(default, bool):
+      _integer(f'options.{name}', value, 0, _MOST_IMAGES)
+    else:
+      _require(
+        isinstance(value, type(default)),
+        f'options.{name}={value!r} must be like its default, {default!r}',
+      )
   missing = sorted(set(entry.hparams) - set(config.hparams))
   _require(not missing, f'hparams lacks {", ".join(missing)}')
   for name, value in config.hparams.items():
@@ -176,12 +216,39 @@ def _validate_hparams(config: ml_collections.ConfigDict) -> None:
   _subset('schedules', config.schedules, traced)
   for name, schedule in config.schedules.items():
     key = f'schedules.{name}'
+    _fields(key, schedule)
     _subset(key, schedule, ('kind', 'start', 'steps', 'delay'))
     _choice(f'{key}.kind', schedule.get('kind', 'linear'), SCHEDULES)
-    _finite(f'{key}.start', schedule.get('start', 0.0))
-    steps, delay = schedule.get('steps', 1), schedule.get('delay', 0)
-    _require(steps >= 1, f'{key}.steps={steps} must be at least 1')
-    _require(delay >= 0, f'{key}.delay={delay} must not be negative')
+    start = schedule.get('start', 0.0)
+    _finite(f'{key}.start', start)
+    _require(
+      name != 'learning_rate' or start >= 0,
+      f'{key}.start={start} must not be negative',
+    )
+    _integer(f'{key}.steps', schedule.get('steps', 1), 1)
+    _integer(f'{key}.delay', schedule.get('delay', 0), 0)
+
+
+def _validate_keys(config: ml_collections.ConfigDict) -> None:
+  """The keys of a run, no more and no less."""
+  _require(
+    isinstance(config, ml_collections.ConfigDict) and 'objective' in config,
+    'the config must be a ConfigDict of a whole run, as '
+    f'config.default_config(objective) gives it, got {type(config).__name__}',
+  )
+  _choice('objective', config.objective, losses.OBJECTIVES)
+  default = default_config(config.objective)
+  parts = {'': default, 'dataset': default.dataset}
+  parts['evaluation'] = default.evaluation
+  for name, expected in parts.items():
+    found = config[name] if name else config
+    where = f'{name}.' if name else ''
+    _fields(name or 'the config', found)
+    for key in (k for k in expected if k not in found):
+      raise ConfigError(f'{where}{key} is missing from the config')
+    _subset(name or 'the config', found, expected)
+  for name in ('hparams', 'options', 'grid', 'schedules'):
+    _fields(name, config[name])
 
 
 def validate(config: ml_collections.ConfigDict) -> None:
@@ -190,16 +257,22 @@ def validate(config: ml_collections.ConfigDict) -> None:
   Raises:
     ConfigError: one line that names the key, the value and what is valid.
   """
-  _choice('objective', config.objective, losses.OBJECTIVES)
+  _validate_keys(config)
   _choice('encoder', config.encoder, models.ENCODERS)
   _choice('decoder', config.decoder, models.DECODERS)
   _choice('discriminator', config.discriminator, models.DISCRIMINATORS)
   _choice('dataset.name', config.dataset.name, data.DATASETS)
   _choice('likelihood', config.likelihood, losses.LIKELIHOODS)
   _choice('parallel', config.parallel, PARALLEL)
+  _names('metrics', config.metrics)
+  _names('tied', config.tied)
   _subset('metrics', config.metrics, metrics.METRICS)
   _validate_scalars(config)
   seeds = config.seeds
+  _require(
+    isinstance(seeds, tuple | list),
+    f'seeds={seeds!r} must be a tuple of integers',
+  )
   _require(len(seeds) > 0, 'seeds is empty; give at least one seed')
   _require(
     all(isinstance(s, int) and 0 <= s < 2**32 for s in seeds),

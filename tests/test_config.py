@@ -53,6 +53,25 @@ def test_the_defaults_of_every_objective_are_valid(objective):
     ({'schedules': {'beta': {'kind': 'up'}}}, "beta.kind='up' .*cosine"),
     ({'schedules': {'beta': {'steps': 0}}}, 'beta.steps=0'),
     ({'schedules': {'beta': {'speed': 1}}}, 'schedules.beta names speed'),
+    ({'schedules': {'beta': 3}}, 'schedules.beta=3 must be a dict'),
+    ({'schedules': {'beta': {'start': None}}}, 'beta.start=None must be a fin'),
+    ({'schedules': {'beta': {'steps': '9'}}}, "beta.steps='9' .* an integer"),
+    (
+      {'schedules': {'learning_rate': {'start': -1.0}}},
+      'learning_rate.start=-1.0 must not be negative',
+    ),
+    ({'num_steps': 2.5}, 'num_steps=2.5 .* an integer'),
+    ({'num_steps': True}, 'num_steps=True .* an integer'),
+    ({'batch_size': 10**9}, 'batch_size=1000000000 must be at most 10,000,000'),
+    ({'num_latents': 10**7}, 'num_latents=10000000 must be at most 10,000'),
+    ({'metrics': (1,)}, r'metrics=\(1,\) must be a tuple of names'),
+    ({'metrics': 'mig'}, "metrics='mig' must be a tuple of names"),
+    ({'seeds': 3}, 'seeds=3 must be a tuple'),
+    ({'encoder': ('mlp',)}, r"encoder=\('mlp',\) is unknown"),
+    ({'evaluation.seed': -1}, 'evaluation.seed=-1 must not be negative'),
+    ({'evaluation.seed': 2**32}, 'evaluation.seed=4294967296 must be at most'),
+    ({'hparams.beta': '4'}, "hparams.beta='4' must be a finite number"),
+    ({'options.estimator': 1}, 'options.estimator=1 must be like its default'),
   ],
 )
 def test_a_wrong_value_is_named(changes, message):
@@ -62,8 +81,7 @@ def test_a_wrong_value_is_named(changes, message):
     node = config
     for name in path:
       node = node[name]
-    if isinstance(value, dict):
-      del node[last]
+    del node[last]  # a field keeps the type of its first value
     node[last] = value
   with pytest.raises(config_lib.ConfigError, match=message) as caught:
     config_lib.validate(config)

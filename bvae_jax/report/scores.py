@@ -30,14 +30,14 @@ def legend(view: view_lib.View) -> str:
 
 
 def spread(values: np.ndarray, places: int) -> str:
-  """Mean ± standard deviation of the finite values, as text."""
+  """Mean ± the sample's standard deviation of the finite values, as text."""
   values = values[np.isfinite(values)]
   if not len(values):
     return markup.MISSING
   mean = number(float(values.mean()), places)
   if len(values) == 1:
     return mean
-  return f'{mean} ± {number(float(values.std()), places)}'
+  return f'{mean} ± {number(float(values.std(ddof=1)), places)}'
 
 
 def summary(view: view_lib.View) -> str:
@@ -58,7 +58,7 @@ def summary(view: view_lib.View) -> str:
   left_out = len(healthy) - int(healthy.sum())
   return markup.figure(
     markup.table(['', 'mean ± std', 'median', 'min', 'max'], rows),
-    f'Over {count(int(healthy.sum()), "member")}'
+    f'Over {count(int(healthy.sum()), "member")}; std is that of the sample'
     + (f'; {count(left_out, "stopped member")} left out.' if left_out else '.'),
   )
 
