@@ -25,7 +25,7 @@ WORKDIR = flags.DEFINE_string(
 HOSTS = flags.DEFINE_string(
   'hosts', None, "Processes of one run: 'auto', or ADDRESS:PORT,COUNT,INDEX."
 )
-_REQUIRED = {'config': 'FILE[:PRESET]'}
+REQUIRED = {'config': 'FILE[:PRESET]'}
 
 
 def default_workdir(filename: str) -> str:
@@ -49,16 +49,21 @@ def _import_beside(argv: list[str]) -> None:
         return
 
 
-def parse(argv: list[str], required: Mapping = _REQUIRED) -> list[str]:
+def require(required: Mapping[str, str]) -> None:
+  """Ends in one line unless these flags are given; their values say what."""
+  for name, value in required.items():
+    if flags.FLAGS[name].value is None:
+      sys.exit(f'error: --{name}={value} is missing')
+
+
+def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   """Flags, or one line on what is wrong with them."""
   _import_beside(argv)
   try:
     rest = flags.FLAGS(argv)
     if len(rest) > 1:
       raise flags.Error(f'stray argument(s): {" ".join(rest[1:])}')
-    for name, value in required.items():
-      if flags.FLAGS[name].value is None:
-        raise flags.Error(f'--{name}={value} is missing')
+    require(required)
     if CONFIG.present:
       CONFIG.value.get('units')  # raises where the file could not be read
   except flags.Error as error:

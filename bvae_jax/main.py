@@ -39,8 +39,9 @@ def main(argv: list[str]) -> None:
 def parse(argv: list[str]) -> list[str]:
   """Flags; a run that is scored again has its config in its folder."""
   rest = cli.parse(argv, {})
-  again = _MODE.value == 'evaluate' and cli.WORKDIR.value
-  return rest if again else cli.parse(argv)
+  if _MODE.value != 'evaluate' or not cli.WORKDIR.value:
+    cli.require(cli.REQUIRED)
+  return rest
 
 
 if __name__ == '__main__':
