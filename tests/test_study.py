@@ -1,7 +1,9 @@
 """Studies: planned once, run once, resumed, gathered; failures reported."""
 
 import csv
+import fcntl
 import json
+import os
 import threading
 
 import helpers
@@ -114,6 +116,31 @@ def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
     with pytest.raises(execute.Busy, match=r'unit run is .* process \d+ on'):
       execute.run_unit(tmp_path, 'run')
   assert execute.status(tmp_path) == {'run': 'todo'}
+
+
+def test_a_lock_ends_with_its_holder_and_a_look_hinders_none(
+  tmp_path, monkeypatch
+):
+  # A process that is forked meanwhile shares the open file, hence the lock.
+  execute.write_plan(helpers.small_config(), tmp_path)
+  folder = execute.unit_path(tmp_path, 'run')
+  folder.mkdir()
+  flock, shared = fcntl.flock, []
+
+  def lock(file, operation):
+    shared.append(os.dup(file.fileno()))
+    flock(file, operation)
+
+  monkeypatch.setattr(plan.fcntl, 'flock', lock)
+  for _ in range(2):
+    assert execute.state(tmp_path, 'run') == 'todo'
+    with plan.locked(folder / plan.UNIT_LOCK, 'run', 0):
+      pass
+  with (folder / plan.UNIT_LOCK).open() as other:
+    flock(other, fcntl.LOCK_SH)
+    assert execute.state(tmp_path, 'run') == 'todo'
+  for copy in shared:
+    os.close(copy)
 
 
 def test_a_study_is_scored_again_and_an_empty_folder_is_not(ended, tmp_path):

@@ -49,7 +49,21 @@ def locked(path: pathlib.Path, what: str, patience: float) -> Iterator[None]:
     file.truncate(0)
     file.write(f'process {os.getpid()} on {socket.gethostname()}')
     file.flush()
-    yield
+    try:
+      yield
+    finally:  # a child that is forked meanwhile shares the file, and the lock
+      fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _is_held(path: pathlib.Path) -> bool:
+  """Whether a process holds the lock; those who look do not hinder others."""
+  with path.open('a+') as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+      return True
+    fcntl.flock(file, fcntl.LOCK_UN)
+  return False
 
 
 def as_study(
@@ -160,11 +174,9 @@ def state(workdir: Path, name: str) -> str:
     return 'done'
   if not folder.exists():
     return 'todo'
-  try:
-    with locked(folder / UNIT_LOCK, name, 0):
-      return 'failed' if (folder / 'error.txt').exists() else 'todo'
-  except Busy:
+  if _is_held(folder / UNIT_LOCK):
     return 'running'
+  return 'failed' if (folder / 'error.txt').exists() else 'todo'
 
 
 def status(workdir: Path) -> dict[str, str]:
