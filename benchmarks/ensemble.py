@@ -29,8 +29,8 @@ def ours(members: int, steps: int) -> Callable[[], None]:
   from benchmarks import quick
 
   program = quick.make_program(seeds=tuple(range(members)))
-  states, _, _ = program.advance(program.init(), 1)  # compiles
-  return lambda: jax.block_until_ready(program.advance(states, steps))
+  running, *_ = program.finish(program.begin(program.init()), 1, 1)  # compiles
+  return lambda: jax.block_until_ready(program.finish(running, steps, steps))
 
 
 def peer(way: str, members: int, steps: int) -> Callable[[], None]:

@@ -21,12 +21,18 @@ def share(steps: int) -> tuple[float, float]:
   clocks = lambda: np.array([time.perf_counter(), time.process_time()])
   spans = []
 
-  class Timed(program_lib.Program):
-    def advance(self, *arguments):
+  def timed(call):
+    def run(*arguments):
       begin = clocks()
-      results = jax.block_until_ready(super().advance(*arguments))
+      results = jax.block_until_ready(call(*arguments))
       spans.append((begin, clocks()))
       return results
+
+    return run
+
+  class Timed(program_lib.Program):
+    advance = timed(program_lib.Program.advance)
+    finish = timed(program_lib.Program.finish)
 
   made = quick.make_program(num_steps=steps)
   program = Timed(made.experiment, made.members, made.layout)

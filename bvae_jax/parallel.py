@@ -11,6 +11,7 @@ inside the loss: the transpose of the gather sums the cotangents of all devices,
 and the mean divides them again.
 """
 
+import math
 import os
 import pathlib
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class Layout(NamedTuple):
   devices: tuple[Any, ...]  # of jax.Device
   mode: str
   member_batch: int
+  num_members: int
 
   @property
   def batch(self) -> Spread:
@@ -87,38 +89,66 @@ class Layout(NamedTuple):
     """A copy on each device: what all members share."""
     return self._put(tree)
 
+  @property
+  def _share(self) -> int:
+    """Members on each device; the last ones are copies where need be."""
+    return -(-self.num_members // len(self.devices))
+
   def spread(self, tree: Any) -> Any:
     """Leaves [M, ...] as the compiled program takes them on this host."""
     if self.mode == 'data':
       return self.replicate(tree)
     n, local = len(self.devices), np.array(self._local)
-    split = lambda x: x.reshape(n, -1, *x.shape[1:])
-    share = split if len(local) == n else lambda x: split(x)[local]
+    rows = np.minimum(np.arange(n * self._share), self.num_members - 1)
+    rows = rows.reshape(n, self._share)
+    whole = len(local) == n and rows.size == self.num_members
+    split = lambda x: x.reshape(*rows.shape, *x.shape[1:])
+    share = split if whole else lambda x: x[rows[local]]
     return self._put(jax.tree.map(share, tree), AXIS)
+
+  def init(self, function: Callable, key_data: jax.Array) -> Any:
+    """`function(keys [M])` as `spread` lays it, each share on its device."""
+    of_keys = lambda data: function(jax.random.wrap_key_data(data))
+    if self.mode == 'data':
+      return self.replicate(jax.jit(of_keys)(key_data))
+    local = [self.devices[i] for i in self._local]
+    return jax.pmap(of_keys, devices=local)(self.spread(key_data))
+
+  def programs_within(self, part: float) -> int:
+    """Into how many programs to split for a `part` of the memory of one."""
+    if self.mode == 'data':
+      return min(self.num_members, math.ceil(1 / part))
+    share = max(1, math.floor(self._share * part))
+    return math.ceil(self.num_members / (share * len(self.devices)))
 
   def collect(self, tree: Any) -> Any:
     """The inverse of `spread`: host leaves [M, ...], the same on every host."""
     if self.mode == 'data':
       return jax.tree.map(np.asarray, tree)
-    join = lambda x: np.asarray(x).reshape(-1, *x.shape[2:])
+    count = self.num_members
+    join = lambda x: np.asarray(x).reshape(-1, *x.shape[2:])[:count]
     if len(self._local) == len(self.devices):
       return jax.tree.map(join, tree)
     shards = lambda x: np.concatenate(
       [np.asarray(shard.data) for shard in x.addressable_shards]
     )
-    local = jax.tree.map(lambda x: join(shards(x)), tree)
-    return multihost_utils.process_allgather(local, tiled=True)
+    local = jax.tree.map(shards, tree)
+    return jax.tree.map(
+      join, multihost_utils.process_allgather(local, tiled=True)
+    )
 
-  def steps(self, n: int) -> jax.Array:
-    """A number of steps as the compiled program takes it, [local devices]."""
-    return self._put(np.full(len(self._local), n, np.int32), AXIS)
+  def shared(self, numbers: list[int]) -> jax.Array:
+    """Integers for all devices, as the compiled program takes them."""
+    return self._put(
+      np.tile(np.array(numbers, np.int32), (len(self._local), 1)), AXIS
+    )
 
   def run(self, chunk: Callable) -> Callable:
-    """Compiles a member's `chunk(arrays, state, key, hparams, n)` for all.
+    """Compiles a member's `chunk(arrays, state, key, hparams, plan)` for all.
 
     Args:
-      chunk: the pure function of one member; `arrays` (the data) and `n` (the
-        number of steps) are shared by all members.
+      chunk: the pure function of one member; `arrays` (the data) and `plan`
+        (integers) are shared by all members.
 
     Returns:
       A pmapped function of the spread arguments; the states are donated, the
@@ -144,10 +174,12 @@ def batched_map(function: Callable, batch_size: int) -> Callable:
   cores and its state stays in cache; all at once (`vmap`) wins on GPUs, TPUs.
   """
 
-  def mapped(arrays, states, keys, hparams, n):
+  def mapped(arrays, states, keys, hparams, plan):
     def one(x):
       state, key, values = x
-      return function(arrays, state, jax.random.wrap_key_data(key), values, n)
+      return function(
+        arrays, state, jax.random.wrap_key_data(key), values, plan
+      )
 
     xs = (states, keys, hparams)
     if 1 < keys.shape[0] <= batch_size:
@@ -165,13 +197,14 @@ def layout(mode: str, num_members: int, batch_size: int, *,
     mode: 'members' or 'data'.
     num_members: size of the population.
     batch_size: global batch size of a member.
-    num_devices: devices to use, of all hosts; 0 means as many as divide the
-      members or the batch.
+    num_devices: devices to use, of all hosts; 0 means as many as shorten the
+      work. Where they do not divide the members, some devices train copies,
+      which nobody sees.
     member_batch: members under one vmap; 0 means 1 on CPU and all elsewhere.
 
   Raises:
-    ValueError: too few devices, or devices that divide neither the members
-      (mode 'members') nor the batch (mode 'data').
+    ValueError: too few devices; more than members; or devices that do not
+      divide the batch (mode 'data').
   """
   if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
     raise ValueError(
@@ -179,26 +212,32 @@ def layout(mode: str, num_members: int, batch_size: int, *,
       'losses and metrics of the library run without jit)'
     )
   found = jax.devices()
-  what, size = {
-    'members': ('member(s)', num_members),
-    'data': ('images of a batch', batch_size),
-  }[mode]
   if num_devices > len(found):
     raise ValueError(
       f'num_devices={num_devices}, but there are {len(found)} '
       f'{found[0].platform} device(s)'
     )
-  if num_devices and size % num_devices:
-    raise ValueError(
-      f'{size} {what} do not divide over num_devices={num_devices}; give a '
-      f'divisor of {size}, or 0 for the largest that there is'
+  if mode == 'members':
+    if num_devices > num_members:
+      raise ValueError(
+        f'num_devices={num_devices} is more than the {num_members} member(s); '
+        "give fewer devices, or parallel='data'"
+      )
+    share = math.ceil(num_members / len(found))
+    count = num_devices or math.ceil(num_members / share)
+  else:
+    if num_devices and batch_size % num_devices:
+      raise ValueError(
+        f'{batch_size} images of a batch do not divide over '
+        f'num_devices={num_devices}; give a divisor of {batch_size}, or 0 for '
+        'the largest that there is'
+      )
+    count = num_devices or max(
+      n for n in range(1, len(found) + 1) if batch_size % n == 0
     )
-  count = num_devices or max(
-    n for n in range(1, len(found) + 1) if size % n == 0
-  )
   if not member_batch:
     member_batch = 1 if found[0].platform == 'cpu' else num_members
-  return Layout(tuple(found[:count]), mode, member_batch)
+  return Layout(tuple(found[:count]), mode, member_batch, num_members)
 
 
 def split_index(function: Callable, size: int, block: int) -> Callable:
@@ -268,6 +307,13 @@ def any_host(flag: bool) -> bool:
   if jax.process_count() == 1:
     return flag
   return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+
+def of_first_host(number: int) -> int:
+  """The first host's number, on every host; each host must ask."""
+  if jax.process_count() == 1:
+    return number
+  return int(multihost_utils.broadcast_one_to_all(np.array(number)))
 
 
 def memory_limit() -> float:

@@ -23,21 +23,18 @@ def run_chunk(config, layout, steps=1):
   """States and terms of a population after some steps, leaves [M, ...]."""
   members = population.members(config)
   experiment = experiment_lib.build(config)
-  keys = population.keys(members)
-  states = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))(keys)
-  chunk = layout.run(step.make_chunk(experiment, layout.batch))
-  states, terms = chunk(
-    experiment.dataset.arrays,
-    layout.spread(states),
-    layout.spread(jax.random.key_data(keys)),
-    layout.spread(population.hparams(members)),
-    layout.steps(steps),
+  program = program_lib.Program(
+    experiment, tuple(members), layout(len(members))
   )
-  return jax.tree.map(np.asarray, layout.collect((states, terms)))
+  running, _, terms = program.finish(
+    program.begin(program.init()), steps, steps
+  )
+  return program.collect(running.state), terms
 
 
 def layout(mode, count, member_batch=1):
-  return parallel.Layout(tuple(jax.devices()[:count]), mode, member_batch)
+  devices = tuple(jax.devices()[:count])
+  return lambda size: parallel.Layout(devices, mode, member_batch, size)
 
 
 def assert_close(left, right, tolerance=1e-5, floor=1e-3):
@@ -92,7 +89,7 @@ def test_devices_that_share_each_batch_equal_one(objective, count):
   )
 
 
-@pytest.mark.parametrize('count, member_batch', [(1, 3), (8, 1)])
+@pytest.mark.parametrize('count, member_batch', [(1, 3), (8, 1), (3, 1)])
 def test_every_way_to_spread_the_members_gives_one_result(count, member_batch):
   config = helpers.small_config(seeds=tuple(range(8)))
   assert_same_run(
@@ -177,6 +174,46 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
     for name in ('whole', 'part')
   ]
   assert lines[0] == lines[1]
+
+
+def test_a_run_stopped_between_two_log_lines_goes_on_bit_for_bit(
+  tmp_path, monkeypatch
+):
+  """Whatever the chunks: of one step, or of as many as there are."""
+  config = helpers.small_config(seeds=(0, 1), log_every=6, checkpoint_every=6)
+  run_lib.train_and_evaluate(config, tmp_path / 'whole')
+  advance, calls = program_lib.Program.advance, []
+
+  def interrupted(program, running, steps):
+    calls.append(steps)
+    if sum(calls) == 4:
+      os.kill(os.getpid(), signal.SIGTERM)
+    return advance(program, running, steps)
+
+  monkeypatch.setattr(program_lib.Program, 'advance', interrupted)
+  monkeypatch.setattr(loop, 'CHUNK_SECONDS', 1e-9)
+  with pytest.raises(monitor.Interrupted, match='SIGTERM at step 4'):
+    run_lib.train_and_evaluate(config, tmp_path / 'part')
+  assert calls == [1] * 4
+  run_lib.train_and_evaluate(config, tmp_path / 'part')
+  logs, results = [], []
+  for name in ('whole', 'part'):
+    results.append((tmp_path / name / 'results.json').read_bytes())
+    (line,) = workdir_lib.Workdir(tmp_path / name).read_log()
+    logs.append({**line, 'time': None})
+  assert results[0] == results[1]
+  assert logs[0] == logs[1]
+
+
+def test_a_population_is_split_where_that_shortens_each_devices_share():
+  devices = tuple(jax.devices()[:4])
+  split = lambda mode, members, part: parallel.Layout(
+    devices, mode, 1, members
+  ).programs_within(part)
+  assert split('members', 8, 0.5) == 2  # two on each device, then one
+  assert split('members', 4, 0.5) == 1  # one on each: nothing to gain
+  assert split('members', 12, 0.4) == 3
+  assert split('data', 8, 0.4) == 3
 
 
 def test_more_steps_continue_a_finished_run_bit_for_bit(tmp_path):
@@ -337,7 +374,7 @@ def test_a_population_in_several_programs_gives_the_results_of_one(
   monkeypatch.setattr(program_lib.Program, 'bytes', 2)
   parts = run_lib.train_and_evaluate(config, tmp_path / 'parts')
   groups = sorted(p.name for p in (tmp_path / 'parts/checkpoints').iterdir())
-  assert groups == ['group_0', 'group_1']
+  assert groups == ['group_0', 'group_1', 'group_2']
   assert [m['seed'] for m in parts['members']] == [0, 1, 2]
   for one, other in zip(whole['members'], parts['members'], strict=True):
     assert one['elbo']['nll'] == pytest.approx(other['elbo']['nll'], rel=1e-4)

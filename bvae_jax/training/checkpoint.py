@@ -9,11 +9,12 @@ trainer sets such a step aside as `STEP.damaged`, and nobody deletes it.
 import contextlib
 import hashlib
 import itertools
+import json
 import logging
 import os
 import pathlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -26,14 +27,15 @@ class MismatchError(OSError):
   """A checkpoint of other networks or another population than asked for."""
 
 
-def _digests(tree: Any) -> dict[str, str]:
+def _digests(tree: Any, unlogged: Any) -> dict[str, str]:
   leaves = jax.tree_util.tree_leaves_with_path(tree)
-  return {
-    jax.tree_util.keystr(path): hashlib.sha256(
-      np.ascontiguousarray(leaf).tobytes()
-    ).hexdigest()
+  parts = {
+    jax.tree_util.keystr(path): np.ascontiguousarray(leaf).tobytes()
     for path, leaf in leaves
   }
+  if unlogged is not None:
+    parts['unlogged'] = json.dumps(unlogged, sort_keys=True).encode()
+  return {name: hashlib.sha256(x).hexdigest() for name, x in parts.items()}
 
 
 def _first_line(error: BaseException) -> str:
@@ -54,6 +56,14 @@ def _quiet() -> Iterator[None]:
       logger.setLevel(level)
 
 
+class Saved(NamedTuple):
+  """A checkpoint, as it was given to `save`."""
+
+  step: int
+  state: Any
+  unlogged: Any
+
+
 class Checkpoints:
   """The last few states of a run, saved in the background."""
 
@@ -69,8 +79,13 @@ class Checkpoints:
     names = [path.name for path in self._folder.iterdir() if path.is_dir()]
     return sorted((int(n) for n in names if n.isdecimal()), reverse=True)
 
-  def save(self, step: int, state: Any) -> None:
+  def save(self, step: int, state: Any, unlogged: Any = None) -> None:
     """Saves host arrays; returns before they are on disk.
+
+    Args:
+      step: the step that the state has reached.
+      state: the members' states.
+      unlogged: between two log lines, what the next one needs.
 
     Raises:
       OSError: this save or the one before it failed.
@@ -86,16 +101,15 @@ class Checkpoints:
           ),
         )
       if step not in self._manager.all_steps():
-        self._manager.save(
-          step,
-          args=ocp.args.Composite(
-            state=ocp.args.StandardSave(state),
-            digests=ocp.args.JsonSave(_digests(state)),
-          ),
-        )
+        items: dict[str, Any] = {'state': ocp.args.StandardSave(state)}
+        if unlogged is not None:
+          unlogged = jax.tree.map(lambda x: np.asarray(x).tolist(), unlogged)
+          items['unlogged'] = ocp.args.JsonSave(unlogged)
+        items['digests'] = ocp.args.JsonSave(_digests(state, unlogged))
+        self._manager.save(step, args=ocp.args.Composite(**items))
 
-  def restore(self, template: Any) -> tuple[int, Any] | None:
-    """The newest whole (step, state), or None when there is none.
+  def restore(self, template: Any) -> Saved | None:
+    """The newest whole checkpoint, or None when there is none.
 
     Args:
       template: a tree of arrays or shapes like the state, `step` among them.
@@ -106,7 +120,7 @@ class Checkpoints:
     for step in self.steps():
       found = self._read(step, template)
       if found is not None:
-        return step, found
+        return found
     return None
 
   def set_aside(self, newest: int | None) -> None:
@@ -124,26 +138,27 @@ class Checkpoints:
           os.replace(source, target)
         _LOG.warning('%s is set aside as %s', source, target.name)
 
-  def _read(self, step: int, template: Any) -> Any | None:
+  def _read(self, step: int, template: Any) -> Saved | None:
     path = self._folder / str(step)
     try:
       with _quiet():
         _check_shapes(path, template)
+        items: dict[str, Any] = {'state': ocp.args.StandardRestore(template)}
+        for name in ('digests', 'unlogged'):
+          if (path / name).exists():
+            items[name] = ocp.args.JsonRestore()
         read: Any = ocp.Checkpointer(ocp.CompositeCheckpointHandler()).restore(
-          path,
-          ocp.args.Composite(
-            state=ocp.args.StandardRestore(template),
-            digests=ocp.args.JsonRestore(),
-          ),
+          path, ocp.args.Composite(**items)
         )
-      if _digests(read.state) != read.digests:
+      unlogged = read.get('unlogged')
+      if _digests(read.state, unlogged) != read.get('digests'):
         reason = 'its contents do not match their sha256'
       elif np.max(read.state.step) > step or (
         np.any(read.state.alive) and np.max(read.state.step) != step
       ):
         reason = f'it holds step {np.max(read.state.step)}'
       else:
-        return read.state
+        return Saved(step, read.state, unlogged)
     except MismatchError:
       raise
     except Exception as error:  # noqa: BLE001 (Orbax raises many kinds)

@@ -1,6 +1,7 @@
 """The host's loop: it holds the states, drives the chunks, calls the hooks."""
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from bvae_jax.training import monitor, step
 from bvae_jax.training import program as program_lib
 
 _LOG = logging.getLogger(__name__)
+CHUNK_SECONDS = 2.0  # on the device, until signals are looked at again
 
 
 def next_stop(at: int, config: Any) -> int:
@@ -27,18 +29,36 @@ def next_stop(at: int, config: Any) -> int:
   )
 
 
+class _Pace:
+  """How many steps to take before the next look at the signals."""
+
+  def __init__(self) -> None:
+    self._steps = 1
+
+  def __call__(self, left: int) -> int:
+    """The steps of the next chunk, of `left`; the same on every host."""
+    return parallel.of_first_host(min(left, self._steps))
+
+  def took(self, steps: int, seconds: float) -> None:
+    """Learns from a chunk."""
+    self._steps = max(1, int(steps * CHUNK_SECONDS / max(seconds, 1e-3)))
+
+
 def _start(
   program: program_lib.Program, checkpoints: checkpoint_lib.Checkpoints
-) -> tuple[int, step.TrainState]:
-  """The newest whole checkpoint's step and states, or fresh ones."""
+) -> tuple[int, int, step.Running]:
+  """The step, that of the last log line, and what runs on from there."""
   found = checkpoints.restore(program.template)
   if parallel.is_first_host():
-    checkpoints.set_aside(None if found is None else found[0])
+    checkpoints.set_aside(None if found is None else found.step)
   if found is None:
-    return 0, program.init()
-  at, states = found
-  _LOG.info('resuming from step %d', at)
-  return at, program.place(states)
+    return 0, 0, program.begin(program.init())
+  _LOG.info('resuming from step %d', found.step)
+  states = program.place(found.state)
+  if found.unlogged is None:
+    return found.step, found.step, program.begin(states)
+  since, total = found.unlogged['since'], found.unlogged['total']
+  return found.step, since, program.begin(states, total)
 
 
 def _interrupted(signals: monitor.Signals, at: int) -> monitor.Interrupted:
@@ -69,21 +89,32 @@ def train(
   """
   config: Any = program.experiment.config
   checkpoints = program_lib.checkpoints(folder, program)
-  hooks = []
+  hooks, pace = [], _Pace()
   try:
-    at, states = _start(program, checkpoints)
-    living = bool(np.any(program.collect(states.alive)))
+    at, since, running = _start(program, checkpoints)
+    living = bool(np.any(program.collect(running.state.alive)))
     folder.rewind_log(at, program.group)
     hooks += [*hooks_lib.of_run(program, folder, checkpoints, at), *extra]
     with monitor.Signals() as signals:
       while at < config.num_steps and living:
         end = next_stop(at, config)
-        states, alive, terms = program.advance(states, end - at)
-        at, interrupted = end, parallel.any_host(bool(signals.received))
+        while (steps := pace(end - at)) < end - at:
+          begin = time.monotonic()
+          running = program.advance(running, steps)
+          pace.took(steps, time.monotonic() - begin)
+          at += steps
+          if parallel.any_host(bool(signals.received)):
+            state, _, total = program.collect(program.look(running))
+            unlogged = {'since': since, 'total': total}
+            checkpoints.save(at, state, unlogged)
+            raise _interrupted(signals, at)
+        running, alive, terms = program.finish(running, end - at, end - since)
+        at = since = end
+        interrupted = parallel.any_host(bool(signals.received))
         living = bool(np.any(alive))
         done = at == config.num_steps or not living
         due = done or interrupted or at % config.checkpoint_every == 0
-        kept = program.collect(states) if due else None
+        kept = program.collect(running.state) if due else None
         chunk = hooks_lib.Chunk(at, alive, terms, kept)
         for hook in hooks:
           hook(chunk)
@@ -92,7 +123,7 @@ def train(
       # The last hooks take a while too, and scoring takes longer.
       if parallel.any_host(bool(signals.received)):
         raise _interrupted(signals, at)
-    return program.collect(states)
+    return program.collect(running.state)
   finally:
     for hook in hooks:
       hook.close()

@@ -52,16 +52,36 @@ class Program:
     return jax.eval_shape(self._init, self._keys)
 
   def init(self) -> step.TrainState:
-    """The states before the first step, on the devices."""
-    return self.place(jax.jit(self._init)(self._keys))
+    """The states before the first step, made on the devices they live on."""
+    return self.layout.init(self._init, jax.random.key_data(self._keys))
 
   def place(self, states: step.TrainState) -> step.TrainState:
-    """Host states [M, ...] on the devices, as `advance` takes them."""
-    return self.layout.spread(jax.tree.map(jnp.asarray, states))
+    """Host states [M, ...] on the devices, as `begin` takes them."""
+    return self.layout.spread(states)
 
   def collect(self, states: Any) -> Any:
     """The states, or a part of them, as host arrays, leaves [M, ...]."""
     return self.layout.collect(states)
+
+  def begin(
+    self, states: step.TrainState, total: dict | None = None
+  ) -> step.Running:
+    """What `advance` and `finish` take, from states on the devices.
+
+    Args:
+      states: the members'; not to be used any more.
+      total: sums of the terms since the last log line, on the host, leaves
+        [M, ...]; by default there has been no step since.
+    """
+    shapes, count = step.term_shapes(self.experiment), len(self.members)
+    total = {
+      name: np.zeros((count, *x.shape), x.dtype)
+      if total is None
+      else np.asarray(total[name], x.dtype)
+      for name, x in shapes.items()
+    }
+    before = jax.tree.map(jnp.copy, (states.params, states.step))
+    return step.Running(states, before, self.layout.spread(total))
 
   @functools.cached_property
   def _constants(self) -> tuple:
@@ -70,9 +90,11 @@ class Program:
     arrays = self.layout.replicate(self.experiment.dataset.arrays)
     return arrays, self.layout.spread(own)
 
-  def _arguments(self, states: step.TrainState, steps: int) -> tuple:
+  def _arguments(
+    self, running: step.Running, steps: int, look: int = 0, count: int = 0
+  ) -> tuple:
     arrays, own = self._constants
-    return (arrays, states, *own, self.layout.steps(steps))
+    return (arrays, running, *own, self.layout.shared([steps, look, count]))
 
   @functools.cached_property
   def _compiled(self) -> tuple[Callable, int]:
@@ -81,7 +103,9 @@ class Program:
     chunk = step.make_chunk(self.experiment, self.layout.batch)
     compiled = parallel.compile_ahead(
       self.layout.run(chunk),
-      lambda: self._arguments(self.layout.spread(self._init(keys)), 0),
+      lambda: self._arguments(
+        self.begin(self.layout.spread(self._init(keys))), 0
+      ),
     )
     _LOG.info('compiled in %.1f s', time.monotonic() - begin)
     return compiled
@@ -91,18 +115,29 @@ class Program:
     """The bytes that the compiled program takes a device."""
     return self._compiled[1]
 
-  def advance(
-    self, states: step.TrainState, steps: int
-  ) -> tuple[step.TrainState, np.ndarray, dict[str, np.ndarray]]:
-    """Runs a chunk; `states` are donated.
+  def advance(self, running: step.Running, steps: int) -> step.Running:
+    """Takes some steps, and waits for them; `running` is donated."""
+    running, _ = self._compiled[0](*self._arguments(running, steps))
+    return jax.block_until_ready(running)
+
+  def look(self, running: step.Running) -> step.Running:
+    """Checks the last states: one without a finite loss is undone."""
+    return self._compiled[0](*self._arguments(running, 0, look=1))[0]
+
+  def finish(
+    self, running: step.Running, steps: int, count: int
+  ) -> tuple[step.Running, np.ndarray, dict[str, np.ndarray]]:
+    """Takes the last `steps` of a log line of `count` steps.
 
     Returns:
-      The new states on the devices, and on the host alive [M] and the mean
-      terms over the steps, leaves [M, ...].
+      What runs on, on the devices (`running` is donated), and on the host
+      alive [M] and the mean terms over the line's steps, leaves [M, ...].
     """
-    states, terms = self._compiled[0](*self._arguments(states, steps))
-    alive, terms = self.layout.collect((states.alive, terms))
-    return states, alive, terms
+    running, terms = self._compiled[0](
+      *self._arguments(running, steps, look=1, count=count)
+    )
+    alive, terms = self.layout.collect((running.state.alive, terms))
+    return running, alive, terms
 
 
 def make(
@@ -149,12 +184,11 @@ def plan(
   programs = split(1)
   limit, needed = parallel.memory_limit(), programs[0].bytes
   if needed > limit:
-    count = min(len(members), math.ceil(needed / limit))
+    programs = split(programs[0].layout.programs_within(limit / needed))
     _LOG.info(
-      'the population needs %.1f GB of the %.1f GB of a device: %d programs',
-      needed / 1e9, limit / 1e9, count,
+      'the population needs %.1f GB of the %.1f GB of a device: %d program(s)',
+      needed / 1e9, limit / 1e9, len(programs),
     )  # fmt: skip
-    programs = split(count)
   folder.replace('groups.json', json.dumps({'groups': len(programs)}) + '\n')
   return programs
 
@@ -189,5 +223,5 @@ def restore(
       raise workdir_lib.WorkdirError(
         f'{folder.path} holds no whole checkpoint; run its command again'
       )
-    states.append(found[1])
+    states.append(found.state)
   return population.concatenate(states)

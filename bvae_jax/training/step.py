@@ -195,6 +195,25 @@ def probe(
   return terms
 
 
+class Running(NamedTuple):
+  """One member between two of its log lines."""
+
+  state: TrainState
+  before: tuple  # the params and the step that the last step was taken from
+  total: dict[str, jax.Array]  # sums of the terms since the last log line
+
+
+def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
+  """The shapes of the terms of one step."""
+
+  def one_step(key: jax.Array) -> dict[str, jax.Array]:
+    hparams = {**experiment.config.hparams, 'learning_rate': 0.0}
+    train_step = make_train_step(experiment, experiment.dataset.images)
+    return train_step(init(experiment, key), key, hparams)[1]
+
+  return jax.eval_shape(one_step, jax.random.key(0))
+
+
 def make_chunk(
   experiment: experiment_lib.Experiment, spread: parallel.Spread
 ) -> Callable:
@@ -205,39 +224,52 @@ def make_chunk(
     spread: how each batch is spread over devices.
 
   Returns:
-    `chunk(arrays, state, key, hparams, n) -> (state, terms)`: n steps (traced)
-    on the data set's `arrays`; terms are means over the n steps, with the KL
-    decomposition of the last state beside them.
+    `chunk(arrays, running, key, hparams, plan) -> (running, terms)` on the data
+    set's `arrays`. `plan` is (steps, look, count), traced: `look` = 1 checks
+    the last state as well, which takes no step; `count` > 0 ends a log line of
+    that many steps: the terms are means over them, with the KL decomposition of
+    the last state beside them, and the sums start anew. Otherwise they are 0.
+    However steps are cut into chunks, the results are the same.
   """
 
   def chunk(
     arrays: Any,
-    state: TrainState,
+    running: Running,
     key: jax.Array,
     hparams: Mapping[str, jax.Array],
-    n: jax.Array,
-  ) -> tuple[TrainState, dict[str, jax.Array]]:
+    plan: jax.Array,
+  ) -> tuple[Running, dict[str, jax.Array]]:
+    steps, look, count = plan
     images = lambda index: experiment.dataset.images_fn(arrays, index)
     train_step = make_train_step(experiment, images, spread)
 
-    def body(i: jax.Array, carry: tuple) -> tuple:
+    def body(i: jax.Array, carry: Running) -> Running:
       state, before, total = carry
-      after, terms = train_step(state, key, hparams, i < n)
+      after, terms = train_step(state, key, hparams, i < steps)
       # The step into a state is undone where that state has no finite loss.
       failed = state.alive & ~after.alive
       params, at = _where(failed, before, (after.params, after.step))
       total = jax.tree.map(
-        lambda t, x: t + jnp.where(i == n, 0, x), total, terms
+        lambda t, x: t + jnp.where(i == steps, 0, x), total, terms
       )
       after = after._replace(params=params, step=at)
-      return after, (state.params, state.step), total
+      return Running(after, (state.params, state.step), total)
 
-    shapes = jax.eval_shape(train_step, state, key, hparams)[1]
-    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-    # One round more than n: it looks at the last state and takes no step.
-    before = state.params, state.step
-    state, _, total = lax.fori_loop(0, n + 1, body, (state, before, zeros))
-    terms = jax.tree.map(lambda t: t / n, total)
-    return state, {**terms, **probe(experiment, state.params, key, images)}
+    running = lax.fori_loop(0, steps + look, body, running)
+    means = jax.tree.map(lambda t: t / jnp.maximum(count, 1), running.total)
+    look_at = functools.partial(
+      probe, experiment, running.state.params, key, images
+    )
+    parts = lax.cond(
+      count > 0,
+      look_at,
+      lambda: jax.tree.map(
+        lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(look_at)
+      ),
+    )
+    total = jax.tree.map(
+      lambda t: jnp.where(count > 0, 0, t).astype(t.dtype), running.total
+    )
+    return running._replace(total=total), {**means, **parts}
 
   return chunk

@@ -26,9 +26,17 @@ def advance():
   def run(learning_rate, chunks):
     state = step.init(experiment, key)
     values = {**hparams, 'learning_rate': np.float32(learning_rate)}
-    for n in chunks:
-      state, terms = chunk(experiment.dataset.arrays, state, key, values, n)
-    return state, terms
+    zeros = jax.tree.map(
+      lambda x: np.zeros(x.shape, x.dtype), step.term_shapes(experiment)
+    )
+    running = step.Running(state, (state.params, state.step), zeros)
+    for i, n in enumerate(chunks):
+      last = i == len(chunks) - 1
+      plan = np.array([n, last, n * last], np.int32)
+      running, terms = chunk(
+        experiment.dataset.arrays, running, key, values, plan
+      )
+    return running.state, terms
 
   return run
 
