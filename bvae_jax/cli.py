@@ -74,8 +74,13 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
     while isinstance(error, Exception):  # one wraps the other
       error = error.args[0]
     sys.exit(f'error: no such config key: {" ".join(error.split())}')
-  except (OSError, ValueError, TypeError, SyntaxError) as error:
-    sys.exit(f'error: --config: {" ".join(str(error).split())}')
+  except Exception as error:  # noqa: BLE001 (a config is a program)
+    kind = (
+      ''
+      if isinstance(error, OSError | ValueError)
+      else f'{type(error).__name__}: '
+    )
+    sys.exit(f'error: --config: {kind}{" ".join(str(error).split())}')
   return rest
 
 
@@ -113,6 +118,8 @@ def call(action: Callable, *args) -> None:
   except (ValueError, OSError, ImportError, run_lib.Interrupted, execute.Busy,
           execute.Unfinished) as error:  # fmt: skip
     sys.exit(f'error: {error}')
+  except KeyboardInterrupt:
+    sys.exit('error: interrupted; run the same command again to go on')
 
 
 def run(action: Callable[[ml_collections.ConfigDict, str], object]) -> None:

@@ -82,7 +82,7 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
 
 def _require(condition: bool, message: str) -> None:
   if not condition:
-    raise ConfigError(message)
+    raise ConfigError(' '.join(message.split()))
 
 
 def _choice(key: str, value: str, valid: Iterable[str]) -> None:
@@ -94,7 +94,9 @@ def _choice(key: str, value: str, valid: Iterable[str]) -> None:
 
 def _finite(key: str, value) -> None:
   _require(
-    isinstance(value, numbers.Real) and math.isfinite(value),
+    isinstance(value, numbers.Real)
+    and not isinstance(value, bool)
+    and math.isfinite(value),
     f'{key}={value!r} must be a finite number',
   )
 
@@ -108,6 +110,10 @@ def _integer(key: str, value, least: int, most: int = 2**31 - 1) -> None:
     + ('' if whole else ', and an integer'),
   )
   _require(value <= most, f'{key}={value} must be at most {most:,}')
+
+
+def _flag(key: str, value) -> None:
+  _require(isinstance(value, bool), f'{key}={value!r} must be True or False')
 
 
 def _names(key: str, values) -> None:
@@ -150,6 +156,7 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
     _integer(key, config[key], 1)
   _integer('batch_size', config.batch_size, 1, _MOST_IMAGES)
   _integer('num_latents', config.num_latents, 1, _MOST_LATENTS)
+  _flag('tensorboard', config.tensorboard)
   for key in ('num_devices', 'members_per_program', 'member_batch'):
     _integer(key, config[key], 0)
   for key in ('num_train', 'num_test', 'num_elbo'):
@@ -166,6 +173,26 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
     config.learning_rate > 0,
     f'learning_rate={config.learning_rate} must be positive',
   )
+
+
+def _validate_dataset(dataset: ml_collections.ConfigDict) -> None:
+  _integer('dataset.image_size', dataset.image_size, 1)
+  _choice('dataset.fit', dataset.fit, ('crop', 'pad'))
+  _require(
+    type(dataset.channels) is int and dataset.channels in (0, 1, 3),
+    f'dataset.channels={dataset.channels!r} must be 0 (as found), 1 or 3',
+  )
+  _require(
+    isinstance(dataset.path, str),
+    f'dataset.path={dataset.path!r} must be a text',
+  )
+  strides = dataset.factor_stride
+  _require(
+    isinstance(strides, tuple | list)
+    and all(type(n) is int and n > 0 for n in strides),
+    f'dataset.factor_stride={strides!r} must be a tuple of positive integers',
+  )
+  _flag('dataset.strict', dataset.strict)
 
 
 def _validate_tied(config: ml_collections.ConfigDict) -> None:
@@ -268,6 +295,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _names('tied', config.tied)
   _subset('metrics', config.metrics, metrics.METRICS)
   _validate_scalars(config)
+  _validate_dataset(config.dataset)
   seeds = config.seeds
   _require(
     isinstance(seeds, tuple | list),
@@ -275,7 +303,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   )
   _require(len(seeds) > 0, 'seeds is empty; give at least one seed')
   _require(
-    all(isinstance(s, int) and 0 <= s < 2**32 for s in seeds),
+    all(type(s) is int and 0 <= s < 2**32 for s in seeds),
     f'seeds={seeds} must be integers from 0 to 2**32 - 1',
   )
   _require(len(set(seeds)) == len(seeds), f'seeds={seeds} repeats a seed')

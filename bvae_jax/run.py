@@ -26,7 +26,7 @@ Interrupted = monitor.Interrupted
 # What may differ between the commands of one run: how it is computed and shown,
 # and which scores are asked for. config.json keeps those of the first.
 _FREE = workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS
-_PAGES = ('results.csv', 'report.html')
+_PAGES = ('results.csv', 'report.html', 'traversals.gif')
 
 
 def train_and_evaluate(
@@ -60,7 +60,7 @@ def train_and_evaluate(
       states = _train(experiment, folder)
       return _score(folder, experiment, states, None)
     missing = _missing(results, config)
-    if not missing and all((folder.path / name).exists() for name in _PAGES):
+    if not missing and not _damaged_pages(folder):
       _LOG.info('finished: %s holds the results', folder.results_path)
       return results
     experiment = experiment or _prepare(config)
@@ -115,10 +115,28 @@ def _results(folder: workdir_lib.Workdir) -> results_lib.Results | None:
   if not folder.results_path.exists():
     return None
   try:
+    if folder.results_path.name in folder.changed():
+      raise results_lib.Damaged(
+        f'{folder.results_path} has changed since it was written; the scores '
+        'are computed anew'
+      )
     return results_lib.Results.read(folder.results_path)
   except results_lib.Damaged as error:
     _LOG.warning('%s', error)
     return None
+
+
+def _damaged_pages(folder: workdir_lib.Workdir) -> bool:
+  """Whether the pages are to be drawn anew; says what cannot be made again."""
+  changed = folder.changed()
+  lost = [name for name in changed if name not in _PAGES]
+  if lost:
+    _LOG.warning(
+      '%s: %s changed since the run was finished (no score depends on it)',
+      folder.path, ', '.join(lost),
+    )  # fmt: skip
+  absent = [name for name in _PAGES if not (folder.path / name).exists()]
+  return bool(absent or set(_PAGES) & set(changed))
 
 
 def _missing(
@@ -208,7 +226,8 @@ def _score(
   )
   if old is not None:
     results = old.merged(results)
-  for name in _PAGES:  # no page of old scores beside new ones
+  # No page of old scores beside new ones.
+  for name in (workdir_lib.MANIFEST, *_PAGES):
     folder.discard(name)
   folder.replace('results.json', results.text())
   return _draw(folder, experiment, states, results)
@@ -229,5 +248,6 @@ def _draw(
   report.write(
     folder.path, experiment, states, members, results, folder.read_log()
   )
+  folder.seal()
   _LOG.info('%s: open it in a browser', folder.path / 'report.html')
   return results

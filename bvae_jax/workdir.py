@@ -1,7 +1,7 @@
 """A run's folder: its config, its log of metrics, its results.
 
     config.json  metrics.jsonl  checkpoints/  traversals/  results.json
-    results.csv  report.html  traversals.gif
+    results.csv  report.html  traversals.gif  manifest.json
 
 Files that are rewritten are replaced in one step, so that a kill or a full disk
 never leaves half a file where a whole one was.
@@ -9,6 +9,7 @@ never leaves half a file where a whole one was.
 
 import contextlib
 import fcntl
+import hashlib
 import itertools
 import json
 import logging
@@ -17,7 +18,8 @@ import os
 import pathlib
 import re
 import socket
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
@@ -109,6 +111,7 @@ def _flat(tree: dict, prefix: str = '') -> dict[str, Any]:
 # those that change its scores alone.
 FREE_KEYS = ('num_devices', 'keep_checkpoints', 'tensorboard')
 SCORE_KEYS = ('metrics', 'evaluation')
+MANIFEST = 'manifest.json'
 
 
 def differing_keys(
@@ -262,6 +265,8 @@ class Workdir:
     new |= {key: old[key] for key in SCORE_KEYS if key in old}
     if old != new:
       self.replace('config.json', json.dumps(new, indent=2) + '\n')
+      if (self.path / MANIFEST).exists():
+        self.seal(['config.json'])
 
   def _extend(self, num_steps: int) -> None:
     """Keeps a shorter run's results beside those of the run to come."""
@@ -284,12 +289,42 @@ class Workdir:
     if not self.started:
       raise WorkdirError(f'{self.path} holds no run')
     found = _complete(read_json(self.path / 'config.json'))
-    if 'objective' not in found:
+    if 'objective' not in found or 'config.json' in self.changed():
       raise WorkdirError(
         f'{self.path / "config.json"} is damaged; name the config of the run '
         'with --config'
       )
     return as_config(found)
+
+  def seal(self, names: Iterable[str] | None = None) -> None:
+    """Writes manifest.json: the sha256 of each file of a run that is done.
+
+    Args:
+      names: the files that have changed; None means all of them. Checkpoints
+        have their own sums.
+    """
+    sums = {} if names is None else self._sums()
+    if names is None:
+      paths = [*self.path.glob('*'), *self.path.glob('traversals/*')]
+      names = [
+        str(path.relative_to(self.path))
+        for path in paths
+        if path.is_file() and path.name not in (MANIFEST, '.lock')
+      ]
+    sums |= {name: _sha256(self.path / name) for name in names}
+    self.replace(MANIFEST, json.dumps(sums, indent=2, sort_keys=True) + '\n')
+
+  def _sums(self) -> dict[str, str]:
+    path = self.path / MANIFEST
+    return read_json(path) if path.exists() else {}
+
+  def changed(self) -> list[str]:
+    """Files that are missing, or other than manifest.json has them."""
+    return [
+      name
+      for name, digest in self._sums().items()
+      if not (self.path / name).is_file() or _sha256(self.path / name) != digest
+    ]
 
   def replace(self, name: str, content: str | bytes) -> None:
     """Replaces a file of the run; of several hosts, the first one does."""
@@ -308,11 +343,8 @@ class Workdir:
       return lines
     text = self.log_path.read_text(errors='replace')
     for number, raw in enumerate(text.splitlines(), 1):
-      try:
-        line = json.loads(raw)
-      except (ValueError, RecursionError):
-        line = None
-      if _is_log_line(line):
+      line = _log_line(raw)
+      if line is not None:
         lines.append(line)
       else:
         _LOG.warning(
@@ -329,13 +361,23 @@ class Workdir:
     size = max((len(x['members']) for x in merged.values()), default=0)
     return [x for x in merged.values() if len(x['members']) == size]
 
-  def rewind_log(self, step: int, group: int) -> None:
-    """Drops a group's lines after `step`, which it will write again."""
-    if self.log_path.exists():
-      kept = [
-        x for x in self._lines() if x['group'] != group or x['step'] <= step
-      ]
-      self.replace('metrics.jsonl', ''.join(json.dumps(x) + '\n' for x in kept))
+  def rewind_log(self, step: int, group: int, last: int = 0) -> None:
+    """Drops a group's lines after `step`, which it will write again.
+
+    Args:
+      step: that the group has reached.
+      group: which of the programs.
+      last: step of the group's last line before; a warning where it is gone.
+    """
+    lines = self._lines()
+    if last and not any(x['step'] == last for x in lines):
+      _LOG.warning(
+        '%s has lost its line of step %d; the curves lack it',
+        self.log_path, last,
+      )  # fmt: skip
+    if lines:
+      kept = [x for x in lines if x['group'] != group or x['step'] <= step]
+      self.replace('metrics.jsonl', ''.join(map(_log_text, kept)))
 
   def log(self, line: dict) -> None:
     """Appends a line to metrics.jsonl; of several hosts, the first one does."""
@@ -343,12 +385,16 @@ class Workdir:
       return
     try:
       with self.log_path.open('a') as file:
-        file.write(json.dumps(plain(line), allow_nan=False) + '\n')
+        file.write(_log_text(plain(line)))
     except OSError as error:
       raise WorkdirError(
         f'cannot write {self.log_path} ({error.strerror}); free the disk, then'
         ' run the same command again to resume from the last checkpoint'
       ) from error
+
+
+def _sha256(path: pathlib.Path) -> str:
+  return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_json(path: pathlib.Path) -> dict:
@@ -369,10 +415,21 @@ def read_json(path: pathlib.Path) -> dict:
   return read
 
 
-def _is_log_line(line: Any) -> bool:
-  """Whether a line has the step, the group and the members of the log."""
-  return (
-    isinstance(line, dict)
-    and all(type(line.get(name)) is int for name in ('step', 'group'))
-    and isinstance(line.get('members', []), list)
-  )
+def _log_text(line: dict) -> str:
+  """A line of the log; its sum tells whether it is whole."""
+  text = json.dumps(line, allow_nan=False)
+  return json.dumps({**line, 'crc32': zlib.crc32(text.encode())}) + '\n'
+
+
+def _log_line(raw: str) -> dict | None:
+  """The line of the log in a text; None where it is damaged."""
+  try:
+    line = json.loads(raw)
+    found = line.pop('crc32', None)
+    text = json.dumps(line, allow_nan=False)
+  except (ValueError, RecursionError, AttributeError, TypeError):
+    return None
+  whole = found in (None, zlib.crc32(text.encode()))  # None: a run of before
+  numbered = all(type(line.get(name)) is int for name in ('step', 'group'))
+  members = isinstance(line.get('members', []), list)
+  return line if whole and numbered and members else None

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import pathlib
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -44,14 +45,21 @@ def _first_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-  """Without the tracebacks that Orbax logs for what is raised as well."""
+  """Without the tracebacks that Orbax logs for what is raised as well.
+
+  Of a read that fails, its threads print that they find no event loop.
+  """
   loggers = [logging.getLogger(name) for name in ('absl', 'orbax')]
-  levels = [logger.level for logger in loggers]
+  levels, hook = [logger.level for logger in loggers], sys.excepthook
   for logger in loggers:
     logger.setLevel(logging.CRITICAL)
+  sys.excepthook = lambda kind, *rest: (
+    None if kind is RuntimeError else hook(kind, *rest)
+  )
   try:
     yield
   finally:
+    sys.excepthook = hook
     for logger, level in zip(loggers, levels, strict=True):
       logger.setLevel(level)
 

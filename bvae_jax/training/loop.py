@@ -93,7 +93,7 @@ def train(
   try:
     at, since, running = _start(program, checkpoints)
     living = bool(np.any(program.collect(running.state.alive)))
-    folder.rewind_log(at, program.group)
+    folder.rewind_log(at, program.group, since)
     hooks += [*hooks_lib.of_run(program, folder, checkpoints, at), *extra]
     with monitor.Signals() as signals:
       while at < config.num_steps and living:

@@ -1,0 +1,210 @@
+"""Over 300 bad inputs: each ends in one line, and nothing is written."""
+
+import math
+import os
+import subprocess
+import sys
+
+import helpers
+import pytest
+
+from bvae_jax import config as config_lib
+from bvae_jax import losses, run
+
+NAN, INF = math.nan, math.inf
+COUNT = (None, 'x', '3', 1.5, -1, NAN, INF, (), (1,), {}, True, 2**31, 1j)
+NUMBER = (None, 'x', '3', NAN, INF, -INF, (), (1.0,), {}, True, 1j)
+NAME = (None, 3, 1.5, 'nonsense', '', (), ('mlp',), {}, True)
+FLAG = (None, 'x', 2, 1.5, (), {})
+WRONG = {
+  **dict.fromkeys(
+    ('num_steps', 'batch_size', 'num_latents', 'log_every', 'checkpoint_every',
+     'keep_checkpoints', 'evaluation.num_train', 'evaluation.num_test',
+     'evaluation.num_elbo'),
+    (*COUNT, 0),
+  ),
+  **dict.fromkeys(
+    ('num_devices', 'members_per_program', 'member_batch',
+     'evaluation.num_resamples'),
+    COUNT,
+  ),
+  'evaluation.seed': (*COUNT[:-2], 2**32),
+  'dataset.image_size': (*COUNT, 0, 20, 17),
+  **dict.fromkeys(
+    ('objective', 'encoder', 'decoder', 'discriminator', 'likelihood',
+     'parallel', 'dataset.name', 'dataset.fit'),
+    NAME,
+  ),
+  'learning_rate': (*NUMBER, 0.0, -1e-3),
+  'hparams.beta': NUMBER,
+  'tensorboard': FLAG,
+  'dataset.strict': FLAG,
+  'dataset.path': (None, 3, ('a',), {}),
+  'dataset.factor_stride': (
+    None, 'x', 3, (1,), (0, 1, 1, 1, 1), (-1, 1, 1, 1, 1), (1.5, 1, 1, 1, 1),
+    ('a',) * 5, (1,) * 6,
+  ),
+  'dataset.channels': (None, 'x', -1, 2, 1.5, 4, (), {}),
+  'seeds': (None, 3, 'x', (), (1, 1), (-1,), (1.5,), ('a',), (2**32,), (True,),
+            (None,), {}),
+  'metrics': (None, 3, 'mig', (1,), ('fid',), (None,), {}, ('mig', 'fid')),
+  'tied': (None, 3, 'beta', ('beta',), ('nonsense',), (1,)),
+  'grid': (None, 3, 'x', {'num_steps': (1, 2)}, {1: (1.0,)}),
+  'grid.beta': (None, 4.0, 'x', (NAN,), (INF,), ('a',), (1.0, 1.0), (None,), {},
+                (True,)),
+  'grid.learning_rate': ((0.0,), (-1.0,), ('a',)),
+  'hparams': (None, 3, {}, {'gamma': 1.0}, {'beta': 1.0, 'gamma': 1.0}),
+  'options': (None, 3, {'kind': 'i'}, {'estimator': 1}, {1: 2}),
+  'schedules': (
+    None, 3, {'tau': {}}, {'beta': 3}, {'beta': None}, {1: {}},
+    {'beta': {'kind': 'up'}}, {'beta': {'kind': 3}}, {'beta': {'steps': 0}},
+    {'beta': {'steps': 'a'}}, {'beta': {'steps': 1.5}}, {'beta': {'delay': -1}},
+    {'beta': {'start': NAN}}, {'beta': {'start': None}}, {'beta': {'speed': 1}},
+    {'learning_rate': {'start': -1.0}},
+  ),
+  'dataset': (None, 3, {}, {'name': 'dsprites'}, {'nonsense': 1}),
+  'evaluation': (None, 3, {}, {'num_train': 5}),
+}  # fmt: skip
+
+
+def changed(key, value):
+  """A small config in which a key holds a value of whatever type."""
+  config = helpers.small_config()
+  *path, last = key.split('.')
+  node = config
+  for name in path:
+    node = node[name]
+  del node[last]  # a field keeps the type of its first value
+  node[last] = value
+  return config
+
+
+def test_there_are_three_hundred():
+  assert sum(map(len, WRONG.values())) + len(COMMANDS) >= 300
+
+
+@pytest.mark.parametrize('key', WRONG)
+def test_a_bad_value_is_one_line_and_claims_no_folder(key, tmp_path):
+  for value in WRONG[key]:
+    try:
+      run.train_and_evaluate(changed(key, value), tmp_path / 'run')
+    except (ValueError, OSError) as error:
+      text = str(error)
+    else:
+      pytest.fail(f'{key}={value!r} is accepted')
+    assert '\n' not in text and key.rpartition('.')[2] in text, (value, text)
+    assert not (tmp_path / 'run').exists(), value
+
+
+@pytest.mark.parametrize('objective', sorted(losses.OBJECTIVES))
+def test_a_bad_hyperparameter_of_every_objective_is_named(objective):
+  for name in losses.OBJECTIVES[objective].hparams:
+    for value in NUMBER:
+      config = helpers.small_config(objective)
+      del config.hparams[name]
+      config.hparams[name] = value
+      with pytest.raises(config_lib.ConfigError, match=name):
+        config_lib.validate(config)
+
+
+CONFIGS = {
+  'ok.py': """
+import sys
+sys.path.insert(0, {tests!r})
+import helpers
+def get_config(preset=''):
+  if preset:
+    raise ValueError(f'unknown preset {{preset!r}}')
+  return helpers.small_config()
+""",
+  'dict.py': 'def get_config():\n  return {{"objective": "vae"}}\n',
+  'none.py': 'def get_config():\n  pass\n',
+  'part.py': (
+    'import ml_collections\n'
+    'def get_config():\n'
+    '  return ml_collections.ConfigDict(dict(objective="vae"))\n'
+  ),
+  'empty.py': '',
+  'syntax.py': 'def get_config(:\n',
+  'raises.py': 'def get_config():\n  return 1 / 0\n',
+  'imports.py': 'import nothing_of_this_name\n',
+  'study.py': (
+    'import ml_collections\n'
+    'def get_config():\n'
+    '  return ml_collections.ConfigDict(dict(units=dict()))\n'
+  ),
+  'text.txt': 'no Python at all\n',
+}
+# Arguments, and a part of the line that answers.
+COMMANDS = [
+  ('', '--config=FILE[:PRESET] is missing'),
+  ('--config=', 'config'),
+  ('--config=nowhere.py', 'nowhere.py'),
+  ('--config=.', 'config'),
+  *((f'--config={name}', 'error') for name in CONFIGS if name != 'ok.py'),
+  ('--config=ok.py:slow', "unknown preset 'slow'"),
+  ('--config=ok.py stray', 'stray argument(s): stray'),
+  ('--config=ok.py --confg=ok.py', 'confg'),
+  ('--config=ok.py --mode=test', 'mode'),
+  ('--config=ok.py --mode=evaluate', 'holds no run'),
+  ('--mode=evaluate --workdir=nowhere', 'holds no run'),
+  ('--mode=evaluate', '--config=FILE[:PRESET] is missing'),
+  ('--config=ok.py --config.bach_size=4', 'bach_size'),
+  ('--config=ok.py --config.batch_size=1.5', 'batch_size'),
+  ('--config=ok.py --config.batch_size=', 'batch_size'),
+  ('--config=ok.py --config.batch_size=many', 'batch_size'),
+  ('--config=ok.py --config.seeds=x', 'seeds'),
+  ('--config=ok.py --config.seeds=(1,', 'seeds'),
+  ('--config=ok.py --config.seeds=(1,1)', 'seeds'),
+  ('--config=ok.py --config.hparams.gamma=1', 'gamma'),
+  ('--config=ok.py --config.hparams.beta=nan', 'beta'),
+  ('--config=ok.py --config.dataset.image_size=20', 'image_size'),
+  ('--config=ok.py --config.dataset.name=mnist', 'mnist'),
+  ('--config=ok.py --config.dataset.name=npz', 'path'),
+  ('--config=ok.py --config.objective=gan', 'gan'),
+  ('--config=ok.py --config.metrics=fid', 'metrics'),
+  ('--config=ok.py --config.tensorboard=maybe', 'tensorboard'),
+  ('--config=ok.py --workdir=gs://bucket/run', 'local path'),
+  ('--config=ok.py --workdir=ok.py', 'is a file'),
+  ('--config=ok.py --workdir=ok.py/below', 'is a file'),
+  ('--config=ok.py --hosts=here', '--hosts'),
+  ('--config=ok.py --hosts=localhost:1,x,0', '--hosts'),
+  ('--config=ok.py --hosts=localhost,1,0', '--hosts'),
+  ('--config=ok.py --hosts=localhost:1,0,0', '--hosts'),
+  ('--config=ok.py --hosts=localhost:1,2,2', '--hosts'),
+  ('--config=ok.py --hosts=localhost:99999,1,0', '--hosts'),
+]
+
+# Every command line in a child of one process that has imported all there is.
+DRIVER = """
+import contextlib, os, sys
+from absl import app
+from bvae_jax import main
+for line in sys.stdin.read().splitlines():
+  print(f'\\0{line}', flush=True)
+  if not os.fork():
+    os.dup2(1, 2)
+    sys.argv = ['main', *line.split()]
+    app.run(main.main, flags_parser=main.parse)
+  print(f'\\1{os.waitstatus_to_exitcode(os.wait()[1])}', flush=True)
+"""
+
+
+def test_a_bad_command_is_one_line_and_writes_nothing(tmp_path):
+  for name, text in CONFIGS.items():
+    (tmp_path / name).write_text(text.format(tests=os.path.dirname(__file__)))
+  before = sorted(tmp_path.rglob('*.*'))
+  result = subprocess.run(
+    [sys.executable, '-c', DRIVER], cwd=tmp_path, text=True, check=True,
+    input=''.join(f'{line}\n' for line, _ in COMMANDS), capture_output=True,
+    env={**os.environ, 'PYTHONDONTWRITEBYTECODE': '1'},
+  )  # fmt: skip
+  answers = result.stdout.split('\0')[1:]
+  assert len(answers) == len(COMMANDS)
+  for (line, message), answer in zip(COMMANDS, answers):
+    text, _, status = answer.partition('\1')
+    last = text.strip().splitlines()[-1]
+    assert int(status) == 1, (line, text)
+    assert message in last and last.startswith('error: '), (line, text)
+    assert 'Traceback' not in text, (line, text)
+  assert sorted(tmp_path.rglob('*.*')) == before
