@@ -47,6 +47,7 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'dataset': {
         'name': 'dsprites',
         'path': '',
+        'data_dir': '',  # of prepared sets; in the user's cache by default
         'image_size': 64,
         'factor_stride': (),
         # Of `images`: 0 as found, 1 grey, 3 RGB; 'crop' or 'pad' to a square;

@@ -1,8 +1,16 @@
 """Data sets: images by index, and what is known of their factors."""
 
+import functools
 from collections.abc import Callable
 
-from bvae_jax.data import archive, dsprites, images
+from bvae_jax.data import (
+  archive,
+  dataset,
+  dsprites,
+  images,
+  prepared,
+  sets,
+)
 from bvae_jax.data.dataset import Dataset
 from bvae_jax.data.dsprites import render_dsprites
 from bvae_jax.data.factors import Factor, Grid, Table
@@ -29,6 +37,10 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
   'dsprites': dsprites.load,
   'images': images.load,
   'npz': archive.load,
+  **{
+    sets.dataset_name(name): functools.partial(prepared.load, real=real)
+    for name, real in sets.SETS.items()
+  },
 }
 
 
@@ -49,4 +61,4 @@ def load(config) -> Dataset:
       f'unknown dataset.name {config.name!r}; one of: '
       + ', '.join(sorted(DATASETS))
     )
-  return DATASETS[config.name](config)
+  return dataset.on_device(DATASETS[config.name](config))

@@ -145,6 +145,13 @@ class Dataset:
     return known
 
 
+def on_device(made: Dataset) -> Dataset:
+  """The data set with its images on the device."""
+  return dataclasses.replace(
+    made, arrays=jax.tree.map(jnp.asarray, made.arrays)
+  )
+
+
 def thin(
   factor_sizes: Sequence[int], factor_stride: Sequence[int]
 ) -> tuple[tuple[int, ...], tuple[int, ...], str]:

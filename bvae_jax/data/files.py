@@ -39,6 +39,13 @@ def foreign(path: pathlib.Path) -> str:
   return next((w for m, w in _OTHERS.items() if head.startswith(m)), '')
 
 
+def kind(path: pathlib.Path) -> str:
+  """'npy', 'zip' or 'hdf5' by the first bytes; empty for anything else."""
+  with open(path, 'rb') as stream:
+    head = stream.read(16)
+  return next((k for m, k in _KINDS.items() if head.startswith(m)), '')
+
+
 def open_array(path: pathlib.Path) -> np.ndarray:
   """Returns the one array of images in a .npy, .npz or HDF5 file.
 
@@ -47,13 +54,11 @@ def open_array(path: pathlib.Path) -> np.ndarray:
   Raises:
     ValueError: another kind of file, a damaged one, or not one array of images.
   """
-  with open(path, 'rb') as stream:
-    head = stream.read(16)
-  kind = next((k for m, k in _KINDS.items() if head.startswith(m)), '')
-  if not kind:
+  found = kind(path)
+  if not found:
     what = foreign(path) or 'no .npy, .npz or HDF5 file by its first bytes'
     raise ValueError(f'{path}: {what}')
-  reader = {'npy': _npy, 'zip': _npz, 'hdf5': _hdf5}[kind]
+  reader = {'npy': _npy, 'zip': _npz, 'hdf5': _hdf5}[found]
   try:
     return reader(path)
   except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
@@ -103,13 +108,14 @@ def _hdf5(path: pathlib.Path) -> np.ndarray:
     raise ValueError(
       'HDF5 needs an extra: pip install "bvae_jax[hdf5]"'
     ) from error
-  shapes = {}
+  shapes: dict[str, tuple[int, ...]] = {}
 
   def visit(name: str, item: Any) -> None:
     if isinstance(item, h5py.Dataset):
       shapes[name] = item.shape
 
-  with h5py.File(path, 'r') as file:
+  opened: Any = h5py.File(path, 'r')
+  with opened as file:
     file.visititems(visit)
     return file[_one(shapes, shapes)][()]
 

@@ -186,7 +186,7 @@ def _dataset(
     description=description,
     image_shape=(height, width, channels),
     num_images=count,
-    arrays=jnp.asarray(made.images),
+    arrays=made.images,
     images_fn=_scaled,
     factors=known,
   )
