@@ -262,7 +262,9 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _choice('encoder', config.encoder, models.ENCODERS)
   _choice('decoder', config.decoder, models.DECODERS)
   _choice('discriminator', config.discriminator, models.DISCRIMINATORS)
-  _choice('dataset.name', config.dataset.name, data.DATASETS)
+  name = config.dataset.name
+  if not (isinstance(name, str) and data.is_known(name)):
+    _choice('dataset.name', name, (*data.DATASETS, 'tfds:NAME'))
   _choice('likelihood', config.likelihood, losses.LIKELIHOODS)
   _choice('parallel', config.parallel, PARALLEL)
   _names('metrics', config.metrics)

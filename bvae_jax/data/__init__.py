@@ -9,6 +9,7 @@ from bvae_jax.data import (
   dsprites,
   images,
   prepared,
+  records,
   sets,
 )
 from bvae_jax.data.dataset import Dataset
@@ -44,6 +45,11 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 }
 
 
+def is_known(name: str) -> bool:
+  """Whether `dataset.name` names a data set."""
+  return name in DATASETS or name.startswith(records.PREFIX)
+
+
 def load(config) -> Dataset:
   """Returns the data set that `config.name` chooses from `DATASETS`.
 
@@ -56,9 +62,12 @@ def load(config) -> Dataset:
     ValueError: if there is no such data set, or its loader refuses the config.
     FileNotFoundError: if the path does not exist.
   """
-  if config.name not in DATASETS:
+  if not is_known(config.name):
     raise ValueError(
       f'unknown dataset.name {config.name!r}; one of: '
       + ', '.join(sorted(DATASETS))
+      + ', tfds:NAME'
     )
+  if config.name.startswith(records.PREFIX):
+    return dataset.on_device(records.load(config))
   return dataset.on_device(DATASETS[config.name](config))

@@ -145,6 +145,11 @@ class Dataset:
     return known
 
 
+def scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:
+  """Bytes of the chosen images as float32 in [0, 1]."""
+  return arrays[index].astype(jnp.float32) / 255
+
+
 def on_device(made: Dataset) -> Dataset:
   """The data set with its images on the device."""
   return dataclasses.replace(

@@ -5,8 +5,6 @@ import os
 import pathlib
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.data import cache, dataset, decode, files, labels, pixels
@@ -187,11 +185,6 @@ def _dataset(
     image_shape=(height, width, channels),
     num_images=count,
     arrays=made.images,
-    images_fn=_scaled,
+    images_fn=dataset.scaled,
     factors=known,
   )
-
-
-def _scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:
-  """Bytes of the chosen images as float32 in [0, 1]."""
-  return arrays[index].astype(jnp.float32) / 255

@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import Any
 
-from bvae_jax.data import checksum, download, files, prepared, sets
+from bvae_jax.data import builders, checksum, download, files, prepared, sets
 from bvae_jax.data.sets import spec
 
 _LOG = logging.getLogger(__name__)
@@ -151,6 +151,11 @@ def _parse(argv: list[str]) -> Any:
     action='store_true',
     help='take a whole set whose checksum differs',
   )
+  parser.add_argument(
+    '--tfds_dir',
+    default='',
+    help='also write it there as a TFDS set, in array_record',
+  )
   return parser.parse_args(argv)
 
 
@@ -163,7 +168,11 @@ def main(argv: list[str]) -> None:
     folder = prepare(
       args.name, args.data_dir, args.source, args.image_size, args.unverified
     )
-  except (ValueError, OSError) as error:
+    if args.tfds_dir:
+      made = builders.builder(folder, pathlib.Path(args.tfds_dir).expanduser())
+      made.download_and_prepare()
+      _LOG.info('%s: read it with tfds.data_source', made.data_path)
+  except (ValueError, OSError, ImportError) as error:
     sys.exit('error: ' + ' '.join(str(error).split()))
   used = sets.dataset_name(args.name)
   where = f' --config.dataset.data_dir={args.data_dir}' if args.data_dir else ''

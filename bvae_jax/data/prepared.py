@@ -15,7 +15,7 @@ import os
 import pathlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import Any
 
@@ -187,16 +187,26 @@ def _sheet(making: pathlib.Path, facts: dict[str, Any]) -> None:
   """Draws images from all over the set."""
   from PIL import Image
 
-  stored = np.load(making / 'images.npy', mmap_mode='r')
   size, _, channels = facts['image_shape']
-  chosen = np.linspace(0, len(stored) - 1, _SHEET**2).round().astype(int)
-  images = np.asarray(stored[np.minimum(chosen, len(stored) - 1)])
-  if facts['stored'] == 'bits':
-    images = 255 * np.unpackbits(images, axis=-1)[:, : size**2]
+  chosen = np.linspace(0, facts['num_images'] - 1, _SHEET**2)
+  images = np.stack(list(pictures(making, facts, chosen.round().astype(int))))
   tiles = images.reshape(_SHEET, _SHEET, size, size, channels)
   sheet = tiles.swapaxes(1, 2).reshape(_SHEET * size, _SHEET * size, channels)
   squeezed = sheet[..., 0] if channels == 1 else sheet
   Image.fromarray(squeezed).save(making / 'contact_sheet.png')
+
+
+def pictures(
+  folder: pathlib.Path, facts: dict[str, Any], rows: Iterable[int]
+) -> Iterator[np.ndarray]:
+  """Images of a prepared set, each uint8 [S, S, C]."""
+  stored = np.load(folder / 'images.npy', mmap_mode='r', allow_pickle=False)
+  size, _, channels = facts['image_shape']
+  for row in rows:
+    image = np.asarray(stored[row])
+    if facts['stored'] == 'bits':
+      image = 255 * np.unpackbits(image)[: size**2]
+    yield image.reshape(size, size, channels)
 
 
 def find(home: pathlib.Path, name: str, image_size: int) -> pathlib.Path | None:
