@@ -48,6 +48,8 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
         'name': 'dsprites',
         'path': '',
         'data_dir': '',  # of prepared sets; in the user's cache by default
+        # Stored images on the 'device', streamed from the 'host', or 'auto'.
+        'storage': 'auto',
         'image_size': 64,
         'factor_stride': (),
         # Of `images`: 0 as found, 1 grey, 3 RGB; 'crop' or 'pad' to a square;

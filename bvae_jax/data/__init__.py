@@ -69,5 +69,7 @@ def load(config) -> Dataset:
       + ', tfds:NAME'
     )
   if config.name.startswith(records.PREFIX):
-    return dataset.on_device(records.load(config))
-  return dataset.on_device(DATASETS[config.name](config))
+    made = records.load(config)
+  else:
+    made = DATASETS[config.name](config)
+  return dataset.place(made, config.get('storage', 'auto'))

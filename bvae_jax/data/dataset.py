@@ -2,14 +2,41 @@
 
 import dataclasses
 import functools
+import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from bvae_jax import parallel
 from bvae_jax.data import factors as factors_lib
+
+_LOG = logging.getLogger(__name__)
+STORAGES = ('auto', 'device', 'host')
+_SHARE = 0.5  # of a device's memory, which stored images may take
+
+
+class Rows:
+  """Stored images that stay on the host, perhaps memory-mapped.
+
+  They are compared by identity: a Dataset that holds them is a jit argument.
+  """
+
+  def __init__(self, array: np.ndarray) -> None:
+    self._array = array
+
+  @property
+  def row(self) -> jax.ShapeDtypeStruct:
+    """The shape and dtype of one of them."""
+    return jax.ShapeDtypeStruct(self._array.shape[1:], self._array.dtype)
+
+  def take(self, index: np.ndarray) -> np.ndarray:
+    """Copies of the rows of any index [...], [..., *row]."""
+    taken = np.take(self._array, index.reshape(-1), axis=0)
+    return np.asarray(taken).reshape(*index.shape, *taken.shape[1:])
 
 
 @functools.partial(
@@ -21,6 +48,7 @@ from bvae_jax.data import factors as factors_lib
     'image_shape',
     'num_images',
     'images_fn',
+    'rows',
   ],
 )
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +69,8 @@ class Dataset:
     arrays: a pytree of device arrays, empty when images are computed.
     images_fn: pure (arrays, index int [...]) -> float32 [..., H, W, C], [0, 1].
     factors: None, a `Table` of N rows, or a `Grid` of N combinations.
+    rows: the stored images where they stay on the host; `images_fn` is then
+      given what was taken of them, and places in that.
 
   Raises:
     ValueError: no image, or factors of another number of images.
@@ -53,6 +83,7 @@ class Dataset:
   arrays: Any
   images_fn: Callable[[Any, jax.Array], jax.Array]
   factors: factors_lib.Table | factors_lib.Grid | None = None
+  rows: Rows | None = None
 
   def __post_init__(self) -> None:
     told = self.num_images
@@ -99,7 +130,12 @@ class Dataset:
 
   def images(self, index: jax.Array) -> jax.Array:
     """Returns the images of indices [...], float32 [..., H, W, C]."""
-    return self.images_fn(self.arrays, jnp.asarray(index))
+    if self.rows is None:
+      return self.images_fn(self.arrays, jnp.asarray(index))
+    found = np.asarray(index)
+    taken = self.rows.take(found.reshape(-1))
+    places = jnp.arange(found.size).reshape(found.shape)
+    return self.images_fn(jnp.asarray(taken), places)
 
   def require_factors(self, what: str) -> factors_lib.Table | factors_lib.Grid:
     """Returns the factors that `what` needs, or says that there are none.
@@ -150,11 +186,36 @@ def scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:
   return arrays[index].astype(jnp.float32) / 255
 
 
-def on_device(made: Dataset) -> Dataset:
-  """The data set with its images on the device."""
-  return dataclasses.replace(
-    made, arrays=jax.tree.map(jnp.asarray, made.arrays)
-  )
+def place(made: Dataset, storage: str) -> Dataset:
+  """The data set with its stored images on the device, or left on the host.
+
+  Args:
+    made: its `arrays`, if any, are one host array of N rows, perhaps mapped.
+    storage: 'device', 'host', or 'auto': the device unless they would take more
+      than half of its memory.
+
+  Raises:
+    ValueError: another storage, or 'host' where nothing is stored.
+  """
+  if storage not in STORAGES:
+    raise ValueError(
+      f'dataset.storage={storage!r} is unknown; valid: {", ".join(STORAGES)}'
+    )
+  stored = made.arrays
+  if not isinstance(stored, np.ndarray):
+    if storage == 'host':
+      raise ValueError(
+        f'dataset.storage=host has no use for dataset.name={made.name}, whose '
+        'images are computed'
+      )
+    return made
+  if storage == 'auto':
+    fits = stored.nbytes <= _SHARE * parallel.memory_limit()
+    storage = 'device' if fits else 'host'
+  if storage == 'device':
+    return dataclasses.replace(made, arrays=jnp.asarray(stored))
+  _LOG.info('%.1f GB of images stay on the host', stored.nbytes / 1e9)
+  return dataclasses.replace(made, arrays=(), rows=Rows(stored))
 
 
 def thin(

@@ -25,12 +25,15 @@ class Source(NamedTuple):
     images: pure function from image indices [b] to images [b, H, W, C].
     context: global batch size, options, and how a batch is spread.
     key: the member's own, for choices that hold for a whole run.
+    fed: pure function from a name of the batch and places [b] in it to images,
+      where the host has gathered the global batch; None where it has not.
   """
 
   dataset: data.Dataset
   images: Callable[[jax.Array], jax.Array]
   context: losses.Context
   key: jax.Array
+  fed: Callable[[str, jax.Array], jax.Array] | None = None
 
 
 def _index(key: jax.Array, source: Source) -> jax.Array:
@@ -93,7 +96,11 @@ def look_up(indices: Indices, source: Source) -> dict[str, jax.Array]:
   Labels [b, K], of what is drawn as `LABELLED`, lie in [0, 1].
   """
   shard = source.context.shard
-  batch = {name: source.images(shard(x)) for name, x in indices.items()}
+  if source.fed is None:
+    batch = {name: source.images(shard(x)) for name, x in indices.items()}
+  else:
+    places = {name: shard(jnp.arange(len(x))) for name, x in indices.items()}
+    batch = {name: source.fed(name, x) for name, x in places.items()}
   if LABELLED in indices:
     largest = jnp.array(source.dataset.factor_sizes) - 1
     labels = source.dataset.labels(indices[LABELLED]) / jnp.maximum(largest, 1)
