@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import logging
 import math
+import mmap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,6 +28,13 @@ class Rows:
 
   def __init__(self, array: np.ndarray) -> None:
     self._array = array
+    # Without reading ahead: rows are taken in random order.
+    self._advise('MADV_RANDOM')
+
+  def _advise(self, name: str) -> None:
+    mapped, advice = getattr(self._array, '_mmap', None), getattr(mmap, name, 0)
+    if mapped is not None and advice:
+      mapped.madvise(advice)
 
   @property
   def row(self) -> jax.ShapeDtypeStruct:
@@ -36,6 +44,8 @@ class Rows:
   def take(self, index: np.ndarray) -> np.ndarray:
     """Copies of the rows of any index [...], [..., *row]."""
     taken = np.take(self._array, index.reshape(-1), axis=0)
+    # The pages stay in the system's cache, but are none of this process's.
+    self._advise('MADV_DONTNEED')
     return np.asarray(taken).reshape(*index.shape, *taken.shape[1:])
 
 
