@@ -72,4 +72,5 @@ def load(config) -> Dataset:
     made = records.load(config)
   else:
     made = DATASETS[config.name](config)
-  return dataset.place(made, config.get('storage', 'auto'))
+  placed = dataset.place(made, config.get('storage', 'auto'))
+  return dataset.hold_out(placed, config.get('holdout', 0.0))

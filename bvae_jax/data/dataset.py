@@ -14,6 +14,7 @@ import numpy as np
 
 from bvae_jax import parallel
 from bvae_jax.data import factors as factors_lib
+from bvae_jax.data import samplers
 
 _LOG = logging.getLogger(__name__)
 STORAGES = ('auto', 'device', 'host')
@@ -49,6 +50,19 @@ class Rows:
     return np.asarray(taken).reshape(*index.shape, *taken.shape[1:])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+  """Which images are trained on, and which are held out; compared by identity.
+
+  Attributes:
+    train: int32 [N - H], ascending.
+    held_out: int32 [H], ascending.
+  """
+
+  train: np.ndarray
+  held_out: np.ndarray
+
+
 @functools.partial(
   jax.tree_util.register_dataclass,
   data_fields=['arrays', 'factors'],
@@ -59,6 +73,7 @@ class Rows:
     'num_images',
     'images_fn',
     'rows',
+    'split',
   ],
 )
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +96,8 @@ class Dataset:
     factors: None, a `Table` of N rows, or a `Grid` of N combinations.
     rows: the stored images where they stay on the host; `images_fn` is then
       given what was taken of them, and places in that.
+    split: which images are held out from training; None where all are trained
+      on.
 
   Raises:
     ValueError: no image, or factors of another number of images.
@@ -94,6 +111,7 @@ class Dataset:
   images_fn: Callable[[Any, jax.Array], jax.Array]
   factors: factors_lib.Table | factors_lib.Grid | None = None
   rows: Rows | None = None
+  split: Split | None = None
 
   def __post_init__(self) -> None:
     told = self.num_images
@@ -129,6 +147,18 @@ class Dataset:
   def factor_sizes(self) -> tuple[int, ...]:
     """Values of each factor, 0 of a continuous one; none without factors."""
     return self.factors.sizes if self.factors is not None else ()
+
+  @property
+  def num_train(self) -> int:
+    """How many images are trained on."""
+    return self.num_images if self.split is None else len(self.split.train)
+
+  def sample_train(self, key: jax.Array, count: int) -> jax.Array:
+    """Returns indices of images to train on, i.i.d. uniform, int32 [count]."""
+    place = samplers.sample_index(key, count, self.num_train)
+    if self.split is None:
+      return place
+    return jnp.asarray(self.split.train)[place]
 
   def labels(self, index: jax.Array) -> jax.Array:
     """Returns the factors of images [...], [..., K]; int32 if all discrete.
@@ -226,6 +256,32 @@ def place(made: Dataset, storage: str) -> Dataset:
     return dataclasses.replace(made, arrays=jnp.asarray(stored))
   _LOG.info('%.1f GB of images stay on the host', stored.nbytes / 1e9)
   return dataclasses.replace(made, arrays=(), rows=Rows(stored))
+
+
+def hold_out(made: Dataset, share: float) -> Dataset:
+  """The data set with a share of its images held out from training.
+
+  Which ones, follows from their number alone: they are the same in all runs.
+
+  Raises:
+    ValueError: a share that leaves no image on one of the sides.
+  """
+  if not share:
+    return made
+  count = round(share * made.num_images)
+  if not 0 < count < made.num_images:
+    raise ValueError(
+      f'dataset.holdout={share} holds out {count} of {made.num_images} images; '
+      'it must leave some on both sides'
+    )
+  order = jax.random.permutation(jax.random.key(0), made.num_images)
+  parts = np.split(np.asarray(order, np.int32), [count])
+  held_out, train = (np.sort(part) for part in parts)
+  return dataclasses.replace(
+    made,
+    split=Split(train, held_out),
+    description=f'{made.description}; {count} images held out from training',
+  )
 
 
 def thin(

@@ -96,11 +96,30 @@ def elbo(
   """ELBO, nll, KL and KL per latent of each member, on a fixed sample.
 
   One posterior sample an image; `evaluation.num_elbo` images, the same for all
-  members and all runs with this data set and seed.
+  members and all runs with this data set and seed: those that are trained on,
+  and beside them, as `held_out_...`, those that are not.
   """
   settings, dataset = experiment.config.evaluation, experiment.dataset
   key = jax.random.key(settings.seed)
-  chosen = data.sample_index(key, settings.num_elbo, dataset.num_images)
+  chosen = dataset.sample_train(key, settings.num_elbo)
+  found = _elbo_of(experiment, params, key, chosen)
+  if dataset.split is None:
+    return found
+  rest = jnp.asarray(dataset.split.held_out)
+  chosen = rest[data.sample_index(key, settings.num_elbo, len(rest))]
+  other = _elbo_of(experiment, params, key, chosen)
+  return found | {
+    f'held_out_{name}': other[name] for name in ('elbo', 'nll', 'kl')
+  }
+
+
+def _elbo_of(
+  experiment: experiment_lib.Experiment,
+  params: Any,
+  key: jax.Array,
+  chosen: jax.Array,
+) -> dict[str, np.ndarray]:
+  """The terms of the ELBO, their means over the chosen images."""
 
   def terms(params, images, row):
     def draw(i, mean, logvar):
@@ -116,7 +135,7 @@ def elbo(
 
     return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
 
-  nll, kl = _over_images(dataset, terms, params, settings.num_elbo, chosen)
+  nll, kl = _over_images(experiment.dataset, terms, params, len(chosen), chosen)
   nll, kl_per_latent = nll.mean(0), kl.mean(0)
   total = kl_per_latent.sum(-1)
   return {'elbo': -nll - total, 'nll': nll, 'kl': total,

@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from bvae_jax.evaluation.results import Results, varying
 
 
@@ -48,7 +50,7 @@ def csv_text(results: Mapping[str, Results]) -> str:
 def table(results: Results) -> str:
   """The members and their main scores, one a line."""
   names, swept = results.metrics, results.varying
-  bounds = ('elbo', 'nll', 'kl')
+  bounds = [k for k, v in results.members[0].elbo.items() if np.ndim(v) == 0]
   head = ['seed', *swept, *bounds, 'active', *names, 'status']
   show = lambda x: '-' if x is None else f'{x:.4g}'
   lines = [

@@ -15,7 +15,7 @@ import ml_collections
 import optax
 from jax import lax
 
-from bvae_jax import data, losses, parallel
+from bvae_jax import losses, parallel
 from bvae_jax.training import batches
 from bvae_jax.training import experiment as experiment_lib
 
@@ -170,8 +170,8 @@ def probe_index(
 ) -> jax.Array:
   """Which images the KL decomposition of a member looks at, int32 [P]."""
   index_key, _ = jax.random.split(jax.random.fold_in(key, PROBE))
-  size = experiment.dataset.num_images
-  return data.sample_index(index_key, min(PROBE_SIZE, size), size)
+  dataset = experiment.dataset
+  return dataset.sample_train(index_key, min(PROBE_SIZE, dataset.num_train))
 
 
 def probe(
@@ -192,7 +192,7 @@ def probe(
   index = probe_index(experiment, key)
   key = jax.random.fold_in(key, PROBE)
   _, noise_key = jax.random.split(key)
-  size = experiment.dataset.num_images
+  size = experiment.dataset.num_train
   mean, logvar = experiment.encode(params, images(index))
   categories = {'num_categories': experiment.num_categories}
   z = experiment.sample(noise_key, mean, logvar)
