@@ -51,6 +51,8 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
         # Stored images on the 'device', streamed from the 'host', or 'auto'.
         'storage': 'auto',
         'holdout': 0.0,  # the share of the images that is not trained on
+        'image_key': '',  # the array of images in a file that holds several
+        'label_keys': (),  # the arrays of labels beside it
         'image_size': 64,
         'factor_stride': (),
         # Of `images`: 0 as found, 1 grey, 3 RGB; 'crop' or 'pad' to a square;
@@ -268,6 +270,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   name = config.dataset.name
   if not (isinstance(name, str) and data.is_known(name)):
     _choice('dataset.name', name, (*data.DATASETS, 'tfds:NAME'))
+  _names('dataset.label_keys', config.dataset.label_keys)
   _finite('dataset.holdout', config.dataset.holdout)
   _require(
     0 <= config.dataset.holdout < 1,
