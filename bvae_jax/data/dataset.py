@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import logging
 import math
-import mmap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import parallel
+from bvae_jax.data import cache, samplers
 from bvae_jax.data import factors as factors_lib
-from bvae_jax.data import samplers
 
 _LOG = logging.getLogger(__name__)
 STORAGES = ('auto', 'device', 'host')
@@ -30,12 +29,7 @@ class Rows:
   def __init__(self, array: np.ndarray) -> None:
     self._array = array
     # Without reading ahead: rows are taken in random order.
-    self._advise('MADV_RANDOM')
-
-  def _advise(self, name: str) -> None:
-    mapped, advice = getattr(self._array, '_mmap', None), getattr(mmap, name, 0)
-    if mapped is not None and advice:
-      mapped.madvise(advice)
+    cache.advise(array, 'MADV_RANDOM')
 
   @property
   def row(self) -> jax.ShapeDtypeStruct:
@@ -45,8 +39,7 @@ class Rows:
   def take(self, index: np.ndarray) -> np.ndarray:
     """Copies of the rows of any index [...], [..., *row]."""
     taken = np.take(self._array, index.reshape(-1), axis=0)
-    # The pages stay in the system's cache, but are none of this process's.
-    self._advise('MADV_DONTNEED')
+    cache.advise(self._array, 'MADV_DONTNEED')
     return np.asarray(taken).reshape(*index.shape, *taken.shape[1:])
 
 

@@ -151,6 +151,7 @@ def _fill(
       images = np.packbits(lit.reshape(len(lit), -1), axis=-1)
     made[place[rows]] = images
     there[rows] = True
+    cache.advise(made, 'MADV_DONTNEED')
   if not there.all():
     raise ValueError(
       f'{count - there.sum()} of {count} images are missing, the first is '
