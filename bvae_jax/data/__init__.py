@@ -55,12 +55,14 @@ def load(config) -> Dataset:
 
   Args:
     config: config.dataset, with `name`, `path` (of an archive or a folder),
-      `image_size` (smaller than the data set's: frames are mean-pooled) and
-      `factor_stride` (keep every n-th value of each factor; empty for all).
+      `image_size` (smaller than the data set's: frames are mean-pooled),
+      `factor_stride` (keep every n-th value of each factor; empty for all),
+      `data_dir` (of prepared sets), `storage` (`dataset.place`) and `holdout`
+      (`dataset.hold_out`).
 
   Raises:
     ValueError: if there is no such data set, or its loader refuses the config.
-    FileNotFoundError: if the path does not exist.
+    FileNotFoundError: if the path does not exist, or a set is not prepared.
   """
   if not is_known(config.name):
     raise ValueError(

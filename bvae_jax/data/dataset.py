@@ -247,7 +247,7 @@ def place(made: Dataset, storage: str) -> Dataset:
     storage = 'device' if fits else 'host'
   if storage == 'device':
     return dataclasses.replace(made, arrays=jnp.asarray(stored))
-  _LOG.info('%.1f GB of images stay on the host', stored.nbytes / 1e9)
+  _LOG.info('%.0f MB of images stay on the host', stored.nbytes / 1e6)
   return dataclasses.replace(made, arrays=(), rows=Rows(stored))
 
 
