@@ -7,6 +7,7 @@ import setuptools
 
 EXTRAS = {
   'test': [
+    'h5py',
     'hypothesis',
     'pytest',
     'pytest-xdist',

@@ -47,6 +47,12 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'dataset': {
         'name': 'dsprites',
         'path': '',
+        'data_dir': '',  # of prepared sets; in the user's cache by default
+        # Stored images on the 'device', streamed from the 'host', or 'auto'.
+        'storage': 'auto',
+        'holdout': 0.0,  # the share of the images that is not trained on
+        'image_key': '',  # the array of images in a file that holds several
+        'label_keys': (),  # the arrays of labels beside it
         'image_size': 64,
         'factor_stride': (),
         # Of `images`: 0 as found, 1 grey, 3 RGB; 'crop' or 'pad' to a square;
@@ -288,7 +294,15 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _choice('encoder', config.encoder, models.ENCODERS)
   _choice('decoder', config.decoder, models.DECODERS)
   _choice('discriminator', config.discriminator, models.DISCRIMINATORS)
-  _choice('dataset.name', config.dataset.name, data.DATASETS)
+  name = config.dataset.name
+  if not (isinstance(name, str) and data.is_known(name)):
+    _choice('dataset.name', name, (*data.DATASETS, 'tfds:NAME'))
+  _names('dataset.label_keys', config.dataset.label_keys)
+  _finite('dataset.holdout', config.dataset.holdout)
+  _require(
+    0 <= config.dataset.holdout < 1,
+    f'dataset.holdout={config.dataset.holdout} must be 0 or more, below 1',
+  )
   _choice('likelihood', config.likelihood, losses.LIKELIHOODS)
   _choice('parallel', config.parallel, PARALLEL)
   _names('metrics', config.metrics)

@@ -15,6 +15,7 @@ import math
 import os
 import pathlib
 from collections.abc import Callable
+from concurrent import futures
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +25,7 @@ from jax import numpy as jnp
 from jax.experimental import multihost_utils
 
 AXIS = 'devices'
+_STREAM_BLOCKS = 8  # that a device is given at once
 
 
 class Spread(NamedTuple):
@@ -144,11 +146,11 @@ class Layout(NamedTuple):
     )
 
   def run(self, chunk: Callable) -> Callable:
-    """Compiles a member's `chunk(arrays, state, key, hparams, plan)` for all.
+    """Compiles a member's chunk for all members.
 
     Args:
-      chunk: the pure function of one member; `arrays` (the data) and `plan`
-        (integers) are shared by all members.
+      chunk: the pure function of one member of (arrays, state, key, hparams,
+        plan, feed); `arrays` (the data) and `plan` (integers) are shared.
 
     Returns:
       A pmapped function of the spread arguments; the states are donated, the
@@ -160,7 +162,7 @@ class Layout(NamedTuple):
     return jax.pmap(
       batched_map(chunk, self.member_batch),
       axis_name=AXIS,
-      in_axes=(None, members, members, members, 0),
+      in_axes=(None, members, members, members, 0, members),
       out_axes=members,
       devices=self.devices,
       donate_argnums=() if keep else (1,),
@@ -168,20 +170,20 @@ class Layout(NamedTuple):
 
 
 def batched_map(function: Callable, batch_size: int) -> Callable:
-  """Maps `function(shared, *mapped, shared)` over members, some at a time.
+  """Maps a chunk, as `Layout.run` takes it, over members, some at a time.
 
   One member at a time (`lax.map`) wins on CPUs, where one member fills the
   cores and its state stays in cache; all at once (`vmap`) wins on GPUs, TPUs.
   """
 
-  def mapped(arrays, states, keys, hparams, plan):
+  def mapped(arrays, states, keys, hparams, plan, feed):
     def one(x):
-      state, key, values = x
+      state, key, values, own = x
       return function(
-        arrays, state, jax.random.wrap_key_data(key), values, plan
+        arrays, state, jax.random.wrap_key_data(key), values, plan, own
       )
 
-    xs = (states, keys, hparams)
+    xs = (states, keys, hparams, feed)
     if 1 < keys.shape[0] <= batch_size:
       return jax.vmap(one)(xs)
     return lax.map(one, xs, batch_size=None if batch_size == 1 else batch_size)
@@ -266,6 +268,52 @@ def split_index(function: Callable, size: int, block: int) -> Callable:
     return jax.tree.map(
       lambda x: np.asarray(x).reshape(-1, *x.shape[3:])[:size], trees
     )
+
+  return mapped
+
+
+def stream_index(
+  function: Callable, take: Callable, size: int, block: int
+) -> Callable:
+  """As `split_index`, of rows that the host gathers while the devices work.
+
+  Args:
+    function: `function(shared, rows [block, ...], index [block])`, pure.
+    take: from indices [...] to the host's rows [..., ...].
+    size: number of indices.
+    block: indices a call.
+
+  Returns:
+    `mapped(shared) -> tree of [size, ...]` on the host.
+  """
+  devices = jax.local_devices()
+  depth = min(_STREAM_BLOCKS, -(-size // (block * len(devices))))
+  shape = len(devices), depth, block
+  blocks = jax.pmap(
+    lambda shared, *rows: lax.map(lambda x: function(shared, *x), rows),
+    in_axes=(None, 0, 0),
+    devices=devices,
+  )
+
+  def gather(first):
+    index = (first + np.arange(math.prod(shape))) % size
+    index = index.astype(np.int32).reshape(shape)
+    return take(index), index
+
+  def mapped(shared):
+    flat = lambda x: np.asarray(x).reshape(-1, *x.shape[3:])
+    firsts, found, running = range(0, size, math.prod(shape)), [], None
+    with futures.ThreadPoolExecutor(1) as pool:
+      ahead = pool.submit(gather, 0)
+      for first in firsts:
+        rows = ahead.result()
+        ahead = pool.submit(gather, (first + math.prod(shape)) % size)
+        begun = blocks(shared, *rows)
+        if running is not None:  # so that no more than two are on the devices
+          found.append(jax.tree.map(flat, running))
+        running = begun
+    found.append(jax.tree.map(flat, running))
+    return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *found)
 
   return mapped
 

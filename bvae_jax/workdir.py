@@ -109,7 +109,13 @@ def _flat(tree: dict, prefix: str = '') -> dict[str, Any]:
 
 # Keys that change how a run is computed or shown, never what it computes; and
 # those that change its scores alone.
-FREE_KEYS = ('num_devices', 'keep_checkpoints', 'tensorboard')
+FREE_KEYS = (
+  'num_devices',
+  'keep_checkpoints',
+  'tensorboard',
+  'dataset.storage',
+  'dataset.data_dir',
+)
 SCORE_KEYS = ('metrics', 'evaluation')
 MANIFEST = 'manifest.json'
 
@@ -122,7 +128,7 @@ def differing_keys(
   return [
     f'{k}: {a.get(k)!r} -> {b.get(k)!r}'
     for k in sorted({*a, *b})
-    if a.get(k) != b.get(k) and k.split('.')[0] not in free
+    if a.get(k) != b.get(k) and not {k, k.split('.')[0]} & {*free}
   ]
 
 
@@ -223,7 +229,7 @@ class Workdir:
 
     Args:
       config: of the run to come.
-      free: top-level keys that may differ from those of the run in the folder.
+      free: keys that may differ from those of the run in the folder.
 
     Raises:
       WorkdirError: the folder holds another run.

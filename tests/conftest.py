@@ -3,12 +3,22 @@
 Compilation takes most of the time, so most of the compiler's passes are off.
 """
 
+import gc
 import pathlib
 import sys
 
 import jax
+import pytest
 
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_disable_most_optimizations', True)
 _HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(_HERE), str(_HERE.parent)]  # helpers, configs
+
+
+@pytest.fixture(autouse=True, scope='module')
+def compiled_programs_are_dropped():
+  """A process may map 65,530 regions, and compiled programs take many."""
+  yield
+  jax.clear_caches()
+  gc.collect()

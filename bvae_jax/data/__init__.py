@@ -1,8 +1,17 @@
 """Data sets: images by index, and what is known of their factors."""
 
+import functools
 from collections.abc import Callable
 
-from bvae_jax.data import archive, dsprites, images
+from bvae_jax.data import (
+  archive,
+  dataset,
+  dsprites,
+  images,
+  prepared,
+  records,
+  sets,
+)
 from bvae_jax.data.dataset import Dataset
 from bvae_jax.data.dsprites import render_dsprites
 from bvae_jax.data.factors import Factor, Grid, Table
@@ -29,7 +38,16 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
   'dsprites': dsprites.load,
   'images': images.load,
   'npz': archive.load,
+  **{
+    sets.dataset_name(name): functools.partial(prepared.load, real=real)
+    for name, real in sets.SETS.items()
+  },
 }
+
+
+def is_known(name: str) -> bool:
+  """Whether `dataset.name` names a data set."""
+  return name in DATASETS or name.startswith(records.PREFIX)
 
 
 def load(config) -> Dataset:
@@ -37,16 +55,24 @@ def load(config) -> Dataset:
 
   Args:
     config: config.dataset, with `name`, `path` (of an archive or a folder),
-      `image_size` (smaller than the data set's: frames are mean-pooled) and
-      `factor_stride` (keep every n-th value of each factor; empty for all).
+      `image_size` (smaller than the data set's: frames are mean-pooled),
+      `factor_stride` (keep every n-th value of each factor; empty for all),
+      `data_dir` (of prepared sets), `storage` (`dataset.place`) and `holdout`
+      (`dataset.hold_out`).
 
   Raises:
     ValueError: if there is no such data set, or its loader refuses the config.
-    FileNotFoundError: if the path does not exist.
+    FileNotFoundError: if the path does not exist, or a set is not prepared.
   """
-  if config.name not in DATASETS:
+  if not is_known(config.name):
     raise ValueError(
       f'unknown dataset.name {config.name!r}; one of: '
       + ', '.join(sorted(DATASETS))
+      + ', tfds:NAME'
     )
-  return DATASETS[config.name](config)
+  if config.name.startswith(records.PREFIX):
+    made = records.load(config)
+  else:
+    made = DATASETS[config.name](config)
+  placed = dataset.place(made, config.get('storage', 'auto'))
+  return dataset.hold_out(placed, config.get('holdout', 0.0))

@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax.data import arrays as arrays_lib
 from bvae_jax.data import dataset, pixels
 from bvae_jax.data import factors as factors_lib
 
 _NAMES = ('color', 'shape', 'scale', 'orientation', 'x', 'y')
 _CATEGORICAL = ('color', 'shape')
-_CHUNK = 4096  # Images read at a time: `imgs` of dSprites is 3 GB in all.
 
 
 class _Rows(NamedTuple):
@@ -67,9 +67,9 @@ def load(config: Any) -> dataset.Dataset:
         arrays = images.bytes(rows)
   except (zipfile.BadZipFile, zlib.error, EOFError) as error:
     raise ValueError(f'{path}: damaged .npz archive: {error}') from error
-  except ValueError as error:
+  except (ValueError, RuntimeError, NotImplementedError) as error:
     raise ValueError(f'{path}: {error}') from error
-  make = _unpacked if packed else _scaled
+  make = unpacked if packed else scaled
   return dataset.Dataset(
     name='npz',
     description=(
@@ -78,7 +78,7 @@ def load(config: Any) -> dataset.Dataset:
     ),
     image_shape=(image_size, image_size, images.channels),
     num_images=len(arrays),
-    arrays=jnp.asarray(arrays),
+    arrays=arrays,
     images_fn=functools.partial(
       make, full_size=images.size, image_size=image_size
     ),
@@ -86,7 +86,7 @@ def load(config: Any) -> dataset.Dataset:
   )
 
 
-def _unpacked(
+def unpacked(
   packed: jax.Array, index: jax.Array, *, full_size: int, image_size: int
 ) -> jax.Array:
   """Unpacks images [...] from rows of bits and pools them to `image_size`."""
@@ -98,7 +98,7 @@ def _unpacked(
   return blocks.mean((-3, -1), dtype=jnp.float32)[..., None]
 
 
-def _scaled(
+def scaled(
   stored: jax.Array, index: jax.Array, *, full_size: int, image_size: int
 ) -> jax.Array:
   """Bytes of images [...] in [0, 1], pooled to `image_size`."""
@@ -109,40 +109,11 @@ def _scaled(
   return blocks.mean((-4, -2), dtype=jnp.float32) / 255
 
 
-def _open(archive: zipfile.ZipFile, name: str) -> tuple[Any, Any]:
-  """Opens a member of the archive: its stream, and (shape, fortran, dtype)."""
-  if f'{name}.npy' not in archive.namelist():
-    raise ValueError(f'no {name} in the archive, only {archive.namelist()}')
-  stream = archive.open(f'{name}.npy')
-  if np.lib.format.read_magic(stream) == (1, 0):
-    header = np.lib.format.read_array_header_1_0(stream)
-  else:
-    header = np.lib.format.read_array_header_2_0(stream)
-  if header[2].kind not in 'biuf':
-    raise ValueError(f'{name} must be a plain array, got {header[2]}')
-  return stream, header
-
-
-def _chunks(archive: zipfile.ZipFile, name: str) -> Iterator[np.ndarray]:
-  """Reads a member, `_CHUNK` rows at a time; all at once in Fortran order."""
-  stream, (shape, fortran, dtype) = _open(archive, name)
-  count = shape[0] if fortran else _CHUNK
-  for start in range(0, shape[0], max(count, 1)):
-    rows = min(count, shape[0] - start), *shape[1:]
-    num_bytes = math.prod(rows) * dtype.itemsize
-    content = stream.read(num_bytes)
-    if len(content) < num_bytes:
-      raise EOFError('an array ends early')
-    order = 'F' if fortran else 'C'
-    yield np.frombuffer(content, dtype).reshape(rows, order=order)
-  stream.read()  # To the end, which verifies the checksum.
-
-
 def _read_classes(
   archive: zipfile.ZipFile,
 ) -> tuple[tuple[str, ...], np.ndarray]:
   """Reads the factors that have two values or more: names, int64 [N, K]."""
-  _, (shape, _, dtype) = _open(archive, 'latents_classes')
+  _, (shape, _, dtype) = arrays_lib.open_member(archive, 'latents_classes')
   if len(shape) != 2 or shape[1] not in (5, 6):
     raise ValueError(
       f'latents_classes must be int [N, 6] ({", ".join(_NAMES)}) or [N, 5] '
@@ -150,7 +121,9 @@ def _read_classes(
     )
   if not shape[0]:
     raise ValueError('latents_classes holds no row')
-  values = np.concatenate(list(_chunks(archive, 'latents_classes')))
+  values = np.concatenate(
+    list(arrays_lib.member_chunks(archive, 'latents_classes'))
+  )
   classes = values.astype(np.int64)
   if (classes != values).any():
     raise ValueError('latents_classes must hold whole numbers')
@@ -200,7 +173,7 @@ class _Images:
   """The member `imgs`, read in chunks, as often as need be."""
 
   def __init__(self, archive: zipfile.ZipFile, count: int) -> None:
-    _, (shape, _, dtype) = _open(archive, 'imgs')
+    _, (shape, _, dtype) = arrays_lib.open_member(archive, 'imgs')
     self._archive, self._dtype = archive, dtype
     self._axes = pixels.to_nhwc(shape)
     ordered = [shape[axis] for axis in self._axes]
@@ -218,7 +191,7 @@ class _Images:
   def _read(self, rows: _Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Chosen images [b, S, S(, C)] and the rows that they go to, in chunks."""
     start = 0
-    for chunk in _chunks(self._archive, 'imgs'):
+    for chunk in arrays_lib.member_chunks(self._archive, 'imgs'):
       part = slice(start, start + len(chunk))
       start += len(chunk)
       keep = rows.chosen[part]

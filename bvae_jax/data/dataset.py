@@ -2,14 +2,58 @@
 
 import dataclasses
 import functools
+import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from bvae_jax import parallel
+from bvae_jax.data import cache, samplers
 from bvae_jax.data import factors as factors_lib
+
+_LOG = logging.getLogger(__name__)
+STORAGES = ('auto', 'device', 'host')
+_SHARE = 0.5  # of a device's memory, which stored images may take
+
+
+class Rows:
+  """Stored images that stay on the host, perhaps memory-mapped.
+
+  They are compared by identity: a Dataset that holds them is a jit argument.
+  """
+
+  def __init__(self, array: np.ndarray) -> None:
+    self._array = array
+    # Without reading ahead: rows are taken in random order.
+    cache.advise(array, 'MADV_RANDOM')
+
+  @property
+  def row(self) -> jax.ShapeDtypeStruct:
+    """The shape and dtype of one of them."""
+    return jax.ShapeDtypeStruct(self._array.shape[1:], self._array.dtype)
+
+  def take(self, index: np.ndarray) -> np.ndarray:
+    """Copies of the rows of any index [...], [..., *row]."""
+    taken = np.take(self._array, index.reshape(-1), axis=0)
+    cache.advise(self._array, 'MADV_DONTNEED')
+    return np.asarray(taken).reshape(*index.shape, *taken.shape[1:])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+  """Which images are trained on, and which are held out; compared by identity.
+
+  Attributes:
+    train: int32 [N - H], ascending.
+    held_out: int32 [H], ascending.
+  """
+
+  train: np.ndarray
+  held_out: np.ndarray
 
 
 @functools.partial(
@@ -21,6 +65,8 @@ from bvae_jax.data import factors as factors_lib
     'image_shape',
     'num_images',
     'images_fn',
+    'rows',
+    'split',
   ],
 )
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +87,10 @@ class Dataset:
     arrays: a pytree of device arrays, empty when images are computed.
     images_fn: pure (arrays, index int [...]) -> float32 [..., H, W, C], [0, 1].
     factors: None, a `Table` of N rows, or a `Grid` of N combinations.
+    rows: the stored images where they stay on the host; `images_fn` is then
+      given what was taken of them, and places in that.
+    split: which images are held out from training; None where all are trained
+      on.
 
   Raises:
     ValueError: no image, or factors of another number of images.
@@ -53,6 +103,8 @@ class Dataset:
   arrays: Any
   images_fn: Callable[[Any, jax.Array], jax.Array]
   factors: factors_lib.Table | factors_lib.Grid | None = None
+  rows: Rows | None = None
+  split: Split | None = None
 
   def __post_init__(self) -> None:
     told = self.num_images
@@ -89,6 +141,18 @@ class Dataset:
     """Values of each factor, 0 of a continuous one; none without factors."""
     return self.factors.sizes if self.factors is not None else ()
 
+  @property
+  def num_train(self) -> int:
+    """How many images are trained on."""
+    return self.num_images if self.split is None else len(self.split.train)
+
+  def sample_train(self, key: jax.Array, count: int) -> jax.Array:
+    """Returns indices of images to train on, i.i.d. uniform, int32 [count]."""
+    place = samplers.sample_index(key, count, self.num_train)
+    if self.split is None:
+      return place
+    return jnp.asarray(self.split.train)[place]
+
   def labels(self, index: jax.Array) -> jax.Array:
     """Returns the factors of images [...], [..., K]; int32 if all discrete.
 
@@ -99,7 +163,12 @@ class Dataset:
 
   def images(self, index: jax.Array) -> jax.Array:
     """Returns the images of indices [...], float32 [..., H, W, C]."""
-    return self.images_fn(self.arrays, jnp.asarray(index))
+    if self.rows is None:
+      return self.images_fn(self.arrays, jnp.asarray(index))
+    found = np.asarray(index)
+    taken = self.rows.take(found.reshape(-1))
+    places = jnp.arange(found.size).reshape(found.shape)
+    return self.images_fn(jnp.asarray(taken), places)
 
   def require_factors(self, what: str) -> factors_lib.Table | factors_lib.Grid:
     """Returns the factors that `what` needs, or says that there are none.
@@ -143,6 +212,69 @@ class Dataset:
         f'set {self.name} has others: {", ".join(dict.fromkeys(odd))}'
       )
     return known
+
+
+def scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:
+  """Bytes of the chosen images as float32 in [0, 1]."""
+  return arrays[index].astype(jnp.float32) / 255
+
+
+def place(made: Dataset, storage: str) -> Dataset:
+  """The data set with its stored images on the device, or left on the host.
+
+  Args:
+    made: its `arrays`, if any, are one host array of N rows, perhaps mapped.
+    storage: 'device', 'host', or 'auto': the device unless they would take more
+      than half of its memory.
+
+  Raises:
+    ValueError: another storage, or 'host' where nothing is stored.
+  """
+  if storage not in STORAGES:
+    raise ValueError(
+      f'dataset.storage={storage!r} is unknown; valid: {", ".join(STORAGES)}'
+    )
+  stored = made.arrays
+  if not isinstance(stored, np.ndarray):
+    if storage == 'host':
+      raise ValueError(
+        f'dataset.storage=host has no use for dataset.name={made.name}, whose '
+        'images are computed'
+      )
+    return made
+  if storage == 'auto':
+    fits = stored.nbytes <= _SHARE * parallel.memory_limit()
+    storage = 'device' if fits else 'host'
+  if storage == 'device':
+    return dataclasses.replace(made, arrays=jnp.asarray(stored))
+  _LOG.info('%.0f MB of images stay on the host', stored.nbytes / 1e6)
+  return dataclasses.replace(made, arrays=(), rows=Rows(stored))
+
+
+def hold_out(made: Dataset, share: float) -> Dataset:
+  """The data set with a share of its images held out from training.
+
+  Which ones, follows from their number alone: they are the same in all runs.
+
+  Raises:
+    ValueError: a share that leaves no image on one of the sides.
+  """
+  if not share:
+    return made
+  count = round(share * made.num_images)
+  if not 0 < count < made.num_images:
+    raise ValueError(
+      f'dataset.holdout={share} holds out {count} of {made.num_images} images; '
+      'it must leave some on both sides'
+    )
+  order = jax.random.permutation(jax.random.key(0), made.num_images)
+  parts = np.split(np.asarray(order, np.int32), [count])
+  held_out, train = (np.sort(part) for part in parts)
+  return dataclasses.replace(
+    made,
+    split=Split(train, held_out),
+    description=f'{made.description}; {count} images held out from training',
+  )
 
 
 def thin(

@@ -25,16 +25,14 @@ def is_grey(path: pathlib.Path) -> bool:
     return bool((colours == colours[:, :1]).all())
 
 
-def read(
-  path: pathlib.Path, image_size: int, channels: int, fit: str
-) -> np.ndarray:
+def read(path: Any, image_size: int, channels: int, fit: str) -> np.ndarray:
   """Decodes a file, uint8 [image_size, image_size, channels].
 
   Turned as EXIF says; the first frame of many; transparency over white; 16 bits
   to the nearest of 8. Errors are those of the decoder, of any type.
 
   Args:
-    path: the file.
+    path: the file, or a stream of it.
     image_size: height and width [pixels].
     channels: 1 or 3.
     fit: 'crop' the longer side about its middle, or 'pad' the shorter one.

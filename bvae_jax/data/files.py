@@ -39,30 +39,42 @@ def foreign(path: pathlib.Path) -> str:
   return next((w for m, w in _OTHERS.items() if head.startswith(m)), '')
 
 
-def open_array(path: pathlib.Path) -> np.ndarray:
-  """Returns the one array of images in a .npy, .npz or HDF5 file.
+def kind(path: pathlib.Path) -> str:
+  """'npy', 'zip' or 'hdf5' by the first bytes; empty for anything else."""
+  with open(path, 'rb') as stream:
+    head = stream.read(16)
+  return next((k for m, k in _KINDS.items() if head.startswith(m)), '')
 
-  A .npy file is memory-mapped. Nothing is unpickled.
+
+def open_array(path: pathlib.Path, key: str = '') -> np.ndarray:
+  """Returns an array in a .npy, .npz or HDF5 file; nothing is unpickled.
+
+  A .npy file is memory-mapped.
+
+  Args:
+    path: the file.
+    key: the array's name; by default the one that has the rank of images.
 
   Raises:
     ValueError: another kind of file, a damaged one, or not one array of images.
   """
-  with open(path, 'rb') as stream:
-    head = stream.read(16)
-  kind = next((k for m, k in _KINDS.items() if head.startswith(m)), '')
-  if not kind:
+  found = kind(path)
+  if not found:
     what = foreign(path) or 'no .npy, .npz or HDF5 file by its first bytes'
     raise ValueError(f'{path}: {what}')
-  reader = {'npy': _npy, 'zip': _npz, 'hdf5': _hdf5}[kind]
   try:
-    return reader(path)
+    if found == 'npy':
+      return _npy(path, key)
+    return (_npz if found == 'zip' else _hdf5)(path, key)
   except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
     raise ValueError(f'{path}: damaged or cut short: {error}') from error
-  except ValueError as error:
+  except (ValueError, RuntimeError, NotImplementedError) as error:
     raise ValueError(f'{path}: {error}') from error
 
 
-def _npy(path: pathlib.Path) -> np.ndarray:
+def _npy(path: pathlib.Path, key: str) -> np.ndarray:
+  if key:
+    raise ValueError(f'a .npy has no array by the name of {key}')
   with open(path, 'rb') as stream:
     shape, dtype = header(stream)
     size = stream.tell() + int(np.prod(shape)) * dtype.itemsize
@@ -82,7 +94,7 @@ def header(stream: Any) -> tuple[tuple[int, ...], np.dtype]:
   return shape, dtype
 
 
-def _npz(path: pathlib.Path) -> np.ndarray:
+def _npz(path: pathlib.Path, key: str) -> np.ndarray:
   with zipfile.ZipFile(path) as archive:
     members = [n for n in archive.namelist() if n.endswith('.npy')]
     if not members:
@@ -91,27 +103,39 @@ def _npz(path: pathlib.Path) -> np.ndarray:
     for name in members:
       with archive.open(name) as stream:
         found[name.removesuffix('.npy')] = header(stream)
-  name = _one({n: s for n, (s, d) in found.items() if not d.hasobject}, found)
+  plain = {n: s for n, (s, d) in found.items() if not d.hasobject}
+  name = _named(key, plain, found) if key else _one(plain, found)
   with np.load(path, allow_pickle=False) as arrays:
     return arrays[name]
 
 
-def _hdf5(path: pathlib.Path) -> np.ndarray:
+def _hdf5(path: pathlib.Path, key: str) -> np.ndarray:
   try:
     import h5py  # pyright: ignore[reportMissingImports]
   except ImportError as error:
     raise ValueError(
       'HDF5 needs an extra: pip install "bvae_jax[hdf5]"'
     ) from error
-  shapes = {}
+  shapes: dict[str, tuple[int, ...]] = {}
 
   def visit(name: str, item: Any) -> None:
     if isinstance(item, h5py.Dataset):
       shapes[name] = item.shape
 
-  with h5py.File(path, 'r') as file:
+  opened: Any = h5py.File(path, 'r')
+  with opened as file:
     file.visititems(visit)
-    return file[_one(shapes, shapes)][()]
+    found = file[_named(key, shapes, shapes) if key else _one(shapes, shapes)]
+    words = h5py.check_string_dtype(found.dtype)
+    return found.asstr()[()] if words else found[()]
+
+
+def _named(key: str, able: Any, every: Any) -> str:
+  if key in able:
+    return key
+  if key in every:
+    raise ValueError(f'{key} holds pickled objects, which are not read')
+  raise ValueError(f'holds no {key} among {", ".join(sorted(every))}')
 
 
 def _one(shapes: dict[str, tuple[int, ...]], every: Any) -> str:
@@ -120,6 +144,7 @@ def _one(shapes: dict[str, tuple[int, ...]], every: Any) -> str:
   if len(able) != 1:
     raise ValueError(
       'must hold one array of images, [N, H, W] or with channels, without '
-      f'pickled objects; it holds {len(able)} among {", ".join(sorted(every))}'
+      f'pickled objects; it holds {len(able)} among '
+      f'{", ".join(sorted(every))}; dataset.image_key says which'
     )
   return able[0]

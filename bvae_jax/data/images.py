@@ -5,8 +5,6 @@ import os
 import pathlib
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.data import cache, dataset, decode, files, labels, pixels
@@ -22,7 +20,8 @@ def load(config: Any) -> dataset.Dataset:
   They are decoded once, into the user's cache, and lie on the device as bytes.
 
   Args:
-    config: `path`; `image_size` of the square images; `channels`, 1 grey, 3
+    config: `path`; `image_key` and `label_keys`, the names of arrays in an .npz
+      or HDF5 file; `image_size` of the square images; `channels`, 1 grey, 3
       RGB, 0 as found; `fit`, 'crop' or 'pad'; `strict` refuses a folder with
       files that cannot be decoded, which else are left out.
 
@@ -44,7 +43,10 @@ def load(config: Any) -> dataset.Dataset:
     _report(path, skipped, config.strict)
     known = labels.of_files(path, [found[i] for i in made.rows])
   else:
-    made, skipped, known = _array(path, settings), {}, None
+    key = config.get('image_key', '')
+    made, skipped = _array(path, settings, key), {}
+    keys = tuple(config.get('label_keys', ()))
+    known = labels.of_arrays(path, keys, len(made.images))
   return _dataset(path, made, len(skipped), known)
 
 
@@ -74,7 +76,7 @@ def _checked(config: Any) -> pathlib.Path:
 def _list(folder: pathlib.Path) -> list[str]:
   """Returns the image files below a folder, sorted, with slashes."""
   found = []
-  for root, folders, names in os.walk(folder):
+  for root, folders, names in os.walk(folder, onerror=_refuse):
     folders[:] = [f for f in folders if f[0] != '.' and f != '__MACOSX']
     found += [
       (pathlib.Path(root) / name).relative_to(folder).as_posix()
@@ -87,6 +89,11 @@ def _list(folder: pathlib.Path) -> list[str]:
       + ', '.join(decode.SUFFIXES)
     )
   return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+  """A folder that cannot be read is no empty one."""
+  raise error
 
 
 def _folder(
@@ -123,13 +130,15 @@ def _channels(paths: list[pathlib.Path]) -> int:
   return 1
 
 
-def _array(path: pathlib.Path, settings: dict[str, Any]) -> cache.Decoded:
+def _array(
+  path: pathlib.Path, settings: dict[str, Any], key: str
+) -> cache.Decoded:
   """Decodes an array of images, or finds it decoded."""
-  name = cache.fingerprint([path], settings)
+  name = cache.fingerprint([path], settings | ({'key': key} if key else {}))
   found = cache.find(name)
   if found is not None:
     return found
-  array = files.open_array(path)
+  array = files.open_array(path, key)
   try:
     array = array.transpose(pixels.to_nhwc(array.shape))
     array = array[..., None] if array.ndim == 3 else array
@@ -186,12 +195,7 @@ def _dataset(
     description=description,
     image_shape=(height, width, channels),
     num_images=count,
-    arrays=jnp.asarray(made.images),
-    images_fn=_scaled,
+    arrays=made.images,
+    images_fn=dataset.scaled,
     factors=known,
   )
-
-
-def _scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:
-  """Bytes of the chosen images as float32 in [0, 1]."""
-  return arrays[index].astype(jnp.float32) / 255

@@ -1,4 +1,4 @@
-"""Labels of image files: a factors.csv beside them, or the folder they are in.
+"""Labels of images: a factors.csv, the folder they are in, or arrays.
 
 Columns of whole numbers or of words are categorical, of other numbers
 continuous; blanks are missing; a column with one value says nothing and is
@@ -12,6 +12,7 @@ import pathlib
 import numpy as np
 
 from bvae_jax.data import factors as factors_lib
+from bvae_jax.data import files
 
 _LOG = logging.getLogger(__name__)
 NAME = 'factors.csv'
@@ -20,13 +21,13 @@ _Column = tuple[factors_lib.Factor, np.ndarray]
 
 
 def of_files(
-  folder: pathlib.Path, files: list[str]
+  folder: pathlib.Path, names: list[str]
 ) -> factors_lib.Table | None:
   """Returns what is known of the files, None if nothing is.
 
   Args:
     folder: the images' folder, with or without a factors.csv.
-    files: paths of the N images in it, with slashes.
+    names: paths of the N images in it, with slashes.
 
   Raises:
     ValueError: a factors.csv that cannot be read or does not fit the files.
@@ -34,14 +35,59 @@ def of_files(
   path = folder / NAME
   if path.exists():
     try:
-      columns = _read(path, files)
+      columns = _read(path, names)
     except (ValueError, csv.Error) as error:
       raise ValueError(f'{path}: {error}') from error
-  elif all('/' in file for file in files):
-    columns = {'class': [file.rpartition('/')[0] for file in files]}
+  elif all('/' in file for file in names):
+    columns = {'class': [file.rpartition('/')[0] for file in names]}
   else:
     return None
-  made = [_column(name, cells) for name, cells in columns.items()]
+  return _table(path, columns)
+
+
+def of_arrays(
+  path: pathlib.Path, keys: tuple[str, ...], count: int
+) -> factors_lib.Table | None:
+  """Returns the labels that lie beside the images in an .npz or HDF5 file.
+
+  Args:
+    path: the file.
+    keys: names of arrays [N], one factor each, or [N, K], K of them; of
+      integers, floats, bools or strings.
+    count: N.
+
+  Raises:
+    ValueError: no such array, another length, or pickled objects.
+  """
+  columns = {}
+  for key in keys:
+    values = files.open_array(path, key)
+    if values.ndim not in (1, 2) or len(values) != count:
+      raise ValueError(
+        f'{path}: labels {key} must be [{count}] or [{count}, K], got '
+        f'{values.shape}'
+      )
+    base = key.rpartition('/')[2]
+    parts = [values] if values.ndim == 1 else values.T
+    many = values.ndim == 2
+    names = [f'{base}_{k}' if many else base for k in range(len(parts))]
+    for name, part in zip(names, parts, strict=True):
+      if name in columns:
+        raise ValueError(f'{path}: dataset.label_keys names {name} twice')
+      if part.dtype.kind == 'S':
+        part = np.char.decode(part, 'utf-8')
+      columns[name] = [str(value) for value in part.tolist()]
+  return _table(path, columns) if columns else None
+
+
+def _table(
+  path: pathlib.Path, columns: dict[str, list[str]]
+) -> factors_lib.Table | None:
+  """The factors of columns of text, without those that say nothing."""
+  try:
+    made = [_column(name, cells) for name, cells in columns.items()]
+  except ValueError as error:
+    raise ValueError(f'{path}: {error}') from error
   kept = [column for column in made if column[0].size != 1]
   if not kept:
     return None
@@ -103,13 +149,13 @@ def _column(name: str, cells: list[str]) -> _Column:
   """Returns a factor and its values, float64 [N] with NaN for missing."""
   known = [cell for cell in cells if cell.lower() not in _BLANK]
   if not known:
-    raise ValueError(f'{NAME}: column {name} has no value')
+    raise ValueError(f'column {name} has no value')
   try:
     numbers = {cell: float(cell) for cell in known}
   except ValueError:
     numbers = None
   if numbers and not np.isfinite(list(numbers.values())).all():
-    raise ValueError(f'{NAME}: column {name} holds an infinite value')
+    raise ValueError(f'column {name} holds an infinite value')
   if numbers and any(not x.is_integer() for x in numbers.values()):
     factor = factors_lib.Factor(name, 'continuous', 0)
     code = numbers

@@ -4,6 +4,7 @@ Every score needs only a table of codes: each image is encoded once, for all
 members, and the metrics index the table.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -30,17 +31,53 @@ def encode_all(experiment: experiment_lib.Experiment, params: Any) -> Codes:
     experiment: the run.
     params: parameters with leading axis M.
   """
-  dataset = experiment.dataset
 
-  def encode(shared, index):
-    arrays, params = shared
-    images = dataset.images_fn(arrays, index)
+  def encode(params, images, _):
     one = lambda p: experiment.encode(p, images)
     return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
 
-  mapped = parallel.split_index(encode, dataset.num_images, BLOCK)
-  mean, logvar = mapped((dataset.arrays, params))
+  dataset = experiment.dataset
+  mean, logvar = _over_images(dataset, encode, params, dataset.num_images)
   return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
+
+
+def _over_images(
+  dataset: data.Dataset,
+  function: Callable,
+  params: Any,
+  count: int,
+  chosen: jax.Array | None = None,
+) -> Any:
+  """Maps `function(params, images [b], place [b])` over many images.
+
+  Args:
+    dataset: of which the images are, on the device or streamed.
+    function: pure, gives a tree of [b, ...].
+    params: its first argument.
+    count: how many images n.
+    chosen: their indices [n]; 0 to n - 1 by default.
+
+  Returns:
+    The tree of [n, ...] on the host.
+  """
+  index_of = lambda place: place if chosen is None else chosen[place]
+  rows = dataset.rows
+  if rows is not None:
+
+    def gathered(params, stored, place):
+      images = dataset.images_fn(stored, jnp.arange(len(place)))
+      return function(params, images, place)
+
+    take = lambda place: rows.take(np.asarray(index_of(place)))
+    return parallel.stream_index(gathered, take, count, BLOCK)(params)
+
+  def looked_up(shared, place):
+    arrays, params = shared
+    images = dataset.images_fn(arrays, index_of(place))
+    return function(params, images, place)
+
+  mapped = parallel.split_index(looked_up, count, BLOCK)
+  return mapped((dataset.arrays, params))
 
 
 def set_aside(codes: Codes) -> tuple[np.ndarray, Codes]:
@@ -59,16 +96,32 @@ def elbo(
   """ELBO, nll, KL and KL per latent of each member, on a fixed sample.
 
   One posterior sample an image; `evaluation.num_elbo` images, the same for all
-  members and all runs with this data set and seed.
+  members and all runs with this data set and seed: those that are trained on,
+  and beside them, as `held_out_...`, those that are not.
   """
   settings, dataset = experiment.config.evaluation, experiment.dataset
   key = jax.random.key(settings.seed)
-  chosen = data.sample_index(key, settings.num_elbo, dataset.num_images)
+  chosen = dataset.sample_train(key, settings.num_elbo)
+  found = _elbo_of(experiment, params, key, chosen)
+  if dataset.split is None:
+    return found
+  rest = jnp.asarray(dataset.split.held_out)
+  chosen = rest[data.sample_index(key, settings.num_elbo, len(rest))]
+  other = _elbo_of(experiment, params, key, chosen)
+  return found | {
+    f'held_out_{name}': other[name] for name in ('elbo', 'nll', 'kl')
+  }
 
-  def terms(shared, row):
-    arrays, params = shared
-    images = dataset.images_fn(arrays, chosen[row])
 
+def _elbo_of(
+  experiment: experiment_lib.Experiment,
+  params: Any,
+  key: jax.Array,
+  chosen: jax.Array,
+) -> dict[str, np.ndarray]:
+  """The terms of the ELBO, their means over the chosen images."""
+
+  def terms(params, images, row):
     def draw(i, mean, logvar):
       own = jax.random.fold_in(key, i)
       return experiment.sample(own, mean[None], logvar[None])[0]
@@ -82,8 +135,7 @@ def elbo(
 
     return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
 
-  mapped = parallel.split_index(terms, settings.num_elbo, BLOCK)
-  nll, kl = mapped((dataset.arrays, params))
+  nll, kl = _over_images(experiment.dataset, terms, params, len(chosen), chosen)
   nll, kl_per_latent = nll.mean(0), kl.mean(0)
   total = kl_per_latent.sum(-1)
   return {'elbo': -nll - total, 'nll': nll, 'kl': total,

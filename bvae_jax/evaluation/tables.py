@@ -48,7 +48,9 @@ def csv_text(results: Mapping[str, Results]) -> str:
 def table(results: Results) -> str:
   """The members and their main scores, one a line."""
   names, swept = results.metrics, results.varying
-  bounds = ('elbo', 'nll', 'kl')
+  terms = ('elbo', 'nll', 'kl')
+  everything = (*terms, *(f'held_out_{name}' for name in terms))
+  bounds = [k for k in everything if k in results.members[0].elbo]
   head = ['seed', *swept, *bounds, 'active', *names, 'status']
   show = lambda x: '-' if x is None else f'{x:.4g}'
   lines = [

@@ -78,9 +78,9 @@ def _with_error(view: view_lib.View, m: int, key: str, places: int) -> str:
 
 def members(view: view_lib.View) -> str:
   """A row a member: who it is and how it did."""
-  columns = [*view_lib.BOUNDS, *view.scores]
+  columns = [*view.bounds, *view.scores]
   places = {key: markup.digits(view.values(key)) for key in columns}
-  head = ['seed', *view.swept, *view_lib.BOUNDS, 'active']
+  head = ['seed', *view.swept, *view.bounds, 'active']
   head += [view_lib.name(s) for s in view.scores] + ['status']
   rows, classes = [], []
   for m, entry in enumerate(view.entries):
@@ -94,7 +94,7 @@ def members(view: view_lib.View) -> str:
       [
         swatch + text(entry['seed']),
         *(f'{entry["hparams"][k]:g}' for k in view.swept),
-        *(value(k) for k in view_lib.BOUNDS),
+        *(value(k) for k in view.bounds),
         text(entry['active_latents']),
         *(_with_error(view, m, s, places[s]) for s in view.scores),
         text(status + (f' ({role})' if role else '')),

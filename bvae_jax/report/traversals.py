@@ -36,6 +36,8 @@ def reference_images(experiment: experiment_lib.Experiment) -> jax.Array:
   key = jax.random.key(experiment.config.evaluation.seed)
   index = data.sample_index(key, NUM_REFERENCE, dataset.num_images)
   index = index.at[0].set(middle)
+  if dataset.rows is not None:
+    return dataset.images(index)
   return _images(dataset.arrays, index, images_fn=dataset.images_fn)
 
 

@@ -98,6 +98,13 @@ class View:
   marks: list[svg.Mark]
   legend: list[tuple[str, str]]
 
+  @property
+  def bounds(self) -> tuple[str, ...]:
+    """The terms of the ELBO, of images held out as well where some are."""
+    held_out = tuple(f'held_out_{key}' for key in BOUNDS)
+    terms = self.entries[0]['elbo']
+    return BOUNDS + tuple(key for key in held_out if key in terms)
+
   def values(self, key: str) -> np.ndarray:
     """A score, or a term of the ELBO, of each member; NaN where missing."""
     return values_of(self.entries, key)
@@ -133,7 +140,7 @@ class View:
 
 def values_of(entries: Sequence[Member], key: str) -> np.ndarray:
   """A score, or a term of the ELBO, of each member; NaN where missing."""
-  source = 'elbo' if key in BOUNDS else 'metrics'
+  source = 'elbo' if key.removeprefix('held_out_') in BOUNDS else 'metrics'
   return np.array([e[source].get(key) for e in entries], np.float64)
 
 

@@ -5,6 +5,7 @@ batch; a device computes only its share of the images, so that n devices
 together see the batch that one device would see.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,19 +26,20 @@ class Source(NamedTuple):
     images: pure function from image indices [b] to images [b, H, W, C].
     context: global batch size, options, and how a batch is spread.
     key: the member's own, for choices that hold for a whole run.
+    fed: pure function from a name of the batch and places [b] in it to images,
+      where the host has gathered the global batch; None where it has not.
   """
 
   dataset: data.Dataset
   images: Callable[[jax.Array], jax.Array]
   context: losses.Context
   key: jax.Array
+  fed: Callable[[str, jax.Array], jax.Array] | None = None
 
 
 def _index(key: jax.Array, source: Source) -> jax.Array:
   """A global batch of image indices, i.i.d. with replacement."""
-  return data.sample_index(
-    key, source.context.batch_size, source.dataset.num_images
-  )
+  return source.dataset.sample_train(key, source.context.batch_size)
 
 
 def _images(key: jax.Array, source: Source) -> Indices:
@@ -55,22 +57,48 @@ def _two_batches(key: jax.Array, source: Source) -> Indices:
 def _pairs(key: jax.Array, source: Source) -> Indices:
   """Pairs whose factors differ in `num_changed`: a count, or a rule's name."""
   changed = source.context.options['num_changed']
-  one, two = data.sample_pairs(
-    key,
-    source.context.batch_size,
-    source.dataset.factor_sizes,
+  draw = functools.partial(
+    data.sample_pairs,
+    batch_size=source.context.batch_size,
+    factor_sizes=source.dataset.factor_sizes,
     num_changed=int(changed) if changed.isdigit() else changed,
   )
+  one, two = draw(key)
+  if source.dataset.split is not None:
+    one, two = _in_training(key, draw, source.dataset, one, two)
   return {'images': one, 'pair_images': two}
+
+
+def _in_training(
+  key: jax.Array,
+  draw: Callable,
+  dataset: data.Dataset,
+  one: jax.Array,
+  two: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+  """Draws pairs anew until none has an image that is held out."""
+  assert dataset.split is not None
+  held_out = jnp.zeros(dataset.num_images, bool)
+  held_out = held_out.at[dataset.split.held_out].set(True)
+  bad = lambda one, two: held_out[one] | held_out[two]
+
+  def again(carry: tuple) -> tuple:
+    key, one, two = carry
+    key, own = jax.random.split(key)
+    fresh = draw(own)
+    keep = bad(one, two)
+    return key, *(jnp.where(keep, f, x) for f, x in zip(fresh, (one, two)))
+
+  any_bad = lambda carry: bad(*carry[1:]).any()
+  start = jax.random.fold_in(key, 1), one, two
+  return jax.lax.while_loop(any_bad, again, start)[1:]
 
 
 def _labelled(key: jax.Array, source: Source) -> Indices:
   """A batch, and one as large from the member's few labelled images."""
   key, labelled_key = jax.random.split(key)
-  labelled = data.sample_index(
-    source.key,
-    source.context.options['num_labels'],
-    source.dataset.num_images,
+  labelled = source.dataset.sample_train(
+    source.key, source.context.options['num_labels']
   )
   chosen = jax.random.choice(
     labelled_key, labelled, (source.context.batch_size,)
@@ -93,7 +121,11 @@ def look_up(indices: Indices, source: Source) -> dict[str, jax.Array]:
   Labels [b, K], of what is drawn as `LABELLED`, lie in [0, 1].
   """
   shard = source.context.shard
-  batch = {name: source.images(shard(x)) for name, x in indices.items()}
+  if source.fed is None:
+    batch = {name: source.images(shard(x)) for name, x in indices.items()}
+  else:
+    places = {name: shard(jnp.arange(len(x))) for name, x in indices.items()}
+    batch = {name: source.fed(name, x) for name, x in places.items()}
   if LABELLED in indices:
     largest = jnp.array(source.dataset.factor_sizes) - 1
     labels = source.dataset.labels(indices[LABELLED]) / jnp.maximum(largest, 1)

@@ -113,7 +113,7 @@ def build(
   }
   context = losses.Context(
     nll=losses.LIKELIHOODS[settings.likelihood],
-    dataset_size=dataset.num_images,
+    dataset_size=dataset.num_train,
     batch_size=settings.batch_size,
     options=settings.options.to_dict(),
   )

@@ -21,6 +21,7 @@ from bvae_jax import parallel, population
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import checkpoint as checkpoint_lib
 from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import feed as feed_lib
 from bvae_jax.training import step
 
 _LOG = logging.getLogger(__name__)
@@ -90,21 +91,37 @@ class Program:
     arrays = self.layout.replicate(self.experiment.dataset.arrays)
     return arrays, self.layout.spread(own)
 
+  @functools.cached_property
+  def _feeder(self) -> feed_lib.Feeder | None:
+    """Gathers the batches where the images stay on the host."""
+    if self.experiment.dataset.rows is None:
+      return None
+    return feed_lib.Feeder(self.experiment, self._keys, self.layout.spread)
+
   def _arguments(
-    self, running: step.Running, steps: int, look: int = 0, count: int = 0
+    self,
+    running: step.Running,
+    steps: int,
+    look: int = 0,
+    count: int = 0,
+    feed: step.Feed | None = None,
   ) -> tuple:
     arrays, own = self._constants
-    return (arrays, running, *own, self.layout.shared([steps, look, count]))
+    plan = self.layout.shared([steps, look, count])
+    return (arrays, running, *own, plan, feed)
 
   @functools.cached_property
   def _compiled(self) -> tuple[Callable, int]:
-    keys, _ = self._keys, self._constants  # made outside of what is traced
+    # What is made outside of what is traced.
+    keys, _, feeder = self._keys, self._constants, self._feeder
     begin = time.monotonic()
     chunk = step.make_chunk(self.experiment, self.layout.batch)
     compiled = parallel.compile_ahead(
       self.layout.run(chunk),
       lambda: self._arguments(
-        self.begin(self.layout.spread(self._init(keys))), 0
+        self.begin(self.layout.spread(self._init(keys))),
+        0,
+        feed=None if feeder is None else feeder.blank(),
       ),
     )
     _LOG.info('compiled in %.1f s', time.monotonic() - begin)
@@ -115,14 +132,34 @@ class Program:
     """The bytes that the compiled program takes a device."""
     return self._compiled[1]
 
+  def _run(
+    self, running: step.Running, steps: int, look: int = 0, count: int = 0
+  ) -> tuple[step.Running, Any]:
+    """Runs a chunk, in as many calls as it takes blocks of fed batches."""
+    run, feeder = self._compiled[0], self._feeder
+    if feeder is None:
+      return run(*self._arguments(running, steps, look, count))
+    at, last = int(np.max(self.collect(running.state.step))), None
+    while True:
+      feed, left = feeder.at(at)
+      part = min(steps, left)
+      ends = part == steps
+      plan = (part, look, count) if ends else (part, 0, 0)
+      running, terms = run(*self._arguments(running, *plan, feed))
+      if ends:
+        return running, terms
+      if last is not None:  # so that no more than two blocks wait
+        jax.block_until_ready(last)
+      at, steps, last = at + part, steps - part, terms
+
   def advance(self, running: step.Running, steps: int) -> step.Running:
     """Takes some steps, and waits for them; `running` is donated."""
-    running, _ = self._compiled[0](*self._arguments(running, steps))
+    running, _ = self._run(running, steps)
     return jax.block_until_ready(running)
 
   def look(self, running: step.Running) -> step.Running:
     """Checks the last states: one without a finite loss is undone."""
-    return self._compiled[0](*self._arguments(running, 0, look=1))[0]
+    return self._run(running, 0, look=1)[0]
 
   def finish(
     self, running: step.Running, steps: int, count: int
@@ -133,9 +170,7 @@ class Program:
       What runs on, on the devices (`running` is donated), and on the host
       alive [M] and the mean terms over the line's steps, leaves [M, ...].
     """
-    running, terms = self._compiled[0](
-      *self._arguments(running, steps, look=1, count=count)
-    )
+    running, terms = self._run(running, steps, look=1, count=count)
     alive, terms = self.layout.collect((running.state.alive, terms))
     return running, alive, terms
 

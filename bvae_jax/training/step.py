@@ -15,7 +15,7 @@ import ml_collections
 import optax
 from jax import lax
 
-from bvae_jax import data, losses, parallel
+from bvae_jax import losses, parallel
 from bvae_jax.training import batches
 from bvae_jax.training import experiment as experiment_lib
 
@@ -89,10 +89,21 @@ def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
   )
 
 
+def step_keys(
+  key: jax.Array, at: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """A member's own key, and those of the batch and the loss of a step."""
+  own_key = jax.random.fold_in(key, OWN)
+  key = jax.random.fold_in(jax.random.fold_in(key, TRAIN), at)
+  batch_key, loss_key = jax.random.split(key)
+  return own_key, batch_key, loss_key
+
+
 def make_train_step(
   experiment: experiment_lib.Experiment,
   images: Callable,
   spread: parallel.Spread = parallel.WHOLE,
+  fed: Callable | None = None,
 ) -> Callable:
   """The pure step of one member.
 
@@ -100,6 +111,8 @@ def make_train_step(
     experiment: the static parts.
     images: `images(index [B]) -> [B, H, W, C]`, the data set's pure function.
     spread: how each batch is spread over devices.
+    fed: `fed(step, name, places)` in place of `images`, where the host has
+      gathered the batches.
 
   Returns:
     `train_step(state, key, hparams) -> (state, terms)`; `key` is the member's
@@ -123,11 +136,9 @@ def make_train_step(
     hparams: Mapping[str, jax.Array],
     take: jax.Array | bool = True,
   ) -> tuple[TrainState, dict[str, jax.Array]]:
-    own_key = jax.random.fold_in(key, OWN)
-    key = jax.random.fold_in(jax.random.fold_in(key, TRAIN), state.step)
-    batch_key, loss_key = jax.random.split(key)
+    own_key, batch_key, loss_key = step_keys(key, state.step)
     values = at(hparams, state.step)
-    own = source(own_key)
+    own = source(own_key, fed=fed and functools.partial(fed, state.step))
     batch = batches.look_up(draw(batch_key, own), own)
     rates = dict(values)
     rate = rates.pop('learning_rate')
@@ -154,6 +165,15 @@ def _where(condition: jax.Array, one: Any, other: Any) -> Any:
   return jax.tree.map(functools.partial(jnp.where, condition), one, other)
 
 
+def probe_index(
+  experiment: experiment_lib.Experiment, key: jax.Array
+) -> jax.Array:
+  """Which images the KL decomposition of a member looks at, int32 [P]."""
+  index_key, _ = jax.random.split(jax.random.fold_in(key, PROBE))
+  dataset = experiment.dataset
+  return dataset.sample_train(index_key, min(PROBE_SIZE, dataset.num_train))
+
+
 def probe(
   experiment: experiment_lib.Experiment,
   params: dict[str, Any],
@@ -169,10 +189,10 @@ def probe(
   The images and the noise depend on the member's seed alone, so that the
   curves of a member do not jump from line to line.
   """
+  index = probe_index(experiment, key)
   key = jax.random.fold_in(key, PROBE)
-  index_key, noise_key = jax.random.split(key)
-  size = experiment.dataset.num_images
-  index = data.sample_index(index_key, min(PROBE_SIZE, size), size)
+  _, noise_key = jax.random.split(key)
+  size = experiment.dataset.num_train
   mean, logvar = experiment.encode(params, images(index))
   categories = {'num_categories': experiment.num_categories}
   z = experiment.sample(noise_key, mean, logvar)
@@ -195,6 +215,14 @@ def probe(
   return terms
 
 
+class Feed(NamedTuple):
+  """Stored images of one member that the host has gathered for some steps."""
+
+  first: Any  # the step of the first batch
+  batches: dict[str, Any]  # {images of the batch: [steps, B, *row]}
+  probe: Any  # [P, *row]
+
+
 class Running(NamedTuple):
   """One member between two of its log lines."""
 
@@ -208,7 +236,9 @@ def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
 
   def one_step(key: jax.Array) -> dict[str, jax.Array]:
     hparams = {**experiment.config.hparams, 'learning_rate': 0.0}
-    train_step = make_train_step(experiment, experiment.dataset.images)
+    shape = experiment.dataset.image_shape
+    blank = lambda index: jnp.zeros((*index.shape, *shape))
+    train_step = make_train_step(experiment, blank)
     return train_step(init(experiment, key), key, hparams)[1]
 
   return jax.eval_shape(one_step, jax.random.key(0))
@@ -224,11 +254,12 @@ def make_chunk(
     spread: how each batch is spread over devices.
 
   Returns:
-    `chunk(arrays, running, key, hparams, plan) -> (running, terms)` on the data
-    set's `arrays`. `plan` is (steps, look, count), traced: `look` = 1 checks
-    the last state as well, which takes no step; `count` > 0 ends a log line of
-    that many steps: the terms are means over them, with the KL decomposition of
-    the last state beside them, and the sums start anew. Otherwise they are 0.
+    `chunk(arrays, running, key, hparams, plan, feed) -> (running, terms)` on
+    the data set's `arrays`, or on the `feed` where the host has them. `plan` is
+    (steps, look, count), traced: `look` = 1 checks the last state as well,
+    which takes no step; `count` > 0 ends a log line of that many steps: the
+    terms are means over them, with the KL decomposition of the last state
+    beside them, and the sums start anew. Otherwise they are 0.
     However steps are cut into chunks, the results are the same.
   """
 
@@ -238,10 +269,24 @@ def make_chunk(
     key: jax.Array,
     hparams: Mapping[str, jax.Array],
     plan: jax.Array,
+    feed: Feed | None = None,
   ) -> tuple[Running, dict[str, jax.Array]]:
     steps, look, count = plan
-    images = lambda index: experiment.dataset.images_fn(arrays, index)
-    train_step = make_train_step(experiment, images, spread)
+    look_up = experiment.dataset.images_fn
+    images: Callable = functools.partial(look_up, arrays)
+    fed: Callable | None = None
+    if feed is not None:
+      images = lambda index: look_up(feed.probe, jnp.arange(len(index)))
+
+      def gathered_of(at: jax.Array, name: str, places: jax.Array) -> jax.Array:
+        gathered = feed.batches[name]
+        # A frozen member stays at a step that is gone; nobody sees its batch.
+        row = jnp.clip(at - feed.first, 0, len(gathered) - 1)
+        return look_up(gathered[row], places)
+
+      fed = gathered_of
+
+    train_step = make_train_step(experiment, images, spread, fed)
 
     def body(i: jax.Array, carry: Running) -> Running:
       state, before, total = carry

@@ -131,7 +131,7 @@ def test_dataset_is_a_jit_argument(name, archive):
 
 def test_unknown_name():
   with pytest.raises(
-    ValueError, match="'dsprits'; one of: dsprites, images, npz"
+    ValueError, match="'dsprits'; one of: .*dsprites, .*images, .*npz"
   ):
     load(name='dsprits')
 

@@ -1,0 +1,176 @@
+"""Named arrays in an .npz or HDF5 file, read some rows at a time."""
+
+import math
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from bvae_jax.data import files
+
+CHUNK = 4096  # images read at a time: `imgs` of dSprites is 3 GB in all
+
+
+class Stored(Protocol):
+  """An array in a file."""
+
+  shape: tuple[int, ...]
+  dtype: np.dtype
+
+  def chunks(self) -> Iterator[np.ndarray]:
+    """All rows, in order."""
+    ...
+
+  def rows(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """All rows, in order, each chunk with the numbers of its rows."""
+    ...
+
+  def whole(self) -> np.ndarray:
+    """The array at once."""
+    ...
+
+
+class _Reads:
+  """What follows from `chunks`."""
+
+  shape: tuple[int, ...]
+
+  def chunks(self) -> Iterator[np.ndarray]:
+    raise NotImplementedError
+
+  def rows(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    start = 0
+    for part in self.chunks():
+      yield np.arange(start, start + len(part)), part
+      start += len(part)
+
+  def whole(self) -> np.ndarray:
+    return np.concatenate(list(self.chunks()))
+
+
+class _Member(_Reads):
+  """A member of an .npz."""
+
+  def __init__(self, path: pathlib.Path, name: str) -> None:
+    self._path, self._name = path, name
+    with zipfile.ZipFile(path) as archive:
+      _, (self.shape, _, self.dtype) = open_member(archive, name)
+
+  def chunks(self) -> Iterator[np.ndarray]:
+    try:
+      with zipfile.ZipFile(self._path) as archive:
+        yield from member_chunks(archive, self._name)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+      raise ValueError(
+        f'{self._path}: damaged or cut short: {error}'
+      ) from error
+
+
+class _Dataset(_Reads):
+  """A dataset of an HDF5 file."""
+
+  def __init__(self, path: pathlib.Path, name: str) -> None:
+    self._path, self._name = path, name
+    with _hdf5(path) as file:
+      self.shape, self.dtype = file[name].shape, file[name].dtype
+
+  def chunks(self) -> Iterator[np.ndarray]:
+    try:
+      with _hdf5(self._path) as file:
+        for start in range(0, self.shape[0], CHUNK):
+          yield file[self._name][start : start + CHUNK]
+    except OSError as error:
+      raise ValueError(
+        f'{self._path}: damaged or cut short: {error}'
+      ) from error
+
+
+def _hdf5(path: pathlib.Path) -> Any:
+  try:
+    import h5py  # pyright: ignore[reportMissingImports]
+  except ImportError as error:
+    raise ValueError(
+      f'{path}: HDF5 needs an extra: pip install "bvae_jax[hdf5]"'
+    ) from error
+  return h5py.File(path, 'r')
+
+
+def names(path: pathlib.Path) -> list[str]:
+  """The names of the arrays in a file, with slashes.
+
+  Raises:
+    ValueError: another kind of file, or a damaged one.
+  """
+  kind = files.kind(path)
+  if kind not in ('zip', 'hdf5'):
+    what = files.foreign(path) or 'no .npz or HDF5 file by its first bytes'
+    raise ValueError(f'{path}: {what}')
+  try:
+    if kind == 'zip':
+      with zipfile.ZipFile(path) as archive:
+        found = archive.namelist()
+      return [n.removesuffix('.npy') for n in found if n.endswith('.npy')]
+    with _hdf5(path) as file:
+      everything = []
+      file.visititems(lambda name, item: everything.append((name, item)))
+      return [name for name, item in everything if hasattr(item, 'shape')]
+  except (zipfile.BadZipFile, OSError, RuntimeError) as error:
+    raise ValueError(f'{path}: damaged or cut short: {error}') from error
+
+
+def open_stored(path: pathlib.Path, name: str) -> Stored:
+  """Opens an array of numbers by name; nothing is unpickled.
+
+  Raises:
+    ValueError: another kind of file, a damaged one, no such array, or one that
+      holds no numbers.
+  """
+  found = names(path)
+  if name not in found:
+    raise ValueError(
+      f'{path}: holds no {name}, only {", ".join(found) or "nothing"}'
+    )
+  try:
+    kind = _Member if files.kind(path) == 'zip' else _Dataset
+    return kind(path, name)
+  except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    raise ValueError(f'{path}: damaged or cut short: {error}') from error
+  except (RuntimeError, NotImplementedError, ValueError) as error:
+    raise ValueError(f'{path}: {error}') from error
+
+
+def open_member(archive: zipfile.ZipFile, name: str) -> tuple[Any, Any]:
+  """Opens a member of an .npz: its stream, and (shape, fortran, dtype).
+
+  Raises:
+    ValueError: no such member, or one of other things than numbers.
+    RuntimeError: it is encrypted.
+  """
+  if f'{name}.npy' not in archive.namelist():
+    raise ValueError(f'no {name} in the archive, only {archive.namelist()}')
+  stream = archive.open(f'{name}.npy')
+  if np.lib.format.read_magic(stream) == (1, 0):
+    header = np.lib.format.read_array_header_1_0(stream)
+  else:
+    header = np.lib.format.read_array_header_2_0(stream)
+  if header[2].kind not in 'biuf':
+    raise ValueError(f'{name} must be a plain array, got {header[2]}')
+  return stream, header
+
+
+def member_chunks(archive: zipfile.ZipFile, name: str) -> Iterator[np.ndarray]:
+  """Reads a member, `CHUNK` rows at a time; all at once in Fortran order."""
+  stream, (shape, fortran, dtype) = open_member(archive, name)
+  count = shape[0] if fortran else CHUNK
+  for start in range(0, shape[0], max(count, 1)):
+    rows = min(count, shape[0] - start), *shape[1:]
+    num_bytes = math.prod(rows) * dtype.itemsize
+    content = stream.read(num_bytes)
+    if len(content) < num_bytes:
+      raise EOFError('an array ends early')
+    order = 'F' if fortran else 'C'
+    yield np.frombuffer(content, dtype).reshape(rows, order=order)
+  stream.read()  # To the end, which verifies the checksum.

@@ -1,0 +1,296 @@
+"""A real set, prepared: one memory-mapped array, its factors, its facts.
+
+DATA_DIR/NAME-SIZE/
+  images.npy         uint8 [N, S, S, C]; of black and white images, bits
+  factors.npy        int32 [N, K], -1 where missing
+  facts.json         names, sizes, licence, source, checksums
+  contact_sheet.png  a look at it
+"""
+
+import functools
+import json
+import logging
+import math
+import os
+import pathlib
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from typing import Any
+
+import numpy as np
+
+from bvae_jax.data import archive, cache, dataset, decode
+from bvae_jax.data import factors as factors_lib
+from bvae_jax.data.sets import spec
+
+_LOG = logging.getLogger(__name__)
+_SAY_SECONDS = 5
+_SHEET = 8  # images a side of the contact sheet
+
+
+def data_dir(given: str) -> pathlib.Path:
+  """The folder of prepared sets: as given, or in the user's cache."""
+  return pathlib.Path(given).expanduser() if given else cache.folder() / 'sets'
+
+
+class _NotBinaryError(ValueError):
+  """An image that is not black and white."""
+
+
+def write(
+  home: pathlib.Path,
+  real: spec.RealSet,
+  opened: spec.Opened,
+  image_size: int,
+  facts: dict[str, Any],
+) -> pathlib.Path:
+  """Writes a prepared set, whole or not at all.
+
+  Args:
+    home: the folder of prepared sets.
+    real: which set.
+    opened: its files.
+    image_size: S [pixels].
+    facts: further facts to note.
+
+  Raises:
+    OSError: the folder cannot be written, or the disk has no room.
+    ValueError: the files do not hold what they should.
+  """
+  target = home / f'{real.name}-{image_size}'
+  making = home / f'.{real.name}-{image_size}.{os.getpid()}'
+  home.mkdir(parents=True, exist_ok=True)
+  _sweep(home, making.name.rpartition('.')[0])
+  try:
+    making.mkdir()
+    try:
+      kind = _fill(making, opened, image_size, opened.shape[2] == 1)
+    except _NotBinaryError:
+      kind = _fill(making, opened, image_size, False)
+    grid = _grid_rows(opened) is not None
+    classes = opened.classes[_order(opened)].astype(np.int32)
+    np.save(making / 'factors.npy', classes)
+    for name, values in opened.extra.items():
+      np.save(making / f'{name}.npy', values)
+    noted = {
+      'name': real.name,
+      'title': real.title,
+      'licence': real.licence,
+      'page': real.page,
+      'stored': kind,
+      'num_images': len(classes),
+      'image_shape': [image_size, image_size, opened.shape[2]],
+      'published_shape': list(opened.shape),
+      'complete_grid': grid,
+      'factors': [f.__dict__ for f in opened.factors],
+      **facts,
+    }
+    text = json.dumps(noted, indent=2) + '\n'
+    (making / 'facts.json').write_text(text, encoding='utf-8')
+    _sheet(making, noted)
+    os.rename(making, target)
+  finally:
+    shutil.rmtree(making, ignore_errors=True)
+  return target
+
+
+def _sweep(home: pathlib.Path, start: str) -> None:
+  """Takes away what a killed preparation left."""
+  for left in home.glob(f'{start}.*'):
+    number = left.name.rpartition('.')[2]
+    try:
+      os.kill(int(number), 0)
+    except (ValueError, ProcessLookupError):
+      shutil.rmtree(left, ignore_errors=True)
+    except PermissionError:  # somebody else's, and alive
+      continue
+
+
+def _grid_rows(opened: spec.Opened) -> np.ndarray | None:
+  """The place in the grid of each row, None if they are no complete grid."""
+  sizes = tuple(factor.size for factor in opened.factors)
+  classes = opened.classes
+  if len(classes) != math.prod(sizes) or classes.min(initial=0) < 0:
+    return None
+  place = np.asarray(np.ravel_multi_index(tuple(classes.T), sizes))
+  return place if np.bincount(place).max() == 1 else None
+
+
+def _order(opened: spec.Opened) -> np.ndarray:
+  """The source's row of each image, in the order of the prepared set."""
+  place = _grid_rows(opened)
+  return np.arange(len(opened.classes)) if place is None else place.argsort()
+
+
+def _fill(
+  making: pathlib.Path, opened: spec.Opened, size: int, bits: bool
+) -> str:
+  """Writes images.npy; returns how it is stored."""
+  count, channels = len(opened.classes), opened.shape[2]
+  row = (-(-(size**2) // 8),) if bits else (size, size, channels)
+  need, free = count * math.prod(row), shutil.disk_usage(making).free
+  if need + (1 << 20) > free:
+    raise OSError(
+      f'{making.parent}: {need:,} bytes needed, {free:,} free; choose another '
+      'folder with --data_dir'
+    )
+  made = np.lib.format.open_memmap(
+    making / 'images.npy', 'w+', np.uint8, (count, *row)
+  )
+  place = np.empty(count, np.int64)
+  place[_order(opened)] = np.arange(count)
+  there = np.zeros(count, bool)
+  for rows, images in _said(opened.chunks(), count):
+    images = _resized(images, size)
+    if bits:
+      lit = images > 0
+      if (images[lit] != 255).any():
+        raise _NotBinaryError('not black and white')
+      images = np.packbits(lit.reshape(len(lit), -1), axis=-1)
+    made[place[rows]] = images
+    there[rows] = True
+    cache.advise(made, 'MADV_DONTNEED')
+  if not there.all():
+    raise ValueError(
+      f'{count - there.sum()} of {count} images are missing, the first is '
+      f'number {there.argmin()}'
+    )
+  made.flush()
+  return 'bits' if bits else 'bytes'
+
+
+def _said(chunks: spec.Chunks, count: int) -> Iterator:
+  """The chunks, with a line of progress now and then."""
+  begin, said, done = time.monotonic(), time.monotonic(), 0
+  for rows, images in chunks:
+    yield rows, images
+    done += len(rows)
+    now = time.monotonic()
+    if now - said > _SAY_SECONDS or done == count:
+      said = now
+      rate = done / max(now - begin, 1e-9)
+      _LOG.info('prepared %d of %d images, %.0f/s', done, count, rate)
+
+
+def _resized(images: np.ndarray, size: int) -> np.ndarray:
+  """Images [b, H, W, C] as [b, size, size, C]."""
+  if images.shape[1:3] == (size, size):
+    return images
+  channels = images.shape[-1]
+  one = lambda x: decode.from_pixels(x, size, channels, 'crop')
+  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    return np.stack(list(pool.map(one, images)))
+
+
+def _sheet(making: pathlib.Path, facts: dict[str, Any]) -> None:
+  """Draws images from all over the set."""
+  from PIL import Image
+
+  size, _, channels = facts['image_shape']
+  chosen = np.linspace(0, facts['num_images'] - 1, _SHEET**2)
+  images = np.stack(list(pictures(making, facts, chosen.round().astype(int))))
+  tiles = images.reshape(_SHEET, _SHEET, size, size, channels)
+  sheet = tiles.swapaxes(1, 2).reshape(_SHEET * size, _SHEET * size, channels)
+  squeezed = sheet[..., 0] if channels == 1 else sheet
+  Image.fromarray(squeezed).save(making / 'contact_sheet.png')
+
+
+def pictures(
+  folder: pathlib.Path, facts: dict[str, Any], rows: Iterable[int]
+) -> Iterator[np.ndarray]:
+  """Images of a prepared set, each uint8 [S, S, C]."""
+  stored = np.load(folder / 'images.npy', mmap_mode='r', allow_pickle=False)
+  size, _, channels = facts['image_shape']
+  for row in rows:
+    image = np.asarray(stored[row])
+    if facts['stored'] == 'bits':
+      image = 255 * np.unpackbits(image)[: size**2]
+    yield image.reshape(size, size, channels)
+
+
+def find(home: pathlib.Path, name: str, image_size: int) -> pathlib.Path | None:
+  """The prepared set whose images pool to `image_size`, the smallest."""
+  sizes = sorted(
+    int(path.parent.name.rpartition('-')[2])
+    for path in home.glob(f'{name}-*/facts.json')
+    if path.parent.name.rpartition('-')[2].isdigit()
+  )
+  able = [size for size in sizes if image_size > 0 and size % image_size == 0]
+  return home / f'{name}-{able[0]}' if able else None
+
+
+def load(config: Any, real: spec.RealSet) -> dataset.Dataset:
+  """Returns a prepared set; its images stay memory-mapped.
+
+  Args:
+    config: config.dataset: `data_dir`, `image_size`, `factor_stride`.
+    real: which set.
+
+  Raises:
+    FileNotFoundError: it is not prepared there.
+    ValueError: sizes or strides that do not fit.
+  """
+  if config.path:
+    raise ValueError(
+      f'dataset.path={config.path!r} has no use for dataset.name='
+      f'{config.name}: it is read from dataset.data_dir'
+    )
+  given = config.get('data_dir', '')
+  folder = find(data_dir(given), real.name, config.image_size)
+  if folder is None:
+    where = f' --data_dir={given}' if given else ''
+    usual = real.image_size % max(config.image_size, 1) == 0
+    size = '' if usual else f' --image_size={config.image_size}'
+    raise FileNotFoundError(
+      f'dataset.name={config.name} is not prepared in {data_dir(given)} for '
+      f'dataset.image_size={config.image_size}; run: {real.command}{where}'
+      f'{size}'
+    )
+  facts = json.loads((folder / 'facts.json').read_text(encoding='utf-8'))
+  images = np.load(folder / 'images.npy', mmap_mode='r', allow_pickle=False)
+  images, known, thinning = _thinned(folder, facts, images, config)
+  full_size, _, channels = facts['image_shape']
+  make: Callable = (
+    archive.unpacked if facts['stored'] == 'bits' else archive.scaled
+  )
+  return dataset.Dataset(
+    name=config.name,
+    description=f'{facts["description"]}{thinning}',
+    image_shape=(config.image_size, config.image_size, channels),
+    num_images=len(images),
+    arrays=images,
+    images_fn=functools.partial(
+      make, full_size=full_size, image_size=config.image_size
+    ),
+    factors=known,
+  )
+
+
+def _thinned(
+  folder: pathlib.Path, facts: dict[str, Any], images: np.ndarray, config: Any
+) -> tuple[np.ndarray, factors_lib.Grid | factors_lib.Table, str]:
+  """Images, factors, and a phrase on those that are left out."""
+  factors = [
+    factors_lib.Factor(**{**f, 'values': tuple(f['values'])})
+    for f in facts['factors']
+  ]
+  classes = np.load(folder / 'factors.npy', allow_pickle=False)
+  if not facts['complete_grid']:
+    if config.factor_stride:
+      raise ValueError(
+        'dataset.factor_stride thins a full grid, and the prepared '
+        f'{facts["name"]} is none'
+      )
+    return images, factors_lib.Table(tuple(factors), classes), ''
+  if not config.factor_stride:
+    return images, factors_lib.Grid(tuple(factors)), ''
+  sizes = tuple(factor.size for factor in factors)
+  kept, stride, thinning = dataset.thin(sizes, config.factor_stride)
+  images = images[np.all(classes % stride == 0, axis=-1)]
+  factors = [
+    factors_lib.Factor(f.name, f.kind, size, f.values[::step])
+    for f, size, step in zip(factors, kept, stride)
+  ]
+  return images, factors_lib.Grid(tuple(factors)), thinning

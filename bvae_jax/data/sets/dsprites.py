@@ -1,0 +1,77 @@
+"""dSprites (Matthey et al. 2017), the published archive: npz or HDF5."""
+
+import pathlib
+
+import numpy as np
+
+from bvae_jax.data import arrays, dsprites
+from bvae_jax.data import factors as factors_lib
+from bvae_jax.data.sets import spec
+
+_NAME = 'dsprites_ndarray_co1sh3sc6or40x32y32_64x64'
+_URL = 'https://github.com/google-deepmind/dsprites-dataset/raw/master/'
+_COLUMNS = ('color', *dsprites.FACTOR_NAMES)
+_SIZES = (1, *dsprites.FACTOR_SIZES)
+
+
+def _open(path: pathlib.Path) -> spec.Opened:
+  images = arrays.open_stored(path, 'imgs')
+  found = arrays.names(path)
+  labels = (
+    'latents/classes' if 'latents/classes' in found else 'latents_classes'
+  )
+  classes = arrays.open_stored(path, labels).whole()
+  if classes.shape != (images.shape[0], 6):
+    raise ValueError(
+      f'{path}: {labels} must be [{images.shape[0]}, 6], got {classes.shape}'
+    )
+  columns = [
+    spec.by_value(name, classes[:, k], np.arange(size))
+    for k, (name, size) in enumerate(zip(_COLUMNS, _SIZES))
+  ]
+  factors = tuple(
+    map(
+      factors_lib.Factor,
+      dsprites.FACTOR_NAMES,
+      dsprites.FACTOR_KINDS,
+      dsprites.FACTOR_SIZES,
+    )
+  )
+  largest = max(int(x.max(initial=0)) for x in images.chunks())
+  scale = 255 if largest <= 1 else 1  # the archive's pixels are 0 and 1
+
+  def chunks() -> spec.Chunks:
+    start = 0
+    for part in images.chunks():
+      yield (
+        np.arange(start, start + len(part)),
+        part[..., None] * np.uint8(scale),
+      )
+      start += len(part)
+
+  return spec.Opened(factors, np.stack(columns[1:], -1), chunks, (64, 64, 1))
+
+
+SET = spec.RealSet(
+  name='dsprites',
+  title='dSprites (Matthey et al. 2017)',
+  licence='Apache-2.0',
+  page='https://github.com/google-deepmind/dsprites-dataset',
+  files=(
+    spec.Remote(
+      f'{_NAME}.npz',
+      f'{_URL}{_NAME}.npz',
+      'git:d98996d3f8ee1550e06b9d4ed78d0beb478910d5',
+    ),
+    spec.Remote(
+      f'{_NAME}.hdf5',
+      f'{_URL}{_NAME}.hdf5',
+      'sha256:729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb',
+      28_024_106,
+    ),
+  ),
+  num_images=737_280,
+  image_size=64,
+  open=_open,
+  either=True,
+)

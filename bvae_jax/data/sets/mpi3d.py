@@ -1,0 +1,76 @@
+"""MPI3D (Gondal et al. 2019): four sets, images in the order of the grid."""
+
+import functools
+import math
+import pathlib
+
+import numpy as np
+
+from bvae_jax.data import arrays, grid
+from bvae_jax.data.sets import spec
+
+SIZES = (6, 6, 2, 3, 3, 40, 40)
+COMPLEX_SIZES = (4, 4, 2, 3, 3, 40, 40)
+_NAMES = (
+  'object_color object_shape object_size camera_height background_color '
+  'horizontal_axis vertical_axis'
+)
+
+
+def open_as(path: pathlib.Path, sizes: tuple[int, ...]) -> spec.Opened:
+  """The member `images` of an npz, which holds no labels.
+
+  Raises:
+    ValueError: another number of images than the sizes have combinations.
+  """
+  images = arrays.open_stored(path, 'images')
+  count = math.prod(sizes)
+  if len(images.shape) != 4 or images.shape[0] != count:
+    raise ValueError(
+      f'{path}: images {images.shape} are not the {count:,} combinations of '
+      f'the sizes {sizes}, and the file says nothing else of the factors; the '
+      f'other sets have {math.prod(SIZES):,} (toy, realistic, real) and '
+      f'{math.prod(COMPLEX_SIZES):,} (complex)'
+    )
+  classes = np.stack(np.unravel_index(np.arange(count), sizes), -1)
+  return spec.Opened(
+    spec.factors_of(_NAMES, sizes, 'ccoocoo'),
+    classes.astype(np.int32),
+    images.rows,
+    images.shape[1:],
+  )
+
+
+def _set(kind: str, checksum: str, size: int = 0) -> spec.RealSet:
+  sizes = COMPLEX_SIZES if kind == 'complex' else SIZES
+  url = (
+    'https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main/'
+    f'mpi3d_{kind}.npz'
+  )
+  return spec.RealSet(
+    name=f'mpi3d_{kind}',
+    title=f'MPI3D {kind} (Gondal et al. 2019)',
+    licence='CC BY 4.0',
+    page='https://github.com/rr-learning/disentanglement_dataset',
+    files=(
+      spec.Remote(
+        'real3d_complicated_shapes_ordered.npz'
+        if kind == 'complex'
+        else f'mpi3d_{kind}.npz',
+        '' if kind == 'complex' else url,
+        checksum,
+        size,
+      ),
+    ),
+    num_images=grid.num_combinations(sizes),
+    image_size=64,
+    open=functools.partial(open_as, sizes=sizes),
+  )
+
+
+SETS = (
+  _set('toy', 'md5:55889cb7c7dfc655d6e0277beee88868'),
+  _set('realistic', 'md5:59a6225b88b635365f70c91b3e52f70f', 12_740_198_762),
+  _set('real', 'md5:0f33f609918fb5c97996692f91129802'),
+  _set('complex', ''),
+)

@@ -1,0 +1,134 @@
+"""Files of a folder, a zip or a tar, read by name; nothing is unpacked."""
+
+import io
+import os
+import pathlib
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from typing import Any
+
+import numpy as np
+
+from bvae_jax.data import decode, files
+
+_AT_ONCE = 512  # files decoded together
+
+
+def members(
+  path: pathlib.Path, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, bytes]]:
+  """The wanted files with their contents, in the order in which they lie.
+
+  Raises:
+    ValueError: no folder, zip or tar; a damaged or an encrypted one; or one
+      with names that point out of it.
+  """
+  try:
+    if path.is_dir():
+      yield from _folder(path, wanted)
+    elif zipfile.is_zipfile(path):
+      yield from _zip(path, wanted)
+    elif tarfile.is_tarfile(path):
+      yield from _tar(path, wanted)
+    else:
+      what = files.foreign(path) or 'no zip or tar by its first bytes'
+      raise ValueError(f'{path}: {what}')
+  except (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+  ) as error:
+    raise ValueError(f'{path}: damaged or cut short: {error}') from error
+  except (RuntimeError, NotImplementedError) as error:  # of zipfile
+    raise ValueError(f'{path}: cannot be read: {error}') from error
+
+
+def _folder(path: pathlib.Path, wanted: Callable) -> Iterator:
+  for root, folders, names in os.walk(path):
+    folders.sort()
+    for name in sorted(names):
+      file = pathlib.Path(root) / name
+      relative = file.relative_to(path).as_posix()
+      if wanted(relative):
+        yield relative, file.read_bytes()
+
+
+def _zip(path: pathlib.Path, wanted: Callable) -> Iterator:
+  with zipfile.ZipFile(path) as archive:
+    for info in archive.infolist():
+      _inside(path, info.filename)
+      if not info.is_dir() and wanted(info.filename):
+        yield info.filename, archive.read(info)
+
+
+def _tar(path: pathlib.Path, wanted: Callable) -> Iterator:
+  with tarfile.open(path) as archive:
+    for info in archive:
+      _inside(path, info.name)
+      if info.isfile() and wanted(info.name):
+        stream: Any = archive.extractfile(info)
+        yield info.name, stream.read()
+
+
+def _inside(path: pathlib.Path, name: str) -> None:
+  parts = pathlib.PurePosixPath(name.replace('\\', '/'))
+  if parts.is_absolute() or '..' in parts.parts:
+    raise ValueError(f'{path}: holds the name {name}, which points out of it')
+
+
+def only(path: pathlib.Path, ending: str) -> bytes:
+  """The contents of the one file whose name ends so.
+
+  Raises:
+    ValueError: none, or several.
+  """
+  found = dict(members(path, lambda name: name.endswith(ending)))
+  if len(found) != 1:
+    raise ValueError(f'{path}: must hold one {ending}, holds {len(found)}')
+  return next(iter(found.values()))
+
+
+def array(content: bytes) -> np.ndarray:
+  """An array from the bytes of a .npy; nothing is unpickled."""
+  return np.load(io.BytesIO(content), allow_pickle=False)
+
+
+def pictures(
+  path: pathlib.Path, row_of: Callable[[str], int | None], image_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+  """Images of files, decoded in threads: rows [b], uint8 [b, S, S, 3].
+
+  Args:
+    path: the folder, zip or tar.
+    row_of: from a name to its row; None of what is no image of the set.
+    image_size: S, of a centre crop.
+
+  Raises:
+    ValueError: one that cannot be decoded.
+  """
+
+  def one(item: tuple[str, bytes]) -> np.ndarray:
+    try:
+      return decode.read(io.BytesIO(item[1]), image_size, 3, 'crop')
+    except Exception as error:  # noqa: BLE001 - decoders raise anything
+      raise ValueError(f'{path}: {item[0]}: {error}') from error
+
+  found = members(path, lambda name: row_of(name) is not None)
+  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    block = []
+    for item in found:
+      block.append(item)
+      if len(block) == _AT_ONCE:
+        yield _block(pool, block, one, row_of)
+        block = []
+    if block:
+      yield _block(pool, block, one, row_of)
+
+
+def _block(pool: Any, block: list, one: Callable, row_of: Callable) -> tuple:
+  rows = np.array([row_of(name) for name, _ in block])
+  return rows, np.stack(list(pool.map(one, block)))
