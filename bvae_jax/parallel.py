@@ -332,11 +332,17 @@ def start(hosts: str) -> None:
     jax.distributed.initialize()
     return
   address, *numbers = hosts.split(',')
-  if len(numbers) != 2 or not all(n.isdigit() for n in numbers):
+  port = address.rpartition(':')[2] if ':' in address else ''
+  whole = len(numbers) == 2 and all(n.isdigit() for n in (port, *numbers))
+  if not whole or not 0 < int(port) < 2**16:
     raise ValueError(
       f"--hosts={hosts!r} must be 'auto' or 'ADDRESS:PORT,COUNT,INDEX'"
     )
   count, index = map(int, numbers)
+  if index >= count:
+    raise ValueError(
+      f'--hosts={hosts!r}: INDEX {index} must be from 0 to COUNT - 1'
+    )
   jax.distributed.initialize(
     address,
     count,

@@ -156,7 +156,7 @@ COMMANDS = [
   ('--config=ok.py --config.seeds=x', 'seeds'),
   ('--config=ok.py --config.seeds=(1,', 'seeds'),
   ('--config=ok.py --config.seeds=(1,1)', 'seeds'),
-  ('--config=ok.py --config.hparams.gamma=1', 'gamma'),
+  ('--config=ok.py --config.hparams.tau=1', 'tau'),
   ('--config=ok.py --config.hparams.beta=nan', 'beta'),
   ('--config=ok.py --config.dataset.image_size=20', 'image_size'),
   ('--config=ok.py --config.dataset.name=mnist', 'mnist'),

@@ -67,8 +67,7 @@ def test_a_line_cut_short_by_a_kill_is_dropped(folder):
   with folder.log_path.open('a') as file:
     file.write('{"step": 6, "memb')
   folder.rewind_log(2, group=0)
-  left = folder.log_path.read_text().splitlines()
-  assert [json.loads(line) for line in left] == [
+  assert folder._lines() == [
     {'step': 2, 'group': 0},
     {'step': 4, 'group': 1},
   ]
@@ -238,7 +237,25 @@ def test_no_checkpoint_restores_nothing(tmp_path):
 def test_a_log_line_is_strict_json(folder):
   folder.log({'step': 1, 'nll': np.float32('nan')})
   line = json.loads(folder.log_path.read_text(), parse_constant=pytest.fail)
-  assert line == {'step': 1, 'nll': None}
+  assert line.pop('crc32') and line == {'step': 1, 'nll': None}
+
+
+def test_a_log_line_whose_figure_changed_is_left_out(folder, caplog):
+  folder.log({'step': 1, 'group': 0, 'nll': 1.5})
+  text = folder.log_path.read_text()
+  folder.log_path.write_text(text.replace('1.5', '1.7'))
+  assert folder.read_log() == [] and 'line 1 is damaged' in caplog.text
+
+
+def test_a_manifest_tells_what_changed(folder):
+  folder.replace('a.csv', 'x')
+  folder.seal()
+  assert folder.changed() == []
+  folder.replace('a.csv', 'y')
+  (folder.path / 'config.json').unlink()
+  assert folder.changed() == ['a.csv', 'config.json']
+  folder.seal(['a.csv'])
+  assert folder.changed() == ['config.json']
 
 
 def test_tensorboard_gets_every_term_of_every_member(tmp_path):

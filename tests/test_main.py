@@ -46,6 +46,7 @@ def test_a_run_leaves_its_workdir_and_a_second_one_does_nothing(
     'config.json',
     'metrics.jsonl',
     'checkpoints',
+    'manifest.json',
     'groups.json',
     'training.json',
     'results.json',
