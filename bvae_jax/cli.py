@@ -75,12 +75,9 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
       error = error.args[0]
     sys.exit(f'error: no such config key: {" ".join(error.split())}')
   except Exception as error:  # noqa: BLE001 (a config is a program)
-    kind = (
-      ''
-      if isinstance(error, OSError | ValueError)
-      else f'{type(error).__name__}: '
-    )
-    sys.exit(f'error: --config: {kind}{" ".join(str(error).split())}')
+    told = isinstance(error, OSError | ValueError)
+    text = str(error) if told else f'{type(error).__name__}: {error}'
+    sys.exit(f'error: --config: {" ".join(text.split())}')
   return rest
 
 

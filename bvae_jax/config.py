@@ -71,7 +71,7 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       # `members`: each device trains its share of the population; `data`: each
       # device computes its share of every batch.
       'parallel': 'members',
-      'num_devices': 0,  # 0: as many as divide the members or the batch
+      'num_devices': 0,  # 0: as many as shorten the work
       'members_per_program': 0,  # 0: as many as fit the memory
       'member_batch': 0,  # members under one vmap; 0: 1 on CPU, else all
       'metrics': ('mig', 'factor_vae_score', 'unsupervised'),
@@ -182,8 +182,17 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
 
 
 def _validate_dataset(dataset: ml_collections.ConfigDict) -> None:
+  name = dataset.name
+  if not (isinstance(name, str) and data.is_known(name)):
+    _choice('dataset.name', name, (*data.DATASETS, 'tfds:NAME'))
+  _names('dataset.label_keys', dataset.label_keys)
+  _finite('dataset.holdout', dataset.holdout)
+  _require(
+    0 <= dataset.holdout < 1,
+    f'dataset.holdout={dataset.holdout} must be 0 or more, below 1',
+  )
   _integer('dataset.image_size', dataset.image_size, 1)
-  _choice('dataset.fit', dataset.fit, ('crop', 'pad'))
+  _choice('dataset.fit', dataset.fit, data.FITS)
   _require(
     type(dataset.channels) is int and dataset.channels in (0, 1, 3),
     f'dataset.channels={dataset.channels!r} must be 0 (as found), 1 or 3',
@@ -294,22 +303,13 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _choice('encoder', config.encoder, models.ENCODERS)
   _choice('decoder', config.decoder, models.DECODERS)
   _choice('discriminator', config.discriminator, models.DISCRIMINATORS)
-  name = config.dataset.name
-  if not (isinstance(name, str) and data.is_known(name)):
-    _choice('dataset.name', name, (*data.DATASETS, 'tfds:NAME'))
-  _names('dataset.label_keys', config.dataset.label_keys)
-  _finite('dataset.holdout', config.dataset.holdout)
-  _require(
-    0 <= config.dataset.holdout < 1,
-    f'dataset.holdout={config.dataset.holdout} must be 0 or more, below 1',
-  )
+  _validate_dataset(config.dataset)
   _choice('likelihood', config.likelihood, losses.LIKELIHOODS)
   _choice('parallel', config.parallel, PARALLEL)
   _names('metrics', config.metrics)
   _names('tied', config.tied)
   _subset('metrics', config.metrics, metrics.METRICS)
   _validate_scalars(config)
-  _validate_dataset(config.dataset)
   seeds = config.seeds
   _require(
     isinstance(seeds, tuple | list),

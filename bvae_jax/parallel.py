@@ -302,12 +302,13 @@ def stream_index(
 
   def mapped(shared):
     flat = lambda x: np.asarray(x).reshape(-1, *x.shape[3:])
-    firsts, found, running = range(0, size, math.prod(shape)), [], None
+    many, found, running = math.prod(shape), [], None
     with futures.ThreadPoolExecutor(1) as pool:
       ahead = pool.submit(gather, 0)
-      for first in firsts:
+      for first in range(0, size, many):
         rows = ahead.result()
-        ahead = pool.submit(gather, (first + math.prod(shape)) % size)
+        if first + many < size:
+          ahead = pool.submit(gather, first + many)
         begun = blocks(shared, *rows)
         if running is not None:  # so that no more than two are on the devices
           found.append(jax.tree.map(flat, running))

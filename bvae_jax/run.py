@@ -115,7 +115,7 @@ def _results(folder: workdir_lib.Workdir) -> results_lib.Results | None:
   if not folder.results_path.exists():
     return None
   try:
-    if folder.results_path.name in folder.changed():
+    if folder.changed(folder.results_path.name):
       raise results_lib.Damaged(
         f'{folder.results_path} has changed since it was written; the scores '
         'are computed anew'

@@ -277,6 +277,7 @@ class Workdir:
   def _extend(self, num_steps: int) -> None:
     """Keeps a shorter run's results beside those of the run to come."""
     _LOG.info('a run of %d steps lies here; it is continued', num_steps)
+    self.discard(MANIFEST)
     if self.results_path.exists() and parallel.is_first_host():
       kept = f'results_{num_steps}_steps.json'
       os.replace(self.results_path, self.path / kept)
@@ -295,7 +296,7 @@ class Workdir:
     if not self.started:
       raise WorkdirError(f'{self.path} holds no run')
     found = _complete(read_json(self.path / 'config.json'))
-    if 'objective' not in found or 'config.json' in self.changed():
+    if 'objective' not in found or self.changed('config.json'):
       raise WorkdirError(
         f'{self.path / "config.json"} is damaged; name the config of the run '
         'with --config'
@@ -324,12 +325,19 @@ class Workdir:
     path = self.path / MANIFEST
     return read_json(path) if path.exists() else {}
 
-  def changed(self) -> list[str]:
-    """Files that are missing, or other than manifest.json has them."""
+  def changed(self, only: str = '') -> list[str]:
+    """Files that are missing, or other than manifest.json has them.
+
+    Args:
+      only: the one file to look at; by default all of them.
+    """
     return [
       name
       for name, digest in self._sums().items()
-      if not (self.path / name).is_file() or _sha256(self.path / name) != digest
+      if only in ('', name)
+      and not (
+        (self.path / name).is_file() and _sha256(self.path / name) == digest
+      )
     ]
 
   def replace(self, name: str, content: str | bytes) -> None:
@@ -381,7 +389,7 @@ class Workdir:
         '%s has lost its line of step %d; the curves lack it',
         self.log_path, last,
       )  # fmt: skip
-    if lines:
+    if self.log_path.exists():
       kept = [x for x in lines if x['group'] != group or x['step'] <= step]
       self.replace('metrics.jsonl', ''.join(map(_log_text, kept)))
 

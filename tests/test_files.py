@@ -73,6 +73,13 @@ def test_a_line_cut_short_by_a_kill_is_dropped(folder):
   ]
 
 
+def test_a_line_torn_before_any_other_does_not_tear_the_next(folder):
+  folder.log_path.write_text('{"step": 2, "gro')
+  folder.rewind_log(0, group=0)
+  folder.log({'step': 2, 'group': 0, 'members': []})
+  assert folder.read_log() == [{'step': 2, 'group': 0, 'members': []}]
+
+
 def test_a_bad_line_erases_nothing_after_it(folder, caplog):
   good = [{'step': s, 'group': 0, 'members': [{}]} for s in (2, 4, 6)]
   for bad in ('{"step": 4, "mem', '5', 'null', '\udcff', '[' * 5000):

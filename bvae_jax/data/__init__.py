@@ -13,6 +13,7 @@ from bvae_jax.data import (
   sets,
 )
 from bvae_jax.data.dataset import Dataset
+from bvae_jax.data.decode import FITS
 from bvae_jax.data.dsprites import render_dsprites
 from bvae_jax.data.factors import Factor, Grid, Table
 from bvae_jax.data.grid import factor_grid, factors_to_index, index_to_factors
@@ -20,6 +21,7 @@ from bvae_jax.data.samplers import sample_index, sample_pairs
 
 __all__ = [
   'DATASETS',
+  'FITS',
   'Dataset',
   'Factor',
   'Grid',

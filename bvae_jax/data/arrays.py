@@ -74,28 +74,18 @@ class _Dataset(_Reads):
 
   def __init__(self, path: pathlib.Path, name: str) -> None:
     self._path, self._name = path, name
-    with _hdf5(path) as file:
+    with files.require_h5py().File(path, 'r') as file:
       self.shape, self.dtype = file[name].shape, file[name].dtype
 
   def chunks(self) -> Iterator[np.ndarray]:
     try:
-      with _hdf5(self._path) as file:
+      with files.require_h5py().File(self._path, 'r') as file:
         for start in range(0, self.shape[0], CHUNK):
           yield file[self._name][start : start + CHUNK]
     except OSError as error:
       raise ValueError(
         f'{self._path}: damaged or cut short: {error}'
       ) from error
-
-
-def _hdf5(path: pathlib.Path) -> Any:
-  try:
-    import h5py  # pyright: ignore[reportMissingImports]
-  except ImportError as error:
-    raise ValueError(
-      f'{path}: HDF5 needs an extra: pip install "bvae_jax[hdf5]"'
-    ) from error
-  return h5py.File(path, 'r')
 
 
 def names(path: pathlib.Path) -> list[str]:
@@ -113,7 +103,7 @@ def names(path: pathlib.Path) -> list[str]:
       with zipfile.ZipFile(path) as archive:
         found = archive.namelist()
       return [n.removesuffix('.npy') for n in found if n.endswith('.npy')]
-    with _hdf5(path) as file:
+    with files.require_h5py().File(path, 'r') as file:
       everything = []
       file.visititems(lambda name, item: everything.append((name, item)))
       return [name for name, item in everything if hasattr(item, 'shape')]
@@ -152,10 +142,7 @@ def open_member(archive: zipfile.ZipFile, name: str) -> tuple[Any, Any]:
   if f'{name}.npy' not in archive.namelist():
     raise ValueError(f'no {name} in the archive, only {archive.namelist()}')
   stream = archive.open(f'{name}.npy')
-  if np.lib.format.read_magic(stream) == (1, 0):
-    header = np.lib.format.read_array_header_1_0(stream)
-  else:
-    header = np.lib.format.read_array_header_2_0(stream)
+  header = files.header(stream)
   if header[2].kind not in 'biuf':
     raise ValueError(f'{name} must be a plain array, got {header[2]}')
   return stream, header

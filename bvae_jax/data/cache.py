@@ -8,16 +8,16 @@ import os
 import pathlib
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bvae_jax.data import progress
+
 _LOG = logging.getLogger(__name__)
 _VERSION = 1  # of how images are decoded: another makes them anew
-_PROGRESS_SECONDS = 5
 
 
 class Decoded(NamedTuple):
@@ -133,7 +133,7 @@ def _fill(
   made: np.ndarray, decode: Callable[[int], np.ndarray]
 ) -> dict[int, str]:
   """Decodes every row; returns why some could not be."""
-  begin = said = time.monotonic()
+  told = progress.Progress(_LOG)
 
   def one(i: int) -> str:
     try:
@@ -147,10 +147,6 @@ def _fill(
     for i, why in enumerate(pool.map(one, range(len(made)))):
       if why:
         skipped[i] = why
-      now = time.monotonic()
-      if now - said > _PROGRESS_SECONDS or i + 1 == len(made):
-        said = now
-        rate = (i + 1) / max(now - begin, 1e-9)
+      if told.tell('decoded images', i + 1, len(made)):
         advise(made, 'MADV_DONTNEED')
-        _LOG.info('decoded %d of %d images, %.0f/s', i + 1, len(made), rate)
   return skipped

@@ -3,11 +3,11 @@
 import hashlib
 import logging
 import pathlib
-import time
+
+from bvae_jax.data import progress
 
 _LOG = logging.getLogger(__name__)
 _BLOCK = 1 << 22
-_SAY_SECONDS = 5
 
 
 def of(path: pathlib.Path, kind: str) -> str:
@@ -21,14 +21,12 @@ def of(path: pathlib.Path, kind: str) -> str:
   digest = hashlib.new('sha1' if kind == 'git' else kind)
   if kind == 'git':
     digest.update(b'blob %d\0' % size)
-  done, said = 0, time.monotonic()
+  done, told = 0, progress.Progress(_LOG)
   with open(path, 'rb') as stream:
     while block := stream.read(_BLOCK):
       digest.update(block)
       done += len(block)
-      if time.monotonic() - said > _SAY_SECONDS:
-        said = time.monotonic()
-        _LOG.info('%s of %s: %d %%', kind, path.name, 100 * done // size)
+      told.tell(f'{kind} of {path.name}, MB', done / 1e6, size / 1e6)
   return f'{kind}:{digest.hexdigest()}'
 
 

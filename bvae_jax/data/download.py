@@ -5,16 +5,14 @@ import logging
 import os
 import pathlib
 import shutil
-import time
 import urllib.error
 import urllib.request
 
-from bvae_jax.data import files
+from bvae_jax.data import files, progress
 from bvae_jax.data.sets import spec
 
 _LOG = logging.getLogger(__name__)
 _BLOCK = 1 << 20
-_SAY_SECONDS = 5
 _TIMEOUT = 30  # seconds without a byte
 
 
@@ -79,17 +77,11 @@ def _copy(
   have: int,
   total: int,
 ) -> None:
-  said, begin, first = 0.0, time.monotonic(), have
+  told = progress.Progress(_LOG, have / 1e6)
   with open(part, 'ab' if have else 'wb') as stream:
     while block := response.read(_BLOCK):
       stream.write(block)
       have += len(block)
-      now = time.monotonic()
-      if now - said > _SAY_SECONDS:
-        said = now
-        rate = (have - first) / max(now - begin, 1e-3) / 1e6
-        _LOG.info(
-          'fetched %.0f of %.0f MB, %.1f MB/s', have / 1e6, total / 1e6, rate
-        )
+      told.tell('fetched MB', have / 1e6, total / 1e6)
   if have < total:
     raise OSError(f'the connection ended after {have:,} of {total:,} bytes')

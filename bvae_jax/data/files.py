@@ -76,7 +76,7 @@ def _npy(path: pathlib.Path, key: str) -> np.ndarray:
   if key:
     raise ValueError(f'a .npy has no array by the name of {key}')
   with open(path, 'rb') as stream:
-    shape, dtype = header(stream)
+    shape, _, dtype = header(stream)
     size = stream.tell() + int(np.prod(shape)) * dtype.itemsize
   if dtype.hasobject:
     raise ValueError('holds pickled objects, which are not read')
@@ -85,13 +85,11 @@ def _npy(path: pathlib.Path, key: str) -> np.ndarray:
   return np.load(path, mmap_mode='r', allow_pickle=False)
 
 
-def header(stream: Any) -> tuple[tuple[int, ...], np.dtype]:
-  """The shape and dtype in the header of a stream of .npy."""
+def header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+  """Shape, whether in Fortran order, and dtype of a stream of .npy."""
   if np.lib.format.read_magic(stream) == (1, 0):
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-  else:
-    shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-  return shape, dtype
+    return np.lib.format.read_array_header_1_0(stream)
+  return np.lib.format.read_array_header_2_0(stream)
 
 
 def _npz(path: pathlib.Path, key: str) -> np.ndarray:
@@ -103,19 +101,29 @@ def _npz(path: pathlib.Path, key: str) -> np.ndarray:
     for name in members:
       with archive.open(name) as stream:
         found[name.removesuffix('.npy')] = header(stream)
-  plain = {n: s for n, (s, d) in found.items() if not d.hasobject}
+  plain = {n: s for n, (s, _, d) in found.items() if not d.hasobject}
   name = _named(key, plain, found) if key else _one(plain, found)
   with np.load(path, allow_pickle=False) as arrays:
     return arrays[name]
 
 
-def _hdf5(path: pathlib.Path, key: str) -> np.ndarray:
+def require_h5py() -> Any:
+  """The package h5py.
+
+  Raises:
+    ValueError: it is not installed; the message names the extra.
+  """
   try:
     import h5py  # pyright: ignore[reportMissingImports]
   except ImportError as error:
     raise ValueError(
       'HDF5 needs an extra: pip install "bvae_jax[hdf5]"'
     ) from error
+  return h5py
+
+
+def _hdf5(path: pathlib.Path, key: str) -> np.ndarray:
+  h5py = require_h5py()
   shapes: dict[str, tuple[int, ...]] = {}
 
   def visit(name: str, item: Any) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def num_combinations(factor_sizes: Sequence[int]) -> int:
@@ -75,6 +76,22 @@ def factors_to_index(
       f'factors of sizes {sizes}'
     )
   return jnp.sum(factors * jnp.array(_strides(sizes)), axis=-1)
+
+
+def grid_places(
+  classes: np.ndarray, factor_sizes: Sequence[int]
+) -> np.ndarray | None:
+  """The grid position of each row, int [N]; None if they are no complete grid.
+
+  Args:
+    classes: int [N, K], below 0 where missing.
+    factor_sizes: the number of values of each of the K factors.
+  """
+  sizes = tuple(factor_sizes)
+  if len(classes) != math.prod(sizes) or classes.min(initial=0) < 0:
+    return None
+  places = np.asarray(np.ravel_multi_index(tuple(classes.T), sizes))
+  return places if np.bincount(places).max() == 1 else None
 
 
 def _check_sizes(factor_sizes: Sequence[int]) -> tuple[int, ...]:

@@ -14,19 +14,17 @@ import math
 import os
 import pathlib
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import Any
 
 import numpy as np
 
-from bvae_jax.data import archive, cache, dataset, decode
+from bvae_jax.data import archive, cache, dataset, decode, grid, progress
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.sets import spec
 
 _LOG = logging.getLogger(__name__)
-_SAY_SECONDS = 5
 _SHEET = 8  # images a side of the contact sheet
 
 
@@ -59,6 +57,9 @@ def write(
     OSError: the folder cannot be written, or the disk has no room.
     ValueError: the files do not hold what they should.
   """
+  sizes = tuple(factor.size for factor in opened.factors)
+  found = grid.grid_places(opened.classes, sizes)
+  places = np.arange(len(opened.classes)) if found is None else found
   target = home / f'{real.name}-{image_size}'
   making = home / f'.{real.name}-{image_size}.{os.getpid()}'
   home.mkdir(parents=True, exist_ok=True)
@@ -66,11 +67,10 @@ def write(
   try:
     making.mkdir()
     try:
-      kind = _fill(making, opened, image_size, opened.shape[2] == 1)
+      kind = _fill(making, opened, places, image_size, opened.shape[2] == 1)
     except _NotBinaryError:
-      kind = _fill(making, opened, image_size, False)
-    grid = _grid_rows(opened) is not None
-    classes = opened.classes[_order(opened)].astype(np.int32)
+      kind = _fill(making, opened, places, image_size, False)
+    classes = opened.classes[places.argsort()].astype(np.int32)
     np.save(making / 'factors.npy', classes)
     for name, values in opened.extra.items():
       np.save(making / f'{name}.npy', values)
@@ -83,7 +83,7 @@ def write(
       'num_images': len(classes),
       'image_shape': [image_size, image_size, opened.shape[2]],
       'published_shape': list(opened.shape),
-      'complete_grid': grid,
+      'complete_grid': found is not None,
       'factors': [f.__dict__ for f in opened.factors],
       **facts,
     }
@@ -108,26 +108,14 @@ def _sweep(home: pathlib.Path, start: str) -> None:
       continue
 
 
-def _grid_rows(opened: spec.Opened) -> np.ndarray | None:
-  """The place in the grid of each row, None if they are no complete grid."""
-  sizes = tuple(factor.size for factor in opened.factors)
-  classes = opened.classes
-  if len(classes) != math.prod(sizes) or classes.min(initial=0) < 0:
-    return None
-  place = np.asarray(np.ravel_multi_index(tuple(classes.T), sizes))
-  return place if np.bincount(place).max() == 1 else None
-
-
-def _order(opened: spec.Opened) -> np.ndarray:
-  """The source's row of each image, in the order of the prepared set."""
-  place = _grid_rows(opened)
-  return np.arange(len(opened.classes)) if place is None else place.argsort()
-
-
 def _fill(
-  making: pathlib.Path, opened: spec.Opened, size: int, bits: bool
+  making: pathlib.Path,
+  opened: spec.Opened,
+  places: np.ndarray,
+  size: int,
+  bits: bool,
 ) -> str:
-  """Writes images.npy; returns how it is stored."""
+  """Writes images.npy, each image in its place; returns how it is stored."""
   count, channels = len(opened.classes), opened.shape[2]
   row = (-(-(size**2) // 8),) if bits else (size, size, channels)
   need, free = count * math.prod(row), shutil.disk_usage(making).free
@@ -139,8 +127,6 @@ def _fill(
   made = np.lib.format.open_memmap(
     making / 'images.npy', 'w+', np.uint8, (count, *row)
   )
-  place = np.empty(count, np.int64)
-  place[_order(opened)] = np.arange(count)
   there = np.zeros(count, bool)
   for rows, images in _said(opened.chunks(), count):
     images = _resized(images, size)
@@ -149,7 +135,7 @@ def _fill(
       if (images[lit] != 255).any():
         raise _NotBinaryError('not black and white')
       images = np.packbits(lit.reshape(len(lit), -1), axis=-1)
-    made[place[rows]] = images
+    made[places[rows]] = images
     there[rows] = True
     cache.advise(made, 'MADV_DONTNEED')
   if not there.all():
@@ -163,15 +149,11 @@ def _fill(
 
 def _said(chunks: spec.Chunks, count: int) -> Iterator:
   """The chunks, with a line of progress now and then."""
-  begin, said, done = time.monotonic(), time.monotonic(), 0
+  done, told = 0, progress.Progress(_LOG)
   for rows, images in chunks:
     yield rows, images
     done += len(rows)
-    now = time.monotonic()
-    if now - said > _SAY_SECONDS or done == count:
-      said = now
-      rate = done / max(now - begin, 1e-9)
-      _LOG.info('prepared %d of %d images, %.0f/s', done, count, rate)
+    told.tell('prepared images', done, count)
 
 
 def _resized(images: np.ndarray, size: int) -> np.ndarray:

@@ -1,12 +1,11 @@
 """`dataset.name=tfds:NAME`: a set that somebody prepared in array_record."""
 
-import math
 import pathlib
 from typing import Any
 
 import numpy as np
 
-from bvae_jax.data import cache, dataset, decode, pixels
+from bvae_jax.data import cache, dataset, decode, grid, pixels
 from bvae_jax.data import factors as factors_lib
 
 PREFIX = 'tfds:'
@@ -163,11 +162,9 @@ def _factors(
     )
     return factors_lib.Table(factors, missing.astype(np.float32)), order
   classes = values.astype(np.int32)
-  sizes = tuple(factor.size for factor in factors)
-  if math.prod(sizes) == len(classes) and classes.min() >= 0:
-    place = np.asarray(np.ravel_multi_index(tuple(classes.T), sizes))
-    if np.bincount(place).max() == 1:
-      return factors_lib.Grid(factors), place.argsort()
+  places = grid.grid_places(classes, [factor.size for factor in factors])
+  if places is not None:
+    return factors_lib.Grid(factors), places.argsort()
   return factors_lib.Table(factors, classes), order
 
 

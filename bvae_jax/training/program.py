@@ -74,15 +74,19 @@ class Program:
       total: sums of the terms since the last log line, on the host, leaves
         [M, ...]; by default there has been no step since.
     """
-    shapes, count = step.term_shapes(self.experiment), len(self.members)
+    count = len(self.members)
     total = {
       name: np.zeros((count, *x.shape), x.dtype)
       if total is None
       else np.asarray(total[name], x.dtype)
-      for name, x in shapes.items()
+      for name, x in self._term_shapes.items()
     }
     before = jax.tree.map(jnp.copy, (states.params, states.step))
     return step.Running(states, before, self.layout.spread(total))
+
+  @functools.cached_property
+  def _term_shapes(self) -> dict[str, Any]:
+    return step.term_shapes(self.experiment)
 
   @functools.cached_property
   def _constants(self) -> tuple:

@@ -41,13 +41,8 @@ def _open(path: pathlib.Path) -> spec.Opened:
   scale = 255 if largest <= 1 else 1  # the archive's pixels are 0 and 1
 
   def chunks() -> spec.Chunks:
-    start = 0
-    for part in images.chunks():
-      yield (
-        np.arange(start, start + len(part)),
-        part[..., None] * np.uint8(scale),
-      )
-      start += len(part)
+    for rows, part in images.rows():
+      yield rows, part[..., None] * np.uint8(scale)
 
   return spec.Opened(factors, np.stack(columns[1:], -1), chunks, (64, 64, 1))
 
