@@ -89,7 +89,8 @@ def render_dsprites(factors: jax.Array, *, image_size: int = SIZE) -> jax.Array:
       return total + _is_lit(factors, row, column)
 
     # Summing block by block, rather than pooling a frame, never stores it.
-    total = jnp.zeros((*factors.shape[:-1], len(first_row), image_size))
+    shape = *factors.shape[:-1], len(first_row), image_size
+    total = jnp.zeros(shape, jnp.float32)
     return jax.lax.fori_loop(0, width**2, add_pixel, total) / width**2
 
   # Upper and lower half in a loop, since XLA fuses no loop: straight code it
@@ -101,12 +102,13 @@ def render_dsprites(factors: jax.Array, *, image_size: int = SIZE) -> jax.Array:
 
 def _is_lit(factors: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
   """Returns whether pixel centres lie inside, bool [..., rows, columns]."""
-  shape, scale, orientation, x, y = jnp.moveaxis(factors, -1, 0)[
-    ..., None, None
-  ]
-  a, p, q, e0, e1, e2, o0, o1 = jnp.moveaxis(
-    jnp.asarray(_OUTLINES)[shape], -1, 0
-  )
+  columns = jnp.moveaxis(factors, -1, 0)[..., None, None]
+  outlines = jnp.asarray(_OUTLINES, jnp.float32)[columns[0]]
+  a, p, q, e0, e1, e2, o0, o1 = jnp.moveaxis(outlines, -1, 0)
+  # One precision, so that the frames are the same under JAX_ENABLE_X64.
+  single = lambda value: jnp.asarray(value, jnp.float32)
+  scale, orientation, x, y = single(columns[1:])
+  row, column = single(row), single(column)
   size = 0.5 + 0.1 * scale
   angle = 2 * jnp.pi / 39 * orientation
   cos, sin = jnp.cos(angle) / size, jnp.sin(angle) / size
@@ -127,7 +129,7 @@ def _cube_root(x: jax.Array) -> jax.Array:
   """
   x = jnp.maximum(x, 1e-18)
   bits = jax.lax.bitcast_convert_type(x, jnp.int32)
-  guess = jax.lax.div(bits, 3) + 709921077
+  guess = jax.lax.div(bits, jnp.int32(3)) + jnp.int32(709921077)
   root = jax.lax.bitcast_convert_type(guess, jnp.float32)
   for _ in range(2):
     cube = root**3

@@ -106,6 +106,20 @@ def test_smaller_frames_are_block_means(size):
   np.testing.assert_allclose(drawn, expected, atol=1e-6)
 
 
+def test_frames_are_the_same_under_x64():
+  index = np.random.default_rng(0).integers(0, 737_280, 200)
+  draw = lambda: np.asarray(
+    data.render_dsprites(
+      data.index_to_factors(index, dsprites.FACTOR_SIZES), image_size=32
+    )
+  )
+  expected = draw()
+  with jax.enable_x64(True):
+    found = draw()
+  assert found.dtype == np.float32
+  np.testing.assert_array_equal(found, expected)
+
+
 def test_jit_and_vmap_equal_eager():
   factors = random_factors(12).reshape(3, 4, 5)
   eager = data.render_dsprites(factors, image_size=32)
