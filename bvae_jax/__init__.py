@@ -8,7 +8,11 @@ from typing import Any
 
 __version__ = '0.2.0.dev0'
 
-_HOMES = {'train_and_evaluate': 'bvae_jax.run'}
+_HOMES = {
+  'train_and_evaluate': 'bvae_jax.run',
+  'load': 'bvae_jax.trained',
+  'Model': 'bvae_jax.trained',
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,3 +22,16 @@ def compiled_programs_are_dropped():
   yield
   jax.clear_caches()
   gc.collect()
+
+
+@pytest.fixture(scope='session')
+def small_run(tmp_path_factory):
+  """The folder of a finished run of two seeds; only to be read."""
+  import helpers
+
+  import bvae_jax
+
+  folder = tmp_path_factory.mktemp('small') / 'run'
+  config = helpers.small_config(seeds=(0, 1), metrics=('mig', 'udr'))
+  bvae_jax.train_and_evaluate(config, folder)
+  return folder

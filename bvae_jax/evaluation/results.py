@@ -26,6 +26,8 @@ from bvae_jax import workdir
 
 SCHEMA = 2  # of files without a number: 1
 OK = 'ok'
+# Scores of which more is not better; they never choose a member.
+UNRANKED = ('unsupervised', 'fairness')
 
 
 class Damaged(workdir.WorkdirError):
@@ -212,6 +214,23 @@ class Results(_Record):
   def values(self, name: str) -> tuple[float | None, ...]:
     """A score of every member by its flat name, None where missing."""
     return tuple(m.scores.get(name) for m in self.members)
+
+  @property
+  def ranking(self) -> tuple[str, tuple[int, ...]]:
+    """The score that ranks the members, and the members from worst to best.
+
+    The first metric that has values, else the ELBO. Members that are not ok
+    count only where none is.
+    """
+    keys = [key for key in self.metrics if key not in UNRANKED]
+    for key in [*keys, 'elbo']:
+      found = np.array(self.values(key), np.float64)
+      if self.ok:
+        found[[not m.ok for m in self.members]] = np.nan
+      order = [int(m) for m in np.argsort(found) if np.isfinite(found[m])]
+      if order:
+        return key, tuple(order)
+    return 'elbo', tuple(range(len(self.members)))
 
   @property
   def summary(self) -> dict[str, Any]:

@@ -103,10 +103,17 @@ def build(
   Raises:
     ValueError: networks and images, or objective and data, that do not fit.
   """
+  dataset = data.load(config.dataset) if dataset is None else dataset
+  batches.check(losses.OBJECTIVES[config.objective].batch, dataset)
+  return assemble(config, dataset)
+
+
+def assemble(
+  config: ml_collections.ConfigDict, dataset: data.Dataset
+) -> Experiment:
+  """`build` of a data set that need not be fit to train on."""
   settings: Any = config  # the fields of a ConfigDict have no types
   objective = losses.OBJECTIVES[settings.objective]
-  dataset = data.load(config.dataset) if dataset is None else dataset
-  batches.check(objective.batch, dataset)
   roles = roles_lib.of(objective)
   modules = {
     role.name: role.make(config, dataset.image_shape) for role in roles
