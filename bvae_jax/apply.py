@@ -66,7 +66,7 @@ def _options(name: str) -> Options:
   members = [int(word) if word.isdecimal() else word for word in words]
   labels = _numbers(_LABELS.value, 'labels', 2)
   return Options(
-    run=pathlib.Path(cli.WORKDIR.value),
+    run=pathlib.Path(cli.WORKDIR.value or ''),
     members=None if words == ['all'] else members,
     factor=_FACTOR.value,
     target=_TARGET.value,
