@@ -76,13 +76,13 @@ def draw_beta(models: tuple[trained.Model, ...]) -> None:
   chart.save(FIGURES / 'beta.svg')
 
 
-def rotation(size: int) -> np.ndarray:
-  """A random rotation [D, D]."""
-  return np.linalg.qr(np.random.default_rng(0).normal(size=(size, size)))[0]
+def mixing(size: int) -> np.ndarray:
+  """An orthogonal matrix [D, D] that mixes all latents alike."""
+  return np.eye(size) - 2.0 / size
 
 
 def draw_rotation(model: trained.Model) -> None:
-  """One decoder, walked along its latents and along rotated ones.
+  """One decoder, walked along its latents and along mixtures of them.
 
   The active latents are scaled to the aggregate posterior first, so that the
   rotated code has the same covariance.
@@ -95,7 +95,7 @@ def draw_rotation(model: trained.Model) -> None:
   factors = np.asarray(dataset.factors.labels(index))
   active = np.argsort(-codes.var(0))[: model.result.active_latents]
   scale = codes[:, active].std(0)
-  turn = rotation(len(active))
+  turn = mixing(len(active))
   turned = (codes[:, active] / scale) @ turn
   steps = np.linspace(-2.0, 2.0, 11)
 
