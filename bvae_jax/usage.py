@@ -103,7 +103,7 @@ def _entry(name: str, text: str) -> str:
   return f'  {name}\n{told}'
 
 
-def _flags_text() -> str:
+def flags_text() -> str:
   """The flags of this program that are its own."""
   found = {}
   for module, group in flags.FLAGS.flags_by_module_dict().items():
@@ -148,7 +148,7 @@ def page(doc: str | None, config: ml_collections.ConfigDict, title: str) -> str:
   return f"""{inspect.cleandoc(doc or '')}
 
 flags:
-{_flags_text()}
+{flags_text()}
 
 config keys, with the values of {title}:
 {keys_text(config)}

@@ -1,0 +1,1 @@
+"""explorer.html: a trained model in the browser, without a server."""

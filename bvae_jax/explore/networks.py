@@ -1,0 +1,43 @@
+"""A member's two networks as lists of layers, encoder and decoder."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+from bvae_jax.models import graph
+from bvae_jax.training import experiment as experiment_lib
+
+
+class Networks(NamedTuple):
+  """Lists of layers.
+
+  Attributes:
+    encoder: images [B, H, W, C] in [0, 1] -> [B, 2 D], means then
+      log-variances.
+    decoder: latents [B, D] -> mean images [B, H, W, C] in [0, 1].
+  """
+
+  encoder: graph.Layers
+  decoder: graph.Layers
+
+
+def networks(experiment: experiment_lib.Experiment, params: Any) -> Networks:
+  """The networks of a member.
+
+  A decoder with inputs beside the latents has its noise at zero.
+
+  Args:
+    experiment: the run.
+    params: of one member.
+
+  Raises:
+    ValueError: a network that has no list of layers.
+  """
+  count = experiment.config.num_latents
+  name = next(role.name for role in experiment.roles if role.posterior)
+  modules, image_shape = experiment.modules, experiment.dataset.image_shape
+  encoder = graph.graph(modules[name], params[name], image_shape)
+  decoder = graph.graph(modules['decoder'], params['decoder'], (count,))
+  kernel, bias = decoder[0].weights
+  first = dataclasses.replace(decoder[0], weights=(kernel[:count], bias))
+  sigmoid = graph.Layer('sigmoid')
+  return Networks(encoder, [first, *decoder[1:], sigmoid])

@@ -1,0 +1,60 @@
+"""A network's list of layers computes what the Flax module computes."""
+
+import jax
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from bvae_jax import models
+from bvae_jax.models.graph import OPERATIONS, Layer, evaluate, graph
+
+_KEY = jax.random.key(0)
+_SHAPES = {'conv': (20, 33, 3), 'mlp': (5, 4, 2)}
+
+
+def _noisy(params):
+  """Biases are zero at first, which would hide a missing one."""
+  leaves, tree = jax.tree.flatten(params)
+  rng = np.random.default_rng(0)
+  noise = [0.05 * rng.standard_normal(x.shape, np.float32) for x in leaves]
+  return tree.unflatten([np.asarray(x) + n for x, n in zip(leaves, noise)])
+
+
+def _compare(module, x):
+  params = _noisy(module.init(_KEY, x)['params'])
+  expected = jax.jit(module.apply)({'params': params}, x)
+  layers = graph(module, params, x.shape[1:])
+  assert {layer.operation for layer in layers} <= set(OPERATIONS)
+  found = evaluate(layers, x)
+  if isinstance(expected, tuple):
+    expected = np.concatenate(expected[-2:], -1)
+  np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('name', sorted(models.ENCODERS))
+def test_an_encoder_gives_means_then_log_variances(name):
+  shape = _SHAPES[name.split('_')[0]]
+  x = np.random.default_rng(1).random((2, *shape), np.float32)
+  _compare(models.make_encoder(name, 3, shape), x)
+
+
+@pytest.mark.parametrize('name', sorted(models.DECODERS))
+def test_a_decoder_gives_logits(name):
+  shape = _SHAPES['mlp' if 'mlp' in name else 'conv']
+  z = np.random.default_rng(2).standard_normal((2, 3), np.float32)
+  _compare(models.make_decoder(name, shape), z)
+
+
+def test_a_critic_gives_the_code():
+  x = np.random.default_rng(1).random((2, 16, 16, 1), np.float32)
+  _compare(models.make_critic('mlp_small', 3, x.shape[1:]), x)
+
+
+def test_the_sigmoid_keeps_its_tails():
+  x = np.array([[-40.0, 0.0, 40.0]])
+  np.testing.assert_allclose(evaluate([Layer('sigmoid')], x), [[0, 0.5, 1]])
+
+
+def test_other_networks_are_refused_in_one_line():
+  with pytest.raises(ValueError, match='Dense has no list of layers'):
+    graph(nn.Dense(3), {}, (4,))
