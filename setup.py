@@ -44,6 +44,7 @@ setuptools.setup(
   license='Apache-2.0',
   python_requires='>=3.11',
   packages=setuptools.find_packages(include=['bvae_jax*']),
+  package_data={'bvae_jax.explore': ['*.html', '*.css', '*.js']},
   install_requires=[
     'jax>=0.10',
     'flax>=0.12.8',
