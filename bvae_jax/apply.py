@@ -23,6 +23,9 @@ _LOG = logging.getLogger('bvae_jax.apply')
 _MEMBERS = flags.DEFINE_list(
   'members', ['all'], 'Which: all, or numbers, best, median, udr.'
 )
+_ANCHORS = flags.DEFINE_integer(
+  'anchors', 3, 'Images where traversals start.', 1, 64
+)
 _FACTOR = flags.DEFINE_string(
   'factor', None, 'The factor that is edited, varied or sensitive.'
 )
@@ -66,12 +69,13 @@ def _options(name: str) -> Options:
   members = [int(word) if word.isdecimal() else word for word in words]
   labels = _numbers(_LABELS.value, 'labels', 2)
   return Options(
-    run=pathlib.Path(cli.WORKDIR.value),
+    run=pathlib.Path(cli.WORKDIR.value or ''),
     members=None if words == ['all'] else members,
     factor=_FACTOR.value,
     target=_TARGET.value,
     latents=_numbers(_LATENTS.value, 'latents', 0),
     labels=labels or apps.LABELS.get(name, ()),
+    anchors=_ANCHORS.value,
     images=_IMAGES.value,
     span=_RANGE.value,
     steps=_STEPS.value,
