@@ -191,19 +191,38 @@ def _hue(hue: jax.Array, channel: int) -> jax.Array:
   return 1 - jnp.clip(jnp.minimum(k, 4 - k), 0, 1)
 
 
-def _trace(
-  factors: jax.Array, row: jax.Array, column: jax.Array, c: Constants
-) -> jax.Array:
-  """Colours at points of the 64x64 frame, [..., rows, columns, 3]."""
-  floor, wall, hue, scale, shape, orientation = jnp.moveaxis(factors, -1, 0)[
+class _View(NamedTuple):
+  """What all rays of an image share; made before the loop over rays."""
+
+  solid: _Solid
+  yaw: tuple[jax.Array, jax.Array]  # sine and cosine, as of the pitch
+  pitch: tuple[jax.Array, jax.Array]
+
+
+def _view(factors: jax.Array, c: Constants) -> _View:
+  scale, shape, orientation = jnp.moveaxis(factors[..., 3:], -1, 0)[
     ..., None, None
   ]
+  yaw = c.angle * (orientation.astype(jnp.float32) / 7 - 1)
+  pitch = jnp.asarray(c.pitch, jnp.float32)
+  return _View(
+    _solid(shape, scale.astype(jnp.float32), c),
+    (jnp.sin(yaw), jnp.cos(yaw)),
+    (jnp.sin(pitch), jnp.cos(pitch)),
+  )
+
+
+def _trace(
+  view: _View, row: jax.Array, column: jax.Array, c: Constants
+) -> jax.Array:
+  """What rays through points of the 64x64 frame meet, [..., rows, columns].
+
+  In one number, so that one loop computes it: 2 k plus the shade, with k = 0
+  for the floor, 1 for a wall, 2 for the solid and 3 for the sky.
+  """
   # One precision, so that the frames are the same under JAX_ENABLE_X64.
   single = lambda value: jnp.asarray(value, jnp.float32)
-  solid = _solid(shape, single(scale), c)
-  yaw = c.angle * (single(orientation) / 7 - 1)
-  sin, cos = jnp.sin(yaw), jnp.cos(yaw)
-  sin_pitch, cos_pitch = jnp.sin(single(c.pitch)), jnp.cos(single(c.pitch))
+  solid, (sin, cos), (sin_pitch, cos_pitch) = view
   right = (single(column) - SIZE / 2) / c.focal
   up = (SIZE / 2 - single(row)) / c.focal
   rise = (up * cos_pitch - sin_pitch)[:, None]
@@ -244,10 +263,20 @@ def _trace(
   shade = jnp.minimum(c.ambient + c.light * direct + c.head * head, 1)
   is_sky = ~on_solid & ~on_floor & (point[1] > c.wall)
 
+  met = jnp.where(on_floor, 0.0, jnp.where(is_sky, 3.0, 1.0))
+  return 2 * jnp.where(on_solid, 2.0, met) + shade
+
+
+def _colour(met: jax.Array, factors: jax.Array, c: Constants) -> jax.Array:
+  """Mean colours over rays [R, ..., H, W] of what they meet, [..., H, W, 3]."""
+  kind = jnp.floor(met / 2)
+  shade = met - 2 * kind
+  parts = [jnp.where(kind == k, shade, 0).mean(0) for k in range(3)]
+  sky = (kind == 3).astype(jnp.float32).mean(0)
+  hues = jnp.moveaxis(factors[..., :3], -1, 0)[..., None, None]
+
   def channel(i):
-    base = jnp.where(on_floor, _hue(floor, i), _hue(wall, i))
-    base = jnp.where(on_solid, _hue(hue, i), base)
-    return jnp.where(is_sky, c.sky[i], base * shade)
+    return sky * c.sky[i] + sum(p * _hue(h, i) for p, h in zip(parts, hues))
 
   return jnp.stack([channel(i) for i in range(3)], -1)
 
@@ -286,15 +315,14 @@ def render_scene3d(
   width = dataset.block_width(image_size, SIZE)
   rays = _SAMPLES * width
   first = jnp.arange(image_size, dtype=jnp.float32) * width
+  view = _view(factors, constants)
 
-  def add_ray(k, total):
+  def meet(k):
     row = first + (k // rays + 0.5) / _SAMPLES
     column = first + (k % rays + 0.5) / _SAMPLES
-    return total + _trace(factors, row, column, constants)
+    return _trace(view, row, column, constants)
 
-  shape = *factors.shape[:-1], image_size, image_size, 3
-  total = jnp.zeros(shape, jnp.float32)
-  return jax.lax.fori_loop(0, rays**2, add_ray, total) / rays**2
+  return _colour(jax.lax.map(meet, jnp.arange(rays**2)), factors, constants)
 
 
 def load(config) -> dataset.Dataset:
