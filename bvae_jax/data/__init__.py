@@ -12,6 +12,7 @@ from bvae_jax.data import (
   records,
   scene3d,
   sets,
+  toys,
   variants,
 )
 from bvae_jax.data.dataset import Dataset
@@ -45,6 +46,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
   'images': images.load,
   'npz': archive.load,
   'scene3d': scene3d.load,
+  **dict.fromkeys(toys.NAMES, toys.load),
   **dict.fromkeys(variants.NAMES, variants.load),
   **{
     sets.dataset_name(name): functools.partial(prepared.load, real=real)

@@ -277,8 +277,8 @@ def make_chunk(
   ) -> tuple[Running, dict[str, jax.Array]]:
     steps, look, count = plan
     look_up = experiment.dataset.images_fn
-    look = experiment.dataset.noisy_fn or look_up
-    images: Callable = functools.partial(look, arrays)
+    to_train = experiment.dataset.noisy_fn or look_up
+    images: Callable = functools.partial(to_train, arrays)
     fed: Callable | None = None
     if feed is not None:
       images = lambda index: look_up(feed.probe, jnp.arange(len(index)))
