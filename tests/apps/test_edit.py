@@ -1,4 +1,4 @@
-"""A perfect coder edits perfectly; the figures say so, and what is too little."""
+"""A perfect coder edits perfectly, the figures say so; too few labels."""
 
 import numpy as np
 import pytest
