@@ -9,12 +9,13 @@ import threading
 import time
 
 import helpers
+import ml_collections
 import pytest
 import yaml
 
 from bvae_jax import run as run_lib
-from bvae_jax.studies import execute
-from launch import common, local
+from bvae_jax.studies import execute, plan
+from launch import common, local, progress
 
 
 def script(path, text):
@@ -53,12 +54,25 @@ def test_a_process_is_started_again_only_when_killed(
     assert (why is None and name not in found) or why in found[name]
 
 
-def test_each_worker_has_its_own_gpus(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+  'visible, expected',
+  [(None, ['0,1\n', '2,3\n']), ('7,5,GPU-a,1,2', ['7,5\n', 'GPU-a,1\n'])],
+)
+def test_each_worker_has_its_own_gpus(tmp_path, monkeypatch, visible, expected):
+  monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+  if visible:
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', visible)
   text = 'echo $CUDA_VISIBLE_DEVICES; sleep 0.5'
   pool = make_pool(tmp_path, monkeypatch, text, gpus=2)
   assert pool.execute(['a', 'b']) == {}
   logs = [execute.unit_path(tmp_path, name) / 'unit.log' for name in 'ab']
-  assert sorted(log.read_text() for log in logs) == ['0,1\n', '2,3\n']
+  assert sorted(log.read_text() for log in logs) == expected
+
+
+def test_more_gpus_than_there_are_is_one_line(monkeypatch):
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3')
+  with pytest.raises(ValueError, match='needs 4 GPUs.*=3 has 1'):
+    local.gpu_slots(2, 2)
 
 
 def test_a_signal_stops_the_units_and_starts_no_more(tmp_path, monkeypatch):
@@ -76,6 +90,22 @@ def test_a_signal_stops_the_units_and_starts_no_more(tmp_path, monkeypatch):
   log = execute.unit_path(tmp_path, 'a') / 'unit.log'
   assert log.read_text() == 'stopped\n'
   assert not execute.unit_path(tmp_path, 'b').exists()
+
+
+def test_the_line_of_progress_tells_of_all_units(tmp_path):
+  units = {n: helpers.small_config(num_steps=10) for n in 'abcd'}
+  study = {'study': 'Four', 'page': '', 'units': units}
+  execute.write_plan(ml_collections.ConfigDict(study), tmp_path)
+  watch = progress.Watch(tmp_path)
+  folder = execute.unit_path(tmp_path, 'a')
+  folder.mkdir()
+  lines = [f'{{"group": 0, "step": {n}, "time": 1.0}}\n' for n in (2, 4)]
+  (folder / 'metrics.jsonl').write_text(''.join(lines))
+  execute.fail(tmp_path, 'b', 'boom')
+  with plan.locked(folder / plan.UNIT_LOCK, 'a', 0):
+    line = watch.line()
+  start = 'units: 1 failed, 1 running (a 40%), 2 todo; 10% of all steps, '
+  assert line.startswith(start) and line.endswith(' left')
 
 
 def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
