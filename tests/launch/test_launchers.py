@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import ml_collections
 import pytest
 import yaml
 
+from bvae_jax import catalogue
 from bvae_jax import run as run_lib
 from bvae_jax.studies import execute, plan
 from launch import common, local, progress
@@ -118,14 +120,18 @@ def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
   execute.write_plan(helpers.small_config(), tmp_path)
   jobs = slurm.submit(
     tmp_path, ['a', 'b'], cluster='slurm', timeout_min=30, gpus_per_node=1,
-    slurm_partition='gpu', slurm_array_parallelism=None,
+    slurm_partition='gpu', slurm_array_parallelism=None, slurm_account='lab',
+    slurm_qos='low', slurm_constraint='a100', mem_gb=32.0,
+    slurm_setup=['module load cuda'],
   )  # fmt: skip
   assert [job.job_id for job in jobs] == ['12_0', '12_1']
   batch = {path.read_text() for path in (tmp_path / 'slurm').glob('*.sh')}
   lines = '\n'.join(batch).splitlines()
   for option in ('array=0-1%2', 'partition=gpu', 'time=30', 'requeue',
-                 'gpus-per-node=1', 'signal=USR2@90'):  # fmt: skip
+                 'gpus-per-node=1', 'signal=USR2@90', 'account=lab', 'qos=low',
+                 'constraint=a100', 'mem=32GB'):  # fmt: skip
     assert f'#SBATCH --{option}' in lines
+  assert 'module load cuda' in lines
 
 
 @pytest.mark.parametrize(
@@ -209,7 +215,7 @@ def test_the_tpu_script_runs_again_until_the_study_is_done(
   verbs = (tmp_path / 'calls').read_text().split()
   assert verbs == ['create', 'scp', 'ssh', 'delete'] * 2
   remote = (tmp_path / 'remote').read_text()
-  assert 'launch.local --config=configs/study_2019.py:quick' in remote
+  assert 'launch.local --config=study_2019:quick' in remote
   assert 'kill $!' in remote  # on the VM, not here
   check = ['bash', '-n', '-c', remote.partition('--command=')[2]]
   assert subprocess.run(check, check=False).returncode == 0
@@ -226,9 +232,27 @@ def test_the_jobset_has_workers_that_share_a_volume():
   (mount,), (volume,) = container['volumeMounts'], pod['volumes']
   assert mount['name'] == volume['name']
   *module, config, workdir = container['command']
-  assert module == ['python', '-m', 'launch.local']
-  assert pathlib.Path(config.removeprefix('--config=')).exists()
+  assert module == ['bvae', 'launch', 'local']
+  assert catalogue.find_config(config.removeprefix('--config='))
   assert workdir.startswith(f'--workdir={mount["mountPath"]}/')
+
+
+def test_the_skypilot_job_keeps_its_study_in_the_bucket():
+  job = yaml.safe_load((FILES / 'skypilot.yaml').read_text())
+  (mount,) = job['file_mounts']
+  assert 'bvae launch local --config=study_2019:quick' in job['run']
+  assert f'{mount}/study' in job['run']
+  for part in ('setup', 'run'):
+    check = ['bash', '-n', '-c', job[part]]
+    assert subprocess.run(check, check=False).returncode == 0
+
+
+def test_the_image_has_all_that_the_package_is_built_from():
+  text = (FILES / 'Dockerfile').read_text()
+  copied = re.findall(r'^COPY (.*) \S+$', text, re.MULTILINE)
+  names = ' '.join(copied).split()
+  assert {'setup.py', 'bvae_jax', 'configs', 'launch'} <= set(names)
+  assert all((FILES.parent / name).exists() for name in names)
 
 
 @pytest.mark.parametrize(
