@@ -42,7 +42,8 @@ def submit(workdir: execute_lib.Path, names: list[str], *, cluster: str,
     workdir: the study's folder.
     names: the units.
     cluster: submitit's executor: 'slurm', 'local' or 'debug'.
-    **parameters: of `submitit.AutoExecutor.update_parameters`.
+    **parameters: of `submitit.AutoExecutor.update_parameters`; None leaves one
+      to Slurm.
 
   Returns:
     One submitit job a unit.
@@ -62,8 +63,9 @@ def submit(workdir: execute_lib.Path, names: list[str], *, cluster: str,
     )
   except RuntimeError as error:
     raise OSError(f'no Slurm here: {error}') from error
+  given = {k: v for k, v in parameters.items() if v is not None}
   executor.update_parameters(
-    slurm_additional_parameters={'requeue': True}, **parameters
+    slurm_additional_parameters={'requeue': True}, **given
   )
   return executor.map_array(
     preemption.Unit(), [str(workdir)] * len(names), names

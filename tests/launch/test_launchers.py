@@ -178,6 +178,16 @@ def test_only_a_preempted_unit_goes_back_into_the_queue(
   assert stops == (['a'] if training else [])
 
 
+def test_what_is_not_given_is_left_to_slurm(tmp_path):
+  submitit = pytest.importorskip('submitit')
+  from launch import slurm
+
+  (job,) = slurm.submit(
+    tmp_path, ['a'], cluster='debug', slurm_account=None, mem_gb=None
+  )
+  assert isinstance(job, submitit.core.core.Job)
+
+
 def test_no_slurm_is_one_line(tmp_path, monkeypatch):
   pytest.importorskip('submitit')
   from launch import slurm
