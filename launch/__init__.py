@@ -8,7 +8,8 @@
 Every launcher runs what is not yet done of plan.json, any number of times and
 beside any other, then gathers the results and draws the study's page. A plain
 run config is a study of one unit. `bvae launch NAME` does the same from any
-folder, else run them from the repository's root. All processes must see the workdir, on a file system whose `flock` reaches all
-hosts (NFS 4 does, Lustre when mounted with `flock`). A unit runs on one host; a
-run over many hosts is `bvae_jax.main`, started on each.
+folder; else run them from the repository's root. All processes must see the
+workdir, on a file system whose `flock` reaches all hosts (NFS 4 does, Lustre
+when mounted with `flock`). A unit runs on one host; a run over many hosts is
+`bvae_jax.main`, started on each.
 """
