@@ -23,6 +23,9 @@ _LOG = logging.getLogger('bvae_jax.apply')
 _MEMBERS = flags.DEFINE_list(
   'members', ['all'], 'Which: all, or numbers, best, median, udr.'
 )
+_ANCHORS = flags.DEFINE_integer(
+  'anchors', 3, 'Images where traversals start.', 1, 64
+)
 _FACTOR = flags.DEFINE_string(
   'factor', None, 'The factor that is edited, varied or sensitive.'
 )
@@ -72,6 +75,7 @@ def _options(name: str) -> Options:
     target=_TARGET.value,
     latents=_numbers(_LATENTS.value, 'latents', 0),
     labels=labels or apps.LABELS.get(name, ()),
+    anchors=_ANCHORS.value,
     images=_IMAGES.value,
     span=_RANGE.value,
     steps=_STEPS.value,

@@ -12,7 +12,7 @@ import os
 import ml_collections
 
 from bvae_jax import config as config_lib
-from bvae_jax import data, parallel, population, report
+from bvae_jax import data, explore, parallel, population, report
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import scores, tables
@@ -26,7 +26,7 @@ Interrupted = monitor.Interrupted
 # What may differ between the commands of one run: how it is computed and shown,
 # and which scores are asked for. config.json keeps those of the first.
 _FREE = workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS
-_PAGES = ('results.csv', 'report.html', 'traversals.gif')
+_PAGES = ('results.csv', 'report.html', 'traversals.gif', explore.FILE)
 
 
 def train_and_evaluate(
@@ -248,6 +248,7 @@ def _draw(
   report.write(
     folder.path, experiment, states, members, results, folder.read_log()
   )
+  explore.write(folder.path, experiment, states, results)
   folder.seal()
   _LOG.info('%s: open it in a browser', folder.path / 'report.html')
   return results

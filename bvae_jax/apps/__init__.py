@@ -6,5 +6,9 @@ coder and arrays for a program of one's own. `NAMES` lists them.
 
 NAMES = {
   'traverse': 'images along single latents: PNG, SVG, GIF, WebP, and a film',
+  'intervene': 'move one true factor, watch every latent; and the reverse',
+  'edit': 'change one attribute of images and keep the rest',
 }
-LABELS = {}  # numbers of labelled images, where --labels says none
+
+# Numbers of labelled images, where --labels says none.
+LABELS = {'edit': (100,)}

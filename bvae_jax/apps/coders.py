@@ -11,6 +11,7 @@ import numpy as np
 from bvae_jax import data
 from bvae_jax.data import factors as factors_lib
 
+IDLE = 0.05  # nats: a latent of less holds next to nothing of the image
 MAX_CLASSES = 6  # of a task that is made of an ordinal factor
 
 

@@ -19,6 +19,7 @@ class Options(NamedTuple):
     target: that is predicted; None for the default.
     latents: chosen latents; none for the application's own choice.
     labels: numbers of labelled images.
+    anchors: images where traversals start.
     images: how many images are worked on.
     span: of a traversal: 'prior', 'posterior' or 'percentile'.
     steps: images along a traversal.
@@ -35,6 +36,7 @@ class Options(NamedTuple):
   target: str | None = None
   latents: Sequence[int] = ()
   labels: Sequence[int] = (10, 100, 1000)
+  anchors: int = 3
   images: int = 200
   span: str = 'posterior'
   steps: int = 11

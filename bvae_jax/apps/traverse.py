@@ -16,6 +16,7 @@ from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 
 SPANS = ('prior', 'posterior', 'percentile')
+_CAPTION = f'Ranges of the latents of {coders.IDLE} nats or more'
 _SAMPLE = 2000  # images whose codes give the ranges
 
 
@@ -103,7 +104,7 @@ def run(options: Options) -> Section:
   models, dataset = options.load()
   sample = coders.draw(dataset, options.key, min(_SAMPLE, dataset.num_images))
   chosen = (
-    sample.index[: min(options.images, 3)]
+    sample.index[: options.anchors]
     if options.index is None
     else [_checked(options.index, dataset.num_images)]
   )
@@ -136,6 +137,7 @@ def run(options: Options) -> Section:
     rows += [
       (f'{model.member}', f'z{d}', f'{k:.3f}', f'{v[0]:.2f}', f'{v[-1]:.2f}')
       for d, k, v in zip(found.latents, found.kl, found.values)
+      if k >= coders.IDLE
     ]
   first = f'traverse_member_{models[0].member}.gif'
   shown[first] = 'The walks of the first member side by side, a row an anchor.'
@@ -152,7 +154,7 @@ def run(options: Options) -> Section:
     f'{len(models)} members, {len(chosen)} images, the {options.span} range. '
     'PNG, SVG with labels, GIF and WebP lie in apps/.',
     {'rows': rows, 'files': sorted(files)},
-    (Table('Ranges', ('member', 'latent', 'KL', 'from', 'to'), tuple(rows)),),
+    (Table(_CAPTION, ('member', 'latent', 'KL', 'from', 'to'), tuple(rows)),),
     files,
     shown,
     (

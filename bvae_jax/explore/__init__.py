@@ -1,1 +1,85 @@
 """explorer.html: a trained model in the browser, without a server."""
+
+import dataclasses
+import logging
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from bvae_jax import population, workdir
+from bvae_jax.evaluation.results import Results
+from bvae_jax.explore import content, page
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
+
+__all__ = ['FILE', 'write']
+
+FILE = 'explorer.html'
+_LOG = logging.getLogger(__name__)
+
+
+def write(
+  run_path: str | os.PathLike,
+  experiment: experiment_lib.Experiment,
+  states: step.TrainState,
+  results: Results,
+) -> None:
+  """Writes explorer.html of a run's best and median members.
+
+  Args:
+    run_path: the run's folder.
+    experiment: the run.
+    states: the members' states, leading axis M.
+    results: as results.json holds them.
+
+  Raises:
+    WorkdirError: the file cannot be written.
+  """
+  folder = pathlib.Path(run_path)
+  _, order = results.ranking
+  chosen = dict.fromkeys((order[-1], order[(len(order) - 1) // 2]))
+  members = [(m, population.select(states.params, m)) for m in chosen]
+  text = render(folder.resolve().name, experiment, members, results)
+  workdir.replace_file(folder / FILE, text)
+
+
+def render(
+  title: str,
+  experiment: experiment_lib.Experiment,
+  members: Sequence[tuple[int, Any]],
+  results: Results | None,
+  images: Any = None,
+) -> str:
+  """The page of some members, under `page.LIMIT` bytes where that can be.
+
+  Members after the first are left out if they do not fit, then the first one's
+  encoder, without which no upload can be shown.
+
+  Args:
+    title: the name of the run.
+    experiment: the run, with its data set.
+    members: (place, parameters), the first one is shown first.
+    results: of the run; None while it is not scored.
+    images: uint8 [N, H, W, C] in place of those of the data set.
+  """
+  try:
+    found = content.make(title, experiment, members, results, images)
+  except ValueError as error:  # an objective of one's own, with its network
+    _LOG.warning('the explorer cannot run this model: %s', error)
+    return page.sorry(title, str(error))
+  text = page.assemble(found)
+  while len(text) > page.LIMIT:
+    first = found.members[0]
+    if len(found.members) > 1:
+      found = dataclasses.replace(found, members=found.members[:-1])
+    elif first.networks.encoder:
+      alone = first._replace(networks=first.networks._replace(encoder=[]))
+      found = dataclasses.replace(found, members=[alone])
+    else:
+      _LOG.warning(
+        'explorer.html has %.0f MB: so large is the decoder', len(text) / 1e6
+      )
+      break
+    text = page.assemble(found)
+  return text

@@ -1,0 +1,95 @@
+"""Writes explorer.html of a run anew, for chosen members.
+
+`python -m bvae_jax.explore --workdir=RUN [--members=best,median]
+[--images=FOLDER] [--serve]`
+"""
+
+import pathlib
+
+import numpy as np
+from absl import app, flags
+
+from bvae_jax import cli, explore, trained, workdir
+from bvae_jax.data import decode
+from bvae_jax.explore import content, serve
+
+_MEMBERS = flags.DEFINE_list(
+  'members', ['best', 'median'],
+  'Which models: places from 0, best, median or udr; the first is shown.',
+)  # fmt: skip
+_IMAGES = flags.DEFINE_string(
+  'images', None, 'Folder of pictures to show in place of the data set.'
+)
+_SERVE = flags.DEFINE_bool(
+  'serve', False, 'Serve the page on this machine until interrupted.'
+)
+_PORT = flags.DEFINE_integer('port', 8000, 'Of --serve.', 0, 65535)
+
+
+def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
+  """The first pictures of a folder, uint8 [N, H, W, C].
+
+  Raises:
+    ValueError: no picture, one that cannot be read, or a model of images that
+      pictures cannot be made into.
+  """
+  height, width, channels = image_shape
+  if height != width or channels not in (1, 3):
+    raise ValueError(
+      f'--images needs a model of square grey or RGB images, not {image_shape}'
+    )
+  paths = sorted(
+    path
+    for path in pathlib.Path(folder).iterdir()
+    if path.suffix.lower() in decode.SUFFIXES
+  )[: content.NUM_IMAGES]
+  if not paths:
+    raise ValueError(
+      f'--images={folder} holds no picture; known are '
+      f'{", ".join(decode.SUFFIXES)}'
+    )
+  found = []
+  for path in paths:
+    try:
+      found.append(decode.read(path, height, channels, 'crop'))
+    except Exception as error:  # noqa: BLE001 (a decoder raises anything)
+      raise ValueError(f'{path} is no picture: {error}') from None
+  return np.stack(found)
+
+
+def _write(path: str) -> None:
+  folder = workdir.Workdir(path)
+  models = trained.load_all(folder.path, _MEMBERS.value)
+  members = {model.member: model for model in models}
+  first = models[0]
+  own = None
+  if _IMAGES.value:
+    own = _own_images(_IMAGES.value, first.image_shape)
+  text = explore.render(
+    folder.path.resolve().name,
+    first.experiment._replace(dataset=first.dataset),
+    [(m, model.params) for m, model in members.items()],
+    first.results,
+    own,
+  )
+  target = folder.path / explore.FILE
+  with folder.lock():
+    workdir.replace_file(target, text)
+    if (folder.path / workdir.MANIFEST).exists():
+      folder.seal([explore.FILE])
+  print(f'{target}: open it in a browser')
+  if _SERVE.value:
+    serve.forever(target, _PORT.value)
+
+
+def _parse(argv: list[str]) -> list[str]:
+  return cli.parse(argv, {'workdir': 'RUN'})
+
+
+def main(argv: list[str]) -> None:
+  del argv
+  cli.call(_write, cli.WORKDIR.value)
+
+
+if __name__ == '__main__':
+  app.run(main, flags_parser=_parse)

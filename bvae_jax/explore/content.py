@@ -1,0 +1,238 @@
+"""What explorer.html shows: images, their codes, what each latent knows."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax import data
+from bvae_jax.evaluation.results import Results
+from bvae_jax.explore import networks as networks_lib
+from bvae_jax.models import graph
+from bvae_jax.training import experiment as experiment_lib
+
+NUM_IMAGES = 500
+NUM_GRID = 1000  # images behind the factor sliders
+QUANTILES = (0.005, 0.995)  # of a latent's means, what the data shows
+_BINS = 10  # of a continuous factor
+
+
+class Member(NamedTuple):
+  """One trained model.
+
+  Attributes:
+    place: in the population.
+    seed: its own.
+    networks: encoder, empty where it was left out, and decoder.
+    mean: codes of the images, float32 [N, D].
+    sigma: posterior standard deviation of each latent, root mean square [D].
+    kl: of each latent from the prior, mean over the images, nats [D].
+    low, high: `QUANTILES` of the means [D].
+    shares: of a latent's variance that a factor explains [D, K].
+    score: what ranked it, in words.
+  """
+
+  place: int
+  seed: int
+  networks: networks_lib.Networks
+  mean: np.ndarray
+  sigma: np.ndarray
+  kl: np.ndarray
+  low: np.ndarray
+  high: np.ndarray
+  shares: np.ndarray
+  score: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Content:
+  """All that a page holds.
+
+  Attributes:
+    title: the name of the run.
+    description: of the data.
+    images: uint8 [N, H, W, C].
+    factors: (name, names of its values) of each of the K factors.
+    labels: of the images [N, K].
+    values: which values of each factor its slider has; empty without a grid.
+    grid: images of each combination of those, the last factor fastest, uint8.
+    members: the models.
+  """
+
+  title: str
+  description: str
+  images: np.ndarray
+  factors: tuple[tuple[str, tuple[str, ...]], ...]
+  labels: np.ndarray
+  values: list[list[int]]
+  grid: np.ndarray
+  members: list[Member]
+
+
+def make(
+  title: str,
+  experiment: experiment_lib.Experiment,
+  members: Sequence[tuple[int, Any]],
+  results: Results | None,
+  own: np.ndarray | None = None,
+) -> Content:
+  """See `explore.render`.
+
+  Raises:
+    ValueError: a network that has no list of layers.
+  """
+  nets = [networks_lib.networks(experiment, params) for _, params in members]
+  dataset = experiment.dataset
+  index, values = _chosen(experiment)
+  key = jax.random.key(experiment.config.evaluation.seed)
+  affordable = _affordable(NUM_IMAGES, dataset.image_shape)
+  count = min(affordable, dataset.num_images)
+  drawn = data.sample_index(key, count, dataset.num_images)
+  if dataset.num_images == count:
+    drawn = jnp.arange(count)
+  pixels = _pixels(dataset, jnp.concatenate([drawn, jnp.asarray(index)]))
+  images, combinations = pixels[:count], pixels[count:]
+  labels = np.zeros((count, 0))
+  if dataset.has_factors:
+    labels = np.asarray(dataset.labels(drawn), np.float64)
+  if own is not None:
+    images, labels = own, np.zeros((len(own), 0))
+  known = dataset.factors.factors if dataset.factors is not None else ()
+  return Content(
+    title=title,
+    description=dataset.description,
+    images=images,
+    factors=tuple((f.name, f.values) for f in known) if labels.size else (),
+    labels=labels,
+    values=values,
+    grid=combinations,
+    members=[
+      _member(experiment, place, pair, images, labels, results)
+      for (place, _), pair in zip(members, nets)
+    ],
+  )
+
+
+@functools.partial(jax.jit, static_argnames='images_fn')
+def _drawn(arrays: Any, index: jax.Array, *, images_fn: Any) -> jax.Array:
+  return images_fn(arrays, index)
+
+
+def _pixels(dataset: data.Dataset, index: jax.Array) -> np.ndarray:
+  """Images of indices [n], uint8 [n, H, W, C]."""
+  if dataset.rows is not None:
+    found = dataset.images(index)
+  else:
+    found = _drawn(dataset.arrays, index, images_fn=dataset.images_fn)
+  return np.round(np.asarray(found) * 255).astype(np.uint8)
+
+
+def _chosen(
+  experiment: experiment_lib.Experiment,
+) -> tuple[np.ndarray, list[list[int]]]:
+  """Indices of a coarser grid, and the values of each factor in it."""
+  dataset = experiment.dataset
+  if not dataset.is_grid:
+    return np.zeros(0, np.int64), []
+  sizes = dataset.factor_sizes
+  values = coarse(sizes, _affordable(NUM_GRID, dataset.image_shape))
+  places = np.stack(np.meshgrid(*values, indexing='ij'), -1)
+  flat = places.reshape(-1, len(sizes))
+  return np.ravel_multi_index(tuple(flat.T), sizes), values
+
+
+def _affordable(count: int, image_shape: Sequence[int]) -> int:
+  """How many images a page can hold: fewer of large ones."""
+  area = math.prod(image_shape[:2])
+  return max(64, min(count, count * 64 * 64 // area))
+
+
+def coarse(sizes: Sequence[int], limit: int) -> list[list[int]]:
+  """Evenly spaced values of each factor, at most `limit` combinations.
+
+  The factor of which the smallest share is kept gets the next value.
+  """
+  counts = [min(size, 2) for size in sizes]
+  while True:
+    grown = math.prod(counts)
+    able = [
+      k
+      for k, size in enumerate(sizes)
+      if counts[k] < size and grown // counts[k] * (counts[k] + 1) <= limit
+    ]
+    if not able:
+      break
+    counts[min(able, key=lambda k: counts[k])] += 1
+  return [
+    np.unique(np.linspace(0, size - 1, count).round().astype(int)).tolist()
+    for size, count in zip(sizes, counts)
+  ]
+
+
+def _member(
+  experiment: experiment_lib.Experiment,
+  place: int,
+  nets: networks_lib.Networks,
+  images: np.ndarray,
+  labels: np.ndarray,
+  results: Results | None,
+) -> Member:
+  codes = graph.evaluate(nets.encoder, images.astype(np.float32) / 255)
+  mean, logvar = np.split(codes, 2, -1)
+  kl = np.asarray(experiment.kl(jnp.asarray(mean), jnp.asarray(logvar)))
+  score, seed = '', 0
+  if results is not None:
+    name, _ = results.ranking
+    value = results.values(name)[place]
+    score = '' if value is None else f'{name} {value:.3g}'
+    seed = results.members[place].seed
+  low, high = np.quantile(mean, QUANTILES, axis=0)
+  return Member(
+    place=place,
+    seed=seed,
+    networks=nets,
+    mean=mean,
+    sigma=np.sqrt(np.exp(logvar).mean(0)),
+    kl=kl.mean(0),
+    low=low,
+    high=high,
+    shares=explained(mean, labels),
+    score=score,
+  )
+
+
+def explained(mean: np.ndarray, labels: np.ndarray) -> np.ndarray:
+  """The share of each latent's variance that each factor explains, [D, K].
+
+  epsilon^2 = 1 - (SS_within / (N - V)) / (SS_total / (N - 1)), with V values of
+  the factor among N images; 0 where it comes out negative (Kelley 1935).
+
+  Args:
+    mean: codes [N, D].
+    labels: factors [N, K]; below 0 or NaN where unknown. More than N / 4
+      values, as continuous factors have, are put into bins of equal count.
+  """
+  shares = np.zeros((mean.shape[1], labels.shape[1]))
+  for k, column in enumerate(labels.T):
+    good = np.isfinite(column) & (column >= 0)
+    if column.dtype.kind == 'f' and (column[good] % 1).any():
+      good = np.isfinite(column)
+    z, classes = mean[good].astype(np.float64), column[good]
+    if len(np.unique(classes)) > len(classes) / 4:
+      edges = np.quantile(classes, np.linspace(0, 1, _BINS + 1)[1:-1])
+      classes = np.searchsorted(edges, classes)
+    _, classes, counts = np.unique(
+      classes, return_inverse=True, return_counts=True
+    )
+    if not 1 < len(counts) < len(classes):
+      continue
+    centres = np.stack([z[classes == v].mean(0) for v in range(len(counts))])
+    within = ((z - centres[classes]) ** 2).sum(0) / (len(z) - len(counts))
+    total = ((z - z.mean(0)) ** 2).sum(0) / (len(z) - 1)
+    shares[:, k] = np.clip(1 - within / np.maximum(total, 1e-12), 0, 1)
+  return shares

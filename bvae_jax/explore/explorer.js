@@ -1,0 +1,259 @@
+// What the user does.
+
+const ERRORS = [];
+addEventListener('error', (event) => ERRORS.push(event.message));
+addEventListener('unhandledrejection', (event) =>
+  ERRORS.push(String(event.reason)));
+const SHEETS = {};
+let at = 0; // which image of the data comes next
+
+function show() {
+  paint($('decoded'), decoded(model(), STATE.z));
+  if (STATE.b !== null) {
+    paint($('decoded-beside'), decoded(MODELS[STATE.b], beside()));
+  }
+  showRows();
+  drawStrips();
+  drawScatter();
+}
+
+function anchor(z, zBeside, pixels, source) {
+  STATE.z = [...z];
+  STATE.anchor = z;
+  STATE.anchorB = zBeside;
+  STATE.original = pixels;
+  STATE.source = source;
+  $('source').textContent = source;
+  $('original-figure').hidden = !pixels;
+  if (pixels) paint($('original'), pixels);
+  show();
+}
+
+function anchorImage(i) {
+  at = i;
+  const other = STATE.b === null ? null : MODELS[STATE.b].code(i);
+  anchor(model().code(i), other, tile(SHEETS.images, i),
+    `Image ${i + 1} of ${DATA.images.count}`);
+}
+
+function anchorPixels(pixels, source) {
+  const other = STATE.b === null ? null : encoded(MODELS[STATE.b], pixels);
+  anchor(encoded(model(), pixels), other, pixels, source);
+}
+
+function anchorPrior() {
+  const draw = () => model().kl.map(gaussian);
+  const other = STATE.b === null ? null : MODELS[STATE.b].kl.map(gaussian);
+  anchor(draw(), other, null, 'A sample of the prior');
+}
+
+// A picture of any size: its middle square, as small as the model's images.
+async function anchorFile(file) {
+  try {
+    const image = await createImageBitmap(file);
+    const side = Math.min(image.width / WIDTH, image.height / HEIGHT);
+    const [w, h] = [WIDTH * side, HEIGHT * side];
+    const canvas = make('canvas', {width: WIDTH, height: HEIGHT});
+    const context = canvas.getContext('2d');
+    context.fillStyle = '#fff';
+    context.fillRect(0, 0, WIDTH, HEIGHT);
+    context.imageSmoothingQuality = 'high';
+    if (CHANNELS === 1) context.filter = 'grayscale(1)';
+    context.drawImage(image, (image.width - w) / 2, (image.height - h) / 2,
+      w, h, 0, 0, WIDTH, HEIGHT);
+    const {data} = context.getImageData(0, 0, WIDTH, HEIGHT);
+    anchorPixels(fromRGBA(data), file.name);
+  } catch {
+    $('source').textContent =
+      `${file.name} is no picture that this browser can read`;
+  }
+}
+
+function choose() {
+  STATE.a = Number($('model').value);
+  STATE.b = $('beside').value === '' ? null : Number($('beside').value);
+  $('beside-figure').hidden = STATE.b === null;
+  STATE.matches = STATE.b === null ? [] : matches(model(), MODELS[STATE.b]);
+  $('x').value = $('y').value = '';
+  $('upload').hidden = !model().encoder.length || CHANNELS > 3;
+  buildLatents();
+  fillAxes();
+  anchorImage(at);
+}
+
+function save(name, blob) {
+  const link = make('a', {href: URL.createObjectURL(blob), download: name});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function savePicture() {
+  const zoom = Math.max(1, Math.round(512 / WIDTH));
+  const canvas = make('canvas', {width: zoom * WIDTH, height: zoom * HEIGHT});
+  const context = canvas.getContext('2d');
+  context.imageSmoothingEnabled = false;
+  context.drawImage($('decoded'), 0, 0, canvas.width, canvas.height);
+  canvas.toBlob((blob) => save(`${DATA.title}.png`, blob));
+}
+
+// The page as it was opened, with the names that the user gave.
+function savePage() {
+  const names = JSON.stringify(STATE.names).replaceAll('<', '\\u003c');
+  const text = SOURCE.replace(
+    /(<script type="application\/json" id="names">)[^<]*/,
+    (_, start) => start + names);
+  save('explorer.html', new Blob(['<!doctype html>\n', text],
+    {type: 'text/html'}));
+}
+
+async function copy() {
+  const text = `[${STATE.z.map((v) => v.toFixed(4)).join(', ')}]`;
+  try {
+    await navigator.clipboard.writeText(text);
+    $('source').textContent = 'The code is copied';
+  } catch { // a page opened from disk may not
+    $('source').textContent = text;
+  }
+}
+
+let playing = 0;
+
+function play() {
+  const stop = playing !== 0;
+  cancelAnimationFrame(playing);
+  playing = 0;
+  $('play').textContent = stop ? 'Play' : 'Stop';
+  if (stop) return;
+  const d = STATE.last ?? model().order[0], m = model();
+  const start = performance.now();
+  const frame = (now) => {
+    const phase = Math.sin((now - start) / 900);
+    const middle = (m.low[d] + m.high[d]) / 2;
+    STATE.z[d] = middle + phase * (m.high[d] - m.low[d]) / 2;
+    show();
+    playing = requestAnimationFrame(frame);
+  };
+  playing = requestAnimationFrame(frame);
+}
+
+function wire() {
+  const click = (id, action) => { $(id).onclick = action; };
+  const next = () => anchorImage((at + 1) % DATA.images.count);
+  const reset = () => {
+    STATE.z = [...STATE.anchor];
+    show();
+  };
+  click('next', next);
+  click('prior', anchorPrior);
+  click('reset', reset);
+  click('upload', () => $('file').click());
+  click('play', play);
+  click('copy', copy);
+  click('png', savePicture);
+  click('page', savePage);
+  $('file').onchange = () => $('file').files[0] && anchorFile($('file').files[0]);
+  $('model').onchange = $('beside').onchange = choose;
+  $('x').onchange = $('y').onchange = drawScatter;
+  $('colour').onchange = () => {
+    dots = [];
+    drawScatter();
+  };
+  const canvas = $('scatter');
+  canvas.onmousemove = (event) => tip(nearest(event));
+  canvas.onmouseleave = () => tip(-1);
+  canvas.onclick = (event) => {
+    const i = nearest(event);
+    if (i >= 0) anchorImage(i);
+  };
+  canvas.onkeydown = ({key}) => {
+    const step = {ArrowRight: 1, ArrowLeft: -1}[key];
+    if (!step) return;
+    anchorImage((at + step + DATA.images.count) % DATA.images.count);
+    tip(at);
+  };
+  addEventListener('keydown', ({key, target, ctrlKey, metaKey}) => {
+    if (target.type === 'text' || ctrlKey || metaKey) return;
+    ({n: next, p: anchorPrior, r: reset})[key]?.();
+  });
+  addEventListener('resize', drawScatter);
+  addEventListener('dragover', (event) => {
+    event.preventDefault();
+    document.body.classList.add('drop');
+  });
+  addEventListener('dragleave', () => document.body.classList.remove('drop'));
+  addEventListener('drop', (event) => {
+    event.preventDefault();
+    document.body.classList.remove('drop');
+    const file = event.dataTransfer.files[0];
+    if (file && model().encoder.length) return anchorFile(file);
+  });
+}
+
+function gallery() {
+  const count = Math.min(24, DATA.images.count);
+  $('gallery').replaceChildren(...Array.from({length: count}, (_, i) => {
+    const canvas = make('canvas');
+    paint(canvas, tile(SHEETS.images, i));
+    const button = make('button', {title: `image ${i + 1}`}, canvas);
+    button.onclick = () => anchorImage(i);
+    return button;
+  }));
+}
+
+function fillChoices() {
+  const options = () => MODELS.map((m, i) => make('option', {
+    value: i, textContent: m.label}));
+  $('model').append(...options());
+  $('beside').append(make('option', {value: '', textContent: 'none'}),
+    ...options());
+  $('beside').parentNode.hidden = MODELS.length < 2;
+  $('colour-label').hidden = !DATA.factors.length;
+  $('colour').append(make('option', {value: -1, textContent: 'none'}),
+    ...DATA.factors.map(({name}, k) => make('option', {
+      value: k, textContent: name})));
+  if (DATA.factors.length) $('colour').value = Math.max(0, model().best[
+    model().order[0]]);
+  $('description').textContent = DATA.description;
+}
+
+// `#check=[[...], ...]` decodes those codes, moves a slider and drops a picture,
+// and leaves what it found in the page: for tests without a driver.
+async function check(codes) {
+  const shown = () => $('decoded').toDataURL();
+  const before = shown(), slider = rows[0].slider;
+  slider.value = STATE.z[rows[0].d] > 0 ? slider.min : slider.max;
+  slider.dispatchEvent(new Event('input'));
+  const moved = shown();
+  const blob = await new Promise((done) => $('original').toBlob(done));
+  const files = new DataTransfer();
+  files.items.add(new File([blob], 'dropped.png', {type: 'image/png'}));
+  await anchorFile(files.files[0]);
+  const report = {
+    moved: moved !== before,
+    source: STATE.source,
+    dropped: STATE.z,
+    code: model().code(at),
+    decoded: codes.map((z) => Array.from(
+      decoded(model(), z), (v) => Number(v.toFixed(4)))),
+    requests: performance.getEntriesByType('resource').map(({name}) => name)
+      .filter((name) => !name.startsWith('data:')),
+    errors: ERRORS,
+  };
+  document.body.append(make('pre', {
+    id: 'checked', textContent: JSON.stringify(report)}));
+}
+
+async function start() {
+  SHEETS.images = await readSheet(DATA.images);
+  SHEETS.grid = await readSheet(DATA.grid);
+  fillChoices();
+  gallery();
+  buildFactors();
+  wire();
+  choose();
+  if (location.hash.startsWith('#check=')) {
+    await check(JSON.parse(decodeURIComponent(location.hash.slice(7))));
+  }
+}
+
+start();

@@ -1,0 +1,136 @@
+"""The file: a template, its style and scripts, and the data inline."""
+
+import base64
+import html
+import io
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bvae_jax import workdir
+from bvae_jax.explore import content
+from bvae_jax.models import graph
+
+LIMIT = 5_000_000  # bytes
+_HERE = pathlib.Path(__file__).parent
+_SCRIPTS = ('network.js', 'state.js', 'panels.js', 'explorer.js')
+_COLUMNS = 25  # images side by side in a sheet
+
+
+def assemble(found: content.Content) -> str:
+  """The page, one self-contained file."""
+  text = _read('explorer.html')
+  parts = {
+    'TITLE': html.escape(found.title),
+    'STYLE': _read('explorer.css'),
+    'DATA': _json(_data(found)),
+    'SCRIPT': '\n'.join(map(_read, _SCRIPTS)),
+  }
+  for name, part in parts.items():
+    text = text.replace(f'<!--{name}-->', part)
+  return text
+
+
+def sorry(title: str, reason: str) -> str:
+  """A page in place of one that cannot be made; says why."""
+  return (
+    f'<!doctype html><meta charset=utf-8><title>{html.escape(title)}</title>'
+    f'<p>No explorer of {html.escape(title)}: {html.escape(reason)}.</p>\n'
+  )
+
+
+def _read(name: str) -> str:
+  return (_HERE / name).read_text(encoding='utf-8')
+
+
+def _json(value: Any) -> str:
+  """JSON that may stand in a script element."""
+  text = json.dumps(workdir.plain(value), separators=(',', ':'))
+  return text.replace('<', '\\u003c')
+
+
+def _data(found: content.Content) -> dict[str, Any]:
+  return {
+    'title': found.title,
+    'description': found.description,
+    'shape': found.images.shape[1:],
+    'images': sheet(found.images),
+    'factors': [{'name': n, 'values': v} for n, v in found.factors],
+    'labels': found.labels,
+    'values': found.values,
+    'grid': sheet(found.grid) if len(found.grid) else None,
+    'members': [_member(member) for member in found.members],
+  }
+
+
+def _member(member: content.Member) -> dict[str, Any]:
+  rounded = lambda x: np.round(np.asarray(x, np.float64), 5)
+  return {
+    'place': member.place,
+    'seed': member.seed,
+    'score': member.score,
+    'mean': _half([member.mean]),
+    **{
+      name: rounded(getattr(member, name))
+      for name in ('sigma', 'kl', 'low', 'high', 'shares')
+    },
+    'encoder': _network(member.networks.encoder),
+    'decoder': _network(member.networks.decoder),
+  }
+
+
+def _network(layers: Sequence[graph.Layer]) -> dict[str, Any]:
+  return {
+    'layers': [
+      {
+        'op': layer.operation,
+        'shape': layer.shape,
+        'weights': [w.shape for w in layer.weights],
+      }
+      for layer in layers
+    ],
+    'data': _half([w for layer in layers for w in layer.weights]),
+  }
+
+
+def _half(arrays: Sequence[np.ndarray]) -> str:
+  """Arrays one after the other as little-endian float16, in base64."""
+  largest = float(np.finfo(np.float16).max)
+  flat = [np.clip(a, -largest, largest).astype('<f2').ravel() for a in arrays]
+  raw = b''.join(a.tobytes() for a in flat)
+  return base64.b64encode(raw).decode()
+
+
+def sheet(images: np.ndarray) -> dict[str, Any]:
+  """Images uint8 [N, H, W, C] side by side, as an image file in a data URI.
+
+  Lossless, or WebP of quality 85 where that would take over half a megabyte.
+  Channels beyond the third are not shown; of two, blue is 0.
+  """
+  from PIL import Image
+
+  count, height, width, channels = images.shape
+  columns = min(_COLUMNS, count)
+  shown = images[..., :3]
+  if channels == 2:
+    shown = np.concatenate([shown, np.zeros_like(shown[..., :1])], -1)
+  fill = np.zeros((-count % columns, *shown.shape[1:]), np.uint8)
+  tiles = np.concatenate([shown, fill]).reshape(
+    -1, columns, height, width, shown.shape[-1]
+  )
+  whole = tiles.swapaxes(1, 2).reshape(-1, columns * width, shown.shape[-1])
+  picture = Image.fromarray(whole[..., 0] if channels == 1 else whole)
+  kind, raw = 'png', _encoded(picture, format='PNG')
+  if len(raw) > 500_000:
+    kind, raw = 'webp', _encoded(picture, format='WEBP', quality=85, method=2)
+  uri = f'data:image/{kind};base64,{base64.b64encode(raw).decode()}'
+  return {'uri': uri, 'columns': columns, 'count': count}
+
+
+def _encoded(picture: Any, **options: Any) -> bytes:
+  stream = io.BytesIO()
+  picture.save(stream, **options)
+  return stream.getvalue()

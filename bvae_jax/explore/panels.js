@@ -1,0 +1,256 @@
+// What is drawn: the rows of latents, their strips, the factors, the scatter.
+
+const STRIP = 9; // images of a traversal
+const IDLE = 0.05; // nats under which a latent says nothing
+
+function trackOf(m, d) {
+  const [low, high] = m.reach[d];
+  const part = (v) => `${(100 * (v - low) / (high - low)).toFixed(1)}%`;
+  const [from, to] = [part(m.low[d]), part(m.high[d])];
+  return `linear-gradient(to right, var(--warm) ${from}, var(--accent) ${from},`
+    + `var(--accent) ${to}, var(--warm) ${to})`;
+}
+
+// Every sigma, or every 2, 5, 10, ... of them, so that they can be counted.
+function ticksOf(m, d) {
+  const [low, high] = m.reach[d], sigma = m.sigma[d];
+  const fits = (n) => (high - low) / (n * sigma) <= 16;
+  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find(fits) || 5000;
+  const row = make('div', {className: 'ticks', title: `every ${every} σ`});
+  const step = every * sigma;
+  for (let v = Math.ceil(low / step) * step; v <= high; v += step) {
+    const tick = make('i');
+    tick.style.left = `${100 * (v - low) / (high - low)}%`;
+    row.append(tick);
+  }
+  return row;
+}
+
+function factsOf(m, d) {
+  const k = m.best[d];
+  const share = k >= 0 ? Math.round(100 * m.shares[d][k]) : 0;
+  const known = share >= 10
+    ? `${DATA.factors[k].name} explains ${share} %, ` : '';
+  const facts = make('div', {className: 'facts'}, known
+    + `KL ${m.kl[d].toFixed(2)}`);
+  const bar = make('span');
+  bar.style.width = `${100 * m.kl[d] / Math.max(...m.kl, 1e-9)}%`;
+  facts.append(make('div', {className: 'kl'}, bar));
+  return facts;
+}
+
+function latentRow(m, d) {
+  const [low, high] = m.reach[d];
+  const name = make('input', {type: 'text', value: labelOf(m, d)});
+  name.setAttribute('aria-label', `name of latent ${d}`);
+  name.title = `latent ${d}`;
+  name.onchange = () => {
+    STATE.names[`${m.place}/${d}`] = name.value.trim();
+    name.value = labelOf(m, d);
+    fillAxes();
+  };
+  const slider = make('input', {
+    type: 'range', min: low, max: high, step: (high - low) / 400});
+  slider.style.setProperty('--track', trackOf(m, d));
+  slider.setAttribute('aria-label', `latent ${d}`);
+  slider.oninput = () => {
+    STATE.z[d] = Number(slider.value);
+    STATE.last = d;
+    show();
+  };
+  const strip = make('canvas', {
+    className: 'strip', width: WIDTH * STRIP, height: HEIGHT});
+  strip.onclick = (event) => {
+    const at = Math.floor(STRIP * event.offsetX / strip.clientWidth);
+    STATE.z[d] = stripValue(m, d, Math.min(at, STRIP - 1));
+    STATE.last = d;
+    show();
+  };
+  const value = make('output');
+  const row = make('div', {className: 'latent'}, name,
+    make('div', {className: 'slide'}, slider, ticksOf(m, d), strip), value,
+    factsOf(m, d));
+  return {d, row, slider, value, strip};
+}
+
+const stripValue = (m, d, s) =>
+  m.reach[d][0] + (m.reach[d][1] - m.reach[d][0]) * (s + 0.5) / STRIP;
+
+let rows = [];
+
+function buildLatents() {
+  const m = model();
+  rows = m.order.map((d) => latentRow(m, d));
+  const idle = rows.filter(({d}) => m.kl[d] < IDLE);
+  const active = rows.filter(({d}) => m.kl[d] >= IDLE);
+  $('latents').replaceChildren(...active.map(({row}) => row));
+  const rest = $('idle');
+  rest.hidden = !idle.length;
+  rest.ontoggle = drawStrips;
+  rest.querySelector('summary').textContent =
+    `${idle.length} latents under ${IDLE} nats, which say nothing`;
+  rest.querySelector('div').replaceChildren(...idle.map(({row}) => row));
+}
+
+function showRows() {
+  const m = model();
+  for (const {d, slider, value} of rows) {
+    slider.value = STATE.z[d];
+    const out = STATE.z[d] < m.low[d] || STATE.z[d] > m.high[d];
+    const steps = (STATE.z[d] - STATE.anchor[d]) / m.sigma[d];
+    value.className = out ? 'out' : '';
+    value.replaceChildren(STATE.z[d].toFixed(2), ' ', make('small', {},
+      `${steps < 0 ? '−' : '+'}${Math.abs(steps).toFixed(1)} σ`));
+  }
+}
+
+// Strips are drawn when the sliders rest, a row at a time.
+let stripTimer = 0;
+
+function drawStrips() {
+  clearTimeout(stripTimer);
+  const m = model(), z = [...STATE.z];
+  const todo = rows.filter(({row}) => !row.closest('details:not([open])'));
+  const next = () => {
+    const one = todo.shift();
+    if (!one) return;
+    const context = one.strip.getContext('2d');
+    for (let s = 0; s < STRIP; s++) {
+      const code = [...z];
+      code[one.d] = stripValue(m, one.d, s);
+      context.putImageData(toImageData(decoded(m, code)), s * WIDTH, 0);
+    }
+    stripTimer = setTimeout(next, 0);
+  };
+  stripTimer = setTimeout(next, 150);
+}
+
+// Factors: the true image of a combination, and how the latents answer.
+function valueName(k, v) {
+  return DATA.factors[k].values[v] || String(v);
+}
+
+function buildFactors() {
+  $('factor-section').hidden = !DATA.grid || !model().encoder.length;
+  if (!DATA.grid) return;
+  const inputs = DATA.values.map((values, k) => {
+    const input = make('input', {
+      type: 'range', min: 0, max: values.length - 1, step: 1,
+      value: values.length >> 1});
+    input.setAttribute('aria-label', `factor ${DATA.factors[k].name}`);
+    const text = make('output', {}, valueName(k, values[input.value]));
+    input.oninput = () => {
+      text.textContent = valueName(k, values[input.value]);
+      drive(inputs.map((one) => Number(one.value)));
+    };
+    $('factors').append(make('div', {className: 'factor'},
+      make('span', {}, DATA.factors[k].name), input, text));
+    return input;
+  });
+}
+
+function drive(places) {
+  const index = places.reduce((at, p, k) => at * DATA.values[k].length + p, 0);
+  const before = STATE.z, m = model();
+  anchorPixels(tile(SHEETS.grid, index), places.map((p, k) =>
+    `${DATA.factors[k].name} ${valueName(k, DATA.values[k][p])}`).join(', '));
+  const moved = m.order.map((d) => (STATE.z[d] - before[d]) / m.sigma[d]);
+  const most = Math.max(...moved.map(Math.abs), 1);
+  $('answers').replaceChildren(...m.order.map((d, i) => {
+    const bar = make('i');
+    bar.style.width = `${100 * Math.abs(moved[i]) / most}%`;
+    return make('div', {}, make('span', {}, labelOf(m, d)), bar,
+      make('span', {}, moved[i].toFixed(1)));
+  }));
+}
+
+// The scatter of the codes of the data.
+const COLOURS = ['#2166ac', '#d6604d', '#1b9e77', '#7570b3', '#e6ab02',
+  '#a6761d', '#66a61e', '#e7298a'];
+
+function fillAxes() {
+  const m = model();
+  for (const [id, first] of [['x', 0], ['y', 1]]) {
+    const chosen = $(id).value || m.order[Math.min(first, m.D - 1)];
+    $(id).replaceChildren(...m.order.map((d) => make('option', {
+      value: d, textContent: `${labelOf(m, d)} (z${d})`})));
+    $(id).value = chosen;
+  }
+}
+
+function colourOf(i) {
+  const k = Number($('colour').value);
+  if (!DATA.factors.length || k < 0) return COLOURS[0];
+  const value = DATA.labels[i][k];
+  const seen = DATA.labels.map((row) => row[k]);
+  const low = Math.min(...seen), high = Math.max(...seen);
+  if (high - low < COLOURS.length && Number.isInteger(value)) {
+    return COLOURS[value - low];
+  }
+  return `hsl(${220 - 200 * (value - low) / (high - low || 1)} 65% 50%)`;
+}
+
+function scatterMap() {
+  const m = model(), x = Number($('x').value), y = Number($('y').value);
+  const canvas = $('scatter'), scale = window.devicePixelRatio || 1;
+  const width = canvas.clientWidth, height = canvas.clientHeight, pad = 14;
+  const to = (d, v, size) => {
+    const [low, high] = m.reach[d];
+    return pad + (size - 2 * pad) * (v - low) / (high - low);
+  };
+  return {
+    canvas, scale, width, height,
+    at: (code) => [to(x, code[x], width), height - to(y, code[y], height)],
+  };
+}
+
+let dots = []; // colours, for as long as the choice stands
+
+function drawScatter() {
+  const {canvas, scale, width, height, at} = scatterMap(), m = model();
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  const context = canvas.getContext('2d');
+  context.scale(scale, scale);
+  context.globalAlpha = 0.75;
+  for (let i = 0; i < DATA.images.count; i++) {
+    context.fillStyle = dots[i] = dots[i] || colourOf(i);
+    context.beginPath();
+    context.arc(...at(m.code(i)), 3, 0, 7);
+    context.fill();
+  }
+  context.globalAlpha = 1;
+  context.strokeStyle = getComputedStyle(document.body).color;
+  context.lineWidth = 2;
+  const [x, y] = at(STATE.z);
+  context.beginPath();
+  for (const [dx, dy] of [[7, 0], [0, 7]]) {
+    context.moveTo(x - dx, y - dy);
+    context.lineTo(x + dx, y + dy);
+  }
+  context.stroke();
+}
+
+function nearest(event) {
+  const {at} = scatterMap(), m = model();
+  let found = -1, best = 14 ** 2;
+  for (let i = 0; i < DATA.images.count; i++) {
+    const [x, y] = at(m.code(i));
+    const far = (x - event.offsetX) ** 2 + (y - event.offsetY) ** 2;
+    if (far < best) [found, best] = [i, far];
+  }
+  return found;
+}
+
+function tip(i) {
+  const box = $('tip'), m = model();
+  box.hidden = i < 0;
+  if (i < 0) return;
+  paint($('tip-original'), tile(SHEETS.images, i));
+  paint($('tip-decoded'), decoded(m, m.code(i)));
+  box.querySelector('span').textContent = DATA.factors.map((factor, k) =>
+    `${factor.name} ${valueName(k, DATA.labels[i][k])}`).join(', ');
+  const {width, at} = scatterMap(), [x, y] = at(m.code(i));
+  box.style.left = `${Math.min(x + 10, width - 156)}px`;
+  box.style.top = `${y + 10}px`;
+}
