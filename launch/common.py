@@ -40,8 +40,13 @@ def require(package: str, extra: str) -> types.ModuleType:
 
 
 def run_unit(workdir: str, name: str) -> None:
-  """`execute_lib.run_unit` in a worker, which logs to its stderr."""
+  """`execute_lib.run_unit` in a worker, which logs to its stderr.
+
+  A unit that failed elsewhere in the meantime is left to the next command.
+  """
   cli.log_to_stderr()
+  if execute_lib.state(workdir, name) == 'failed':
+    return
   execute_lib.run_unit(workdir, name)
 
 

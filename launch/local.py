@@ -2,8 +2,9 @@
 
     python -m launch.local --config=FILE --workdir=DIR --workers=2
 
-Each unit is a process of its own, its output in units/NAME/unit.log. One that
-is killed is started again and resumes. SIGTERM and Ctrl-C checkpoint them all.
+Each unit is a process of its own, its output in units/NAME/unit.log; a line now
+and then tells how far they all are. One that is killed is started again and
+resumes. SIGTERM and Ctrl-C checkpoint them all.
 """
 
 import os
@@ -15,7 +16,29 @@ from concurrent import futures
 
 from bvae_jax import run as run_lib
 from bvae_jax.studies import execute as execute_lib
-from launch import common
+from launch import common, progress
+
+_GPUS = 'CUDA_VISIBLE_DEVICES'
+
+
+def gpu_slots(workers: int, gpus: int) -> list[str]:
+  """The GPUs of each worker, of those in CUDA_VISIBLE_DEVICES where it is set.
+
+  Raises:
+    ValueError: there are too few.
+  """
+  visible = os.environ.get(_GPUS)
+  count = workers * gpus
+  if visible is None:
+    names = [str(number) for number in range(count)]
+  else:
+    names = [name.strip() for name in visible.split(',') if name.strip()]
+  if len(names) < count:
+    raise ValueError(
+      f'--workers={workers} with --gpus_per_unit={gpus} needs {count} GPUs, '
+      f'{_GPUS}={visible} has {len(names)}'
+    )
+  return [','.join(names[w * gpus : (w + 1) * gpus]) for w in range(workers)]
 
 
 class Pool:
@@ -26,6 +49,9 @@ class Pool:
     workers: units at the same time.
     gpus: GPUs of each; 0 leaves the choice of devices to JAX.
     retries: fresh starts of a unit whose process is killed.
+
+  Raises:
+    ValueError: see `gpu_slots`.
   """
 
   def __init__(self, workdir: execute_lib.Path, *, workers: int, gpus: int,
@@ -33,9 +59,8 @@ class Pool:
     self.workdir, self.workers, self.retries = workdir, workers, retries
     self.stopped, self._running = None, set()
     self._slots = queue.SimpleQueue()
-    for w in range(workers):
-      devices = ','.join(map(str, range(w * gpus, (w + 1) * gpus)))
-      self._slots.put({'CUDA_VISIBLE_DEVICES': devices} if gpus else {})
+    for devices in gpu_slots(workers, gpus):
+      self._slots.put({_GPUS: devices} if gpus else {})
 
   def stop(self, number, frame) -> None:
     """A signal handler: asks every unit to checkpoint and end."""
@@ -68,8 +93,8 @@ class Pool:
     slot = self._slots.get()
     try:
       for _ in range(1 + self.retries):
-        if self.stopped or execute_lib.state(self.workdir, name) == 'running':
-          return None
+        if self.stopped or execute_lib.state(self.workdir, name) != 'todo':
+          return None  # others run it, or have tried
         common.LOG.info('unit %s: starts', name)
         code = self._start(name, slot)
         if code >= 0:
@@ -114,7 +139,8 @@ def execute(workdir: execute_lib.Path, names: list[str]) -> dict[str, str]:
     gpus=common.GPUS.value,
     retries=common.RETRIES.value,
   )
-  return pool.execute(names)
+  with progress.Watch(workdir):
+    return pool.execute(names)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,8 @@
 r"""A study as a Slurm job array, through submitit.
 
     python -m launch.slurm --config=FILE --workdir=DIR \
-        --partition=gpu --gpus_per_unit=1 --time=240
+        --partition=gpu --account=lab --gpus_per_unit=1 --time=240 \
+        --memory=32 --setup="module load cuda"
 
 A task of the array is a unit, its output in DIR/slurm. A unit that is preempted
 or reaches its time limit writes a checkpoint and is requeued. The launcher
@@ -18,6 +19,16 @@ _CLUSTER = flags.DEFINE_enum(
   'cluster', 'slurm', ['slurm', 'local', 'debug'], "submitit's executor."
 )
 _PARTITION = flags.DEFINE_string('partition', None, 'Partition of the jobs.')
+_ACCOUNT = flags.DEFINE_string('account', None, 'Account to be charged.')
+_QOS = flags.DEFINE_string('qos', None, 'Quality of service.')
+_MEMORY = flags.DEFINE_float(
+  'memory', None, 'Memory of each unit [GB]; default: what Slurm gives.'
+)
+_CONSTRAINT = flags.DEFINE_string('constraint', None, 'Features of the nodes.')
+_SETUP = flags.DEFINE_multi_string(
+  'setup', [], 'A line of shell that each job runs first, such as "module load '
+  'cuda"; may be repeated.',
+)  # fmt: skip
 _CPUS = flags.DEFINE_integer('cpus', 4, 'CPU cores for each unit.')
 _TIME = flags.DEFINE_integer('time', 240, 'Time limit of a job in minutes.')
 _MAX_TIMEOUTS = 100  # time limits that a unit may run into
@@ -31,7 +42,8 @@ def submit(workdir: execute_lib.Path, names: list[str], *, cluster: str,
     workdir: the study's folder.
     names: the units.
     cluster: submitit's executor: 'slurm', 'local' or 'debug'.
-    **parameters: of `submitit.AutoExecutor.update_parameters`.
+    **parameters: of `submitit.AutoExecutor.update_parameters`; None leaves one
+      to Slurm.
 
   Returns:
     One submitit job a unit.
@@ -51,8 +63,9 @@ def submit(workdir: execute_lib.Path, names: list[str], *, cluster: str,
     )
   except RuntimeError as error:
     raise OSError(f'no Slurm here: {error}') from error
+  given = {k: v for k, v in parameters.items() if v is not None}
   executor.update_parameters(
-    slurm_additional_parameters={'requeue': True}, **parameters
+    slurm_additional_parameters={'requeue': True}, **given
   )
   return executor.map_array(
     preemption.Unit(), [str(workdir)] * len(names), names
@@ -82,6 +95,11 @@ def execute(workdir: execute_lib.Path, names: list[str]) -> dict[str, str]:
     cpus_per_task=_CPUS.value,
     gpus_per_node=common.GPUS.value,
     slurm_partition=_PARTITION.value,
+    slurm_account=_ACCOUNT.value,
+    slurm_qos=_QOS.value,
+    slurm_constraint=_CONSTRAINT.value,
+    slurm_setup=_SETUP.value or None,
+    mem_gb=_MEMORY.value,
     slurm_array_parallelism=common.WORKERS.value,
   )
   common.LOG.info('%d job(s): %s ...', len(jobs), jobs[0].job_id)

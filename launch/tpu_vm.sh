@@ -11,7 +11,7 @@ version=v2-alpha-tpuv5-lite    # the VM's software
 bucket=gs://BUCKET             # your own
 workdir=runs/study             # on the VM; mirrored to $bucket/study
 attempts=4                     # VMs that may be taken away, and one more
-command="python -m launch.local --config=configs/study_2019.py:quick --workdir=$workdir"
+command="python -m launch.local --config=study_2019:quick --workdir=$workdir"
 
 # --- nothing to edit from here ---
 mirror=$bucket/$(basename "$workdir")

@@ -66,6 +66,24 @@ def test_a_unit_that_fails_is_reported_and_the_rest_is_done(ended):
   assert (workdir / 'report.html').exists()
 
 
+def test_a_failed_unit_is_tried_again_by_the_next_command_only(tmp_path):
+  study = small_study(a=helpers.small_config(), b=helpers.small_config())
+  tried = []
+
+  def executor(workdir, names):
+    """Fails each, as other processes do; one that came late does nothing."""
+    tried.append(names)
+    for name in names:
+      execute.fail(workdir, name, 'Traceback\nValueError: broken')
+    assert execute.in_process(workdir, names) == {}
+    return {}
+
+  for command in (1, 2):
+    with pytest.raises(execute.Unfinished, match=r'2 of 2 .*ValueError: broke'):
+      execute.run(study, tmp_path, executor)
+    assert tried == [['a', 'b']] * command
+
+
 def test_a_unit_held_elsewhere_is_waited_for_and_taken_over(ended):
   assert ended[1] == {'broken': 'failed', 'works': 'running'}
 

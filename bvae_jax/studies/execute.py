@@ -123,6 +123,8 @@ def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
   """The plainest executor: one unit after the other, in this process."""
   failures = {}
   for name in names:
+    if state(workdir, name) != 'todo':  # another process was faster
+      continue
     _LOG.info('unit %s', name)
     try:
       run_unit(workdir, name)
@@ -133,6 +135,19 @@ def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
       _LOG.error('unit %s: %s', name, failures[name])
     jax.clear_caches()
   return failures
+
+
+def _forgive(workdir: Path) -> None:
+  """Units that failed before are to be done again."""
+  for name, found in status(workdir).items():
+    if found == 'failed':
+      (unit_path(workdir, name) / 'error.txt').unlink(missing_ok=True)
+
+
+def _why(workdir: Path, name: str) -> str:
+  """What went wrong with a unit elsewhere: the last line of its error.txt."""
+  text = (unit_path(workdir, name) / 'error.txt').read_text()
+  return text.strip().rpartition('\n')[2]
 
 
 def _finish(workdir: Path) -> dict[str, Results]:
@@ -177,8 +192,9 @@ def run(config: ml_collections.ConfigDict, workdir: Path,
         execute: Executor = in_process) -> dict[str, Results]:  # fmt: skip
   """Runs what is not yet done of a study, then gathers it and draws its page.
 
-  A unit that fails is tried once and does not stop the others. Units that run
-  elsewhere are waited for, and taken over when their process dies.
+  A unit that fails does not stop the others. It is tried once more by the next
+  command, not by those that run already. Units that run elsewhere are waited
+  for, and taken over when their process dies.
 
   Args:
     config: a study, or a run (a study of one unit).
@@ -195,11 +211,11 @@ def run(config: ml_collections.ConfigDict, workdir: Path,
   """
   page.find_page(config.get('page', ''))  # before hours of training
   write_plan(config, workdir)
+  _forgive(workdir)
   failures = {}
   while True:
     now = status(workdir)
-    names = [n for n, s in now.items() if s in ('todo', 'failed')]
-    names = [n for n in names if n not in failures]
+    names = [n for n, s in now.items() if s == 'todo' and n not in failures]
     counts = {s: list(now.values()).count(s) for s in sorted({*now.values()})}
     _LOG.info('units: %s', ', '.join(f'{n} {s}' for s, n in counts.items()))
     if names:
@@ -215,6 +231,11 @@ def run(config: ml_collections.ConfigDict, workdir: Path,
     else:
       break
   results = _finish(workdir)
+  failures.update(
+    (name, _why(workdir, name))
+    for name, found in status(workdir).items()
+    if found == 'failed' and name not in failures
+  )
   if failures:
     lines = '; '.join(f'{n} ({why})' for n, why in failures.items())
     raise Unfinished(

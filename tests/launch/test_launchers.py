@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -9,12 +10,14 @@ import threading
 import time
 
 import helpers
+import ml_collections
 import pytest
 import yaml
 
+from bvae_jax import catalogue
 from bvae_jax import run as run_lib
-from bvae_jax.studies import execute
-from launch import common, local
+from bvae_jax.studies import execute, plan
+from launch import common, local, progress
 
 
 def script(path, text):
@@ -53,12 +56,25 @@ def test_a_process_is_started_again_only_when_killed(
     assert (why is None and name not in found) or why in found[name]
 
 
-def test_each_worker_has_its_own_gpus(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+  'visible, expected',
+  [(None, ['0,1\n', '2,3\n']), ('7,5,GPU-a,1,2', ['7,5\n', 'GPU-a,1\n'])],
+)
+def test_each_worker_has_its_own_gpus(tmp_path, monkeypatch, visible, expected):
+  monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+  if visible:
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', visible)
   text = 'echo $CUDA_VISIBLE_DEVICES; sleep 0.5'
   pool = make_pool(tmp_path, monkeypatch, text, gpus=2)
   assert pool.execute(['a', 'b']) == {}
   logs = [execute.unit_path(tmp_path, name) / 'unit.log' for name in 'ab']
-  assert sorted(log.read_text() for log in logs) == ['0,1\n', '2,3\n']
+  assert sorted(log.read_text() for log in logs) == expected
+
+
+def test_more_gpus_than_there_are_is_one_line(monkeypatch):
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3')
+  with pytest.raises(ValueError, match='needs 4 GPUs.*=3 has 1'):
+    local.gpu_slots(2, 2)
 
 
 def test_a_signal_stops_the_units_and_starts_no_more(tmp_path, monkeypatch):
@@ -78,6 +94,22 @@ def test_a_signal_stops_the_units_and_starts_no_more(tmp_path, monkeypatch):
   assert not execute.unit_path(tmp_path, 'b').exists()
 
 
+def test_the_line_of_progress_tells_of_all_units(tmp_path):
+  units = {n: helpers.small_config(num_steps=10) for n in 'abcd'}
+  study = {'study': 'Four', 'page': '', 'units': units}
+  execute.write_plan(ml_collections.ConfigDict(study), tmp_path)
+  watch = progress.Watch(tmp_path)
+  folder = execute.unit_path(tmp_path, 'a')
+  folder.mkdir()
+  lines = [f'{{"group": 0, "step": {n}, "time": 1.0}}\n' for n in (2, 4)]
+  (folder / 'metrics.jsonl').write_text(''.join(lines))
+  execute.fail(tmp_path, 'b', 'boom')
+  with plan.locked(folder / plan.UNIT_LOCK, 'a', 0):
+    line = watch.line()
+  start = 'units: 1 failed, 1 running (a 40%), 2 todo; 10% of all steps, '
+  assert line.startswith(start) and line.endswith(' left')
+
+
 def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
   pytest.importorskip('submitit')
   from launch import slurm
@@ -88,14 +120,18 @@ def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
   execute.write_plan(helpers.small_config(), tmp_path)
   jobs = slurm.submit(
     tmp_path, ['a', 'b'], cluster='slurm', timeout_min=30, gpus_per_node=1,
-    slurm_partition='gpu', slurm_array_parallelism=None,
+    slurm_partition='gpu', slurm_array_parallelism=None, slurm_account='lab',
+    slurm_qos='low', slurm_constraint='a100', mem_gb=32.0,
+    slurm_setup=['module load cuda'],
   )  # fmt: skip
   assert [job.job_id for job in jobs] == ['12_0', '12_1']
   batch = {path.read_text() for path in (tmp_path / 'slurm').glob('*.sh')}
   lines = '\n'.join(batch).splitlines()
   for option in ('array=0-1%2', 'partition=gpu', 'time=30', 'requeue',
-                 'gpus-per-node=1', 'signal=USR2@90'):  # fmt: skip
+                 'gpus-per-node=1', 'signal=USR2@90', 'account=lab', 'qos=low',
+                 'constraint=a100', 'mem=32GB'):  # fmt: skip
     assert f'#SBATCH --{option}' in lines
+  assert 'module load cuda' in lines
 
 
 @pytest.mark.parametrize(
@@ -142,6 +178,16 @@ def test_only_a_preempted_unit_goes_back_into_the_queue(
   assert stops == (['a'] if training else [])
 
 
+def test_what_is_not_given_is_left_to_slurm(tmp_path):
+  submitit = pytest.importorskip('submitit')
+  from launch import slurm
+
+  (job,) = slurm.submit(
+    tmp_path, ['a'], cluster='debug', slurm_account=None, mem_gb=None
+  )
+  assert isinstance(job, submitit.core.core.Job)
+
+
 def test_no_slurm_is_one_line(tmp_path, monkeypatch):
   pytest.importorskip('submitit')
   from launch import slurm
@@ -179,7 +225,7 @@ def test_the_tpu_script_runs_again_until_the_study_is_done(
   verbs = (tmp_path / 'calls').read_text().split()
   assert verbs == ['create', 'scp', 'ssh', 'delete'] * 2
   remote = (tmp_path / 'remote').read_text()
-  assert 'launch.local --config=configs/study_2019.py:quick' in remote
+  assert 'launch.local --config=study_2019:quick' in remote
   assert 'kill $!' in remote  # on the VM, not here
   check = ['bash', '-n', '-c', remote.partition('--command=')[2]]
   assert subprocess.run(check, check=False).returncode == 0
@@ -196,9 +242,27 @@ def test_the_jobset_has_workers_that_share_a_volume():
   (mount,), (volume,) = container['volumeMounts'], pod['volumes']
   assert mount['name'] == volume['name']
   *module, config, workdir = container['command']
-  assert module == ['python', '-m', 'launch.local']
-  assert pathlib.Path(config.removeprefix('--config=')).exists()
+  assert module == ['bvae', 'launch', 'local']
+  assert catalogue.find_config(config.removeprefix('--config='))
   assert workdir.startswith(f'--workdir={mount["mountPath"]}/')
+
+
+def test_the_skypilot_job_keeps_its_study_in_the_bucket():
+  job = yaml.safe_load((FILES / 'skypilot.yaml').read_text())
+  (mount,) = job['file_mounts']
+  assert 'bvae launch local --config=study_2019:quick' in job['run']
+  assert f'{mount}/study' in job['run']
+  for part in ('setup', 'run'):
+    check = ['bash', '-n', '-c', job[part]]
+    assert subprocess.run(check, check=False).returncode == 0
+
+
+def test_the_image_has_all_that_the_package_is_built_from():
+  text = (FILES / 'Dockerfile').read_text()
+  copied = re.findall(r'^COPY (.*) \S+$', text, re.MULTILINE)
+  names = ' '.join(copied).split()
+  assert {'setup.py', 'bvae_jax', 'configs', 'launch'} <= set(names)
+  assert all((FILES.parent / name).exists() for name in names)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""How far all units of a study have come, now and then."""
+
+import re
+import threading
+import time
+
+from bvae_jax.studies import execute as execute_lib
+from bvae_jax.training import progress as progress_lib
+from launch import common
+
+_SECONDS = 20.0  # between two lines
+_TAIL = 2**20  # bytes of a log that hold its last line
+_STEP = re.compile(rb'"step": (\d+), "time"')
+
+
+def steps_taken(workdir: execute_lib.Path, name: str) -> int:
+  """The last step in a unit's log; 0 where there is none yet."""
+  path = execute_lib.unit_path(workdir, name) / 'metrics.jsonl'
+  if not path.exists():
+    return 0
+  with path.open('rb') as file:
+    file.seek(max(0, path.stat().st_size - _TAIL))
+    found = _STEP.findall(file.read())
+  return int(found[-1]) if found else 0
+
+
+class Watch:
+  """Tells of all units while it is entered, in a thread of its own.
+
+  Args:
+    workdir: the study's folder.
+  """
+
+  def __init__(self, workdir: execute_lib.Path) -> None:
+    self._workdir = workdir
+    plan = execute_lib.read_plan(workdir).units
+    self._totals = {name: unit.num_steps for name, unit in plan.items()}
+    self._begin, self._start = time.monotonic(), self._done()[0]
+    self._ended = threading.Event()
+    self._thread = threading.Thread(target=self._tell, daemon=True)
+
+  def _done(self) -> tuple[int, dict[str, str]]:
+    """Steps taken of all units, and the state of each."""
+    states = execute_lib.status(self._workdir)
+    steps = sum(
+      total if states[name] == 'done' else steps_taken(self._workdir, name)
+      for name, total in self._totals.items()
+    )
+    return steps, states
+
+  def line(self) -> str:
+    """'units: 1 done, 2 running (a 40 %, b 5 %), 3 todo; 12 % of all steps'."""
+    steps, states = self._done()
+    parts = []
+    for state in sorted(set(states.values())):
+      names = [name for name, found in states.items() if found == state]
+      shares = ', '.join(
+        f'{n} {steps_taken(self._workdir, n) / self._totals[n]:.0%}'
+        for n in names
+      )
+      told = f' ({shares})' if state == 'running' else ''
+      parts.append(f'{len(names)} {state}{told}')
+    total = sum(self._totals.values())
+    left = ''
+    if steps > self._start:
+      rate = (steps - self._start) / (time.monotonic() - self._begin)
+      left = f', {progress_lib.clock((total - steps) / rate)} left'
+    return f'units: {", ".join(parts)}; {steps / total:.0%} of all steps{left}'
+
+  def _tell(self) -> None:
+    while not self._ended.wait(_SECONDS):
+      common.LOG.info('%s', self.line())
+
+  def __enter__(self) -> 'Watch':
+    self._thread.start()
+    return self
+
+  def __exit__(self, *error) -> None:
+    self._ended.set()
+    self._thread.join()
