@@ -12,19 +12,27 @@ from absl import flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
-from bvae_jax import parallel
+from bvae_jax import catalogue, parallel, usage
+from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
 from bvae_jax.studies import execute
 
 CONFIG = config_flags.DEFINE_config_file(
-  'config', None, 'FILE[:PRESET]; override a key with --config.KEY=VALUE.'
-)
+  'config', None,
+  'FILE[:PRESET], or the name of a config that ships, or list; override a key '
+  'with --config.KEY=VALUE.',
+)  # fmt: skip
 WORKDIR = flags.DEFINE_string(
   'workdir', None, 'Folder of the run; default: runs/<config name>.'
+)
+_QUIET = flags.DEFINE_boolean('quiet', False, 'Print warnings and errors only.')
+_LOG_FILE = flags.DEFINE_string(
+  'log_file', None, 'Also append every line of the log to this file.'
 )
 HOSTS = flags.DEFINE_string(
   'hosts', None, "Processes of one run: 'auto', or ADDRESS:PORT,COUNT,INDEX."
 )
+_HELP = frozenset(('-h', '-help', '--help', '--helpfull', '--helpshort'))
 REQUIRED = {'config': 'FILE[:PRESET]'}
 
 
@@ -35,18 +43,38 @@ def default_workdir(filename: str) -> str:
   return str(pathlib.Path('runs') / (f'{name}_{preset}' if preset else name))
 
 
-def _import_beside(argv: list[str]) -> None:
-  """Lets the files of a configs folder import each other from any folder."""
-  for flag, value in zip(argv, [*argv[1:], '']):
-    if flag.lstrip('-').startswith('config='):
-      value = flag.partition('=')[2]
-    elif flag.lstrip('-') != 'config':
+def _find_config(argv: list[str]) -> list[str]:
+  """The arguments with a config file that is there, from any folder.
+
+  Files of a configs folder may import each other, and those that ship.
+  """
+  sys.path.append(str(catalogue.ROOT))
+  found = list(argv)
+  for i, flag in enumerate(argv):
+    name, equals, value = flag.lstrip('-').partition('=')
+    if i == 0 or not flag.startswith('-') or name != 'config':
       continue
-    path = pathlib.Path(value.partition(':')[0]).expanduser().resolve()
-    for parent in path.parents:
-      if parent.name == 'configs':
-        sys.path.insert(0, str(parent.parent))
-        return
+    if not equals:
+      value = ''.join(argv[i + 1 : i + 2])
+    if value == 'list':
+      print(usage.configs_page())
+      sys.exit()
+    value = catalogue.find_config(value)
+    found[i : i + 1 + (not equals)] = [f'--config={value}']
+    path = pathlib.Path(value.partition(':')[0]).resolve()
+    homes = [p.parent for p in path.parents if p.name == 'configs']
+    sys.path[:0] = map(str, homes[:1])
+    break
+  return found
+
+
+def _help() -> str:
+  """The page of `--help`, its keys with the values of `--config`."""
+  doc = sys.modules['__main__'].__doc__
+  if CONFIG.value is not None and 'units' not in CONFIG.value:
+    return usage.page(doc, CONFIG.value, 'this config')
+  default = config_lib.default_config('beta_vae')
+  return usage.page(doc, default, 'the objective beta_vae')
 
 
 def require(required: Mapping[str, str]) -> None:
@@ -58,9 +86,16 @@ def require(required: Mapping[str, str]) -> None:
 
 def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   """Flags, or one line on what is wrong with them."""
-  _import_beside(argv)
+  if '--version' in argv:
+    print(usage.version())
+    sys.exit()
+  asked = _HELP.intersection(argv)
   try:
+    argv = [word for word in _find_config(argv) if word not in _HELP]
     rest = flags.FLAGS(argv)
+    if asked:
+      print(_help())
+      sys.exit()
     if len(rest) > 1:
       raise flags.Error(f'stray argument(s): {" ".join(rest[1:])}')
     require(required)
@@ -69,7 +104,8 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   except flags.Error as error:
     lines = str(error).splitlines()
     inner = 'Traceback' in str(error)  # of the config's own code: it comes last
-    sys.exit(f'error: {lines[-1] if inner else lines[0]}')
+    line = lines[-1].removeprefix('ValueError: ') if inner else lines[0]
+    sys.exit(f'error: {line}')
   except (AttributeError, KeyError) as error:
     while isinstance(error, Exception):  # one wraps the other
       error = error.args[0]
@@ -81,15 +117,30 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   return rest
 
 
-def log_to_stderr() -> None:
-  """Our lines as they are; of the libraries', warnings only."""
+def log_to_stderr(quiet: bool = False, log_file: str | None = None) -> None:
+  """Our lines as they are; of the libraries', warnings only.
+
+  Args:
+    quiet: warnings and errors only.
+    log_file: a file that every line is appended to as well.
+
+  Raises:
+    OSError: the file cannot be written.
+  """
   absl_logging.set_verbosity(absl_logging.WARNING)
+  screen = logging.StreamHandler()
+  screen.setLevel(logging.WARNING if quiet else logging.INFO)
+  handlers: list[logging.Handler] = [screen]
+  if log_file:
+    path = pathlib.Path(log_file).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handlers.append(logging.FileHandler(path))
   form = logging.Formatter('%(asctime)s %(message)s', datefmt='%H:%M:%S')
-  handler = logging.StreamHandler()
-  handler.setFormatter(form)
+  for handler in handlers:
+    handler.setFormatter(form)
   logger = logging.getLogger('bvae_jax')
   logger.setLevel(logging.INFO)
-  logger.handlers, logger.propagate = [handler], False
+  logger.handlers, logger.propagate = handlers, False
 
 
 def cache_compilations() -> None:
@@ -106,9 +157,9 @@ def cache_compilations() -> None:
 
 def call(action: Callable, *args) -> None:
   """`action(*args)`, logged; what the user can mend ends in one line."""
-  log_to_stderr()
   cache_compilations()
   try:
+    log_to_stderr(_QUIET.value, _LOG_FILE.value)
     if HOSTS.value:
       parallel.start(HOSTS.value)
     action(*args)

@@ -281,7 +281,7 @@ def _choose(
     return int(name)
   if name not in CHOICES:
     raise ValueError(
-      f'{folder.path} has no member {member!r}; its members are 0 to '
+      f'{folder.path} has no member {member}; its members are 0 to '
       f'{count - 1}, or one of {", ".join(CHOICES)}'
     )
   if results is None:

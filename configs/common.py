@@ -6,6 +6,7 @@ arXiv:1811.12359): 64x64 images, batch 64, Adam 1e-4, 300,000 steps, one seed.
 
 import ml_collections
 
+from bvae_jax import catalogue
 from bvae_jax import config as config_lib
 
 
@@ -36,7 +37,8 @@ def get(objective: str, preset: str) -> ml_collections.ConfigDict:
   """The config of an objective under one of the presets."""
   if preset not in PRESETS:
     names = ', '.join(repr(p) for p in sorted(PRESETS) if p)
-    raise ValueError(f'unknown preset {preset!r}; valid: {names}')
+    near = catalogue.did_you_mean(preset, PRESETS)
+    raise ValueError(f'unknown preset {preset!r}; valid: {names}{near}')
   config = config_lib.default_config(objective)
   PRESETS[preset](config)
   return config

@@ -1,4 +1,4 @@
-"""beta-VAEs of your own images, without labels.
+r"""beta-VAEs of your own images, without labels.
 
     python -m bvae_jax.main --config=configs/own_images.py \
       --config.dataset.path=DIR

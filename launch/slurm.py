@@ -1,4 +1,4 @@
-"""A study as a Slurm job array, through submitit.
+r"""A study as a Slurm job array, through submitit.
 
     python -m launch.slurm --config=FILE --workdir=DIR \
         --partition=gpu --gpus_per_unit=1 --time=240

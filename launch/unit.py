@@ -1,4 +1,6 @@
-"""Runs one unit of a plan: `python -m launch.unit --workdir=DIR --unit=NAME`.
+"""Runs one unit of a plan.
+
+    python -m launch.unit --workdir=DIR --unit=NAME
 
 Exit status 0 when the unit is done. SIGTERM makes it write a checkpoint and
 end with 1; the same command resumes.

@@ -117,7 +117,7 @@ def test_a_run_without_scores_gives_its_last_checkpoint(small_run, tmp_path):
   [
     (2, 'no member 2; its members are 0 to 1'),
     (-1, 'no member -1'),
-    ('worst', "no member 'worst'"),
+    ('worst', 'no member worst'),
     (0.5, 'no member 0.5'),
   ],
 )

@@ -46,14 +46,17 @@ def kind(path: pathlib.Path) -> str:
   return next((k for m, k in _KINDS.items() if head.startswith(m)), '')
 
 
-def open_array(path: pathlib.Path, key: str = '') -> np.ndarray:
+def open_array(
+  path: pathlib.Path, key: str = '', ranks: tuple[int, ...] = (3, 4)
+) -> np.ndarray:
   """Returns an array in a .npy, .npz or HDF5 file; nothing is unpickled.
 
   A .npy file is memory-mapped.
 
   Args:
     path: the file.
-    key: the array's name; by default the one that has the rank of images.
+    key: the array's name; by default the one that has such a rank.
+    ranks: of the array that is looked for; by default those of images.
 
   Raises:
     ValueError: another kind of file, a damaged one, or not one array of images.
@@ -65,7 +68,7 @@ def open_array(path: pathlib.Path, key: str = '') -> np.ndarray:
   try:
     if found == 'npy':
       return _npy(path, key)
-    return (_npz if found == 'zip' else _hdf5)(path, key)
+    return (_npz if found == 'zip' else _hdf5)(path, key, ranks)
   except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
     raise ValueError(f'{path}: damaged or cut short: {error}') from error
   except (ValueError, RuntimeError, NotImplementedError) as error:
@@ -92,7 +95,7 @@ def header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
   return np.lib.format.read_array_header_2_0(stream)
 
 
-def _npz(path: pathlib.Path, key: str) -> np.ndarray:
+def _npz(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
   with zipfile.ZipFile(path) as archive:
     members = [n for n in archive.namelist() if n.endswith('.npy')]
     if not members:
@@ -102,7 +105,7 @@ def _npz(path: pathlib.Path, key: str) -> np.ndarray:
       with archive.open(name) as stream:
         found[name.removesuffix('.npy')] = header(stream)
   plain = {n: s for n, (s, _, d) in found.items() if not d.hasobject}
-  name = _named(key, plain, found) if key else _one(plain, found)
+  name = _named(key, plain, found) if key else _one(plain, found, ranks)
   with np.load(path, allow_pickle=False) as arrays:
     return arrays[name]
 
@@ -122,7 +125,7 @@ def require_h5py() -> Any:
   return h5py
 
 
-def _hdf5(path: pathlib.Path, key: str) -> np.ndarray:
+def _hdf5(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
   h5py = require_h5py()
   shapes: dict[str, tuple[int, ...]] = {}
 
@@ -133,7 +136,9 @@ def _hdf5(path: pathlib.Path, key: str) -> np.ndarray:
   opened: Any = h5py.File(path, 'r')
   with opened as file:
     file.visititems(visit)
-    found = file[_named(key, shapes, shapes) if key else _one(shapes, shapes)]
+    found = file[
+      _named(key, shapes, shapes) if key else _one(shapes, shapes, ranks)
+    ]
     words = h5py.check_string_dtype(found.dtype)
     return found.asstr()[()] if words else found[()]
 
@@ -146,13 +151,19 @@ def _named(key: str, able: Any, every: Any) -> str:
   raise ValueError(f'holds no {key} among {", ".join(sorted(every))}')
 
 
-def _one(shapes: dict[str, tuple[int, ...]], every: Any) -> str:
-  """The name of the one array that has the rank of images."""
-  able = [name for name, shape in shapes.items() if len(shape) in (3, 4)]
+def _one(
+  shapes: dict[str, tuple[int, ...]], every: Any, ranks: tuple[int, ...]
+) -> str:
+  """The name of the one array that has such a rank."""
+  able = [name for name, shape in shapes.items() if len(shape) in ranks]
   if len(able) != 1:
+    what, hint = (
+      ('images, [N, H, W] or with channels', '; dataset.image_key says which')
+      if ranks == (3, 4)
+      else ('points, [N] or [N, columns]', '')
+    )
     raise ValueError(
-      'must hold one array of images, [N, H, W] or with channels, without '
-      f'pickled objects; it holds {len(able)} among '
-      f'{", ".join(sorted(every))}; dataset.image_key says which'
+      f'must hold one array of {what}, without pickled objects; it holds '
+      f'{len(able)} among {", ".join(sorted(every))}{hint}'
     )
   return able[0]

@@ -84,11 +84,8 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
       ) from error
 
 
-def _over_members(
-  function: Callable, experiment: experiment_lib.Experiment
-) -> Callable:
+def _over_members(function: Callable, member_batch: int) -> Callable:
   """`function(key, sample)` for all members, each with the same key."""
-  settings = experiment.config
 
   def mapped(key, points):
     found = points._asdict()
@@ -96,19 +93,20 @@ def _over_members(
     one = lambda c: function(key, points._replace(**c))
     if jax.default_backend() == 'cpu':
       return jax.lax.map(one, codes)
-    return jax.lax.map(one, codes, batch_size=settings.member_batch or None)
+    return jax.lax.map(one, codes, batch_size=member_batch or None)
 
   return jax.jit(mapped)
 
 
 def scores(
-  experiment: experiment_lib.Experiment, points: metrics.Sample
+  config: ml_collections.ConfigDict,
+  sizes: tuple[int, ...],
+  points: metrics.Sample,
 ) -> dict[str, Found]:
   """Every metric of the config that looks at one member, for all members.
 
   Errors are there where the config asks for resamples.
   """
-  config, sizes = experiment.config, experiment.dataset.factor_sizes
   resamples = config.evaluation.num_resamples
   key = jax.random.key(config.evaluation.seed)
 
@@ -126,7 +124,8 @@ def scores(
     if metric.needs == 'population':
       continue
     begin = time.monotonic()
-    mapped = _over_members(functools.partial(compute, metric), experiment)
+    one = functools.partial(compute, metric)
+    mapped = _over_members(one, config.member_batch)
     found[name] = jax.tree.map(
       np.asarray, mapped(jax.random.fold_in(key, i), points)
     )
@@ -191,6 +190,20 @@ def _by_factor(
   }
 
 
+def flat_scores(
+  found: Mapping[str, Found], m: int, factors: tuple[str, ...]
+) -> tuple[dict[str, float], dict[str, float], dict[str, Any]]:
+  """One member's metrics, errors and matrices, as `results.Member` has them."""
+  flat, errors, matrices = {}, {}, {}
+  for name, (scored, deviations) in found.items():
+    flat |= _named(name, scored.scores, m)
+    flat |= _by_factor(name, scored, m, factors)
+    errors |= _named(name, deviations, m)
+    if scored.matrix is not None:
+      matrices[name] = scored.matrix[m]
+  return flat, errors, matrices
+
+
 def member_results(
   found: Mapping[str, Found],
   bounds: Mapping[str, np.ndarray],
@@ -202,15 +215,10 @@ def member_results(
   """One record a member; those whose codes are not finite have no scores."""
   entries = []
   for m, member in enumerate(members):
-    flat, errors, matrices = {}, {}, {}
-    for name, (scored, deviations) in found.items():
-      flat |= _named(name, scored.scores, m)
-      flat |= _by_factor(name, scored, m, factors)
-      errors |= _named(name, deviations, m)
-      if scored.matrix is not None and good[m]:
-        matrices[name] = scored.matrix[m]
+    flat, errors, matrices = flat_scores(found, m, factors)
     if not good[m]:
       flat, errors = dict.fromkeys(flat), dict.fromkeys(errors)
+      matrices = {}
     status = results_lib.OK if states.alive[m] else STOPPED
     active = bounds['kl_per_latent'][m] > losses.COLLAPSED
     entries.append(
@@ -263,7 +271,7 @@ def evaluate(
     )
     good, codes = codes_lib.set_aside(codes)
     points = codes_lib.sample(experiment, codes)
-    one = scores(experiment, points)
+    one = scores(config, dataset.factor_sizes, points)
     blocks.append((bounds, good, one, points.codes[:, :UDR_POINTS]))
   bounds, good, found, points = population.concatenate(blocks)
   for name in config.metrics:

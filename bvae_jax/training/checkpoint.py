@@ -7,6 +7,7 @@ trainer sets such a step aside as `STEP.damaged`, and nobody deletes it.
 """
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
@@ -45,23 +46,31 @@ def _first_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-  """Without the tracebacks that Orbax logs for what is raised as well.
-
-  Of a read that fails, its threads print that they find no event loop.
-  """
+  """Without the tracebacks that Orbax logs for what is raised as well."""
   loggers = [logging.getLogger(name) for name in ('absl', 'orbax')]
-  levels, hook = [logger.level for logger in loggers], sys.excepthook
+  levels = [logger.level for logger in loggers]
   for logger in loggers:
     logger.setLevel(logging.CRITICAL)
-  sys.excepthook = lambda kind, *rest: (
-    None if kind is RuntimeError else hook(kind, *rest)
-  )
   try:
     yield
   finally:
-    sys.excepthook = hook
     for logger, level in zip(loggers, levels, strict=True):
       logger.setLevel(level)
+
+
+@functools.cache
+def _ignore_late_threads() -> None:
+  """Keeps threads of a read that failed from printing that its loop is gone.
+
+  They do so, some forty times, at any moment after Orbax has raised.
+  """
+  hook = sys.unraisablehook
+
+  def ignore(found: Any) -> None:
+    if str(found.exc_value) != 'Event loop is closed':
+      hook(found)
+
+  sys.unraisablehook = ignore
 
 
 class Saved(NamedTuple):
@@ -148,6 +157,7 @@ class Checkpoints:
 
   def _read(self, step: int, template: Any) -> Saved | None:
     path = self._folder / str(step)
+    _ignore_late_threads()
     try:
       with _quiet():
         _check_shapes(path, template)

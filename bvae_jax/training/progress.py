@@ -24,7 +24,7 @@ class Progress:
     self._begin = time.monotonic()
     self._told = -float('inf')
     self._bar = None
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and _shown():
       self._bar = rich.progress.Progress(
         rich.progress.TextColumn('training'),
         rich.progress.BarColumn(),
@@ -56,6 +56,12 @@ class Progress:
   def close(self) -> None:
     if self._bar is not None:
       self._bar.stop()
+
+
+def _shown() -> bool:
+  """Whether the screen has more than warnings, which `--quiet` leaves."""
+  handlers = logging.getLogger('bvae_jax').handlers
+  return all(handler.level <= logging.INFO for handler in handlers)
 
 
 def clock(seconds: float) -> str:

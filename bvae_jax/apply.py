@@ -1,0 +1,134 @@
+"""Applications of a trained run: what its codes are good for.
+
+python -m bvae_jax.apply NAME --workdir=RUN [FLAGS]
+
+Each writes a section of RUN/apps.html; its figures and pictures lie in
+RUN/apps. All members of the population are used unless --members says other.
+"""
+
+import importlib
+import inspect
+import logging
+import pathlib
+import shlex
+import sys
+
+from absl import app, flags
+
+from bvae_jax import apps, catalogue, cli, usage
+from bvae_jax.apps import section as section_lib
+from bvae_jax.apps.options import Options
+
+_LOG = logging.getLogger('bvae_jax.apply')
+_MEMBERS = flags.DEFINE_list(
+  'members', ['all'], 'Which: all, or numbers, best, median, udr.'
+)
+_ANCHORS = flags.DEFINE_integer(
+  'anchors', 3, 'Images where traversals start.', 1, 64
+)
+_FACTOR = flags.DEFINE_string(
+  'factor', None, 'The factor that is edited, varied or sensitive.'
+)
+_TARGET = flags.DEFINE_string('target', None, 'The factor that is predicted.')
+_LATENTS = flags.DEFINE_list(
+  'latents', [], 'Latents by number; by default found from labelled images.'
+)
+_LABELS = flags.DEFINE_list(
+  'labels', [], "Numbers of labelled images; by default the application's own."
+)
+_IMAGES = flags.DEFINE_integer('images', 200, 'Images to work on.', 1)
+_RANGE = flags.DEFINE_enum(
+  'range', 'posterior', ['prior', 'posterior', 'percentile'], 'Of traversals.'
+)
+_STEPS = flags.DEFINE_integer('steps', 11, 'Images along a traversal.', 2, 101)
+_THRESHOLD = flags.DEFINE_float(
+  'threshold', 0.1, 'From which share of its variance on a latent answers to '
+  'a factor.', 0.0, 1.0,
+)  # fmt: skip
+_INDEX = flags.DEFINE_integer('index', None, 'One image of the data set.', 0)
+_AGAINST = flags.DEFINE_string('against', None, 'A run to compare with.')
+_REPEATS = flags.DEFINE_integer('repeats', 3, 'Draws of labelled images.', 1)
+_SEED = flags.DEFINE_integer('seed', 0, 'Of everything random.', 0)
+
+
+def _numbers(words: list[str], name: str, least: int) -> tuple[int, ...]:
+  try:
+    found = tuple(int(word) for word in words)
+  except ValueError:
+    found = (least - 1,)
+  if any(number < least for number in found):
+    raise ValueError(
+      f'--{name} must be whole numbers from {least} on, such as '
+      f'--{name}={least},{least + 1}; got {",".join(words)}'
+    )
+  return found
+
+
+def _options(name: str) -> Options:
+  words = _MEMBERS.value
+  members = [int(word) if word.isdecimal() else word for word in words]
+  labels = _numbers(_LABELS.value, 'labels', 2)
+  return Options(
+    run=pathlib.Path(cli.WORKDIR.value or ''),
+    members=None if words == ['all'] else members,
+    factor=_FACTOR.value,
+    target=_TARGET.value,
+    latents=_numbers(_LATENTS.value, 'latents', 0),
+    labels=labels or apps.LABELS.get(name, ()),
+    anchors=_ANCHORS.value,
+    images=_IMAGES.value,
+    span=_RANGE.value,
+    steps=_STEPS.value,
+    threshold=_THRESHOLD.value,
+    index=_INDEX.value,
+    against=_AGAINST.value,
+    repeats=_REPEATS.value,
+    seed=_SEED.value,
+  )
+
+
+def _apply(name: str, words: list[str]) -> None:
+  options = _options(name)
+  module = importlib.import_module(f'bvae_jax.apps.{name}')
+  found = module.run(options)
+  command = f'python -m bvae_jax.apply {name} {shlex.join(words)}'
+  page = section_lib.write(found.of_command(command), options.run)
+  for table in found.tables:
+    _LOG.info('%s', section_lib.as_text(table))
+  _LOG.info('%s', page)
+
+
+def _help() -> str:
+  names = '\n'.join(f'  {name:<10}{told}' for name, told in apps.NAMES.items())
+  return (
+    f'{inspect.cleandoc(__doc__ or "")}\n\napplications:\n{names}\n\nflags:\n'
+    + usage.flags_text()
+  )
+
+
+def parse(argv: list[str]) -> list[str]:
+  """The application's name and its flags, or one line on what is wrong."""
+  asked = {'-h', '--help', '-help'}.intersection(argv)
+  name, rest = '', argv
+  if len(argv) > 1 and not argv[1].startswith('-'):
+    name, rest = argv[1], [argv[0], *argv[2:]]
+  if asked:
+    print(_help())
+    sys.exit()
+  if name not in apps.NAMES:
+    near = catalogue.did_you_mean(name, apps.NAMES)
+    told = f'no application {name!r}' if name else 'which application?'
+    sys.exit(
+      f'error: {told}{near}; one of: {", ".join(apps.NAMES)} '
+      '(python -m bvae_jax.apply NAME --workdir=RUN)'
+    )
+  cli.parse(rest, {'workdir': 'RUN'})
+  return [name, *rest[1:]]
+
+
+def main(argv: list[str]) -> None:
+  cli.call(_apply, argv[0], argv[1:])
+
+
+if __name__ == '__main__':
+  app.run(main, flags_parser=parse)

@@ -1,0 +1,14 @@
+"""What learned codes are good for: one application a file.
+
+Each module has `run(options) -> Section` for the page, and pure functions of a
+coder and arrays for a program of one's own. `NAMES` lists them.
+"""
+
+NAMES = {
+  'traverse': 'images along single latents: PNG, SVG, GIF, WebP, and a film',
+  'intervene': 'move one true factor, watch every latent; and the reverse',
+  'edit': 'change one attribute of images and keep the rest',
+}
+
+# Numbers of labelled images, where --labels says none.
+LABELS = {'edit': (100,)}

@@ -1,0 +1,181 @@
+"""What an application needs of a model, and a PCA that stands beside it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax import data
+from bvae_jax.data import factors as factors_lib
+
+IDLE = 0.05  # nats: a latent of less holds next to nothing of the image
+MAX_CLASSES = 6  # of a task that is made of an ordinal factor
+
+
+class Coder(Protocol):
+  """Codes of images, and images of codes; `bvae_jax.trained.Model` is one."""
+
+  @property
+  def num_latents(self) -> int: ...
+
+  def encode(self, images: Any) -> tuple[Any, Any]:
+    """Mean and log-variance [B, D] of images [B, H, W, C]."""
+    ...
+
+  def decode(self, z: Any) -> Any:
+    """Images [B, H, W, C] in [0, 1] of latents [B, D]."""
+    ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pca:
+  """The linear coder of the largest variance.
+
+  Attributes:
+    mean: of the images [P].
+    axes: [D, P], orthonormal.
+    scale: deviation of each code [D]; codes have unit variance.
+    image_shape: (H, W, C).
+  """
+
+  mean: np.ndarray
+  axes: np.ndarray
+  scale: np.ndarray
+  image_shape: tuple[int, ...]
+
+  @property
+  def num_latents(self) -> int:
+    return len(self.axes)
+
+  def encode(self, images: Any) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.asarray(images, np.float32).reshape(len(images), -1)
+    codes = (rows - self.mean) @ self.axes.T / self.scale
+    return codes, np.zeros_like(codes)
+
+  def decode(self, z: Any) -> np.ndarray:
+    rows = np.asarray(z, np.float32) * self.scale @ self.axes + self.mean
+    return np.clip(rows, 0, 1).reshape(len(rows), *self.image_shape)
+
+
+def fit_pca(images: Any, num_latents: int) -> Pca:
+  """The first D principal components of images [N, H, W, C].
+
+  Raises:
+    ValueError: fewer images or pixels than components.
+  """
+  shape = np.shape(images)[1:]
+  rows = np.asarray(images, np.float32).reshape(len(images), -1)
+  if num_latents > min(rows.shape):
+    raise ValueError(
+      f'a PCA of {num_latents} components needs as many images and pixels, '
+      f'got {rows.shape}'
+    )
+  mean = rows.mean(0)
+  variance, axes = np.linalg.eigh(np.cov(rows - mean, rowvar=False, ddof=0))
+  order = np.argsort(-variance)[:num_latents]
+  scale = np.sqrt(np.maximum(variance[order], 1e-12))
+  return Pca(mean, axes[:, order].T, scale, shape)
+
+
+class Sample(NamedTuple):
+  """Images of a data set with what is known of them.
+
+  Attributes:
+    index: their places in it, int [N].
+    images: float [N, H, W, C].
+    factors: [N, K], int or float; NaN or -1 where unknown; K may be 0.
+  """
+
+  index: np.ndarray
+  images: np.ndarray
+  factors: np.ndarray
+
+
+def draw(dataset: data.Dataset, key: jax.Array, count: int) -> Sample:
+  """`count` random images, without repeats where there are enough."""
+  if count <= dataset.num_images:
+    index = jax.random.choice(
+      key, dataset.num_images, (count,), replace=False
+    )  # fmt: skip
+  else:
+    index = data.sample_index(key, count, dataset.num_images)
+  return take(dataset, np.asarray(index))
+
+
+def take(dataset: data.Dataset, index: Any) -> Sample:
+  """The images of indices [N]."""
+  index = np.asarray(index)
+  images = np.asarray(dataset.images(jnp.asarray(index)))
+  known = (
+    np.asarray(dataset.labels(jnp.asarray(index)))
+    if dataset.has_factors
+    else np.zeros((len(index), 0), np.int32)
+  )
+  return Sample(index, images, known)
+
+
+def factor(
+  dataset: data.Dataset, name: str, what: str
+) -> tuple[int, factors_lib.Factor]:
+  """Place and description of a factor.
+
+  Raises:
+    ValueError: the data set has no such factor.
+  """
+  known = dataset.require_factors(what).factors
+  for place, one in enumerate(known):
+    if one.name == name:
+      return place, one
+  raise ValueError(
+    f'{what}: data set {dataset.name} has no factor {name!r}; it has '
+    + ', '.join(dataset.factor_names)
+  )
+
+
+def classes(values: Any, size: int, most: int = MAX_CLASSES) -> np.ndarray:
+  """Values 0 to size - 1 as at most `most` classes of equal width, int [N]."""
+  values = np.asarray(values, np.int64)
+  return values if size <= most else values * most // size
+
+
+def require_classes(labels: np.ndarray, what: str) -> None:
+  """Raises ValueError unless two classes or more have two examples each."""
+  present, counts = np.unique(labels, return_counts=True)
+  if len(present) < 2:
+    raise ValueError(
+      f'{what}: the {len(labels)} labelled images are all of one class; '
+      'give more --labels'
+    )
+  if counts.min() < 2:
+    raise ValueError(
+      f'{what}: class {present[counts.argmin()]} has one example among '
+      f'{len(labels)} labelled images; give more --labels'
+    )
+
+
+def check_latents(latents: Sequence[int], num_latents: int) -> list[int]:
+  """The latents, each from 0 to D - 1.
+
+  Raises:
+    ValueError: one is none of them.
+  """
+  for d in latents:
+    if not 0 <= d < num_latents:
+      raise ValueError(
+        f'there is no latent {d}; the latents are 0 to {num_latents - 1}'
+      )
+  return list(latents)
+
+
+def deviations(codes: Any) -> np.ndarray:
+  """Standard deviation of each latent over codes [N, D], at least 1e-6."""
+  return np.maximum(np.asarray(codes, np.float64).std(0), 1e-6)
+
+
+def kl(mean: Any, logvar: Any) -> np.ndarray:
+  """KL of a Gaussian posterior from the prior, nats, [N, D]."""
+  mean, logvar = np.asarray(mean, np.float64), np.asarray(logvar, np.float64)
+  return 0.5 * (mean**2 + np.exp(logvar) - 1 - logvar)

@@ -1,0 +1,274 @@
+"""Change one attribute of given images, and keep the rest.
+
+The latent is named, or the one that a factor explains best among few labelled
+examples. It is set to what the fit calls for at the wanted value; the others
+stay. The renderer's truth (the render nearest to the edited image) then tells
+
+  progress = 1 - |f' - t| / |f - t|
+
+of the way from the value f to the wanted t (1: arrived, 0: stayed, below 0:
+away), and how far every other factor moved, in shares of its range.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from bvae_jax import data, trained
+from bvae_jax.apps import coders, pictures, renders, responses, statistics
+from bvae_jax.apps.options import Options
+from bvae_jax.apps.section import Section, Table
+
+_MIN_SHARE = 0.5  # of a latent's variance, below which an edit is not trusted
+
+
+class Edit(NamedTuple):
+  """Images with one attribute changed.
+
+  Attributes:
+    images: after the edit, float [B, H, W, C].
+    reconstructions: without it.
+    latent: that was set.
+    share: of its variance that the attribute explains; NaN where named.
+    reencoded: how far the latent came when the image is encoded again, as a
+      share of the way it was set [B].
+    drift: how far the other latents moved then, in deviations [B].
+  """
+
+  images: np.ndarray
+  reconstructions: np.ndarray
+  latent: int
+  share: float
+  reencoded: np.ndarray
+  drift: np.ndarray
+
+
+class Truth(NamedTuple):
+  """What the renderer says of an edit.
+
+  Attributes:
+    progress: mean over the images.
+    arrived: how often the wanted value is met exactly.
+    moved: mean move of each factor [K], in shares of its range.
+    kept: mean move of each factor of the reconstruction alone [K].
+    error: root mean squared error of the nearest render.
+  """
+
+  progress: float
+  arrived: float
+  moved: np.ndarray
+  kept: np.ndarray
+  error: float
+
+
+def edit(
+  coder: coders.Coder,
+  images: Any,
+  wanted: Any,
+  examples: coders.Sample,
+  place: int,
+  factor: Any,
+  *,
+  latent: int | None = None,
+) -> Edit:
+  """Sets one attribute of images.
+
+  Args:
+    coder: the model.
+    images: to edit [B, H, W, C].
+    wanted: value of the attribute of each [B].
+    examples: labelled images.
+    place: of the attribute among their factors.
+    factor: what is known of it, a `data.Factor`.
+    latent: to set; by default the one that the examples point to.
+
+  Raises:
+    ValueError: too few examples, or no such latent.
+  """
+  labelled = np.asarray(coder.encode(examples.images)[0], np.float64)
+  response = responses.fit(labelled, examples.factors[:, place], factor)
+  d = responses.best_latent(response) if latent is None else latent
+  coders.check_latents([d], coder.num_latents)
+  mean = np.asarray(coder.encode(images)[0], np.float64)
+  z = mean.copy()
+  z[:, d] = response.at(wanted)[:, d]
+  edited = np.asarray(coder.decode(z))
+  plain = np.asarray(coder.decode(mean))
+  # Against the reconstruction encoded again, so that blur is not counted.
+  again = np.asarray(coder.encode(edited)[0], np.float64)
+  before = np.asarray(coder.encode(plain)[0], np.float64)
+  way = z[:, d] - mean[:, d]
+  steps = np.where(np.abs(way) > 1e-6, way, np.nan)
+  others = np.delete((again - before) / coders.deviations(labelled), d, 1)
+  active = np.delete(coders.deviations(labelled) > 0.1, d)
+  drift = np.abs(others[:, active]).mean(1) if active.any() else 0 * way
+  return Edit(
+    edited, plain, d, float(response.share[d]),
+    (again[:, d] - before[:, d]) / steps, drift,
+  )  # fmt: skip
+
+
+def measure(
+  dataset: data.Dataset, done: Edit, factors: Any, place: int, wanted: Any
+) -> Truth:
+  """What the renders nearest to edited images say.
+
+  Args:
+    dataset: a grid.
+    done: the edit.
+    factors: true ones of the images before it, int [B, K].
+    place: of the edited factor.
+    wanted: its value of each image [B].
+
+  Raises:
+    ValueError: the data set is no grid.
+  """
+  known = dataset.require_grid('edit').factors
+  factors, wanted = np.asarray(factors), np.asarray(wanted)
+  goal = factors.copy()
+  goal[:, place] = wanted
+  after, error = renders.nearest(
+    dataset, done.images, np.stack([factors, goal])
+  )
+  plain, _ = renders.nearest(dataset, done.reconstructions, factors[None])
+  gap = lambda f: renders.change(goal, f, known)[:, place]
+  start = gap(factors)
+  far = start > 0
+  progress = 1 - gap(after)[far] / start[far] if far.any() else np.zeros(1)
+  return Truth(
+    float(progress.mean()), float((after[:, place] == wanted).mean()),
+    renders.change(factors, after, known).mean(0),
+    renders.change(factors, plain, known).mean(0),
+    float(np.sqrt(error.mean())),
+  )  # fmt: skip
+
+
+def other_values(key: jax.Array, values: np.ndarray, size: int) -> np.ndarray:
+  """For each value another one, half of the range away on average."""
+  step = jax.random.randint(key, values.shape, 1, size)
+  return (values + np.asarray(step)) % size
+
+
+def run(options: Options) -> Section:
+  """The edit on all members, on a PCA, and on the members of another run."""
+  models, dataset = options.load()
+  grid = dataset.require_grid('edit')
+  name = options.factor or _default(dataset)
+  place, factor = coders.factor(dataset, name, 'edit')
+  keys = jax.random.split(options.key, 3 + options.repeats)
+  work = coders.draw(dataset, keys[0], options.images)
+  wanted = other_values(keys[1], work.factors[:, place], factor.size)
+  draws = [coders.draw(dataset, k, options.labels[0]) for k in keys[3:]]
+  basis = coders.draw(dataset, keys[2], min(4000, dataset.num_images))
+  pca = coders.fit_pca(basis.images, models[0].num_latents)
+  named = options.latents[0] if options.latents else None
+  methods = {'this run': models, 'PCA': (pca,)}
+  if options.against:
+    other = trained.load_all(options.against)
+    if other[0].image_shape != models[0].image_shape:
+      raise ValueError(f'--against={options.against} has images of other shape')
+    methods[options.against] = other
+  rows, figures, strips = [], {}, {}
+  for method, members in methods.items():
+    truths, drifts, shares = [], [], []
+    for m, member in enumerate(members):
+      own = named if method == 'this run' else None
+      for draw in draws:
+        done = edit(
+          member, work.images, wanted, draw, place, factor, latent=own
+        )
+        truths.append(measure(dataset, done, work.factors, place, wanted))
+        drifts.append(done.drift.mean())
+        shares.append(done.share)
+      if m == 0:
+        strips[method] = done.images[:8]
+    cells = _cells(truths, drifts, shares, len(members), place)
+    rows.append((method, *map(str, cells.values())))
+    figures[method] = {k: v._asdict() for k, v in cells.items()} | {
+      'moved': statistics_of(truths, 'moved', grid.factors),
+      'reconstruction_moved': statistics_of(truths, 'kept', grid.factors),
+    }
+  truth = work.factors.copy()
+  truth[:, place] = wanted
+  goal = coders.take(dataset, _places(truth, grid.sizes)).images[:8]
+  images = np.stack([work.images[:8], goal, *strips.values()])
+  labels = ['before', 'wanted', *strips]
+  heads = ('', 'progress', 'arrived', 'others moved', 'others, unedited',
+           'drift of latents', 'share found')  # fmt: skip
+  table = Table(
+    f'{name} set to another value in {options.images} images; the latent found '
+    f'from {options.labels[0]} labelled images, {options.repeats} draws; '
+    'moves are mean shares of a factor’s range',
+    heads, tuple(rows),
+  )  # fmt: skip
+  return Section(
+    'edit',
+    f'Edit: {name}',
+    f'One latent is set so that {name} takes another value, and the rest is '
+    'kept. The nearest render of all values of all factors judges.',
+    {'factor': name, 'latent': named, 'methods': figures},
+    (table, _by_factor(figures, dataset.factor_names)),
+    {'edit.svg': pictures.labelled(images, labels, title=f'{name} edited')},
+    {'edit.svg': 'Eight images: before, as the renderer would have it, and '
+     'after the edit.'},
+    tuple(_notes(name, figures)),
+  )  # fmt: skip
+
+
+def statistics_of(truths: list[Truth], field: str, factors: Any) -> dict:
+  """{factor: mean} of a field of all edits."""
+  means = np.mean([getattr(t, field) for t in truths], 0)
+  return {one.name: float(v) for one, v in zip(factors, means)}
+
+
+def _cells(truths, drifts, shares, count, place):
+  """Estimates over members, each a mean over draws."""
+  others = lambda x: np.delete(x, place).mean()
+  columns = {
+    'progress': [t.progress for t in truths],
+    'arrived': [t.arrived for t in truths],
+    'others': [others(t.moved) for t in truths],
+    'others_unedited': [others(t.kept) for t in truths],
+    'drift': drifts,
+    'share': shares,
+  }
+  by_member = lambda x: np.reshape(x, (count, -1)).mean(1)
+  return {k: statistics.estimate(by_member(v)) for k, v in columns.items()}
+
+
+def _by_factor(figures, names):
+  rows = tuple(
+    (method, *(f'{one["moved"][n]:.3f} ({one["reconstruction_moved"][n]:.3f})'
+               for n in names))
+    for method, one in figures.items()
+  )  # fmt: skip
+  caption = 'By how much each factor moved; in brackets, without any edit'
+  return Table(caption, ('', *names), rows)
+
+
+def _notes(name, figures):
+  own = figures['this run']
+  if own['share']['mean'] < _MIN_SHARE:
+    yield (
+      f'No latent follows {name}: it explains {own["share"]["mean"]:.2f} of '
+      'the best one. The edit does not do what its name says.'
+    )
+  yield (
+    'Blur moves factors too: an edit is only as good as the reconstruction '
+    'that it starts from (the bracketed figures).'
+  )
+  if len(figures) < 3:
+    yield 'Give --against=RUN of a plain VAE to set it beside this run.'
+
+
+def _default(dataset):
+  """The last ordinal factor."""
+  known = dataset.require_grid('edit').factors
+  return next(
+    (f.name for f in known[::-1] if f.kind == 'ordinal'), known[0].name
+  )
+
+
+def _places(factors, sizes):
+  return np.ravel_multi_index(tuple(factors.T), sizes)

@@ -1,0 +1,61 @@
+"""What a command line asks of an application."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+
+from bvae_jax import data, trained
+
+
+class Options(NamedTuple):
+  """The flags of `bvae_jax.apply`.
+
+  Attributes:
+    run: the folder of the run.
+    members: numbers, 'best', 'median' or 'udr'; None for all of them.
+    factor: that is edited, varied, or sensitive; None for the default.
+    target: that is predicted; None for the default.
+    latents: chosen latents; none for the application's own choice.
+    labels: numbers of labelled images.
+    anchors: images where traversals start.
+    images: how many images are worked on.
+    span: of a traversal: 'prior', 'posterior' or 'percentile'.
+    steps: images along a traversal.
+    threshold: from which share on a latent answers to a factor.
+    index: one image, by its place in the data set; None for the default.
+    against: the folder of a run to compare with.
+    repeats: draws of labelled images.
+    seed: of everything random.
+  """
+
+  run: pathlib.Path
+  members: Sequence[int | str] | None = None
+  factor: str | None = None
+  target: str | None = None
+  latents: Sequence[int] = ()
+  labels: Sequence[int] = (10, 100, 1000)
+  anchors: int = 3
+  images: int = 200
+  span: str = 'posterior'
+  steps: int = 11
+  threshold: float = 0.1
+  index: int | None = None
+  against: str | None = None
+  repeats: int = 3
+  seed: int = 0
+
+  @property
+  def key(self) -> jax.Array:
+    return jax.random.key(self.seed)
+
+  def load(self) -> tuple[tuple[trained.Model, ...], data.Dataset]:
+    """The members, and the data set that they share.
+
+    Raises:
+      OSError: the folder holds no run, or the data is gone.
+      ValueError: no such member.
+    """
+    models = trained.load_all(self.run, self.members)
+    return models, models[0].dataset

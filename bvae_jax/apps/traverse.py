@@ -1,0 +1,200 @@
+"""Images along single latents, as a paper prints them, and as films.
+
+A walk starts at an image's posterior mean and moves one latent through a range:
+of the prior (-2 to 2 deviations), of the posterior (2 deviations of the codes
+of the data around their mean), or from their 1st to their 99th percentile.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from bvae_jax.apps import coders, pictures
+from bvae_jax.apps.options import Options
+from bvae_jax.apps.section import Section, Table
+
+SPANS = ('prior', 'posterior', 'percentile')
+_CAPTION = f'Ranges of the latents of {coders.IDLE} nats or more'
+_SAMPLE = 2000  # images whose codes give the ranges
+
+
+class Walks(NamedTuple):
+  """One member's walks.
+
+  Attributes:
+    images: float [A, L, S, H, W, C] for A anchors.
+    values: of the latents [L, S].
+    latents: which ones [L].
+    kl: mean of each over the data [L], nats.
+  """
+
+  images: np.ndarray
+  values: np.ndarray
+  latents: tuple[int, ...]
+  kl: np.ndarray
+
+
+def ranges(codes: Any, span: str, steps: int) -> np.ndarray:
+  """Values that each latent takes [D, steps].
+
+  Args:
+    codes: posterior means of the data [N, D].
+    span: one of `SPANS`.
+    steps: values, evenly spaced.
+
+  Raises:
+    ValueError: another span, or fewer than two steps.
+  """
+  if span not in SPANS or steps < 2:
+    raise ValueError(
+      f'span must be one of {", ".join(SPANS)} and steps at least 2, got '
+      f'{span} and {steps}'
+    )
+  codes = np.asarray(codes, np.float64)
+  if span == 'prior':
+    low, high = np.full(codes.shape[1], -2.0), np.full(codes.shape[1], 2.0)
+  elif span == 'posterior':
+    middle, spread = codes.mean(0), coders.deviations(codes)
+    low, high = middle - 2 * spread, middle + 2 * spread
+  else:
+    low, high = np.percentile(codes, [1, 99], axis=0)
+  return np.linspace(low, high, steps, axis=1)
+
+
+def walks(
+  coder: coders.Coder,
+  anchors: Any,
+  images: Any,
+  *,
+  span: str = 'posterior',
+  steps: int = 11,
+  latents: Sequence[int] = (),
+) -> Walks:
+  """Decodes walks from anchors [A, H, W, C]; ranges come from `images`.
+
+  Args:
+    coder: the model.
+    anchors: images where the walks start.
+    images: of the data [N, H, W, C].
+    span: one of `SPANS`.
+    steps: images along a walk.
+    latents: which ones; by default all by falling KL.
+
+  Raises:
+    ValueError: no such latent, span or steps.
+  """
+  mean, logvar = (np.asarray(x) for x in coder.encode(images))
+  kl = coders.kl(mean, logvar).mean(0)
+  chosen = coders.check_latents(latents, coder.num_latents)
+  chosen = chosen or [int(d) for d in np.argsort(-kl)]
+  values = ranges(mean, span, steps)[chosen]
+  start = np.asarray(coder.encode(anchors)[0])
+  z = np.tile(start[:, None, None], (1, len(chosen), steps, 1))
+  for row, d in enumerate(chosen):
+    z[:, row, :, d] = values[row]
+  decoded = np.asarray(coder.decode(z.reshape(-1, z.shape[-1])))
+  shape = (*z.shape[:3], *decoded.shape[1:])
+  return Walks(decoded.reshape(shape), values, tuple(chosen), kl[chosen])
+
+
+def run(options: Options) -> Section:
+  """Walks of chosen members from several images, and the film of training."""
+  models, dataset = options.load()
+  sample = coders.draw(dataset, options.key, min(_SAMPLE, dataset.num_images))
+  chosen = (
+    sample.index[: options.anchors]
+    if options.index is None
+    else [_checked(options.index, dataset.num_images)]
+  )
+  anchors = coders.take(dataset, chosen).images
+  files, shown, rows = {}, {}, []
+  for model in models:
+    found = walks(
+      model, anchors, sample.images, span=options.span, steps=options.steps,
+      latents=options.latents,
+    )  # fmt: skip
+    name = f'traverse_member_{model.member}'
+    labels = [f'z{d} · {k:.2f} nats' for d, k in zip(found.latents, found.kl)]
+    for a, images in enumerate(found.images):
+      title = f'seed {model.seed}, image {chosen[a]}, {options.span} range'
+      stem = f'{name}_image_{chosen[a]}'
+      files[f'{stem}.png'] = pictures.png(pictures.tiled(images))
+      columns = _heads(found.values, options.span)
+      svg = pictures.labelled(images, labels, columns, title)
+      files[f'{stem}.svg'] = svg
+      if a == 0:
+        shown[f'{stem}.svg'] = (
+          f'Member {model.member} (seed {model.seed}): one latent a row, the '
+          'largest KL first, the others held at the posterior mean.'
+        )
+    frames = pictures.back_and_forth(
+      [pictures.tiled(row) for row in found.images.transpose(2, 0, 1, 3, 4, 5)]
+    )
+    for kind in ('gif', 'webp'):
+      files[f'{name}.{kind}'] = pictures.film(frames, kind)
+    rows += [
+      (f'{model.member}', f'z{d}', f'{k:.3f}', f'{v[0]:.2f}', f'{v[-1]:.2f}')
+      for d, k, v in zip(found.latents, found.kl, found.values)
+      if k >= coders.IDLE
+    ]
+  first = f'traverse_member_{models[0].member}.gif'
+  shown[first] = 'The walks of the first member side by side, a row an anchor.'
+  history, notes = training_film(options)
+  if history:
+    files['traverse_training.gif'] = history
+    shown['traverse_training.gif'] = (
+      'How the latents came apart: the best member’s walks at each '
+      'checkpoint of the training.'
+    )
+  return Section(
+    'traverse',
+    'Traversals',
+    f'{len(models)} members, {len(chosen)} images, the {options.span} range. '
+    'PNG, SVG with labels, GIF and WebP lie in apps/.',
+    {'rows': rows, 'files': sorted(files)},
+    (Table(_CAPTION, ('member', 'latent', 'KL', 'from', 'to'), tuple(rows)),),
+    files,
+    shown,
+    (
+      'A latent whose KL is near zero holds nothing of the image: its row '
+      'does not move, whatever the range.',
+      *notes,
+    ),
+  )
+
+
+def training_film(options: Options) -> tuple[bytes | None, list[str]]:
+  """The strips of RUN/traversals as a GIF, and what is to say of them."""
+  strips = sorted((options.run / 'traversals').glob('step_*.png'))
+  if not strips:
+    return None, ['The run left no strips in traversals/: no film of training.']
+  frames = [Image.open(path).convert('RGB') for path in strips]
+  size = frames[-1].size
+  zoom = max(1, 800 // size[0])
+  size = size[0] * zoom, size[1] * zoom
+  large = [
+    np.asarray(frame.resize(size, Image.Resampling.NEAREST)) for frame in frames
+  ]
+  steps = ', '.join(
+    path.stem.removeprefix('step_').lstrip('0') for path in strips
+  )
+  return pictures.film(large, 'gif', 700), [f'Steps of the film: {steps}.']
+
+
+def _heads(values: np.ndarray, span: str) -> list[str]:
+  """What stands above the columns."""
+  if span == 'prior':
+    return [f'{v:.1f}' for v in values[0]]
+  marks = [''] * values.shape[1]
+  marks[0], marks[-1] = (
+    ('−2σ', '+2σ') if span == 'posterior' else ('1 %', '99 %')
+  )
+  return marks
+
+
+def _checked(index: int, num_images: int) -> int:
+  if not 0 <= index < num_images:
+    raise ValueError(f'--index must be from 0 to {num_images - 1}, got {index}')
+  return index

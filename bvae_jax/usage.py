@@ -1,0 +1,156 @@
+"""What `--help` and `--version` say: commands, flags, and each config key."""
+
+import importlib.metadata
+import inspect
+import platform
+import sys
+import textwrap
+from typing import Any
+
+import ml_collections
+from absl import flags
+
+import bvae_jax
+from bvae_jax import catalogue
+
+# Of every key of `config.default_config`; a test compares the two.
+MEANINGS = {
+  'objective': 'the loss: a name in losses.OBJECTIVES; a config file sets it',
+  'hparams': "the objective's scalars, such as hparams.beta; each may be swept",
+  'options': "the objective's choices that are fixed when it is compiled",
+  'schedules': 'a scalar on the move: {name: {kind: constant|linear|cosine|'
+  'step, start, steps, delay}}, from start to its value',
+  'seeds': 'a member for each seed, at every point of the grid',
+  'grid': "the sweep: grid.beta='(1.,4.)' is a member for each value",
+  'tied': 'names in grid whose values go side by side instead of as a product',
+  'num_steps': 'training steps; more of them continue a finished run',
+  'batch_size': 'images in a batch',
+  'learning_rate': 'of Adam; may be swept and scheduled',
+  'num_latents': 'latents of a code',
+  'likelihood': 'how images are scored; a name in losses.LIKELIHOODS',
+  'dataset.name': 'a name in data.DATASETS, or tfds:NAME',
+  'dataset.path': 'the file or folder of a set that is read from one',
+  'dataset.data_dir': "of prepared sets; empty: the user's cache",
+  'dataset.storage': 'images on the device, streamed from the host, or auto',
+  'dataset.holdout': 'the share of the images that is not trained on',
+  'dataset.image_key': 'the array of images in a file that holds several',
+  'dataset.label_keys': 'the arrays of labels beside it',
+  'dataset.image_size': 'height and width [pixels]',
+  'dataset.factor_stride': 'keep every n-th value of each factor',
+  'dataset.channels': 'of own images: 0 as found, 1 grey, 3 RGB',
+  'dataset.fit': 'of own images: crop or pad to a square',
+  'dataset.strict': 'refuse files that cannot be decoded, else leave them out',
+  'encoder': 'a name in models.ENCODERS',
+  'decoder': 'a name in models.DECODERS',
+  'discriminator': 'a name in models.DISCRIMINATORS (FactorVAE)',
+  'log_every': 'steps between two lines of metrics.jsonl',
+  'checkpoint_every': 'steps between two checkpoints',
+  'keep_checkpoints': 'the newest that are kept',
+  'tensorboard': 'also write curves for TensorBoard (extra: tensorboard)',
+  'parallel': 'devices share the members, or the data of every batch',
+  'num_devices': '0: as many as shorten the work',
+  'members_per_program': '0: as many as fit the memory',
+  'member_batch': 'members under one vmap; 0: 1 on CPU, else all',
+  'metrics': 'the scores: names in metrics.METRICS',
+  'evaluation.num_train': 'points that a metric fits on',
+  'evaluation.num_test': 'points that it is judged on',
+  'evaluation.num_elbo': 'images of the ELBO and of the statistics of codes',
+  'evaluation.num_resamples': 'repeats for standard errors; 0: none',
+  'evaluation.seed': 'of the points and of what a metric draws',
+}
+_OURS = ('bvae_jax', 'launch')  # modules; the main one is sys.argv[0]
+_WIDTH = 80
+
+
+def version() -> str:
+  """One line: what a bug report needs."""
+  names = ('jax', 'flax', 'optax', 'numpy')
+  parts = [f'{name} {importlib.metadata.version(name)}' for name in names]
+  python = f'Python {platform.python_version()}'
+  return f'bvae_jax {bvae_jax.__version__} ({", ".join([*parts, python])})'
+
+
+def front_page() -> str:
+  """What `bvae --help` says."""
+  return f"""Populations of disentangled VAEs: train, score, look, use.
+
+usage: bvae COMMAND [FLAGS]      (or python -m bvae_jax COMMAND [FLAGS])
+       bvae COMMAND --help       the command's flags
+       bvae --version
+
+commands:
+{catalogue.commands_text()}
+
+{configs_page()}
+
+Start with: bvae main --config=tcvae:quick"""
+
+
+def configs_page() -> str:
+  """What `--config=list` says."""
+  return (
+    'configs, for --config=NAME[:PRESET]; a file of yours works as well:\n'
+    + catalogue.configs_text()
+  )
+
+
+def _entry(name: str, text: str) -> str:
+  """A name, and its meaning below it."""
+  indent = ' ' * 6
+  told = textwrap.fill(
+    text, _WIDTH, initial_indent=indent, subsequent_indent=indent
+  )
+  return f'  {name}\n{told}'
+
+
+def flags_text() -> str:
+  """The flags of this program that are its own."""
+  found = {}
+  for module, group in flags.FLAGS.flags_by_module_dict().items():
+    if module.startswith(_OURS) or module == sys.argv[0]:
+      found.update({flag.name: flag for flag in group})
+  lines = []
+  for name, flag in sorted(found.items()):
+    if '.' in name:  # a config key that the command line overrides
+      continue
+    told = (
+      '' if flag.default in (None, False) else f' (default: {flag.default})'
+    )
+    lines.append(_entry(f'--{name}', f'{flag.help}{told}'))
+  return '\n'.join(lines)
+
+
+def keys_text(config: ml_collections.ConfigDict) -> str:
+  """Each config key, its value here, and what it means."""
+
+  def value(key: str) -> Any:
+    found: Any = config
+    for part in key.split('.'):
+      found = found[part]
+    if isinstance(found, ml_collections.ConfigDict):
+      return found.to_dict()
+    return found
+
+  return '\n'.join(
+    _entry(f'--config.{key}={value(key)!r}', meaning)
+    for key, meaning in MEANINGS.items()
+  )
+
+
+def page(doc: str | None, config: ml_collections.ConfigDict, title: str) -> str:
+  """What `--help` of a command says.
+
+  Args:
+    doc: the docstring of its module.
+    config: whose values the keys are shown with.
+    title: of that config.
+  """
+  return f"""{inspect.cleandoc(doc or '')}
+
+flags:
+{flags_text()}
+
+config keys, with the values of {title}:
+{keys_text(config)}
+
+--config=list lists the configs."""

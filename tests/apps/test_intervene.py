@@ -1,0 +1,73 @@
+"""What a perfect coder does when one factor moves, in closed form."""
+
+import jax
+import numpy as np
+import pytest
+
+from bvae_jax.apps import intervene, renders, statistics, traverse
+
+
+def test_the_shares_of_a_perfect_coder_are_a_permutation(world):
+  key = jax.random.key(0)
+  found = intervene.on_factors(world.coder, world.dataset, key, 4000)
+  expected = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]])
+  np.testing.assert_allclose(found.total, expected, atol=0.08)
+  assert not found.total[expected == 0].any()
+  np.testing.assert_allclose(found.irs[:3], 1, atol=1e-5)
+  assert found.owner[:3].tolist() == [2, 0, 1]
+  rows = intervene.report(found, ('on', 'middle', 'fine'), 0.1)
+  assert [row['answers'] for row in rows] == [[1], [2], [0]]
+  assert rows[0]['stays'] == [0, 2] and rows[0]['shared'] == []
+
+
+def test_a_latent_that_moves_moves_its_own_factor(world):
+  moves = intervene.on_latents(world.coder, world.dataset, jax.random.key(1))
+  own = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]], bool)
+  assert not moves[~own].any()
+  assert (moves[own] > 0.3).all()
+
+
+def test_the_nearest_render_of_a_render_is_itself(world):
+  every = np.arange(30)
+  images = np.asarray(world.dataset.images(every))
+  truth = np.asarray(world.dataset.labels(every))
+  starts = np.stack([np.zeros_like(truth), truth[::-1]])
+  found, error = renders.nearest(world.dataset, images + 0.02, starts)
+  assert np.array_equal(found, truth)
+  np.testing.assert_allclose(error, 0.0004, rtol=1e-4)
+  moved = renders.change(
+    [[0, 0, 0]], [[1, 1, 2]], world.dataset.factors.factors
+  )
+  np.testing.assert_allclose(moved, [[1, 0.5, 0.5]])
+
+
+def test_ranges_of_walks():
+  codes = np.linspace(0, 100, 101)[:, None] * [1.0, 0.0]
+  low, high = traverse.ranges(codes, 'percentile', 2)[0]
+  assert (low, high) == (1, 99)
+  posterior = traverse.ranges(codes, 'posterior', 3)[0]
+  np.testing.assert_allclose(posterior, 50 + codes.std(0)[0] * np.r_[-2, 0, 2])
+  assert traverse.ranges(codes, 'prior', 3)[1].tolist() == [-2, 0, 2]
+  with pytest.raises(ValueError, match='percentile'):
+    traverse.ranges(codes, 'all', 3)
+
+
+def test_walks_move_one_latent(world):
+  images = np.asarray(world.dataset.images(np.arange(30)))
+  found = traverse.walks(
+    world.coder, images[:1], images, span='prior', steps=3, latents=(1,)
+  )
+  assert found.images.shape == (1, 1, 3, 2, 2, 1)
+  np.testing.assert_allclose(found.images[0, 0, :, 0, 0, 0], [0, 0.5, 1])
+  assert not found.images[0, 0, :, 0, 1:].any()
+  with pytest.raises(ValueError, match='no latent 4'):
+    traverse.walks(world.coder, images, images, latents=(4,))
+
+
+def test_the_interval_is_students():
+  found = statistics.estimate([1.0, 2.0, 3.0, float('nan')])
+  assert found.mean == 2
+  np.testing.assert_allclose(found.high - 2, 4.302653 / 3**0.5, rtol=1e-6)
+  assert np.isnan(statistics.estimate([1.0]).low)
+  table = statistics.estimates([[[1.0, 5.0]], [[3.0, 5.0]]])
+  assert table.shape == (1, 2) and table[0, 0].mean == 2

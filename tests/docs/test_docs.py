@@ -1,0 +1,188 @@
+"""Every command, block and link of the README, the docs and the configs."""
+
+import contextlib
+import importlib.util
+import json
+import pathlib
+import re
+import shlex
+import shutil
+import sys
+
+import helpers
+import numpy as np
+import pytest
+from absl import flags
+from ml_collections import config_flags
+
+from bvae_jax import catalogue, data, losses, metrics, models
+from bvae_jax import config as config_lib
+from bvae_jax import run as run_lib
+from bvae_jax.data import prepare
+from bvae_jax.studies import plan
+
+ROOT = pathlib.Path(__file__).parents[2]
+PAGES = sorted([ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')])
+HEADERS = sorted((ROOT / 'configs').rglob('*.py'))
+FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.MULTILINE | re.DOTALL)
+START = re.compile(r'(?:bvae|python -m (?:bvae_jax|launch|docs)[\w.]*) .*')
+HOLE = re.compile(r'\b(FILE|NAME)\b|\.\.\.')  # the reader's own
+
+
+def name_of(path):
+  return path.relative_to(ROOT).as_posix()
+
+
+def commands(path):
+  """The commands of a page or a docstring: in blocks, and in backticks."""
+  text = path.read_text()
+  text = re.sub(r'\\\\?\n\s*', '', text)
+  inline = re.findall(r'`([^`\n]+)`', text)
+  lines = [line.strip() for line in text.splitlines() if line[:1] == ' ']
+  for _, block in FENCE.findall(text):
+    lines += block.splitlines()
+  for line in [*lines, *inline]:
+    for part in line.split('#')[0].split('&&'):
+      if START.fullmatch(part.strip()):
+        yield shlex.split(re.sub(r'\[--.*?\]', '', part))
+
+
+def own_flags(module, argv):
+  """The flags of a command, in a set of their own."""
+  values = flags.FlagValues()
+  config_flags.DEFINE_config_file(
+    'config', None, flag_values=values, sys_argv=argv
+  )
+  found = set(sys.modules) & {'bvae_jax.cli', 'bvae_jax.main', 'launch.common'}
+  for name in {*found, module}:
+    for flag in flags.FLAGS.get_flags_for_module(name):
+      if flag.name != 'config':
+        flags.DEFINE_flag(flag, flag_values=values)
+  return values
+
+
+def check_run(module, arguments):
+  """Parses the flags, and builds and checks the config, as the command does."""
+  importlib.import_module(module)
+  argv = [module]
+  for argument in arguments:
+    flag, _, value = argument.partition('=')
+    if flag == '--config':
+      if value == 'list' or HOLE.search(value):
+        return
+      argument = f'{flag}={catalogue.find_config(value)}'
+    if flag not in ('--config.KEY', '--help'):
+      argv.append(argument)
+  values = own_flags(module, argv)
+  values(argv)
+  if values.config is not None:
+    for unit in plan.as_study(values.config, 'x').units.values():
+      config_lib.validate(unit)
+
+
+def check(words):
+  """One command: the module is there, and takes these words."""
+  if words[0] == 'bvae':
+    words = words[1:]
+    if words[0].startswith('-') or words[0] == 'COMMAND':
+      return
+    count = 2 if words[0] == 'launch' else 1
+    module = catalogue.commands()[' '.join(words[:count])]
+    arguments = words[count:]
+  else:
+    module, arguments = words[2], words[3:]
+  if module in ('bvae_jax.main', 'launch.local', 'launch.slurm', 'launch.ray',
+                'launch.unit'):  # fmt: skip
+    check_run(module, arguments)
+  elif module == 'bvae_jax.data.prepare':
+    if not HOLE.search(arguments[0]):
+      prepare._parse(arguments)
+  elif module != 'bvae_jax':
+    assert importlib.util.find_spec(module), module
+
+
+@pytest.mark.parametrize('path', [*PAGES, *HEADERS], ids=name_of)
+def test_every_command_is_understood(path, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  monkeypatch.syspath_prepend(str(ROOT))
+  found = list(commands(path))
+  if path in HEADERS and path.name != 'common.py':
+    assert found, f'{path} names no command'
+  for words in found:
+    try:
+      check(words)
+    except (Exception, SystemExit) as error:
+      raise AssertionError(f'{shlex.join(words)}: {error!r}') from error
+
+
+@pytest.mark.parametrize('path', PAGES, ids=name_of)
+def test_every_link_leads_to_a_file(path):
+  for link in re.findall(r'\]\(([^)#\s]+)', path.read_text()):
+    if '://' not in link:
+      assert (path.parent / link).exists(), link
+
+
+def test_the_site_has_every_page():
+  listed = re.findall(r': (\w+\.md)$', (ROOT / 'mkdocs.yml').read_text(), re.M)
+  assert sorted(listed) == sorted(p.name for p in (ROOT / 'docs').glob('*.md'))
+
+
+@pytest.fixture(scope='module')
+def desk(tmp_path_factory):
+  """A folder with what the blocks read: a tiny run, codes and factors."""
+  folder = tmp_path_factory.mktemp('desk')
+  *_, train = blocks(ROOT / 'docs' / 'library.md')
+  with contextlib.chdir(folder):
+    exec(compile(train, 'library.md', 'exec'), {'__name__': 'block'})
+  runs = folder / 'runs'
+  shutil.copytree(runs / 'from_python', runs / 'tcvae_quick')
+  rng = np.random.default_rng(0)
+  factors = np.tile(np.stack(np.divmod(np.arange(12), 4), 1), (20, 1))
+  np.save(folder / 'factors.npy', factors)
+  np.save(folder / 'codes.npy', factors + 0.1 * rng.normal(size=factors.shape))
+  return folder
+
+
+def blocks(path):
+  """The fenced Python of a page."""
+  text = path.read_text()
+  yield from (code for kind, code in FENCE.findall(text) if kind == 'python')
+
+
+@pytest.mark.parametrize(
+  'path',
+  [p for p in PAGES if p.name != 'extending.md' and list(blocks(p))],
+  ids=name_of,
+)
+def test_every_block_of_python_runs(path, desk, monkeypatch):
+  monkeypatch.chdir(desk)
+  for code in blocks(path):
+    found = {'__name__': 'block'}
+    exec(compile(code, path.name, 'exec'), found)
+    if 'get_config' in found:
+      for unit in found['get_config']().units.values():
+        config_lib.validate(unit)
+
+
+def test_what_the_pages_add_trains_and_is_scored(tmp_path):
+  tables = (losses.OBJECTIVES, metrics.METRICS, data.DATASETS, models.DECODERS)
+  before = [dict(table) for table in tables]
+  try:
+    for code in blocks(ROOT / 'docs' / 'extending.md'):
+      exec(compile(code, 'extending.md', 'exec'), {'__name__': 'block'})
+    config = helpers.small_config(
+      'squared_vae', decoder='linear', metrics=('spread',), num_steps=2
+    )
+    config.dataset.update(
+      {'name': 'cross', 'image_size': 8, 'factor_stride': ()}
+    )
+    run_lib.train_and_evaluate(config, tmp_path / 'run')
+  finally:
+    for table, old in zip(tables, before):
+      table.clear()
+      table.update(old)
+  found = json.loads((tmp_path / 'run' / 'results.json').read_text())
+  (member,) = found['members']
+  assert member['metrics']['spread'] > 0
+  assert member['hparams']['weight'] == 0.1
+  assert found['dataset']['description'] == 'crosses'

@@ -1,0 +1,117 @@
+"""`bvae_jax.export`: safetensors, ONNX and a card, equal to the Flax model."""
+
+import json
+import sys
+
+import helpers
+import jax
+import numpy as np
+import onnxruntime
+import pytest
+from safetensors import numpy as safetensors
+
+import bvae_jax
+from bvae_jax import data, export, trained
+from bvae_jax.models import graph
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
+
+
+@pytest.fixture(scope='module')
+def model(small_run):
+  return bvae_jax.load(small_run, member=0)
+
+
+@pytest.fixture(scope='module')
+def folder(model, tmp_path_factory):
+  return export.export(model, tmp_path_factory.mktemp('export') / 'here')
+
+
+def _conv_model():
+  """Untrained conv networks for colour images that need padding."""
+  config = helpers.small_config(
+    'beta_vae', encoder='conv_locatello', decoder='deconv_locatello'
+  )
+  shape = (20, 28, 3)
+  images = data.Dataset('images', 'none', shape, 9, (), lambda *_: 0)
+  experiment = experiment_lib.assemble(config, images)
+  params = step.init(experiment, jax.random.key(1)).params
+  return trained.Model(experiment, params, 0, 0, {'beta': 1.0}, 0, None)
+
+
+def _outputs(path, x):
+  session = onnxruntime.InferenceSession(path)
+  name = session.get_inputs()[0].name
+  return session.run(None, {name: x})
+
+
+def _check(model, folder):
+  rng = np.random.default_rng(0)
+  z = rng.normal(size=(3, 6)).astype(np.float32)
+  images = rng.uniform(size=(3, *model.image_shape)).astype(np.float32)
+  (found,) = _outputs(folder / 'decoder.onnx', z)
+  np.testing.assert_allclose(found, model.decode(z), atol=1e-5)
+  mean, logvar = _outputs(folder / 'encoder.onnx', images)
+  np.testing.assert_allclose(mean, model.encode(images)[0], atol=1e-5)
+  np.testing.assert_allclose(logvar, model.encode(images)[1], atol=1e-5)
+
+
+def test_onnx_is_the_flax_model(model, folder, tmp_path):
+  _check(model, folder)
+  conv = _conv_model()
+  _check(conv, export.export(conv, tmp_path))
+
+
+def test_the_tensors_are_read_without_flax(model, folder):
+  config = json.loads((folder / 'config.json').read_text())
+  tensors = safetensors.load_file(folder / 'model.safetensors')
+  layers = [
+    graph.Layer(
+      layer['operation'],
+      tuple(tensors[n] for n in (f'decoder.{i}.w', f'decoder.{i}.b'))
+      if f'decoder.{i}.w' in tensors
+      else (),
+      tuple(layer['shape']),
+    )
+    for i, layer in enumerate(config['decoder'])
+  ]
+  z = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+  np.testing.assert_allclose(
+    graph.evaluate(layers, z), model.decode(z), atol=1e-5
+  )
+  assert config['image_shape'] == [16, 16, 1] and config['num_latents'] == 6
+  assert config['kl_per_latent'] == list(model.result.elbo['kl_per_latent'])
+
+
+def test_the_card_states_data_scores_and_limits(model, folder):
+  card = (folder / 'README.md').read_text()
+  scores = model.results.values('mig')
+  assert f'| mig | {scores[0]:.3f} | {np.median(scores):.3f} |' in card
+  assert 're-rendered procedurally' in card and 'Limits' in card
+  assert 'beta_tcvae, seed 0' in card and '6 steps' in card
+  assert 'was not scored' in export.card(_conv_model())
+
+
+def test_a_network_that_differs_is_not_written(model, tmp_path, monkeypatch):
+  monkeypatch.setattr(export, '_run', lambda *_: [np.zeros((5, 16, 16, 1))])
+  with pytest.raises(ValueError, match='decoder of ONNX differs'):
+    export.export(model, tmp_path / 'out')
+  assert not (tmp_path / 'out').exists()
+
+
+def test_the_command_and_its_errors(small_run, tmp_path, monkeypatch, capsys):
+  main = lambda *argv: export.main([f'--out={tmp_path / "out"}', *argv])
+  main(f'--workdir={small_run}', '--member=1')
+  assert 'out' in capsys.readouterr().out
+  with pytest.raises(SystemExit, match='error: .* holds no run'):
+    main(f'--workdir={tmp_path}')
+  with pytest.raises(SystemExit, match='no member 7'):
+    main(f'--workdir={small_run}', '--member=7')
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(SystemExit, match='error: '):
+    export.main([f'--out={tmp_path / "file"}', f'--workdir={small_run}'])
+  for package in ('safetensors', 'onnx', 'onnxruntime'):
+    with monkeypatch.context() as without:
+      without.setitem(sys.modules, package, None)
+      with pytest.raises(SystemExit, match=rf'{package} needs an extra'):
+        main(f'--workdir={small_run}')

@@ -1,0 +1,139 @@
+"""What the command line lists, suggests and says of itself."""
+
+import logging
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import ml_collections
+import pytest
+
+from bvae_jax import __main__ as front
+from bvae_jax import catalogue, cli, usage
+from bvae_jax import config as config_lib
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def ask(monkeypatch, *argv):
+  monkeypatch.setattr(sys, 'argv', ['bvae', *argv])
+  front.main()
+
+
+def test_help_lists_every_command_and_config_with_a_line_each(
+  monkeypatch, capsys
+):
+  ask(monkeypatch, '--help')
+  page = capsys.readouterr().out
+  for name in ('main', 'prepare', 'launch local'):
+    assert re.search(rf'^  {name} +\S+', page, re.MULTILINE), name
+  for path in (ROOT / 'configs').rglob('*.py'):
+    if path.name != 'common.py':
+      assert re.search(rf'^  \S*{path.stem}\S* +\S+', page, re.MULTILINE), path
+  ask(monkeypatch)
+  assert capsys.readouterr().out == page
+
+
+def test_every_listed_preset_is_one():
+  for name, path in catalogue.configs().items():
+    wanted = [] if name == 'own_images' else ['quick']
+    assert catalogue.presets(path)[: len(wanted)] == wanted, name
+
+
+def test_the_version_names_what_a_bug_report_needs(monkeypatch, capsys):
+  ask(monkeypatch, '--version')
+  line = capsys.readouterr().out
+  assert re.fullmatch(
+    r'bvae_jax \S+ \(jax \S+, flax \S+, optax \S+, numpy \S+, Python \S+\)\n',
+    line,
+  )
+
+
+@pytest.mark.parametrize(
+  'argv, answer',
+  [
+    ('mian', "no command 'mian'; did you mean main?"),
+    ('xyzzy', "no command 'xyzzy'; see bvae --help"),
+    ('launch lokal', 'one of: local, slurm, ray, unit; did you mean local?'),
+    ('launch', 'one of: local, slurm, ray, unit'),
+  ],
+)
+def test_a_misspelt_command_gets_a_suggestion(monkeypatch, argv, answer):
+  with pytest.raises(SystemExit, match=re.escape(answer)):
+    ask(monkeypatch, *argv.split())
+
+
+def flat(config, prefix=''):
+  """The keys that the help explains: sections of fixed keys are opened."""
+  for key, value in config.items():
+    if key in ('dataset', 'evaluation'):
+      yield from flat(value, f'{key}.')
+    else:
+      yield prefix + key
+
+
+def test_each_config_key_has_a_meaning():
+  assert sorted(usage.MEANINGS) == sorted(
+    flat(config_lib.default_config('beta_vae'))
+  )
+
+
+def test_keys_are_shown_with_their_values():
+  config = config_lib.default_config('beta_tcvae')
+  config.dataset.holdout = 0.25
+  text = usage.keys_text(config)
+  assert '--config.dataset.holdout=0.25\n' in text
+  assert "'gamma': 1.0" in text
+  assert isinstance(config.hparams, ml_collections.ConfigDict)
+
+
+@pytest.mark.parametrize(
+  'value, found',
+  [
+    ('tcvae:quick', 'configs/tcvae.py:quick'),
+    ('configs/tcvae.py', 'configs/tcvae.py'),
+    ('exercises/curve:quick', 'configs/exercises/curve.py:quick'),
+  ],
+)
+def test_a_config_that_ships_is_found_from_any_folder(
+  tmp_path, monkeypatch, value, found
+):
+  monkeypatch.chdir(tmp_path)
+  assert catalogue.find_config(value) == str(ROOT / found)
+  own = tmp_path / 'tcvae'
+  own.write_text('')
+  assert catalogue.find_config('tcvae:a') == 'tcvae:a'  # the user's own first
+
+
+def test_the_commands_help_shows_flags_and_the_keys_of_the_config(tmp_path):
+  result = subprocess.run(
+    [sys.executable, '-m', 'bvae_jax', 'launch', 'local',
+     '--config=tcvae:quick', '--config.seeds=(7,)', '--help'],
+    cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    capture_output=True, text=True, check=True,
+  )  # fmt: skip
+  for text in ('A study over processes', '--workers\n', '--gpus_per_unit\n',
+               '--quiet\n', '--log_file\n', '--config.num_steps=8000\n',
+               '--config.seeds=(7,)\n'):  # fmt: skip
+    assert text in result.stdout
+  assert 'orbax' not in result.stdout
+
+
+def test_quiet_leaves_warnings_and_the_log_file_has_all(tmp_path, capsys):
+  logger = logging.getLogger('bvae_jax')
+  before = logger.handlers, logger.propagate, logger.level
+  try:
+    cli.log_to_stderr(quiet=True, log_file=str(tmp_path / 'logs' / 'run.log'))
+    logger.info('a step')
+    logger.warning('a collapse')
+    for handler in logger.handlers:
+      handler.close()
+  finally:
+    logger.handlers, logger.propagate = before[:2]
+    logger.setLevel(before[2])
+  shown = capsys.readouterr().err
+  assert 'a collapse' in shown and 'a step' not in shown
+  lines = (tmp_path / 'logs' / 'run.log').read_text().splitlines()
+  assert [line[9:] for line in lines] == ['a step', 'a collapse']

@@ -1,0 +1,128 @@
+"""`python -m bvae_jax.score`: anybody's codes, from files."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from bvae_jax import metrics, score
+
+SIZES = (3, 4, 5)
+
+
+@pytest.fixture(scope='module')
+def points():
+  """A perfect representation of a whole grid, shuffled."""
+  factors = np.array(list(itertools.product(*map(range, SIZES))) * 1)
+  factors = np.random.default_rng(0).permutation(factors)
+  return factors * [1.0, -2.0, 0.5] + 3.0, factors
+
+
+def test_the_scores_are_those_of_the_library(points):
+  codes, factors = points
+  parts = (codes[:40], factors[:40], codes[40:], factors[40:])
+  found = score.score(*parts, names='abc', metrics_names=('mig', 'sap'))
+  scores = found.members[0].metrics
+  expected = metrics.mig(codes[:40], factors[:40])['mig']
+  assert scores['mig'] == pytest.approx(float(expected), abs=1e-6)
+  expected = metrics.sap(*parts)['sap']
+  assert scores['sap'] == pytest.approx(float(expected), abs=1e-6)
+  assert list(scores)[:4] == ['mig', 'mig/a', 'mig/b', 'mig/c']
+  assert found.dataset.num_images == 40 and not found.dataset.complete_grid
+
+
+def test_a_whole_grid_gives_the_scores_of_tables(points):
+  codes, factors = points
+  found = score.score(codes, factors, metrics_names=('factor_vae_score',))
+  assert found.dataset.complete_grid and found.dataset.factor_sizes == SIZES
+  assert found.members[0].metrics['factor_vae_score'] == 1.0
+  with pytest.raises(ValueError, match='factor_vae_score cannot be computed'):
+    score.score(codes[1:], factors[1:], metrics_names=('factor_vae_score',))
+  assert 'fairness' not in score._chosen((), False)
+  assert {'mig', 'dci', 'fairness'} <= set(score._chosen((), True))
+
+
+def test_files_of_all_kinds_hold_the_same_table(points, tmp_path):
+  h5py = pytest.importorskip('h5py')
+  _, factors = points
+  np.save(tmp_path / 'a.npy', factors)
+  np.savez(tmp_path / 'one.npz', anything=factors)
+  np.savez(tmp_path / 'two.npz', factors=factors, codes=factors * 2.0)
+  with h5py.File(tmp_path / 'a.h5', 'w') as file:
+    file['factors'] = factors
+  lines = [','.join(map(str, row)) for row in factors]
+  (tmp_path / 'bare.csv').write_text('\n'.join(lines))
+  (tmp_path / 'head.csv').write_text('\n'.join(['a,b,c', *lines]))
+  for name in ('a.npy', 'one.npz', 'two.npz', 'a.h5', 'bare.csv', 'head.csv'):
+    found, names = score.read(tmp_path / name, 'factors')
+    np.testing.assert_array_equal(found, factors)
+    assert names == (('a', 'b', 'c') if name == 'head.csv' else ())
+
+
+def test_the_command_writes_results_and_names_factors(
+  points, tmp_path, capsys, caplog
+):
+  codes, factors = points
+  np.save(tmp_path / 'codes.npy', codes)
+  words = np.array(['cube', 'ball', 'cone'])[factors[:, 0]]
+  rows = [f'{w},{b},{c}' for w, (_, b, c) in zip(words, factors)]
+  rows[7] = ',' + rows[7].partition(',')[2]
+  (tmp_path / 'f.csv').write_text('\n'.join(['shape,x,y', *rows]))
+  score.main(
+    [
+      f'--codes={tmp_path / "codes.npy"}',
+      f'--factors={tmp_path / "f.csv"}',
+      '--metrics=mig',
+      '--num_resamples=2',
+      f'--out={tmp_path / "out"}',
+    ]
+  )
+  printed = capsys.readouterr().out
+  assert 'mig/shape' in printed and '±' in printed
+  assert '1 points lack a label' in caplog.text
+  found = json.loads((tmp_path / 'out' / 'results.json').read_text())
+  assert found['dataset']['factor_names'] == ['shape', 'x', 'y']
+  assert found['members'][0]['errors']['mig'] > 0
+  assert (tmp_path / 'out' / 'results.csv').exists()
+
+
+def _bad_files(folder):
+  np.save(folder / 'codes.npy', np.random.default_rng(0).normal(size=(9, 3)))
+  np.save(folder / 'f.npy', np.arange(18).reshape(9, 2) % 3)
+  np.save(folder / 'short.npy', np.arange(8) % 2)
+  np.save(folder / 'cube.npy', np.zeros((2, 3, 4)))
+  np.save(folder / 'objects.npy', np.array([{}]), allow_pickle=True)
+  np.savez(folder / 'other.npz', a=np.zeros(9), b=np.zeros(9))
+  (folder / 'empty.csv').write_text('')
+  (folder / 'ragged.csv').write_text('1,2\n3\n')
+  (folder / 'page.npy').write_text('<html>quota</html>')
+
+
+@pytest.mark.parametrize(
+  ('codes', 'factors', 'more', 'line'),
+  [
+    ('none.npy', 'f.npy', '', '--codes: no such file'),
+    ('codes.npy', 'short.npy', '', '9 codes but 8 rows of factors'),
+    ('cube.npy', 'f.npy', '', 'lengths differ'),
+    ('codes.npy', 'objects.npy', '', 'pickled objects'),
+    ('codes.npy', 'other.npz', '', 'holds no factors among a, b'),
+    ('codes.npy', 'empty.csv', '', 'an empty file'),
+    ('codes.npy', 'ragged.csv', '', 'row 2 has 1 cells, the first 2'),
+    ('page.npy', 'f.npy', '', 'an HTML page'),
+    ('codes.npy', 'f.npy', '--metrics=nice', 'metrics: nice cannot be'),
+    ('codes.npy', 'f.npy', '--metrics=udr', 'metrics: udr cannot be'),
+    ('codes.npy', 'f.npy', '--num_resamples=1', 'at least 2'),
+    ('codes.npy', 'f.npy', '--test_codes=codes.npy', 'go together'),
+  ],
+)
+def test_bad_input_ends_in_one_line(
+  codes, factors, more, line, tmp_path, monkeypatch, capsys
+):
+  _bad_files(tmp_path)
+  monkeypatch.chdir(tmp_path)
+  argv = [f'--codes={codes}', f'--factors={factors}', *more.split()]
+  with pytest.raises(SystemExit) as left:
+    score.main(argv)
+  told = str(left.value) + capsys.readouterr().err
+  assert line in told and 'Traceback' not in told and left.value.code != 0
