@@ -48,9 +48,11 @@ def pictures(dataset: data.Dataset) -> list[Section]:
   sections = [('samples', look(np.sort(chosen).astype(np.int32)))]
   if isinstance(dataset.factors, data.Grid):
     sizes = dataset.factors.sizes
+    # Values apart, so that no hue hides another.
+    base = np.arange(len(sizes)) * np.array(sizes) // len(sizes)
     for k, factor in enumerate(dataset.factors.factors):
       values = np.linspace(0, factor.size - 1, min(factor.size, _ACROSS))
-      rows = np.tile(np.array(sizes) // 2, (len(values), 1))
+      rows = np.tile(base, (len(values), 1))
       rows[:, k] = np.round(values)
       index = data.factors_to_index(rows, sizes)
       sections.append((f'{factor.name}: {factor.size} values', look(index)))
