@@ -14,6 +14,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import config as config_lib
@@ -44,7 +45,7 @@ def pictures(dataset: data.Dataset) -> list[Section]:
   draw = np.random.default_rng(0)
   count = min(_SAMPLES, dataset.num_images)
   chosen = draw.choice(dataset.num_images, count, replace=False)
-  look = lambda index: sheet(np.asarray(dataset.images(np.asarray(index))))
+  look = lambda index: sheet(np.asarray(dataset.images(jnp.asarray(index))))
   sections = [('samples', look(np.sort(chosen).astype(np.int32)))]
   if isinstance(dataset.factors, data.Grid):
     sizes = dataset.factors.sizes
@@ -54,7 +55,7 @@ def pictures(dataset: data.Dataset) -> list[Section]:
       values = np.linspace(0, factor.size - 1, min(factor.size, _ACROSS))
       rows = np.tile(base, (len(values), 1))
       rows[:, k] = np.round(values)
-      index = data.factors_to_index(rows, sizes)
+      index = data.factors_to_index(jnp.asarray(rows), sizes)
       sections.append((f'{factor.name}: {factor.size} values', look(index)))
   return sections
 
