@@ -51,6 +51,10 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
         # Stored images on the 'device', streamed from the 'host', or 'auto'.
         'storage': 'auto',
         'holdout': 0.0,  # the share of the images that is not trained on
+        # Combinations that are not trained on, as ('shape=2', 'x=16..31').
+        'holdout_where': (),
+        'correlated': (),  # two factors that go together in training
+        'sigma': 0.2,  # how loosely; on values from 0 to 1
         'image_key': '',  # the array of images in a file that holds several
         'label_keys': (),  # the arrays of labels beside it
         'image_size': 64,
@@ -186,6 +190,9 @@ def _validate_dataset(dataset: ml_collections.ConfigDict) -> None:
   if not (isinstance(name, str) and data.is_known(name)):
     _choice('dataset.name', name, (*data.DATASETS, 'tfds:NAME'))
   _names('dataset.label_keys', dataset.label_keys)
+  _names('dataset.holdout_where', dataset.holdout_where)
+  _names('dataset.correlated', dataset.correlated)
+  _finite('dataset.sigma', dataset.sigma)
   _finite('dataset.holdout', dataset.holdout)
   _require(
     0 <= dataset.holdout < 1,

@@ -12,6 +12,7 @@ from bvae_jax.data import (
   records,
   scene3d,
   sets,
+  shifts,
   toys,
   variants,
 )
@@ -67,8 +68,9 @@ def load(config) -> Dataset:
     config: config.dataset, with `name`, `path` (of an archive or a folder),
       `image_size` (smaller than the data set's: frames are mean-pooled),
       `factor_stride` (keep every n-th value of each factor; empty for all),
-      `data_dir` (of prepared sets), `storage` (`dataset.place`) and `holdout`
-      (`dataset.hold_out`).
+      `data_dir` (of prepared sets), `storage` (`dataset.place`), `holdout`
+      (`dataset.hold_out`), `holdout_where` (`shifts.hold_out_where`),
+      `correlated` and `sigma` (`shifts.correlate`).
 
   Raises:
     ValueError: if there is no such data set, or its loader refuses the config.
@@ -85,4 +87,7 @@ def load(config) -> Dataset:
   else:
     made = DATASETS[config.name](config)
   placed = dataset.place(made, config.get('storage', 'auto'))
-  return dataset.hold_out(placed, config.get('holdout', 0.0))
+  kept = dataset.hold_out(placed, config.get('holdout', 0.0))
+  kept = shifts.hold_out_where(kept, config.get('holdout_where', ()))
+  names, sigma = config.get('correlated', ()), config.get('sigma', 0.2)
+  return shifts.correlate(kept, names, sigma)

@@ -14,6 +14,7 @@ import numpy as np
 from bvae_jax import parallel
 from bvae_jax.data import cache, samplers
 from bvae_jax.data import factors as factors_lib
+from bvae_jax.data.correlated import Correlation
 
 _LOG = logging.getLogger(__name__)
 STORAGES = ('auto', 'device', 'host')
@@ -68,6 +69,7 @@ class Split:
     'rows',
     'split',
     'noisy_fn',
+    'correlation',
   ],
 )
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Dataset:
     noisy_fn: pure (arrays, index [...], keys [...]) -> images, where each look
       at an image draws noise from its key; training looks so, and `images_fn`
       gives an image the same noise whenever it is looked at.
+    correlation: two factors of a grid that go together in training.
 
   Raises:
     ValueError: no image, or factors of another number of images.
@@ -110,6 +113,7 @@ class Dataset:
   rows: Rows | None = None
   split: Split | None = None
   noisy_fn: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
+  correlation: Correlation | None = None
 
   def __post_init__(self) -> None:
     told = self.num_images
@@ -152,7 +156,12 @@ class Dataset:
     return self.num_images if self.split is None else len(self.split.train)
 
   def sample_train(self, key: jax.Array, count: int) -> jax.Array:
-    """Returns indices of images to train on, i.i.d. uniform, int32 [count]."""
+    """Returns indices of images to train on, i.i.d., int32 [count].
+
+    Uniform, but for a `correlation`.
+    """
+    if self.correlation is not None:
+      return self.correlation.draw(key, count, self.factor_sizes)
     place = samplers.sample_index(key, count, self.num_train)
     if self.split is None:
       return place

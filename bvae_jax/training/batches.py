@@ -155,9 +155,15 @@ def check(kind: str, dataset: data.Dataset) -> None:
   """Refuses a data set of which a kind of batch cannot be drawn.
 
   Raises:
-    ValueError: pairs without a grid, or labelled images without labels.
+    ValueError: pairs without a grid or of correlated factors, or labelled
+      images without labels.
   """
   if kind == 'pairs':
     dataset.require_grid('an objective that trains on pairs')
+    if dataset.correlation is not None:
+      raise ValueError(
+        'dataset.correlated has no use for an objective that trains on pairs; '
+        'leave it out'
+      )
   if kind == 'labelled':
     dataset.require_labels('an objective that trains on labelled images')

@@ -15,7 +15,7 @@ import ml_collections
 import optax
 from jax import lax
 
-from bvae_jax import losses, parallel
+from bvae_jax import data, losses, parallel
 from bvae_jax.training import batches
 from bvae_jax.training import experiment as experiment_lib
 
@@ -235,6 +235,18 @@ class Running(NamedTuple):
   total: dict[str, jax.Array]  # sums of the terms since the last log line
 
 
+def _look(
+  dataset: data.Dataset,
+  arrays: Any,
+  index: jax.Array,
+  keys: jax.Array | None = None,
+) -> jax.Array:
+  """Images of indices, with the noise of keys where they are given."""
+  if keys is None or dataset.noisy_fn is None:
+    return dataset.images_fn(arrays, index)
+  return dataset.noisy_fn(arrays, index, keys)
+
+
 def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   """The shapes of the terms of one step."""
 
@@ -277,8 +289,7 @@ def make_chunk(
   ) -> tuple[Running, dict[str, jax.Array]]:
     steps, look, count = plan
     look_up = experiment.dataset.images_fn
-    to_train = experiment.dataset.noisy_fn or look_up
-    images: Callable = functools.partial(to_train, arrays)
+    images: Callable = functools.partial(_look, experiment.dataset, arrays)
     fed: Callable | None = None
     if feed is not None:
       images = lambda index: look_up(feed.probe, jnp.arange(len(index)))

@@ -1,0 +1,44 @@
+"""Pairs of factors that go together in training."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax.data import grid, samplers
+
+
+@dataclasses.dataclass(frozen=True)
+class Correlation:
+  """p(f_i, f_j) ~ exp(-(f_i / F_i - f_j / F_j)^2 / (2 sigma^2)), the rest free.
+
+  f / F is a factor's value over its largest one, so that it lies in [0, 1].
+
+  Source: Traeuble et al. (2021), arXiv:2006.07886, Equation 1.
+
+  Attributes:
+    pair: the places i and j of two of the factors.
+    sigma: the strength; the smaller, the stronger.
+  """
+
+  pair: tuple[int, int]
+  sigma: float
+
+  def log_joint(self, sizes: Sequence[int]) -> np.ndarray:
+    """The logarithm of p(f_i, f_j) but for a constant, [size_i, size_j]."""
+    one, two = (np.linspace(0, 1, sizes[k]) for k in self.pair)
+    return -((one[:, None] - two) ** 2) / (2 * self.sigma**2)
+
+  def draw(self, key: jax.Array, count: int, sizes: Sequence[int]) -> jax.Array:
+    """Draws positions of a grid of sizes, i.i.d., int32 [count]."""
+    free_key, pair_key = jax.random.split(key)
+    free = samplers.sample_index(free_key, count, grid.num_combinations(sizes))
+    joint = jnp.asarray(self.log_joint(sizes), jnp.float32)
+    drawn = jax.random.categorical(pair_key, joint.ravel(), shape=(count,))
+    one, two = jnp.divmod(drawn, joint.shape[1])
+    factors = grid.index_to_factors(free, sizes)
+    i, j = self.pair
+    factors = factors.at[:, i].set(one).at[:, j].set(two)
+    return grid.factors_to_index(factors, sizes).astype(jnp.int32)

@@ -1,0 +1,115 @@
+"""Training on a part of a grid, or unevenly; scores see the grid evenly."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax.data import dataset
+from bvae_jax.data.correlated import Correlation
+
+
+def correlate(
+  made: dataset.Dataset, names: Sequence[str], sigma: float
+) -> dataset.Dataset:
+  """The data set whose training images have two factors go together.
+
+  Args:
+    made: a grid.
+    names: of the two factors; none leaves the data set as it is.
+    sigma: of the `Correlation`.
+
+  Raises:
+    ValueError: no grid, no such factors, or images held out besides.
+  """
+  if not names:
+    return made
+  key = f'dataset.correlated={tuple(names)}'
+  made.require_grid(key)
+  if len(names) != 2 or names[0] == names[1]:
+    raise ValueError(f'{key} must name two factors')
+  one, two = (_place(made, name, key) for name in names)
+  if sigma <= 0:
+    raise ValueError(f'dataset.sigma={sigma} must be positive')
+  if made.split is not None:
+    raise ValueError(
+      f'{key} cannot go with images that are held out; leave out '
+      'dataset.holdout and dataset.holdout_where'
+    )
+  return dataclasses.replace(
+    made,
+    correlation=Correlation((one, two), float(sigma)),
+    description=(
+      f'{made.description}; trained on {names[0]} and {names[1]} correlated '
+      f'with sigma {sigma:g}, scored without'
+    ),
+  )
+
+
+def hold_out_where(
+  made: dataset.Dataset, where: Sequence[str]
+) -> dataset.Dataset:
+  """The data set without some combinations of factors in training.
+
+  Held out are the images that meet all conditions.
+
+  Args:
+    made: a grid.
+    where: conditions on factors, 'shape=2' or, with both ends, 'x=16..31'; none
+      leaves the data set as it is.
+
+  Raises:
+    ValueError: no grid, a condition that is none, or no image on one side.
+
+  Source: Montero et al. (2021), The role of disentanglement in generalisation.
+  """
+  if not where:
+    return made
+  key = f'dataset.holdout_where={tuple(where)}'
+  known = made.require_grid(key)
+  if made.split is not None:
+    raise ValueError(f'{key} cannot go with dataset.holdout; leave one out')
+  labels = np.asarray(known.labels(jnp.arange(made.num_images)))
+  meets = np.ones(made.num_images, bool)
+  for condition in where:
+    name, low, high = _parse(condition, key)
+    column = labels[:, _place(made, name, key)]
+    meets &= (low <= column) & (column <= high)
+  if meets.all() or not meets.any():
+    raise ValueError(
+      f'{key} holds out {meets.sum()} of {made.num_images} images; it must '
+      'leave some on both sides'
+    )
+  train, held_out = (
+    np.flatnonzero(m).astype(np.int32) for m in (~meets, meets)
+  )
+  return dataclasses.replace(
+    made,
+    split=dataset.Split(train, held_out),
+    description=(
+      f'{made.description}; {len(held_out)} images held out from training: '
+      + ' and '.join(where)
+    ),
+  )
+
+
+def _place(made: dataset.Dataset, name: str, key: str) -> int:
+  if name not in made.factor_names:
+    raise ValueError(
+      f'{key}: data set {made.name} has no factor {name!r}; it has '
+      + ', '.join(made.factor_names)
+    )
+  return made.factor_names.index(name)
+
+
+def _parse(condition: str, key: str) -> tuple[str, int, int]:
+  """The factor of a condition, its first and its last value."""
+  name, _, values = condition.partition('=')
+  low, dots, high = values.partition('..')
+  try:
+    return name.strip(), int(low), int(high if dots else low)
+  except ValueError:
+    raise ValueError(
+      f"{key}: {condition!r} is no condition; write 'shape=2' or 'x=16..31'"
+    ) from None

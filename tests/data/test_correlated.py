@@ -1,0 +1,71 @@
+"""Uneven training: two factors that go together, combinations held out."""
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+
+from bvae_jax import data
+from bvae_jax.data.correlated import Correlation
+from bvae_jax.training import batches
+
+
+def load(**changes) -> data.Dataset:
+  config = {'name': 'dsprites', 'path': '', 'image_size': 16}
+  config |= {'factor_stride': (1, 2, 10, 8, 8)} | changes
+  return data.load(ml_collections.ConfigDict(config))
+
+
+def test_the_pair_follows_its_law_and_the_rest_is_uniform():
+  dataset = load(correlated=('shape', 'x'), sigma=0.4)
+  count = 40_000
+  index = jax.jit(dataset.sample_train, static_argnums=1)(
+    jax.random.key(0), count
+  )
+  labels = np.asarray(dataset.labels(index))
+  seen = np.zeros((3, 4))
+  np.add.at(seen, (labels[:, 0], labels[:, 3]), 1 / count)
+  apart = np.array([0, 0.5, 1])[:, None] - np.arange(4) / 3
+  law = np.exp(-(apart**2) / (2 * 0.4**2))
+  np.testing.assert_allclose(seen, law / law.sum(), atol=0.01)
+  for k in (1, 2, 4):
+    size = dataset.factor_sizes[k]
+    shares = np.bincount(labels[:, k], minlength=size) / count
+    np.testing.assert_allclose(shares, 1 / size, atol=0.015)
+  assert 'correlated with sigma 0.4' in dataset.description
+  with pytest.raises(ValueError, match='has no use for an objective'):
+    batches.check('pairs', dataset)
+
+
+def test_a_wide_sigma_is_no_correlation():
+  joint = Correlation((0, 1), 1e4).log_joint((5, 7))
+  np.testing.assert_allclose(joint, 0, atol=1e-7)
+
+
+def test_combinations_are_held_out():
+  dataset = load(holdout_where=('shape=2', 'x=2..3'))
+  labels = np.asarray(dataset.labels(jnp.arange(dataset.num_images)))
+  meets = (labels[:, 0] == 2) & (labels[:, 3] >= 2)
+  np.testing.assert_array_equal(dataset.split.held_out, np.flatnonzero(meets))
+  assert dataset.num_train == (~meets).sum()
+  drawn = np.asarray(dataset.sample_train(jax.random.key(1), 5000))
+  assert not meets[drawn].any()
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'correlated': ('shape',)}, 'must name two factors'),
+    ({'correlated': ('shape', 'hue')}, "no factor 'hue'; it has shape"),
+    ({'correlated': ('x', 'y'), 'sigma': 0.0}, 'must be positive'),
+    ({'correlated': ('x', 'y'), 'holdout': 0.1}, 'cannot go with'),
+    ({'holdout_where': ('shape:2',)}, 'is no condition'),
+    ({'holdout_where': ('shape=7',)}, 'holds out 0 of'),
+    ({'holdout_where': ('x=1',), 'holdout': 0.1}, 'leave one out'),
+  ],
+)
+def test_refused_in_one_line(changes, message):
+  with pytest.raises(ValueError, match=message) as caught:
+    load(**changes)
+  assert '\n' not in str(caught.value)
