@@ -10,7 +10,7 @@ from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 
 _SAMPLE = 4000  # images that are searched
-_NEIGHBOURS = 6
+_NEIGHBOURS = 4
 
 
 class Explanation(NamedTuple):
@@ -94,12 +94,12 @@ def run(options: Options) -> Section:
     if not order:
       continue
     walks = traverse.walks(
-      model, image, sample.images, steps=7, latents=order
+      model, image, sample.images, steps=6, latents=order
     ).images[0]
     near = sample.images[found.neighbours[order]]
     strips = np.concatenate([walks, near], 1)
     names = [f'z{d} · {found.nats[d]:.2f} nats {does[d]}' for d in order]
-    heads = ['−2σ', *[''] * 5, '+2σ', 'nearest', *[''] * (near.shape[1] - 1)]
+    heads = ['−2σ', *[''] * 4, '+2σ', 'nearest', *[''] * (near.shape[1] - 1)]
     file = f'explain_member_{model.member}.svg'
     files[file] = pictures.labelled(
       strips, names, heads, f'image {index}, seed {model.seed}'
