@@ -10,7 +10,14 @@ NAMES = {
   'edit': 'change one attribute of images and keep the rest',
   'transfer': 'codes, pixels, PCA and a network with 10, 100, 1000 labels',
   'fair': 'predictions that ignore a sensitive factor',
+  'augment': 'training images that vary one factor, labels kept',
+  'explain': 'one image: nats by latent, what each does, neighbours',
 }
 
 # Numbers of labelled images, where --labels says none.
-LABELS = {'edit': (100,), 'fair': (200,), 'transfer': (10, 100, 1000)}
+LABELS = {
+  'augment': (100,),
+  'edit': (100,),
+  'fair': (200,),
+  'transfer': (10, 100, 1000),
+}

@@ -22,7 +22,8 @@ def heat_map(
 ) -> str:
   """Cells [R][C] coloured by size up to `limit`, each with its number."""
   values = np.asarray(values, np.float64).reshape(len(rows), len(columns))
-  width, height, top = 46, 26, 44
+  width = max(46.0, 8 + 6.6 * max(map(len, columns)))
+  height, top = 26, 44
   left = 12 + 6.6 * max(map(len, rows))
   parts = [tag('text', text(title), x=0, y=14, class_='title')]
   for j, name in enumerate(columns):
@@ -49,9 +50,8 @@ def heat_map(
           style='fill:#fff' if share > 0.6 else None,
         )
       )  # fmt: skip
-  return drawing(
-    ''.join(parts), left + width * len(columns) + 4, top + height * len(rows)
-  )
+  right = max(left + width * len(columns), 7.2 * len(title))
+  return drawing(''.join(parts), right + 4, top + height * len(rows))
 
 
 def curves(

@@ -142,16 +142,16 @@ def classes(values: Any, size: int, most: int = MAX_CLASSES) -> np.ndarray:
 
 
 def require_classes(labels: np.ndarray, what: str) -> None:
-  """Raises ValueError unless two classes or more have two examples each."""
-  present, counts = np.unique(labels, return_counts=True)
-  if len(present) < 2:
+  """Raises ValueError unless two classes have two examples or more."""
+  _, counts = np.unique(labels, return_counts=True)
+  if len(counts) < 2:
     raise ValueError(
       f'{what}: the {len(labels)} labelled images are all of one class; '
       'give more --labels'
     )
-  if counts.min() < 2:
+  if (counts > 1).sum() < 2:
     raise ValueError(
-      f'{what}: class {present[counts.argmin()]} has one example among '
+      f'{what}: all classes but {(counts > 1).sum()} have one example among '
       f'{len(labels)} labelled images; give more --labels'
     )
 

@@ -20,6 +20,7 @@ from bvae_jax.apps import coders, pictures, renders, responses, statistics
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 
+_STILL = 0.3  # deviation of a latent's means, below which it is idle
 _MIN_SHARE = 0.5  # of a latent's variance, below which an edit is not trusted
 
 
@@ -101,7 +102,7 @@ def edit(
   way = z[:, d] - mean[:, d]
   steps = np.where(np.abs(way) > 1e-6, way, np.nan)
   others = np.delete((again - before) / coders.deviations(labelled), d, 1)
-  active = np.delete(coders.deviations(labelled) > 0.1, d)
+  active = np.delete(coders.deviations(labelled) > _STILL, d)
   drift = np.abs(others[:, active]).mean(1) if active.any() else 0 * way
   return Edit(
     edited, plain, d, float(response.share[d]),

@@ -150,14 +150,16 @@ def run(options: Options) -> Section:
   first, latents = every[0], [f'z{d}' for d in range(models[0].num_latents)]
   order = np.argsort(-first.kl)
   ordered = [latents[d] for d in order]
+  live = order[first.kl[order] >= coders.IDLE]
+  active = [latents[d] for d in live]
   shown = f'member {models[0].member}, seed {models[0].seed}'
   files = {
     'intervene_factors.svg': charts.heat_map(
-      first.total[:, order].T, ordered, names,
+      first.total[:, live].T, active, names,
       f'Share of a latent that answers to a factor ({shown})',
     ),
     'intervene_latents.svg': charts.heat_map(
-      reverse[0][order], ordered, names,
+      reverse[0][live], active, names,
       f'A latent moves by two deviations: factors move by ({shown})',
     ),
     'intervene_graph.svg': charts.graph(
@@ -166,8 +168,7 @@ def run(options: Options) -> Section:
     ),
   }  # fmt: skip
   captions = (
-    'Rows are latents by falling KL. Rows whose KL is near zero carry noise '
-    'around a constant: read them with the KL.',
+    f'Rows are latents by falling KL, those of {coders.IDLE} nats or more.',
     'The same the other way: the decoder draws, the nearest render tells the '
     'factors. Shares of each factor’s range; of a categorical one, how often '
     'it changed.',

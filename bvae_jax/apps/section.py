@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from bvae_jax import apps
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.apps import pictures
 from bvae_jax.report import markup
@@ -84,10 +85,9 @@ def write(section: Section, run: pathlib.Path) -> pathlib.Path:
 
 
 def document(run: pathlib.Path) -> str:
-  """The page of every section in RUN/apps, in the order of their names."""
-  found = []
-  for path in sorted((run / FOLDER).glob('*.json')):
-    found.append(workdir_lib.read_json(path))
+  """The page of every section in RUN/apps, in the order of `apps.NAMES`."""
+  paths = [run / FOLDER / f'{name}.json' for name in apps.NAMES]
+  found = [workdir_lib.read_json(path) for path in paths if path.exists()]
   links = ' · '.join(
     tag('a', text(one['name']), href=f'#{one["name"]}') for one in found
   )

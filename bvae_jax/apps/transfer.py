@@ -159,7 +159,7 @@ def run(options: Options) -> Section:
     for size in options.labels:
       draws = [_draw(options, rest, size, r) for r in range(options.repeats)]
       for one in draws:
-        coders.require_classes(_present(goal.labels(one)), 'transfer')
+        coders.require_classes(goal.labels(one), 'transfer')
       each = compare(options.key, encoder, rows_of, draws, test, goal, most)
       for method, found in each.items():
         lines.setdefault(method, []).append(found)
@@ -202,12 +202,6 @@ def _two(dataset: data.Dataset) -> list[str]:
 def _draw(options, rest, size, repeat):
   rng = np.random.default_rng([options.seed, size, repeat])
   return part(rest, rng.choice(len(rest.index), size, replace=False))
-
-
-def _present(labels):
-  """Labels where a class of one example is none, as long as two are left."""
-  classes, counts = np.unique(labels, return_counts=True)
-  return labels[np.isin(labels, classes[counts > 1])]
 
 
 def _shift(options, dataset, goal, rest, rows_of, encoder, most):

@@ -106,7 +106,7 @@ def run(options: Options) -> Section:
   chosen = (
     sample.index[: options.anchors]
     if options.index is None
-    else [_checked(options.index, dataset.num_images)]
+    else [check_index(options.index, dataset.num_images)]
   )
   anchors = coders.take(dataset, chosen).images
   files, shown, rows = {}, {}, []
@@ -194,7 +194,8 @@ def _heads(values: np.ndarray, span: str) -> list[str]:
   return marks
 
 
-def _checked(index: int, num_images: int) -> int:
+def check_index(index: int, num_images: int) -> int:
+  """The place of an image, or an error of one line."""
   if not 0 <= index < num_images:
     raise ValueError(f'--index must be from 0 to {num_images - 1}, got {index}')
   return index

@@ -1,0 +1,137 @@
+"""What a code says of one image: nats by latent, what each does, neighbours."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bvae_jax import data
+from bvae_jax.apps import coders, pictures, responses, statistics, traverse
+from bvae_jax.apps.options import Options
+from bvae_jax.apps.section import Section, Table
+
+_SAMPLE = 4000  # images that are searched
+_NEIGHBOURS = 4
+
+
+class Explanation(NamedTuple):
+  """One image as one member sees it.
+
+  Attributes:
+    nats: KL that each latent spends on it [D].
+    usual: what it spends on an image of the data [D].
+    place: of each latent among the data, from 0 to 1 [D].
+    neighbours: images of the sample nearest in each latent, int [D, n].
+  """
+
+  nats: np.ndarray
+  usual: np.ndarray
+  place: np.ndarray
+  neighbours: np.ndarray
+
+
+def explain(
+  coder: coders.Coder, image: Any, images: Any, *, count: int = _NEIGHBOURS
+) -> Explanation:
+  """Explains an image [H, W, C] among images [N, H, W, C] of the data."""
+  mean, logvar = (np.asarray(x, np.float64) for x in coder.encode(images))
+  own, own_logvar = (
+    np.asarray(x) for x in coder.encode(np.asarray(image)[None])
+  )
+  gap = np.abs(mean - own)
+  return Explanation(
+    coders.kl(own, own_logvar)[0],
+    coders.kl(mean, logvar).mean(0),
+    (mean < own).mean(0),
+    np.argsort(gap, axis=0, kind='stable')[:count].T,
+  )
+
+
+def purposes(
+  codes: Any, sample: coders.Sample, dataset: data.Dataset
+) -> list[str]:
+  """What each latent follows: the factor that explains most of it, its share.
+
+  Args:
+    codes: of the sample [N, D].
+    sample: images with their factors.
+    dataset: that they are of; nothing is told where its factors are unknown.
+  """
+  if dataset.factors is None:
+    return [''] * np.shape(codes)[1]
+  known = dataset.factors.factors
+  shares = []
+  for k, one in enumerate(known):
+    values = sample.factors[:, k]
+    told = values >= 0 if one.size else np.isfinite(values)
+    fitted = responses.fit(np.asarray(codes)[told], values[told], one)
+    shares.append(fitted.share)
+  best = np.argmax(shares, 0)
+  return [f'{known[k].name} {shares[k][d]:.2f}' for d, k in enumerate(best)]
+
+
+def run(options: Options) -> Section:
+  """One image, as all members see it."""
+  models, dataset = options.load()
+  sample = coders.draw(dataset, options.key, min(_SAMPLE, dataset.num_images))
+  index = int(sample.index[0]) if options.index is None else options.index
+  traverse.check_index(index, dataset.num_images)
+  image = coders.take(dataset, [index]).images
+  rows, files, shown, every = [], {}, {}, []
+  for model in models:
+    found = explain(model, image[0], sample.images)
+    every.append(found)
+    codes = np.asarray(model.encode(sample.images)[0])
+    does = purposes(codes, sample, dataset)
+    order = [
+      int(d) for d in np.argsort(-found.nats)
+      if found.nats[d] >= coders.IDLE or found.usual[d] >= coders.IDLE
+    ]  # fmt: skip
+    rows += [
+      (f'{model.member}', f'z{d}', f'{found.nats[d]:.2f}',
+       f'{found.usual[d]:.2f}', f'{found.place[d]:.0%}', does[d])
+      for d in order
+    ]  # fmt: skip
+    if not order:
+      continue
+    walks = traverse.walks(
+      model, image, sample.images, steps=6, latents=order
+    ).images[0]
+    near = sample.images[found.neighbours[order]]
+    strips = np.concatenate([walks, near], 1)
+    names = [f'z{d} · {found.nats[d]:.2f} nats {does[d]}' for d in order]
+    heads = ['−2σ', *[''] * 4, '+2σ', 'nearest', *[''] * (near.shape[1] - 1)]
+    file = f'explain_member_{model.member}.svg'
+    files[file] = pictures.labelled(
+      strips, names, heads, f'image {index}, seed {model.seed}'
+    )
+    shown[file] = (
+      f'Member {model.member}: each latent’s walk from the image, then the '
+      'images of the data that are nearest in that latent alone.'
+    )
+  files['explain_image.png'] = pictures.png(
+    pictures.tiled(image[None], tile=128)
+  )
+  shown = {'explain_image.png': f'Image {index} of {dataset.name}.', **shown}
+  spent = statistics.estimate(one.nats.sum() for one in every)
+  return Section(
+    'explain',
+    'Explanation of one image',
+    f'The {len(models)} members spend {spent} nats on this image.',
+    {
+      'index': index, 'nats': spent._asdict(),
+      'members': [one._asdict() for one in every],
+    },
+    (
+      Table(
+        f'Latents of {coders.IDLE} nats or more, on this image or usually',
+        ('member', 'latent', 'nats here', 'usually', 'place in the data',
+         'follows (share)'), tuple(rows),
+      ),
+    ),
+    files, shown,
+    (
+      'The factor is the one that explains most of the latent’s variance over '
+      'the data; a low share says that the name is a poor one.',
+      'Nearest is in one latent alone: neighbours may differ in all the rest.',
+    ),
+  )  # fmt: skip

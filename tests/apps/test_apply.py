@@ -1,0 +1,85 @@
+"""The command from a finished run to a section of the page, and its errors."""
+
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from bvae_jax import apply, apps
+from bvae_jax.apps import augment, coders, explain, section, traverse
+from bvae_jax.apps.options import Options
+
+
+@pytest.fixture(scope='module')
+def run(small_run, tmp_path_factory):
+  return shutil.copytree(small_run, tmp_path_factory.mktemp('apps') / 'run')
+
+
+def test_sections_make_one_page(run):
+  options = Options(run, anchors=1, steps=3, latents=(0, 1))
+  found = traverse.run(options).of_command('<traverse>')
+  section.write(found, run)
+  page = section.write(explain.run(options._replace(latents=())), run)
+  html = page.read_text()
+  assert 'id="traverse"' in html and 'id="explain"' in html
+  assert '&lt;traverse&gt;' in html and '<traverse>' not in html
+  assert 'http' not in html.replace('http://www.w3.org/2000/svg', '')
+  names = {path.suffix for path in (run / 'apps').iterdir()}
+  assert names == {'.png', '.svg', '.gif', '.webp', '.json'}
+
+
+def test_options_that_do_not_fit_are_one_line(run):
+  with pytest.raises(ValueError, match='has no member 7'):
+    traverse.run(Options(run, members=(7,)))
+  with pytest.raises(ValueError, match='no latent 6'):
+    traverse.run(Options(run, latents=(6,)))
+  with pytest.raises(ValueError, match='from 0 to 215'):
+    explain.run(Options(run, index=216))
+  with pytest.raises(OSError, match='holds no run'):
+    traverse.run(Options(run / 'nowhere'))
+
+
+def test_the_command_knows_its_applications(capsys):
+  with pytest.raises(SystemExit, match='did you mean traverse'):
+    apply.parse(['apply', 'travers'])
+  with pytest.raises(SystemExit, match='which application'):
+    apply.parse(['apply'])
+  with pytest.raises(SystemExit):
+    apply.parse(['apply', '--help'])
+  told = capsys.readouterr().out
+  assert all(name in told for name in apps.NAMES) and '--threshold' in told
+
+
+def test_copies_vary_one_factor(world):
+  everything = coders.take(world.dataset, np.arange(30))
+  codes = world.coder.encode(everything.images)[0]
+  for residual in (False, True):
+    made = augment.vary(
+      world.coder, everything.images, [0], codes, np.random.default_rng(0),
+      copies=4, residual=residual,
+    )  # fmt: skip
+    again = world.coder.encode(made.images)[0]
+    np.testing.assert_allclose(again[:, 1:], codes[made.source][:, 1:])
+    assert len(np.unique(again[:, 0].round(3))) == 5
+  moved = augment.shift(np.ones((2, 16, 16, 1)), np.random.default_rng(0))
+  assert moved.images.shape == (16, 16, 16, 1)
+  assert moved.images.sum() < 16 * 256
+
+
+def test_an_explanation_finds_the_nearest(world):
+  everything = coders.draw(world.dataset, jax.random.key(0), 30)
+  image = everything.images[3]
+  found = explain.explain(world.coder, image, everything.images, count=2)
+  own, logvar = world.coder.encode(image[None])
+  np.testing.assert_allclose(
+    found.nats[:3], (0.5 * (own**2 + np.exp(logvar) - 1 - logvar))[0, :3]
+  )
+  assert found.nats[3] == 0
+  for d, k in enumerate(world.coder.order):
+    same = everything.factors[found.neighbours[d], k]
+    assert (same == everything.factors[3, k]).all()
+  told = explain.purposes(
+    world.coder.encode(everything.images)[0], everything, world.dataset
+  )
+  assert [t.split()[0] for t in told[:3]] == ['fine', 'on', 'middle']
