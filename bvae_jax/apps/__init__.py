@@ -8,7 +8,9 @@ NAMES = {
   'traverse': 'images along single latents: PNG, SVG, GIF, WebP, and a film',
   'intervene': 'move one true factor, watch every latent; and the reverse',
   'edit': 'change one attribute of images and keep the rest',
+  'transfer': 'codes, pixels, PCA and a network with 10, 100, 1000 labels',
+  'fair': 'predictions that ignore a sensitive factor',
 }
 
 # Numbers of labelled images, where --labels says none.
-LABELS = {'edit': (100,)}
+LABELS = {'edit': (100,), 'fair': (200,), 'transfer': (10, 100, 1000)}

@@ -49,7 +49,7 @@ def fit(
     values: of the factor [N].
     factor: what is known of it.
     beside: features [N, Q] that are taken out of codes and factor first; the
-      share is then the partial one.
+      share is then what the factor adds to theirs.
 
   Raises:
     ValueError: no more examples than terms, or all of one value.
@@ -72,13 +72,14 @@ def fit(
   left = codes - base @ np.linalg.lstsq(base, codes, rcond=None)[0]
   both = np.concatenate([base, phi], 1)
   rest = codes - both @ np.linalg.lstsq(both, codes, rcond=None)[0]
-  total, error = (left**2).sum(0), (rest**2).sum(0)
-  used = int(np.linalg.matrix_rank(both))
-  free = max(len(codes) - used, 1)
-  spread = max(len(codes) - int(np.linalg.matrix_rank(base)), 1)
+  total = ((codes - codes.mean(0)) ** 2).sum(0)
+  # Variances of what is left without the factor, and with it.
+  without = (left**2).sum(0) / (len(codes) - np.linalg.matrix_rank(base))
+  free = max(len(codes) - np.linalg.matrix_rank(both), 1)
+  gain = without - (rest**2).sum(0) / free
   live = total > 1e-12
-  ratio = np.where(live, error / np.where(live, total, 1), 1)
-  return Response(factor, weights, 1 - ratio * spread / free)
+  scale = np.where(live, total / (len(codes) - 1), 1)
+  return Response(factor, weights, np.where(live, gain / scale, 0.0))
 
 
 def best_latent(response: Response) -> int:

@@ -10,7 +10,10 @@ from bvae_jax.data import (
   images,
   prepared,
   records,
+  scene3d,
   sets,
+  toys,
+  variants,
 )
 from bvae_jax.data.dataset import Dataset
 from bvae_jax.data.decode import FITS
@@ -18,6 +21,7 @@ from bvae_jax.data.dsprites import render_dsprites
 from bvae_jax.data.factors import Factor, Grid, Table
 from bvae_jax.data.grid import factor_grid, factors_to_index, index_to_factors
 from bvae_jax.data.samplers import sample_index, sample_pairs
+from bvae_jax.data.scene3d import render_scene3d
 
 __all__ = [
   'DATASETS',
@@ -31,6 +35,7 @@ __all__ = [
   'index_to_factors',
   'load',
   'render_dsprites',
+  'render_scene3d',
   'sample_index',
   'sample_pairs',
 ]
@@ -40,6 +45,9 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
   'dsprites': dsprites.load,
   'images': images.load,
   'npz': archive.load,
+  'scene3d': scene3d.load,
+  **dict.fromkeys(toys.NAMES, toys.load),
+  **dict.fromkeys(variants.NAMES, variants.load),
   **{
     sets.dataset_name(name): functools.partial(prepared.load, real=real)
     for name, real in sets.SETS.items()

@@ -67,6 +67,7 @@ class Split:
     'images_fn',
     'rows',
     'split',
+    'noisy_fn',
   ],
 )
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +92,9 @@ class Dataset:
       given what was taken of them, and places in that.
     split: which images are held out from training; None where all are trained
       on.
+    noisy_fn: pure (arrays, index [...], keys [...]) -> images, where each look
+      at an image draws noise from its key; training looks so, and `images_fn`
+      gives an image the same noise whenever it is looked at.
 
   Raises:
     ValueError: no image, or factors of another number of images.
@@ -105,6 +109,7 @@ class Dataset:
   factors: factors_lib.Table | factors_lib.Grid | None = None
   rows: Rows | None = None
   split: Split | None = None
+  noisy_fn: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
 
   def __post_init__(self) -> None:
     told = self.num_images

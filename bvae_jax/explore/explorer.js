@@ -216,23 +216,36 @@ function fillChoices() {
   $('description').textContent = DATA.description;
 }
 
-// `#check=[[...], ...]` decodes those codes, moves a slider and drops a picture,
-// and leaves what it found in the page: for tests without a driver.
+// `#check=[[...], ...]` decodes those codes and uses the page as a user would,
+// then leaves what it found in it: for tests, which need no driver so.
 async function check(codes) {
   const shown = () => $('decoded').toDataURL();
   const before = shown(), slider = rows[0].slider;
   slider.value = STATE.z[rows[0].d] > 0 ? slider.min : slider.max;
   slider.dispatchEvent(new Event('input'));
   const moved = shown();
+  $('reset').click();
+  const reset = shown();
   const blob = await new Promise((done) => $('original').toBlob(done));
   const files = new DataTransfer();
   files.items.add(new File([blob], 'dropped.png', {type: 'image/png'}));
   await anchorFile(files.files[0]);
+  const dropped = STATE.z;
+  if (DATA.grid) drive(DATA.values.map(() => 0));
+  const driven = STATE.source;
+  if (MODELS.length > 1) {
+    $('beside').value = 1;
+    choose();
+  }
+  $('prior').click();
+  $('copy').click();
+  tip(0);
   const report = {
+    driven,
     moved: moved !== before,
-    source: STATE.source,
-    dropped: STATE.z,
-    code: model().code(at),
+    reset: reset === before,
+    dropped,
+    code: model().code(0),
     decoded: codes.map((z) => Array.from(
       decoded(model(), z), (v) => Number(v.toFixed(4)))),
     requests: performance.getEntriesByType('resource').map(({name}) => name)
@@ -244,8 +257,8 @@ async function check(codes) {
 }
 
 async function start() {
-  SHEETS.images = await readSheet(DATA.images);
-  SHEETS.grid = await readSheet(DATA.grid);
+  SHEETS.images = readSheet(DATA.images, $('images-sheet'));
+  SHEETS.grid = readSheet(DATA.grid, $('grid-sheet'));
   fillChoices();
   gallery();
   buildFactors();
@@ -256,4 +269,4 @@ async function start() {
   }
 }
 
-start();
+addEventListener('load', start);

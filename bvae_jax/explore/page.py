@@ -26,6 +26,7 @@ def assemble(found: content.Content) -> str:
   parts = {
     'TITLE': html.escape(found.title),
     'STYLE': _read('explorer.css'),
+    'SHEETS': _sheets(found),
     'DATA': _json(_data(found)),
     'SCRIPT': '\n'.join(map(_read, _SCRIPTS)),
   }
@@ -57,11 +58,11 @@ def _data(found: content.Content) -> dict[str, Any]:
     'title': found.title,
     'description': found.description,
     'shape': found.images.shape[1:],
-    'images': sheet(found.images),
+    'images': _layout(found.images),
     'factors': [{'name': n, 'values': v} for n, v in found.factors],
     'labels': found.labels,
     'values': found.values,
-    'grid': sheet(found.grid) if len(found.grid) else None,
+    'grid': _layout(found.grid) if len(found.grid) else None,
     'members': [_member(member) for member in found.members],
   }
 
@@ -104,7 +105,21 @@ def _half(arrays: Sequence[np.ndarray]) -> str:
   return base64.b64encode(raw).decode()
 
 
-def sheet(images: np.ndarray) -> dict[str, Any]:
+def _layout(images: np.ndarray) -> dict[str, int]:
+  return {'columns': min(_COLUMNS, len(images)), 'count': len(images)}
+
+
+def _sheets(found: content.Content) -> str:
+  """The images' sheets as elements, which are there when the page is loaded."""
+  parts = {'images-sheet': found.images, 'grid-sheet': found.grid}
+  return ''.join(
+    f'<img id="{name}" alt="" hidden src="{sheet(images)}">\n'
+    for name, images in parts.items()
+    if len(images)
+  )
+
+
+def sheet(images: np.ndarray) -> str:
   """Images uint8 [N, H, W, C] side by side, as an image file in a data URI.
 
   Lossless, or WebP of quality 85 where that would take over half a megabyte.
@@ -126,8 +141,7 @@ def sheet(images: np.ndarray) -> dict[str, Any]:
   kind, raw = 'png', _encoded(picture, format='PNG')
   if len(raw) > 500_000:
     kind, raw = 'webp', _encoded(picture, format='WEBP', quality=85, method=2)
-  uri = f'data:image/{kind};base64,{base64.b64encode(raw).decode()}'
-  return {'uri': uri, 'columns': columns, 'count': count}
+  return f'data:image/{kind};base64,{base64.b64encode(raw).decode()}'
 
 
 def _encoded(picture: Any, **options: Any) -> bytes:

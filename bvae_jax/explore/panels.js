@@ -30,13 +30,11 @@ function factsOf(m, d) {
   const k = m.best[d];
   const share = k >= 0 ? Math.round(100 * m.shares[d][k]) : 0;
   const known = share >= 10
-    ? `${DATA.factors[k].name} explains ${share} %, ` : '';
-  const facts = make('div', {className: 'facts'}, known
-    + `KL ${m.kl[d].toFixed(2)}`);
+    ? [make('div', {}, `${DATA.factors[k].name} explains ${share} %`)] : [];
   const bar = make('span');
   bar.style.width = `${100 * m.kl[d] / Math.max(...m.kl, 1e-9)}%`;
-  facts.append(make('div', {className: 'kl'}, bar));
-  return facts;
+  return [...known, make('div', {}, `KL ${m.kl[d].toFixed(2)} nats`),
+    make('div', {className: 'kl'}, bar)];
 }
 
 function latentRow(m, d) {
@@ -67,9 +65,9 @@ function latentRow(m, d) {
     show();
   };
   const value = make('output');
-  const row = make('div', {className: 'latent'}, name,
-    make('div', {className: 'slide'}, slider, ticksOf(m, d), strip), value,
-    factsOf(m, d));
+  const row = make('div', {className: 'latent'},
+    make('div', {className: 'about'}, name, ...factsOf(m, d)), value,
+    make('div', {className: 'slide'}, slider, ticksOf(m, d), strip));
   return {d, row, slider, value, strip};
 }
 

@@ -54,12 +54,10 @@ function labelOf(m, d) {
 }
 
 // Sheets of images, and the pixels of one of them, [0, 1].
-async function readSheet(found) {
+function readSheet(found, image) {
   if (!found) return null;
-  const image = new Image();
-  image.src = found.uri;
-  await image.decode();
-  const canvas = make('canvas', {width: image.width, height: image.height});
+  const canvas = make('canvas', {
+    width: image.naturalWidth, height: image.naturalHeight});
   const context = canvas.getContext('2d', {willReadFrequently: true});
   context.drawImage(image, 0, 0);
   return {...found, canvas, context};

@@ -23,18 +23,21 @@ class Source(NamedTuple):
 
   Attributes:
     dataset: its number of images and its factors.
-    images: pure function from image indices [b] to images [b, H, W, C].
+    images: pure function from image indices [b] to images [b, H, W, C]; of
+      indices and keys [b] where each look draws noise.
     context: global batch size, options, and how a batch is spread.
     key: the member's own, for choices that hold for a whole run.
     fed: pure function from a name of the batch and places [b] in it to images,
       where the host has gathered the global batch; None where it has not.
+    noise: the step's key for a data set that draws noise at each look.
   """
 
   dataset: data.Dataset
-  images: Callable[[jax.Array], jax.Array]
+  images: Callable[..., jax.Array]
   context: losses.Context
   key: jax.Array
   fed: Callable[[str, jax.Array], jax.Array] | None = None
+  noise: jax.Array | None = None
 
 
 def _index(key: jax.Array, source: Source) -> jax.Array:
@@ -115,13 +118,28 @@ DRAWS: dict[str, Callable[[jax.Array, Source], Indices]] = {
 }
 
 
+def _fresh(indices: Indices, source: Source) -> dict[str, jax.Array]:
+  """Images with noise of their own, by their places in the global batch."""
+  assert source.noise is not None
+  batch = {}
+  for at, (name, index) in enumerate(indices.items()):
+    places = source.context.shard(jnp.arange(len(index)))
+    key = jax.random.fold_in(source.noise, at)
+    own = functools.partial(jax.random.fold_in, key)
+    keys = jax.vmap(own)(places)
+    batch[name] = source.images(source.context.shard(index), keys)
+  return batch
+
+
 def look_up(indices: Indices, source: Source) -> dict[str, jax.Array]:
   """This device's images [b, H, W, C] of the drawn indices, and labels.
 
   Labels [b, K], of what is drawn as `LABELLED`, lie in [0, 1].
   """
   shard = source.context.shard
-  if source.fed is None:
+  if source.dataset.noisy_fn is not None:
+    batch = _fresh(indices, source)
+  elif source.fed is None:
     batch = {name: source.images(shard(x)) for name, x in indices.items()}
   else:
     places = {name: shard(jnp.arange(len(x))) for name, x in indices.items()}

@@ -138,7 +138,11 @@ def make_train_step(
   ) -> tuple[TrainState, dict[str, jax.Array]]:
     own_key, batch_key, loss_key = step_keys(key, state.step)
     values = at(hparams, state.step)
-    own = source(own_key, fed=fed and functools.partial(fed, state.step))
+    own = source(
+      own_key,
+      fed=fed and functools.partial(fed, state.step),
+      noise=jax.random.fold_in(batch_key, 0),
+    )
     batch = batches.look_up(draw(batch_key, own), own)
     rates = dict(values)
     rate = rates.pop('learning_rate')
@@ -237,7 +241,7 @@ def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   def one_step(key: jax.Array) -> dict[str, jax.Array]:
     hparams = {**experiment.config.hparams, 'learning_rate': 0.0}
     shape = experiment.dataset.image_shape
-    blank = lambda index: jnp.zeros((*index.shape, *shape))
+    blank = lambda index, *_: jnp.zeros((*index.shape, *shape))
     train_step = make_train_step(experiment, blank)
     return train_step(init(experiment, key), key, hparams)[1]
 
@@ -273,7 +277,8 @@ def make_chunk(
   ) -> tuple[Running, dict[str, jax.Array]]:
     steps, look, count = plan
     look_up = experiment.dataset.images_fn
-    images: Callable = functools.partial(look_up, arrays)
+    to_train = experiment.dataset.noisy_fn or look_up
+    images: Callable = functools.partial(to_train, arrays)
     fed: Callable | None = None
     if feed is not None:
       images = lambda index: look_up(feed.probe, jnp.arange(len(index)))

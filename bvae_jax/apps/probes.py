@@ -1,0 +1,120 @@
+"""Classifiers of few labels: linear in any rows, and a supervised network."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from bvae_jax import models
+from bvae_jax.metrics import _solvers
+
+STRENGTH = 10.0  # inverse penalty of the linear probe
+STEPS = 200  # of the supervised network
+BATCH = 32
+
+
+@functools.partial(jax.jit, static_argnames='num_classes')
+def _fit(rows, labels, weight, *, num_classes):
+  return _solvers.fit_logistic(
+    rows, labels, num_classes, strength=STRENGTH, sample_weight=weight,
+    tolerance=1e-4,
+  )  # fmt: skip
+
+
+def linear(
+  rows: Any, labels: Any, num_classes: int, weight: Any = None
+) -> _solvers.Logistic:
+  """A ridge-penalised logistic regression on rows [N, P] as they are.
+
+  Args:
+    rows: codes or pixels.
+    labels: int [N].
+    num_classes: C.
+    weight: of the examples [N]; ones by default.
+  """
+  rows = jnp.asarray(np.reshape(rows, (len(rows), -1)), jnp.float32)
+  weight = jnp.ones(len(rows)) if weight is None else jnp.asarray(weight)
+  return _fit(rows, jnp.asarray(labels), weight, num_classes=num_classes)
+
+
+def predict(fitted: _solvers.Logistic, rows: Any) -> np.ndarray:
+  """The likeliest class of rows [N, P], int [N]."""
+  rows = jnp.asarray(np.reshape(rows, (len(rows), -1)), jnp.float32)
+  return np.asarray(fitted.logits(rows).argmax(1))
+
+
+def accuracy(fitted: _solvers.Logistic, rows: Any, labels: Any) -> float:
+  """Share of rows [N, P] whose class is met."""
+  return float((predict(fitted, rows) == np.asarray(labels)).mean())
+
+
+@functools.partial(jax.jit, static_argnames=('module', 'steps'))
+def _train(key, images, labels, count, *, module, steps):
+  params = module.init(key, images[:1])['params']
+  optimizer = optax.adam(1e-3)
+
+  def loss(params, chosen):
+    logits, _ = module.apply({'params': params}, images[chosen])
+    return optax.softmax_cross_entropy_with_integer_labels(
+      logits, labels[chosen]
+    ).mean()
+
+  def step(carry, own):
+    params, state = carry
+    chosen = jax.random.randint(own, (BATCH,), 0, count)
+    updates, state = optimizer.update(jax.grad(loss)(params, chosen), state)
+    return (optax.apply_updates(params, updates), state), None
+
+  start = params, optimizer.init(params)
+  return jax.lax.scan(step, start, jax.random.split(key, steps))[0][0]
+
+
+@functools.partial(jax.jit, static_argnames='module')
+def _classes(params, images, *, module):
+  block = lambda x: module.apply({'params': params}, x)[0].argmax(-1)
+  return jax.lax.map(block, images)
+
+
+def supervised(
+  key: jax.Array,
+  encoder: str,
+  images: Any,
+  labels: Any,
+  test_images: Any,
+  num_classes: int,
+  *,
+  rows: int,
+  steps: int = STEPS,
+) -> np.ndarray:
+  """Classes that a network of the encoder's size predicts, int [T].
+
+  It is the run's encoder with classes for latents, trained by Adam from scratch
+  on the labelled images alone.
+
+  Args:
+    key: randomness of weights and batches.
+    encoder: its name in `models.ENCODERS`.
+    images: labelled ones [N, H, W, C].
+    labels: int [N].
+    test_images: [T, H, W, C].
+    num_classes: C.
+    rows: the most labelled images of any call, so that all share a compilation.
+    steps: of training.
+  """
+  images = np.asarray(images, np.float32)
+  module = models.make_encoder(encoder, num_classes, images.shape[1:])
+  pad = rows - len(images)
+  padded = np.concatenate([images, np.zeros((pad, *images.shape[1:]))])
+  told = np.concatenate([labels, np.zeros(pad, int)]).astype(np.int32)
+  params = _train(
+    key, jnp.asarray(padded, jnp.float32), told, len(images), module=module,
+    steps=steps,
+  )  # fmt: skip
+  count = len(test_images)
+  fill = -count % 100
+  test = np.concatenate([test_images, np.zeros((fill, *images.shape[1:]))])
+  test = test.reshape(-1, 100, *images.shape[1:]).astype(np.float32)
+  return np.asarray(_classes(params, test, module=module)).ravel()[:count]

@@ -1,0 +1,256 @@
+"""How many labels a task needs on codes, beside pixels, PCA and a network.
+
+A linear classifier is fitted to 10, 100, 1000 labelled images: on posterior
+means, on pixels, and on the principal components; beside them, the encoder is
+trained anew on the labels alone. Then all are fitted to one half of a factor's
+range and tested on the other (covariate shift).
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from bvae_jax import data
+from bvae_jax.apps import charts, coders, probes, statistics
+from bvae_jax.apps.options import Options
+from bvae_jax.apps.section import Section, Table
+from bvae_jax.data import factors as factors_lib
+
+_TEST = 2000  # images that are judged on
+_NETWORK = 'network'
+
+
+class Task(NamedTuple):
+  """What is predicted of images.
+
+  Attributes:
+    place: of the factor.
+    factor: what is known of it.
+    num_classes: C; an ordinal factor of more values is cut in equal parts.
+  """
+
+  place: int
+  factor: factors_lib.Factor
+  num_classes: int
+
+  def labels(self, sample: coders.Sample) -> np.ndarray:
+    """Classes of a sample, int [N]."""
+    return coders.classes(sample.factors[:, self.place], self.factor.size)
+
+
+def task(dataset: data.Dataset, name: str, what: str) -> Task:
+  """The task of a discrete factor.
+
+  Raises:
+    ValueError: no such factor, or it is continuous.
+  """
+  dataset.require_labels(what)
+  place, factor = coders.factor(dataset, name, what)
+  return Task(place, factor, min(factor.size, coders.MAX_CLASSES))
+
+
+def representations(
+  members: tuple[coders.Coder, ...], pca: coders.Pca
+) -> dict[str, list[Any]]:
+  """{name: functions of images to rows}, one function a member."""
+  code = lambda member: lambda x: np.asarray(member.encode(x)[0])
+  return {
+    'codes': [code(member) for member in members],
+    'pixels': [lambda x: np.reshape(x, (len(x), -1))],
+    'PCA': [code(pca)],
+  }
+
+
+def scores(
+  rows_of: list[Any],
+  trains: list[coders.Sample],
+  test: coders.Sample,
+  goal: Task,
+) -> np.ndarray:
+  """Accuracy of linear classifiers [functions, training sets]."""
+  table = []
+  for rows in rows_of:
+    judged = rows(test.images)
+    table.append([
+      probes.accuracy(
+        probes.linear(rows(s.images), goal.labels(s), goal.num_classes),
+        judged, goal.labels(test),
+      )
+      for s in trains
+    ])  # fmt: skip
+  return np.array(table)
+
+
+def network(
+  key: jax.Array,
+  encoder: str,
+  trains: list[coders.Sample],
+  test: coders.Sample,
+  goal: Task,
+  rows: int,
+) -> np.ndarray:
+  """Accuracy of the encoder trained on labels alone [training sets]."""
+  found = []
+  for own, s in zip(jax.random.split(key, len(trains)), trains):
+    told = probes.supervised(
+      own, encoder, s.images, goal.labels(s), test.images, goal.num_classes,
+      rows=rows,
+    )  # fmt: skip
+    found.append((told == goal.labels(test)).mean())
+  return np.array(found)
+
+
+def over_members(table: np.ndarray) -> statistics.Estimate:
+  """Over members; of what has none, over the draws of labels."""
+  return statistics.estimate(table.mean(1) if len(table) > 1 else table[0])
+
+
+def part(sample: coders.Sample, kept: np.ndarray) -> coders.Sample:
+  """The images where `kept` [N] (bool, or places)."""
+  return coders.Sample(*(x[kept] for x in sample))
+
+
+def compare(
+  key: jax.Array,
+  encoder: str,
+  rows_of: dict[str, list[Any]],
+  trains: list[coders.Sample],
+  test: coders.Sample,
+  goal: Task,
+  rows: int,
+) -> dict[str, statistics.Estimate]:
+  """Every representation and the network on the same draws of labels."""
+  found = {
+    name: over_members(scores(own, trains, test, goal))
+    for name, own in rows_of.items()
+  }
+  trained = network(key, encoder, trains, test, goal, rows)
+  return {**found, _NETWORK: statistics.estimate(trained)}
+
+
+def run(options: Options) -> Section:
+  """Sample-efficiency curves of the task, and the shift."""
+  models, dataset = options.load()
+  goals = [
+    task(dataset, name, 'transfer')
+    for name in ([options.target] if options.target else _two(dataset))
+  ]
+  most = max(options.labels)
+  num_test = min(_TEST, dataset.num_images // 2)
+  count = min(dataset.num_images, most * options.repeats * 3 + num_test)
+  pool = coders.draw(dataset, options.key, count)
+  test, rest = (
+    part(pool, np.arange(num_test)),
+    part(pool, np.arange(num_test, count)),
+  )
+  if len(rest.index) < most:
+    raise ValueError(
+      f'--labels={most}: {dataset.name} has {dataset.num_images} images, of '
+      f'which {num_test} are tested on'
+    )
+  pca = coders.fit_pca(rest.images[:4000], models[0].num_latents)
+  rows_of = representations(models, pca)
+  encoder = models[0].config.encoder
+  figures, files, shown, tables, notes = {}, {}, {}, [], []
+  for goal in goals:
+    name = goal.factor.name
+    lines: dict[str, list[statistics.Estimate]] = {}
+    for size in options.labels:
+      draws = [_draw(options, rest, size, r) for r in range(options.repeats)]
+      for one in draws:
+        coders.require_classes(_present(goal.labels(one)), 'transfer')
+      each = compare(options.key, encoder, rows_of, draws, test, goal, most)
+      for method, found in each.items():
+        lines.setdefault(method, []).append(found)
+    floor = float(np.bincount(goal.labels(test)).max() / num_test)
+    shift, moved = _shift(options, dataset, goal, rest, rows_of, encoder, most)
+    figures[name] = {
+      'labels': options.labels,
+      'accuracy': {m: [e._asdict() for e in es] for m, es in lines.items()},
+      'commonest_class': floor,
+      'shift': {'factor': moved, 'accuracy': {
+        m: [e._asdict() for e in es] for m, es in shift.items()}},
+    }  # fmt: skip
+    tables += _tables(name, goal, options.labels, lines, shift, moved)
+    files[f'transfer_{name}.svg'] = charts.curves(
+      options.labels, lines, f'Accuracy of {name}', 'labelled images',
+      floor=floor,
+    )  # fmt: skip
+    shown[f'transfer_{name}.svg'] = (
+      f'{name} in {goal.num_classes} classes; dashed: always the commonest.'
+    )
+    notes.append(_verdict(name, options.labels, lines))
+  return Section(
+    'transfer',
+    'Transfer to few labels',
+    f'Linear classifiers on the codes of {len(models)} members, on pixels and '
+    f'on a PCA of as many components, and the encoder ({encoder}) trained on '
+    f'the labels alone for {probes.STEPS} steps; {options.repeats} draws of '
+    'labels. Intervals: over members for codes, over draws for the others.',
+    figures, tuple(tables), files, shown, tuple(notes),
+  )  # fmt: skip
+
+
+def _two(dataset: data.Dataset) -> list[str]:
+  """The first factor of a kind and the first ordinal one."""
+  known = dataset.require_labels('transfer').factors
+  kinds = {f.kind: f.name for f in reversed(known)}
+  return list(kinds.values())[::-1]
+
+
+def _draw(options, rest, size, repeat):
+  rng = np.random.default_rng([options.seed, size, repeat])
+  return part(rest, rng.choice(len(rest.index), size, replace=False))
+
+
+def _present(labels):
+  """Labels where a class of one example is none, as long as two are left."""
+  classes, counts = np.unique(labels, return_counts=True)
+  return labels[np.isin(labels, classes[counts > 1])]
+
+
+def _shift(options, dataset, goal, rest, rows_of, encoder, most):
+  """Accuracy on the half that was trained on, and on the other."""
+  known = dataset.factors.factors
+  names = [f.name for f in known[::-1] if f.size > 3 and f != goal.factor]
+  name = options.factor or next(iter(names), None)
+  if name is None:
+    return {}, None
+  place, factor = coders.factor(dataset, name, 'transfer')
+  low = rest.factors[:, place] < factor.size // 2
+  near, far = part(rest, low), part(rest, ~low)
+  half = len(near.index) // 2
+  size = min(most, half)
+  rng = np.random.default_rng([options.seed, size])
+  trains = [
+    part(near, rng.choice(half, size, replace=False))
+    for _ in range(options.repeats)
+  ]
+  tests = part(near, np.arange(half, 2 * half)), far
+  each = [
+    compare(options.key, encoder, rows_of, trains, test, goal, most)
+    for test in tests
+  ]
+  return {m: [one[m] for one in each] for m in each[0]}, name
+
+
+def _tables(name, goal, labels, lines, shift, moved):
+  cells = lambda each: tuple((m, *map(str, es)) for m, es in each.items())
+  yield Table(
+    f'Accuracy of {name} ({goal.num_classes} classes) by number of labels',
+    ('', *map(str, labels)), cells(lines),
+  )  # fmt: skip
+  if moved:
+    yield Table(
+      f'Covariate shift: {name}, trained on the lower half of {moved}',
+      ('', 'tested on the same half', 'on the other half'), cells(shift),
+    )  # fmt: skip
+
+
+def _verdict(name, labels, lines):
+  best = [
+    max(lines, key=lambda m: lines[m][i].mean) for i in range(len(labels))
+  ]
+  told = ', '.join(f'{b} with {n}' for b, n in zip(best, labels))
+  return f'{name}: the best is {told} labels.'

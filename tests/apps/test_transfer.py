@@ -1,0 +1,44 @@
+"""Probes: what a linear classifier and a network can learn of few labels."""
+
+import jax
+import numpy as np
+import pytest
+
+from bvae_jax.apps import coders, probes, transfer
+
+
+def test_perfect_codes_need_few_labels(world):
+  everything = coders.take(world.dataset, np.arange(30))
+  goal = transfer.task(world.dataset, 'middle', 'transfer')
+  rows_of = transfer.representations((world.coder,), None)
+  trains = [transfer.part(everything, np.arange(0, 30, 2))]
+  found = transfer.scores(rows_of['codes'], trains, everything, goal)
+  assert found.tolist() == [[1.0]]
+  with pytest.raises(ValueError, match='no factor'):
+    transfer.task(world.dataset, 'colour', 'transfer')
+
+
+def test_classes_are_of_equal_width():
+  assert coders.classes([0, 1, 2], 3).tolist() == [0, 1, 2]
+  assert coders.classes([0, 15, 16, 31], 32, 2).tolist() == [0, 0, 1, 1]
+
+
+def test_weights_are_repeats():
+  rng = np.random.default_rng(0)
+  rows, labels = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+  twice = np.r_[np.arange(40), np.arange(10)]
+  weight = np.where(np.arange(40) < 10, 2.0, 1.0)
+  repeated = probes.linear(rows[twice], labels[twice], 2)
+  weighted = probes.linear(rows, labels, 2, weight)
+  np.testing.assert_allclose(repeated.weights, weighted.weights, atol=2e-3)
+
+
+def test_the_network_learns_what_one_pixel_says():
+  rng = np.random.default_rng(1)
+  labels = rng.integers(0, 2, 64)
+  images = np.zeros((64, 16, 16, 1))
+  images[labels == 1, 4:12] = 1.0
+  told = probes.supervised(
+    jax.random.key(0), 'mlp_small', images, labels, images, 2, rows=80, steps=20
+  )
+  assert (told == labels).all()

@@ -1,0 +1,188 @@
+"""explorer.html: the same numbers as Flax, in a browser, without a request."""
+
+import http.client
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+import numpy as np
+import pytest
+
+import bvae_jax
+from bvae_jax import explore
+from bvae_jax.explore import content, page, serve
+from bvae_jax.explore.networks import Networks
+from bvae_jax.models import graph
+
+_BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
+_IN_BROWSER = pytest.mark.skipif(not _BROWSER, reason='needs chromium')
+
+
+def _check(path, codes):
+  """What a page says after it decoded the codes and was used."""
+  fragment = urllib.parse.quote(json.dumps(np.asarray(codes).tolist()))
+  command = [
+    _BROWSER, '--headless=new', '--no-sandbox', '--disable-gpu', '--dump-dom',
+    '--virtual-time-budget=9000', f'file://{path}#check={fragment}',
+  ]  # fmt: skip
+  done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+  (found,) = re.findall(r'<pre id="checked">(.*?)</pre>', done.stdout)
+  return json.loads(found)
+
+
+def _used_without_fault(found):
+  assert found['errors'] == [] and found['requests'] == []
+  assert found['moved'] and found['reset']
+  # The image that is shown, dropped on the page, has the code that it had.
+  np.testing.assert_allclose(found['dropped'], found['code'], atol=0.02)
+
+
+@_IN_BROWSER
+def test_a_run_leaves_a_page_that_decodes_as_flax_does(small_run):
+  model = bvae_jax.load(small_run)
+  codes = np.random.default_rng(0).standard_normal((20, 6)).round(3)
+  found = _check(small_run / explore.FILE, codes)
+  _used_without_fault(found)
+  assert found['driven'].startswith('shape 0, scale 0')
+  expected = np.asarray(model.decode(codes)).reshape(20, -1)
+  np.testing.assert_allclose(found['decoded'], expected, atol=0.01)
+
+
+def _convolutional(rng):
+  """An encoder of 12x20 RGB images and a decoder, of every operation."""
+  weights = lambda *shape: (
+    0.3 * rng.standard_normal(shape).astype(np.float32),
+    0.1 * rng.standard_normal(shape[-1:]).astype(np.float32),
+  )
+  layer = graph.Layer
+  encoder = [
+    layer('pad', shape=(1, 3, 2, 2)),
+    layer('conv', weights(4, 4, 3, 5)),
+    layer('relu'),
+    layer('conv', weights(2, 2, 5, 2)),
+    layer('reshape', shape=(4 * 6 * 2,)),
+    layer('dense', weights(4 * 6 * 2, 6)),
+  ]
+  decoder = [
+    layer('dense', weights(3, 4 * 6 * 2)),
+    layer('tanh'),
+    layer('reshape', shape=(4, 6, 2)),
+    layer('conv_transpose', weights(4, 4, 2, 4)),
+    layer('relu'),
+    layer('conv_transpose', weights(2, 2, 4, 3)),
+    layer('crop', shape=(1, 2, 12, 20)),
+    layer('sigmoid'),
+  ]
+  return Networks(encoder, decoder)
+
+
+def _page_of(nets, images):
+  codes = graph.evaluate(nets.encoder, images.astype(np.float32) / 255)
+  ones = np.ones(3)
+  member = content.Member(
+    place=0, seed=0, networks=nets, mean=codes[:, :3], sigma=ones, kl=ones,
+    low=codes[:, :3].min(0), high=codes[:, :3].max(0),
+    shares=np.zeros((3, 0)), score='',
+  )  # fmt: skip
+  return content.Content(
+    title='</script><b>', description='<b>', images=images, factors=(),
+    labels=np.zeros((len(images), 0)), values=[], grid=images[:0],
+    members=[member],
+  )  # fmt: skip
+
+
+@_IN_BROWSER
+def test_convolutions_pad_and_crop_in_the_browser(tmp_path):
+  rng = np.random.default_rng(0)
+  nets = _convolutional(rng)
+  images = rng.integers(0, 256, (30, 12, 20, 3), np.uint8)
+  path = tmp_path / 'page.html'
+  path.write_text(page.assemble(_page_of(nets, images)))
+  codes = rng.standard_normal((20, 3)).round(3)
+  found = _check(path, codes)
+  _used_without_fault(found)
+  expected = graph.evaluate(nets.decoder, codes).reshape(20, -1)
+  np.testing.assert_allclose(found['decoded'], expected, atol=0.005)
+
+
+def test_the_page_asks_nothing_of_anybody(small_run):
+  text = (small_run / explore.FILE).read_text()
+  assert len(text) < page.LIMIT
+  assert "default-src 'none'" in text
+  assert not re.search(r'(?:src|href)="(?!data:|report\.html)', text)
+
+
+def test_a_share_is_that_of_the_variance_between_values():
+  rng = np.random.default_rng(0)
+  labels = np.stack([rng.integers(0, 3, 4000), rng.integers(0, 40, 4000)], 1)
+  noise = rng.standard_normal(4000)
+  # Values -1, 0, 1 have a variance of 2 / 3, beside noise of variance 1.
+  codes = np.stack([labels[:, 0] - 1 + noise, noise], 1)
+  found = content.explained(codes, labels.astype(float))
+  np.testing.assert_allclose(found, [[0.4, 0], [0, 0]], atol=0.03)
+  straight = rng.random((500, 1))
+  found = content.explained(straight, straight)
+  np.testing.assert_allclose(found, [[0.99]], atol=0.01)
+
+
+def test_a_coarse_grid_keeps_the_ends():
+  values = content.coarse((3, 6, 40, 32, 32), 1000)
+  assert np.prod([len(v) for v in values]) <= 1000
+  assert [(v[0], v[-1]) for v in values] == [
+    (0, n - 1) for n in (3, 6, 40, 32, 32)
+  ]
+  assert content.coarse((3, 2), 1000) == [[0, 1, 2], [0, 1]]
+
+
+def test_a_page_that_would_be_too_large_leaves_out(small_run, monkeypatch):
+  model = bvae_jax.load(small_run)
+  text = lambda: explore.render(
+    'x',
+    model.experiment._replace(dataset=model.dataset),
+    [(0, model.params), (1, model.params)],
+    model.results,
+  )
+  both = len(text())
+  monkeypatch.setattr(page, 'LIMIT', both - 1)
+  one = len(text())
+  assert one < 0.7 * both
+  monkeypatch.setattr(page, 'LIMIT', one - 1)
+  assert len(text()) < one
+
+
+def test_one_file_is_served_on_loopback_alone(tmp_path):
+  path = tmp_path / explore.FILE
+  path.write_text('<p>page')
+  (tmp_path / 'other').write_text('other')
+  with serve.server(path, 0) as running:
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    assert running.server_address[0] == '127.0.0.1'
+    port = running.server_port
+    answers = []
+    for name in ('/', '/explorer.html', '/other', '/../other'):
+      client = http.client.HTTPConnection('127.0.0.1', port)
+      client.request('GET', name)
+      answers.append(client.getresponse().status)
+    assert answers == [200, 200, 404, 404]
+    with pytest.raises(OSError, match='choose another --port'):
+      serve.server(path, port)
+    running.shutdown()
+
+
+def test_the_command_writes_it_anew_or_ends_in_one_line(small_run, tmp_path):
+  folder = tmp_path / 'run'
+  shutil.copytree(small_run, folder)
+  (folder / explore.FILE).unlink()
+  command = [sys.executable, '-m', 'bvae_jax.explore', f'--workdir={folder}']
+  run = lambda *more: subprocess.run(
+    [*command, *more], capture_output=True, text=True
+  )
+  assert run('--members=1').returncode == 0
+  assert '"place":1' in (folder / explore.FILE).read_text()
+  bad = run(f'--images={tmp_path}', '--members=0')
+  assert bad.returncode == 1 and 'holds no picture' in bad.stderr
+  assert bad.stderr.count('\n') == 1
