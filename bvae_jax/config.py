@@ -16,6 +16,7 @@ from bvae_jax import data, losses, metrics, models
 
 _MOST_IMAGES = 10_000_000  # in a batch, or labelled
 _MOST_LATENTS = 10_000
+TRACKERS = ('wandb', 'trackio')
 PARALLEL = ('members', 'data')
 SCHEDULES = ('constant', 'linear', 'cosine', 'step')
 
@@ -72,6 +73,7 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'checkpoint_every': 10_000,
       'keep_checkpoints': 2,
       'tensorboard': False,
+      'trackers': (),  # names in TRACKERS
       # `members`: each device trains its share of the population; `data`: each
       # device computes its share of every batch.
       'parallel': 'members',
@@ -316,6 +318,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _names('metrics', config.metrics)
   _names('tied', config.tied)
   _subset('metrics', config.metrics, metrics.METRICS)
+  _names('trackers', config.trackers)
+  _subset('trackers', config.trackers, TRACKERS)
   _validate_scalars(config)
   seeds = config.seeds
   _require(

@@ -47,6 +47,8 @@ MEANINGS = {
   'checkpoint_every': 'steps between two checkpoints',
   'keep_checkpoints': 'the newest that are kept',
   'tensorboard': 'also write curves for TensorBoard (extra: tensorboard)',
+  'trackers': "services that get curves and traversals: 'wandb', 'trackio' "
+  '(extras of these names)',
   'parallel': 'devices share the members, or the data of every batch',
   'num_devices': '0: as many as shorten the work',
   'members_per_program': '0: as many as fit the memory',

@@ -113,6 +113,7 @@ FREE_KEYS = (
   'num_devices',
   'keep_checkpoints',
   'tensorboard',
+  'trackers',
   'dataset.storage',
   'dataset.data_dir',
 )

@@ -38,6 +38,7 @@ WRONG = {
   'learning_rate': (*NUMBER, 0.0, -1e-3),
   'hparams.beta': NUMBER,
   'tensorboard': FLAG,
+  'trackers': (None, 3, 'wandb', (1,), ('mlflow',)),
   'dataset.strict': FLAG,
   'dataset.path': (None, 3, ('a',), {}),
   'dataset.factor_stride': (

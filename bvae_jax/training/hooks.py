@@ -14,7 +14,7 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import checkpoint as checkpoint_lib
 from bvae_jax.training import program as program_lib
 from bvae_jax.training import progress as progress_lib
-from bvae_jax.training import step
+from bvae_jax.training import step, trackers
 
 _LOG = logging.getLogger(__name__)
 
@@ -234,6 +234,12 @@ def of_run(
   hooks: list[Hook] = [Log(folder, program), Watch(labels)]
   if config.tensorboard:
     hooks.append(Board(folder.path / 'tensorboard', labels, start))
+  name = folder.path.name + (f'-{program.group}' if program.group else '')
+  plain = workdir_lib.plain(config.to_dict())
+  hooks += [
+    trackers.Tracker(service, folder.path, name, labels, plain)
+    for service in config.trackers
+  ]
   hooks.append(Save(checkpoints))
   hooks.append(Progress(config.num_steps, start, len(labels)))
   return hooks
