@@ -14,6 +14,7 @@ from typing import Any
 
 import altair as alt
 import numpy as np
+from altair.utils import schemapi
 
 Rows = Sequence[Mapping[str, Any]]
 Colours = Mapping[str, str]
@@ -45,13 +46,13 @@ def domain(
     return (0.0, 1.0), 0
   low = np.where(seen, values, np.inf).min(0)[columns]
   high = np.where(seen, values, -np.inf).max(0)[columns]
-  between = [np.subtract(*np.percentile(e, [75, 25])) for e in (low, high)]
-  typical = max(float(np.median(high - low)), *map(float, between))
+  apart = lambda ends: np.abs(ends - np.median(ends))
+  typical = max(
+    float(np.median(of)) for of in (high - low, apart(low), apart(high))
+  )
   inside = np.ones(len(columns), bool)
   if typical > 0:
-    inside = (np.abs(low - np.median(low)) <= 8 * typical) & (
-      np.abs(high - np.median(high)) <= 8 * typical
-    )
+    inside = np.maximum(apart(low), apart(high)) <= 8 * typical
   first, last = float(low[inside].min()), float(high[inside].max())
   margin = pad * (last - first) or 0.05 * abs(last) or 1.0
   return (first - margin, last + margin), int((~inside).sum())
@@ -62,18 +63,17 @@ def _of(rows: Rows, key: str = 'value') -> list[float]:
   return [math.nan if v is None else v for v in found]
 
 
-def _base(rows: Rows) -> alt.Chart:
-  """The rows, each with a group and a role."""
+def _whole(
+  title: str, rows: Rows, *layers: Any, outside: int = 0, **size: Any
+) -> Any:
+  """A panel of layers of rows under its title; each gets a group and a role."""
   rows = [{'group': row.get('member', ''), 'role': '', **row} for row in rows]
-  return alt.Chart(alt.Data(values=rows))
-
-
-def _whole(title: str, *layers: Any, outside: int = 0, **size: Any) -> Any:
-  """A panel of layers under its title."""
   words = f'{title} ({outside} outside the frame)' if outside else title
-  return alt.layer(*layers).properties(
-    title=alt.Title(words, anchor='start', fontSize=12), **(SIZE | size)
-  )
+  with schemapi.debug_mode(False):  # no check of every row
+    chart = alt.layer(*layers, data=alt.Data(values=rows))
+    return chart.properties(
+      title=alt.Title(words, anchor='start', fontSize=12), **(SIZE | size)
+    )
 
 
 def _picked() -> alt.Parameter:
@@ -136,7 +136,7 @@ def curves(
   span, outside = domain(grid)
   crowd = len(members) > 12
   opacity, params = _faded(_picked(), colours, legend, 0.55 if crowd else 1.0)
-  base = _base(rows).encode(
+  base = alt.Chart().encode(
     x=alt.X('step:Q', title='step', axis=alt.Axis(tickCount=4, format='~s')),
     y=_y('value', span),
     color=_colour(colours, legend),
@@ -146,6 +146,7 @@ def curves(
   point = base.mark_point(clip=True, filled=True, size=70, opacity=0)
   return _whole(
     title,
+    rows,
     line.add_params(*params),
     point.encode(tooltip=['member:N', 'step:Q', 'value:Q']),
     outside=outside,
@@ -215,7 +216,7 @@ def strip(
   span = span or found
   lanes = _lanes(np.array(_of(rows)), span)
   rows = [{**row, 'lane': int(lane)} for row, lane in zip(rows, lanes)]
-  base = _base(rows)
+  base = alt.Chart()
   scale = alt.Scale(domain=list(span), nice=False)
   x = alt.X(
     'value:Q', scale=scale, title=None, axis=alt.Axis(tickCount=5, grid=False)
@@ -226,6 +227,7 @@ def strip(
   median = base.mark_rule(strokeDash=[2, 3], color=NEUTRAL, clip=True)
   return _whole(
     title,
+    rows,
     median.encode(x=alt.X('median(value):Q', scale=scale, title=None)),
     points.encode(x=x, y=y),
     outside=outside,
@@ -244,7 +246,7 @@ def heat_map(
     for row, v in zip(rows, _of(rows))
   ]
   base = (
-    _base(rows).encode(
+    alt.Chart().encode(
       x=alt.X('column:N', sort=None, title=None,
               axis=alt.Axis(orient='top', labelAngle=0)),
       y=alt.Y('row:N', sort=None, title=None, axis=alt.Axis(labelLimit=260)),
@@ -264,18 +266,18 @@ def heat_map(
     color=alt.when('datum.share > 0.6').then(alt.value('#fff')),
   )
   step = alt.Step
-  return _whole(title, cells, numbers, width=step(44), height=step(26))
+  return _whole(title, rows, cells, numbers, width=step(44), height=step(26))
 
 
 def bars(rows: Rows, *, title: str) -> alt.LayerChart:
   """A bar a name from zero; rows: name, value."""
-  base = _base(rows).encode(
+  base = alt.Chart().encode(
     x=alt.X('name:N', sort=None, title=None, axis=alt.Axis(labelAngle=0)),
     y=alt.Y('value:Q', title=None),
     tooltip=['name:N', 'value:Q'],
   )
   numbers = base.mark_text(dy=-6).encode(text=alt.Text('value:Q', format='.2f'))
-  return _whole(title, base.mark_bar(color=NEUTRAL, opacity=0.6), numbers)
+  return _whole(title, rows, base.mark_bar(color=NEUTRAL, opacity=0.6), numbers)
 
 
 def latents(
@@ -286,7 +288,7 @@ def latents(
   legend: bool = True,
 ) -> alt.LayerChart:
   """KL by rank, bars the means; rows: member, rank, latent, value."""
-  base = _base(rows)
+  base = alt.Chart()
   x = alt.X('rank:O', title='latents of each member, by falling KL',
             axis=alt.Axis(labelAngle=0))  # fmt: skip
   bar = base.mark_bar(color=NEUTRAL, opacity=0.35).encode(
@@ -296,7 +298,7 @@ def latents(
   tips = ['member:N', 'latent:N', 'value:Q']
   points = _points(base, colours, legend, tips, members > 12)
   points = points.encode(x=x, y=alt.Y('value:Q', title=None))
-  return _whole(title, bar, points, width=720, height=200)
+  return _whole(title, rows, bar, points, width=720, height=200)
 
 
 def scatter(
@@ -334,7 +336,7 @@ def scatter(
     tickCount=5
   )  # fmt: skip
   x = alt.X('x:Q', scale=scale, title=x_title or None, axis=axis)
-  base = _base(rows)
+  base = alt.Chart()
   tips = [
     'member:N',
     alt.Tooltip('x:Q', title=x_title or 'x'),
@@ -354,7 +356,7 @@ def scatter(
         detail='group:N',
       ),
     )
-  return _whole(title, *layers, outside=max(outside, left_out))
+  return _whole(title, rows, *layers, outside=max(outside, left_out))
 
 
 def distribution(
@@ -373,7 +375,7 @@ def distribution(
   golden = 0.618034  # neighbours in a column lie apart
   rows = [{**row, 'shift': i * golden % 1} for i, row in enumerate(rows)]
   settings = list(dict.fromkeys(row['setting'] for row in rows))
-  base = _base(rows)
+  base = alt.Chart()
   axis = alt.Axis(labelAngle=-30, labelOverlap='greedy', labelLimit=120)
   x = alt.X('setting:N', sort=None, title=None, axis=axis)
   tips = ['member:N', 'value:Q']
@@ -386,4 +388,4 @@ def distribution(
   )
   points = points.encode(x=x, xOffset=place, y=_y('value', span))
   width = max(300, min(1000, 36 * len(settings)))
-  return _whole(title, points, mean, outside=outside, width=width)
+  return _whole(title, rows, points, mean, outside=outside, width=width)

@@ -104,7 +104,10 @@ def chart(drawn: Any) -> str:
 
   A chart is as wide as its panel, but for one whose columns have a width.
   """
+  rows, drawn = drawn.data.values, drawn.copy(deep=False)
+  drawn.data = {'values': []}
   spec = drawn.to_dict(validate=False)
+  spec['data'] = {'values': rows}
   spec.pop('$schema', None)
   spec.pop('config', None)
   title = spec['title']['text']

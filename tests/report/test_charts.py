@@ -1,0 +1,59 @@
+"""Charts: rows go in whole, and one that diverged flattens no other."""
+
+import json
+
+import numpy as np
+import pages
+import pytest
+
+from bvae_jax.report import charts, markup
+
+
+def rows(members=3, steps=4):
+  return [
+    {'member': f'seed={m}', 'step': s, 'value': float(m * s)}
+    for m in range(members)
+    for s in range(steps)
+  ]
+
+
+def test_domain_spans_the_finite_values():
+  assert charts.domain([1.0, np.nan, 3.0, np.inf], pad=0.5) == ((0.0, 4.0), 0)
+  assert charts.domain([np.nan]) == ((0.0, 1.0), 0)
+  (low, high), _ = charts.domain([2.0, 2.0])
+  assert low < 2.0 < high
+
+
+def test_a_diverged_member_leaves_the_frame_to_the_others():
+  curves = np.array([[9.0, 8.0, 9.0], [2.0, 1.0, 1e9]])
+  assert charts.domain(curves, pad=0.0) == ((1.0, 9.0), 1)
+
+
+@pytest.mark.parametrize('value, found', [(1.234567, 1.2346), (np.inf, None)])
+def test_numbers_are_rounded_for_the_page(value, found):
+  assert charts.rounded(value) == found
+
+
+def test_the_page_holds_the_very_rows_escaped():
+  found = [row | {'member': '</script><b>"'} for row in rows(1)]
+  box = markup.chart(charts.curves(found, title='<i>'))
+  assert '<b>' not in box and '</script>' not in box
+  shown = pages.charts(pages.tree(f'<p>{box}</p>'))['<i>']
+  assert [{k: row[k] for k in found[0]} for row in shown] == found
+
+
+def test_every_chart_is_valid_vega_lite():
+  point = {'member': 'a', 'value': 0.5, 'x': 1.0, 'y': 2.0}
+  line = {'group': 'mean', 'x': 1.0, 'y': 2.0, 'order': 0}
+  cell = {'row': 'r', 'column': 'c', 'value': -0.5}
+  drawn = [
+    charts.curves(rows(), title='t', colours={'seed=0': '#111'}),
+    charts.strip([point, point | {'value': None}], title='t'),
+    charts.heat_map([cell], title='t', limit=1.0),
+    charts.bars([{'name': 'a', 'value': 0.3}], title='t'),
+    charts.latents([point | {'rank': 1, 'latent': 'z0'}], title='t'),
+    charts.scatter([point], title='t', lines=[line], log_x=True, ticks=[1.0]),
+    charts.distribution([point | {'setting': 's'}], title='t'),
+  ]
+  for chart in drawn:
+    json.dumps(chart.to_dict(validate=True), allow_nan=False)
