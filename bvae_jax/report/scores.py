@@ -118,9 +118,9 @@ def every_score(view: view_lib.View) -> str:
   keys = [k for k in keys if not any(o.startswith(k + '/') for o in keys)]
   if not keys:
     return ''
-  columns = [view.values(k) for k in keys]
+  columns = [(c, markup.digits(c)) for c in map(view.values, keys)]
   rows = [
-    [text(label), *(number(float(c[m]), markup.digits(c)) for c in columns)]
+    [text(label), *(number(float(c[m]), places) for c, places in columns)]
     for m, label in enumerate(view.labels)
   ]
   inner = markup.table(['', *(text(k.replace('_', ' ')) for k in keys)], rows)

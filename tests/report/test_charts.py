@@ -26,7 +26,7 @@ def test_domain_spans_the_finite_values():
 
 def test_a_diverged_member_leaves_the_frame_to_the_others():
   curves = np.array([[9.0, 8.0, 9.0], [2.0, 1.0, 1e9]])
-  assert charts.domain(curves, pad=0.0) == ((1.0, 9.0), 1)
+  assert charts.domain(curves, pad=0.125) == ((0.0, 10.0), 1)
 
 
 @pytest.mark.parametrize('value, found', [(1.234567, 1.2346), (np.inf, None)])
