@@ -36,7 +36,7 @@ def domain(
 ) -> tuple[tuple[float, float], int]:
   """The range of curves [L, M] or of points [M], and how many lie beyond it.
 
-  A member whose range ends over 8 typical ranges away from the median member's
+  A member whose range ends over 30 typical ranges away from the median member's
   is left out: one that diverged does not flatten the others.
   """
   values = np.atleast_2d(np.asarray(values, np.float64))
@@ -52,7 +52,7 @@ def domain(
   )
   inside = np.ones(len(columns), bool)
   if typical > 0:
-    inside = np.maximum(apart(low), apart(high)) <= 8 * typical
+    inside = np.maximum(apart(low), apart(high)) <= 30 * typical
   first, last = float(low[inside].min()), float(high[inside].max())
   margin = pad * (last - first) or 0.05 * abs(last) or 1.0
   return (first - margin, last + margin), int((~inside).sum())
