@@ -101,6 +101,10 @@ setuptools.setup(
     'ml-collections>=1.1',
     'rich',
     'pillow>=10.1',
+    'altair>=6',
+    'vl-convert-python>=1.8',
+    'jinja2>=3.1',
   ],
+  package_data={'bvae_jax.report': ['templates/*']},
   extras_require=EXTRAS,
 )

@@ -5,7 +5,6 @@ import pathlib
 
 from bvae_jax import population, workdir
 from bvae_jax.evaluation.results import Results
-from bvae_jax.report import page, pictures
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.traversals import image_grid, traversal_png, traverse
 from bvae_jax.training import experiment as experiment_lib
@@ -35,6 +34,8 @@ def write(
   Raises:
     WorkdirError: a file cannot be written.
   """
+  from bvae_jax.report import page, pictures  # the libraries of the page
+
   folder = pathlib.Path(run_path)
   config = workdir.plain(experiment.config.to_dict())
   view = view_lib.make(config, members, results, log)

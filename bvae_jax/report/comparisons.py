@@ -1,17 +1,14 @@
 """Methods, settings and seeds of a study against each other."""
 
+from typing import Any
+
 import numpy as np
 
-from bvae_jax.report import markup, relations, scores, svg
+from bvae_jax import losses
+from bvae_jax.report import charts, markup, relations, scores
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import number, tag, text
-from bvae_jax.report.study_view import Study
-
-
-def _shifts(size: int) -> np.ndarray:
-  """Even places across a column, in (-0.5, 0.5), neighbours in rank apart."""
-  scrambled = np.arange(size) * 0.618034 % 1  # the golden ratio
-  return (np.argsort(np.argsort(scrambled)) + 0.5) / size - 0.5
+from bvae_jax.report.markup import number, text
+from bvae_jax.report.study_view import LOGGED, Study
 
 
 def short(key: str) -> str:
@@ -19,83 +16,39 @@ def short(key: str) -> str:
   return view_lib.name(key).partition(' [')[0]
 
 
-def legend(study: Study) -> str:
-  """Which colour is which method, or which setting of the only one."""
-  keys = [
-    tag('span', tag('i', '', style=f'--c:{colour}'), text(words))
-    for colour, words in study.everyone.legend
-  ]
-  return tag('p', *keys, class_='legend')
-
-
-def _columns(study: Study) -> list[tuple[float, float, str, list[int]]]:
-  """(centre, width, name, members of everyone) of each setting's column."""
+def _columns(study: Study) -> list[tuple[str, list[int]]]:
+  """The name and the members of everyone of each setting."""
   found, before = [], 0
-  for i, (method, view) in enumerate(study.methods.items()):
-    groups = scores.setting_groups(view)
-    width = 0.84 / len(groups)
-    for s, (setting, chosen) in enumerate(groups.items()):
+  for method, view in study.methods.items():
+    for setting, chosen in scores.setting_groups(view).items():
       name = study.name(method, setting)
-      centre = i + 0.08 + (s + 0.5) * width
-      found.append((centre, width, name, [before + m for m in chosen]))
+      found.append((name, [before + m for m in chosen]))
     before += len(view.entries)
   return found
 
 
-def _ticks(study: Study) -> list[tuple[float, str]]:
-  """Methods, or the settings of the only one."""
-  if not study.single:
-    return [(i + 0.5, method) for i, method in enumerate(study.methods)]
-  (view,) = study.methods.values()
-  words = [
-    ', '.join(f'{v:g}' for v in setting)
-    for setting in scores.setting_groups(view)
-  ]
-  return [(column[0], w) for column, w in zip(_columns(study), words)]
-
-
-def _distribution(study: Study, key: str) -> str:
-  """A dot a member, in a column a setting, with the column's mean."""
+def _distribution(study: Study, key: str) -> Any:
+  """A point a member, in a column a setting, with the column's mean."""
   view, values = study.everyone, study.everyone.values(key)
-  slots = len(study.methods) if not study.single else len(_ticks(study)) / 1.5
-  chart = svg.Chart(
-    (0.0, float(len(study.methods))),
-    svg.domain(values),
-    title=view_lib.name(key),
-    x_ticks=_ticks(study),
-    x_label=', '.join(view.swept) if study.single else '',
-    size=(int(max(340, 80 + 90 * slots)), 220),
+  rows = [
+    view.row(m, setting=name, value=charts.rounded(float(values[m])), role='')
+    for name, chosen in _columns(study)
+    for m in chosen
+  ]
+  return charts.distribution(
+    rows, title=view_lib.name(key), colours=view.colours, legend=False
   )
-  for centre, width, name, chosen in _columns(study):
-    for shift, m in zip(_shifts(len(chosen)), sorted(chosen, key=values.item)):
-      x = centre + 0.6 * width * shift
-      tip = f'{view.labels[m]}: {number(float(values[m]))}'
-      mark = view.marks[m]._replace(role='')
-      chart.dot(x, float(values[m]), mark, tip=tip)
-    known = values[chosen][np.isfinite(values[chosen])]
-    if len(known):
-      mean = float(known.mean())
-      tip = f'{name}: {scores.spread(known, markup.digits(known))}'
-      ends = centre - 0.42 * width, centre + 0.42 * width
-      chart.line(ends, (mean, mean), svg.Mark('currentColor', tip, 'best'))
-  crowd = 'crowd' if len(view.entries) > 100 else None
-  return tag('div', chart.render(), class_=crowd)
 
 
 def distributions(study: Study) -> str:
   """Every score by method and setting."""
-  charts = [_distribution(study, key) for key in study.keys]
-  narrow = study.single or len(study.methods) < 3
-  body = tag('div', *charts, class_='panels' if narrow else 'panels wide')
-  settings = (
-    'A column a setting'
-    if study.single
-    else 'Within a method a column a setting, hyperparameters rising from left '
-    'to right'
-  )
-  return markup.figure(
-    legend(study) + body,
-    f'{settings}; a point a seed, the bar their mean.',
+  narrow = len(_columns(study)) < 8
+  return markup.panels(
+    [_distribution(study, key) for key in study.keys],
+    'A column a setting, hyperparameters rising from left to right; a point a '
+    'seed, the bar their mean.',
+    above=scores.keys(study.everyone),
+    kind='panels' if narrow else 'panels wide',
   )
 
 
@@ -108,7 +61,7 @@ def table(study: Study) -> str:
       str(len(chosen)),
       *(scores.spread(v[chosen], markup.digits(v)) for v in values.values()),
     ]
-    for _, _, name, chosen in _columns(study)
+    for name, chosen in _columns(study)
   ]
   head = ['', 'seeds', *(text(view_lib.name(key)) for key in study.keys)]
   return markup.figure(
@@ -118,7 +71,7 @@ def table(study: Study) -> str:
 
 def variance_shares(study: Study) -> dict[str, list[float]]:
   """Shares of each score's variance over all members; they add up to 1."""
-  settings = [column[3] for column in _columns(study)]
+  settings = [column[1] for column in _columns(study)]
   methods, before = [], 0
   for view in study.methods.values():
     methods.append((before + np.flatnonzero(view.healthy)).tolist())
@@ -133,21 +86,14 @@ def variance_shares(study: Study) -> dict[str, list[float]]:
 
 def shares(study: Study) -> str:
   """How much of the scores' variance the seed alone accounts for."""
-  if max(len(column[3]) for column in _columns(study)) < 2:
+  if max(len(column[1]) for column in _columns(study)) < 2:
     return ''
   found = variance_shares(study)
-  ticks = [(float(i), short(key)) for i, key in enumerate(study.keys)]
-  chart = svg.Chart(
-    (-0.6, len(ticks) - 0.4),
-    (0.0, 1.0),
-    title='Share of the variance that is due to the seed',
-    x_ticks=ticks,
-    size=(60 + 135 * len(ticks), 220),
-  )
-  for (x, name), share in zip(ticks, found['seed']):
-    if np.isfinite(share):
-      chart.bar(x, share, 0.6, tip=f'{name}: {number(share, 2)}')
-      chart.note(chart.px(x) + 11, chart.py(share) - 4, number(share, 2))
+  seed = [
+    {'name': short(key), 'value': charts.rounded(share)}
+    for key, share in zip(study.keys, found['seed'])
+  ]
+  title = 'Share of the variance that is due to the seed'
   rows = [[text(k), *(number(s, 2) for s in v)] for k, v in found.items()]
   if not study.single:
     for method, view in study.methods.items():
@@ -157,32 +103,24 @@ def shares(study: Study) -> str:
         [text(f'seed, within {method}'), *(number(s, 2) for s in own)]
       )
   head = ['', *(text(short(key)) for key in study.keys)]
-  return markup.figure(
-    tag('div', chart.render(), class_='scroll') + markup.table(head, rows),
+  return markup.panels(
+    [charts.bars(seed, title=title)],
     'Shares of the variance of each score over all members (eta squared): '
     f'between {" and ".join(found)}. A share of the seed near 1 says that luck '
     'decides, not the setting.',
+    above=markup.table(head, rows),
+    kind='whole',
   )
-
-
-def lines(study: Study) -> list[svg.Mark]:
-  """How the means over seeds of each method are drawn."""
-  if study.single:
-    return [svg.Mark(view_lib.NEUTRAL, 'mean over seeds')]
-  return [
-    svg.Mark(colour, f'{words}, mean over seeds')
-    for colour, words in study.everyone.legend
-  ]
 
 
 def against(study: Study, pairs: list[tuple[str, str]]) -> str:
   """Panels of one score against another, a line a method."""
   views = list(study.methods.values())
-  charts = [relations.panel(views, x, y, lines=lines(study)) for x, y in pairs]
-  return markup.figure(
-    legend(study) + tag('div', *charts, class_='panels'),
+  return markup.panels(
+    [relations.panel(views, x, y) for x, y in pairs],
     'A point a member; the lines run through the means over the seeds of each '
     'setting.',
+    above=scores.keys(study.everyone),
   )
 
 
@@ -197,22 +135,13 @@ def over_hparam(study: Study) -> str:
   views = list(study.methods.values())
   shared = [k for k in views[0].swept if all(k in v.swept for v in views)]
   known = {k for e in study.everyone.entries for k in e['metrics']}
-  keys = [
-    *study.keys,
-    *sorted(k for k in known if k.endswith('_mss')),
-  ]
+  keys = [*study.keys, *sorted(k for k in known if k in LOGGED)]
+  note = f' {text(losses.SHOWN_TC_NOTE)}' if losses.SHOWN_TC in known else ''
   return ''.join(
-    markup.figure(
-      legend(study)
-      + tag(
-        'div',
-        *(
-          relations.panel(views, name, key, hparam=True, lines=lines(study))
-          for key in keys
-        ),
-        class_='panels',
-      ),
-      f'Against {text(name)}: a point a member, the lines their means.',
+    markup.panels(
+      [relations.panel(views, name, key, hparam=True) for key in keys],
+      f'Against {text(name)}: a point a member, the lines their means.{note}',
+      above=scores.keys(study.everyone),
     )
     for name in shared
   )

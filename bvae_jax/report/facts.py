@@ -1,9 +1,7 @@
 """The head of the page: what was trained, on what, and what went wrong."""
 
 import dataclasses
-import json
 
-from bvae_jax.report import markup
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import count, tag, text
 
@@ -22,6 +20,15 @@ def _schedule(key: str, schedule: dict) -> str:
     f'{key} {schedule.get("kind", "linear")} from '
     f'{schedule.get("start", 0):g} over '
     f'{count(schedule.get("steps", 1), "step")}{after}'
+  )
+
+
+def _overlap(images: int, points: int) -> str:
+  """How likely a test point is one of the training points of the metrics."""
+  share = 1.0 - (1.0 - 1.0 / images) ** points
+  return (
+    '; both are drawn with replacement from the same images, so a test point '
+    f'may be a training point: {100 * share:.2g} % of them are expected to be'
   )
 
 
@@ -97,7 +104,8 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
       'Evaluation',
       f'bounds on {count(sizes["num_elbo"], "image")}, metrics on'
       f' {sizes["num_train"]:,} training and'
-      f' {sizes["num_test"]:,} test points',
+      f' {sizes["num_test"]:,} test points'
+      + _overlap(dataset['num_images'], sizes['num_train']),
     ),
     *(
       (k.replace('_', ' ').capitalize(), str(v))
@@ -108,8 +116,8 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
   return [(k, v) for k, v in facts if v]
 
 
-def warnings(view: view_lib.View) -> str:
-  """A box on members that were stopped, or carry nothing."""
+def warnings(view: view_lib.View) -> list[str]:
+  """A line on each member that was stopped, or carries nothing."""
   lines = []
   for entry, label in zip(view.entries, view.labels):
     if entry['status'] != 'ok':
@@ -123,29 +131,4 @@ def warnings(view: view_lib.View) -> str:
         f'{label} has collapsed: its codes carry nothing. Lower beta, or let '
         'the KL weight rise from 0.'
       )
-  items = [tag('li', text(line)) for line in lines]
-  return tag('ul', *items, class_='warning') if items else ''
-
-
-def head(view: view_lib.View) -> str:
-  """Title, lede, warnings and the table of facts."""
-  pairs = [tag('dt', text(k)) + tag('dd', text(v)) for k, v in rows(view)]
-  return (
-    tag('h1', text(title(view)))
-    + lede(view)
-    + warnings(view)
-    + tag('dl', *pairs)
-  )
-
-
-def config_section(config: dict) -> str:
-  """The whole config, folded."""
-  whole = json.dumps(config, indent=2)
-  return markup.section(
-    'Config',
-    tag(
-      'details',
-      tag('summary', 'Every key of this run'),
-      tag('pre', text(whole)),
-    ),
-  )
+  return lines

@@ -1,6 +1,7 @@
-"""Elements of HTML and SVG, escaped, and numbers as a reader wants them."""
+"""Elements of HTML, escaped, and numbers as a reader wants them."""
 
 import html
+import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,13 +19,11 @@ def tag(name: str, /, *children: str, **attributes: Any) -> str:
   """An element; children are markup already, attributes are escaped here.
 
   `class_` stands for class, and an underscore for a hyphen; an attribute that
-  is None is left out, a float is rounded to a tenth of a unit.
+  is None is left out.
   """
   parts = [name]
   for key, value in attributes.items():
     if value is not None:
-      if isinstance(value, float):
-        value = f'{value:.1f}'.removesuffix('.0')
       parts.append(f'{key.rstrip("_").replace("_", "-")}="{text(value)}"')
   opened = ' '.join(parts)
   if name in _VOID:
@@ -49,15 +48,6 @@ def number(value: Any, decimals: int | None = None) -> str:
     return MISSING
   decimals = digits([value]) if decimals is None else decimals
   return f'{value:,.{decimals}f}'.replace('-', '−')
-
-
-def compact(value: float) -> str:
-  """A tick's number: 300000 as 300k, 0.0001 as 1e-4."""
-  if abs(value) >= 1e6:
-    return compact(value / 1e6) + 'M'
-  if abs(value) >= 1e4:
-    return compact(value / 1e3) + 'k'
-  return f'{value:.4g}'.replace('e-0', 'e-').replace('-', '−')
 
 
 def count(size: int, noun: str) -> str:
@@ -95,7 +85,64 @@ def figure(content: str, caption: str) -> str:
   return tag('figure', content, tag('figcaption', caption))
 
 
-def section(title: str, *content: str) -> str:
-  """A section of the page, or nothing where there is no content."""
-  body = ''.join(content)
-  return tag('section', tag('h2', text(title)), body) if body else ''
+def _packed(rows: Sequence[dict[str, Any]]) -> dict[str, list]:
+  """Rows by column: {name: [values]}, of text {name: [words, [which]]}."""
+  columns = {}
+  for name in dict.fromkeys(key for row in rows for key in row):
+    column = [row.get(name) for row in rows]
+    if any(isinstance(value, str) for value in column):
+      words = list(dict.fromkeys(column))
+      place = {word: i for i, word in enumerate(words)}
+      columns[name] = [words, [place[word] for word in column]]
+    else:
+      columns[name] = [column]
+  return columns
+
+
+def chart(drawn: Any) -> str:
+  """An `alt.Chart`, its rows packed; the page draws it when it is seen.
+
+  A chart is as wide as its panel, but for one whose columns have a width.
+  """
+  rows, drawn = drawn.data.values, drawn.copy(deep=False)
+  drawn.data = {'values': []}
+  spec = drawn.to_dict(validate=False)
+  spec['data'] = {'values': rows}
+  spec.pop('$schema', None)
+  spec.pop('config', None)
+  title = spec['title']['text']
+  if not isinstance(spec['width'], dict):
+    spec['width'] = 'container'
+  for part in (spec, *spec['layer']):
+    if 'data' in part:
+      part['data'] = _packed(part['data']['values'])
+  packed = json.dumps(spec, allow_nan=False, separators=(',', ':'))
+  return tag(
+    'div',
+    class_='chart',
+    role='group',
+    aria_label=title,
+    data_spec=packed,
+  )
+
+
+def panels(charts: Iterable[Any], caption: str, *, above: str = '',
+           kind: str = 'panels') -> str:  # fmt: skip
+  """A figure of charts, with their values as a table; `above` is markup."""
+  body = tag('div', *map(chart, charts), class_=kind)
+  values = tag('details', tag('summary', 'Values as a table'), class_='values')
+  return tag('figure', above, body, tag('figcaption', caption), values)
+
+
+def key(colour: str, words: str, members: Sequence[str], role: str = '') -> str:
+  """A button with a swatch that singles members out in its section."""
+  swatch = tag('i', '', class_=role or None, style=f'--c:{colour}')
+  return tag(
+    'button',
+    swatch,
+    text(words),
+    type='button',
+    class_='key',
+    aria_pressed='false',
+    data_members=json.dumps(list(members)),
+  )

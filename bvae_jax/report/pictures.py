@@ -24,6 +24,7 @@ class Pictures(NamedTuple):
     reconstructions: by role, [COLUMNS, H, W, C].
     traversals: by role, [D, S, H, W, C].
     gif: all shown latents of the best member move there and back.
+    still: its first frame, a PNG file.
   """
 
   source: np.ndarray
@@ -31,6 +32,7 @@ class Pictures(NamedTuple):
   reconstructions: dict[str, np.ndarray]
   traversals: dict[str, np.ndarray]
   gif: bytes
+  still: bytes
 
 
 def draw(
@@ -44,6 +46,7 @@ def draw(
   wave = traversals.VALUES[-1] * np.sin(phases)
   motion = traversals.traverse(experiment, shown['best'], source, wave)
   latents = shown_latents(view.entries[view.best]['elbo']['kl_per_latent'])
+  frames = traversals.sweep_frames(motion[latents])
   return Pictures(
     np.asarray(source),
     np.asarray(inputs),
@@ -51,7 +54,8 @@ def draw(
       r: traversals.reconstruct(experiment, p, inputs) for r, p in shown.items()
     },
     {r: traversals.traverse(experiment, p, source) for r, p in shown.items()},
-    image_lib.gif(traversals.sweep_frames(motion[latents]), milliseconds=80),
+    image_lib.gif(frames, milliseconds=80),
+    image_lib.png(frames[0]),
   )
 
 
@@ -139,11 +143,18 @@ def traversal_figures(view: view_lib.View, drawn: Pictures) -> str:
     alt='traversals in motion',
     class_='moving',
   )
+  pause = tag(
+    'button',
+    'Pause',
+    type='button',
+    class_='pause',
+    data_still=image_lib.data_uri('png', drawn.still),
+  )
   return ''.join(
     _traversal(view, role, rows, source)
     for role, rows in drawn.traversals.items()
   ) + markup.figure(
-    moving,
+    moving + pause,
     f'The same in motion, {text(view.role("best"))}; in reading order {order}. '
     'Also in <code>traversals.gif</code>.',
   )

@@ -4,29 +4,29 @@ import numpy as np
 
 from bvae_jax import losses
 from bvae_jax.evaluation.results import Member
-from bvae_jax.report import markup, panels
+from bvae_jax.report import charts, markup
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import count, number, tag, text
+
+
+def keys(view: view_lib.View, *more: str) -> str:
+  """The groups of a view, each a button that singles it out."""
+  groups = [
+    markup.key(colour, words, [m.label for m in view.marks if m.group == words])
+    for colour, words in view.legend
+  ]
+  return tag('p', *groups, *more, class_='legend')
 
 
 def legend(view: view_lib.View) -> str:
   """Which colour is whose; nothing for a single member."""
   if len(view.entries) == 1:
     return ''
-  entries = [(colour, words, '') for colour, words in view.legend]
-  entries += [
-    (view.marks[m].colour, f'{role}: {view.labels[m]}', role)
-    for role, m in view.shown.items()
+  roles = [
+    markup.key(mark.colour, f'{role}: {mark.label}', [mark.label], role)
+    for role, mark in ((r, view.marks[m]) for r, m in view.shown.items())
   ]
-  keys = [
-    tag(
-      'span',
-      tag('i', '', class_=role or None, style=f'--c:{colour}'),
-      text(words),
-    )
-    for colour, words, role in entries
-  ]
-  return tag('p', *keys, class_='legend')
+  return keys(view, *roles)
 
 
 def spread(values: np.ndarray, places: int) -> str:
@@ -46,7 +46,7 @@ def summary(view: view_lib.View) -> str:
     return ''
   healthy = view.healthy
   rows = []
-  for key in (*view.scores, *view_lib.BOUNDS):
+  for key in (*view.scores, *view.bounds):
     values = view.values(key)[healthy]
     found = values[np.isfinite(values)]
     places = markup.digits(found)
@@ -86,13 +86,10 @@ def members(view: view_lib.View) -> str:
   for m, entry in enumerate(view.entries):
     value = lambda key, m=m: number(float(view.values(key)[m]), places[key])
     status = _status(entry)
-    role = view.marks[m].role
-    swatch = tag(
-      'i', '', class_=role or None, style=f'--c:{view.marks[m].colour}'
-    )
+    colour, label, role, _ = view.marks[m]
     rows.append(
       [
-        swatch + text(entry['seed']),
+        markup.key(colour, str(entry['seed']), [label], role),
         *(f'{entry["hparams"][k]:g}' for k in view.swept),
         *(value(k) for k in view.bounds),
         text(entry['active_latents']),
@@ -121,9 +118,9 @@ def every_score(view: view_lib.View) -> str:
   keys = [k for k in keys if not any(o.startswith(k + '/') for o in keys)]
   if not keys:
     return ''
-  columns = [view.values(k) for k in keys]
+  columns = [(c, markup.digits(c)) for c in map(view.values, keys)]
   rows = [
-    [text(label), *(number(float(c[m]), markup.digits(c)) for c in columns)]
+    [text(label), *(number(float(c[m]), places) for c, places in columns)]
     for m, label in enumerate(view.labels)
   ]
   inner = markup.table(['', *(text(k.replace('_', ' ')) for k in keys)], rows)
@@ -134,23 +131,26 @@ def strips(view: view_lib.View) -> str:
   """A strip a score; those in [0, 1] on the whole of that range."""
   if len(view.entries) == 1:
     return ''
-  charts = []
-  for key in (*view.scores, *view_lib.BOUNDS):
+  strips = []
+  for key in (*view.scores, *view.bounds):
     values = view.values(key)
     finite = values[np.isfinite(values)]
     unit = key in view.scores and np.all((finite >= 0) & (finite <= 1))
-    charts.append(
-      panels.strip(
-        values,
-        view.marks,
-        view_lib.name(key),
+    strips.append(
+      charts.strip(
+        [view.row(m, value=charts.rounded(v)) for m, v in enumerate(values)],
+        title=view_lib.name(key),
+        colours=view.colours,
         span=(-0.02, 1.02) if unit else None,
+        legend=False,
       )
     )
-  return markup.figure(
-    legend(view) + tag('div', *charts, class_='panels'),
+  return markup.panels(
+    strips,
     'Scores of all members, a point each; the upright line is their median. '
-    'Height only keeps points apart.',
+    'Height only keeps points apart. A click on a point or a key singles it '
+    'out.',
+    above=legend(view),
   )
 
 
@@ -173,7 +173,7 @@ def settings(view: view_lib.View) -> str:
   if not view.swept:
     return ''
   groups = setting_groups(view)
-  keys = [*view.scores, *view_lib.BOUNDS]
+  keys = [*view.scores, *view.bounds]
   rows = [
     [
       text(setting_label(view, at)),
@@ -230,12 +230,19 @@ def correlations(view: view_lib.View) -> str:
     return ''
   keys = [*view.scores, *view_lib.BOUNDS]
   found = [view.values(k)[healthy] for k in keys]
-  matrix = [[spearman(a, b) for b in found] for a in found]
-  rows = [f'{i} {view_lib.name(k)}' for i, k in enumerate(keys, 1)]
-  columns = [str(i) for i in range(1, len(keys) + 1)]
-  return markup.figure(
-    panels.heat_map(matrix, rows, columns, 'Rank correlation', limit=1.0),
+  rows = [
+    {
+      'row': f'{i} {view_lib.name(key)}',
+      'column': str(j),
+      'value': charts.rounded(spearman(a, b)),
+    }
+    for i, (key, a) in enumerate(zip(keys, found), 1)
+    for j, b in enumerate(found, 1)
+  ]
+  return markup.panels(
+    [charts.heat_map(rows, title='Rank correlation', limit=1.0)],
     'Spearman correlation of the scores over '
     f'{count(int(healthy.sum()), "member")}; columns are numbered as the rows. '
     'Blue: they rank members alike; orange: the other way round.',
+    kind='scroll',
   )

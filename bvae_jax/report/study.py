@@ -105,8 +105,8 @@ def find_page(name: str) -> Page:
   return PAGES[name or 'study']
 
 
-def _failures(study: Study) -> str:
-  """A box on the units that are not done, and why."""
+def _failures(study: Study) -> list[str]:
+  """A line on each unit that is not done, and why."""
   lines = []
   for unit in study.config['units']:
     if unit not in study.results:
@@ -114,8 +114,7 @@ def _failures(study: Study) -> str:
       words = path.read_text().split('\n') if path.exists() else []
       why = next((line for line in reversed(words) if line.strip()), 'not done')
       lines.append(f'{unit} is missing from this page: {why.strip()}')
-  items = [tag('li', text(line)) for line in lines]
-  return tag('ul', *items, class_='warning') if items else ''
+  return lines
 
 
 def _range(values: list[float]) -> str:
@@ -143,7 +142,7 @@ def _methods(study: Study) -> list[tuple[str, str]]:
   return found
 
 
-def _head(study: Study, question: str) -> str:
+def _head(study: Study, question: str) -> page.Head:
   """Title, question, warnings, and what was trained on what."""
   described = dict.fromkeys(
     r['dataset']['description'] for r in study.results.values()
@@ -158,12 +157,11 @@ def _head(study: Study, question: str) -> str:
     ('Models', f'{size:,}, of {count(methods, "method")}'),
     *_methods(study),
   ]
-  return (
-    tag('h1', text(study.config['study']))
-    + tag('p', text(question), class_='lede')
-    + _failures(study)
-    + facts.warnings(study.everyone)
-    + tag('dl', *(tag('dt', text(k)) + tag('dd', text(v)) for k, v in pairs))
+  return page.Head(
+    study.config['study'],
+    tag('p', text(question), class_='lede'),
+    [*_failures(study), *facts.warnings(study.everyone)],
+    pairs,
   )
 
 
@@ -211,13 +209,9 @@ def write(
   folder = pathlib.Path(workdir)
   study = study_view.make(folder, config, results)
   sections = [
-    markup.section(title, *(draw(study) for draw in draws))
-    for title, draws in chosen.sections
-  ]
-  sections += [
-    markup.section('Units', _links(study)),
-    facts.config_section(study.config),
+    (title, ''.join(draw(study) for draw in draws))
+    for title, draws in (*chosen.sections, ('Units', (_links,)))
   ]
   head = _head(study, chosen.question)
-  content = page.document(study.config['study'], head, sections)
+  content = page.document(head, sections, study.config)
   workdir_lib.replace_file(folder / 'report.html', content)

@@ -7,11 +7,19 @@ from typing import Any, NamedTuple
 
 import ml_collections
 
-from bvae_jax import population, workdir
+from bvae_jax import losses, population, workdir
 from bvae_jax.evaluation.results import Member, Results
-from bvae_jax.report import scores, svg
+from bvae_jax.report import scores
 from bvae_jax.report import view as view_lib
 
+# Terms of the log that stand beside the scores.
+LOGGED = (
+  losses.SHOWN_TC,
+  'dimension_wise_kl_mss',
+  'marginal_kl_mss',
+  'mutual_information_mss',
+  'total_correlation_mss',
+)
 # What may differ between two units of one method.
 _SWEPT = ('hparams', 'grid', 'seeds', 'learning_rate')
 
@@ -45,7 +53,7 @@ class Study(NamedTuple):
   @property
   def keys(self) -> list[str]:
     """The main scores, then the bounds."""
-    return [*self.everyone.scores, *view_lib.BOUNDS]
+    return [*self.everyone.scores, *self.everyone.bounds]
 
   def name(self, method: str, setting: tuple[float, ...]) -> str:
     """A setting with its method: `beta_vae beta 4`; of one method, `beta 4`."""
@@ -82,7 +90,7 @@ def _with_log(folder: pathlib.Path, results: Results) -> list[Member]:
       entry,
       metrics={
         **entry.metrics,
-        **{k: v for k, v in terms.items() if k.endswith('_mss')},
+        **{k: v for k, v in terms.items() if k in LOGGED},
       },
     )
     for entry, terms in zip(results['members'], last)
@@ -100,10 +108,12 @@ def _view(configs, results, entries, identities) -> view_lib.View:
   )
 
 
-def _marked(view, colour, labels) -> view_lib.View:
+def _marked(view, colour, labels, method) -> view_lib.View:
   """The view with its members in one colour, and labelled."""
-  marks = [svg.Mark(colour, label, '') for label in labels]
-  return dataclasses.replace(view, marks=marks, labels=labels)
+  marks = [view_lib.Mark(colour, label, '', method) for label in labels]
+  return dataclasses.replace(
+    view, marks=marks, labels=labels, legend=[(colour, method)]
+  )
 
 
 def make(
@@ -143,7 +153,7 @@ def make(
   colours = [palette[i % len(palette)] for i in range(len(methods))]
   for colour, (method, view) in zip(colours, list(methods.items())):
     labels = [f'{method} {label}' for label in view.labels]
-    methods[method] = _marked(view, colour, labels)
+    methods[method] = _marked(view, colour, labels, method)
   entries = [e for view in methods.values() for e in view.entries]
   everyone = _view(
     [config['units'][unit] for unit in results],

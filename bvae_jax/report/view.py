@@ -2,13 +2,12 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bvae_jax import population
+from bvae_jax import losses, population
 from bvae_jax.evaluation.results import Member, Results
-from bvae_jax.report import markup, svg
 
 PALETTE = (
   '#0072b2',
@@ -28,9 +27,11 @@ NAMES = {
   'kl': 'KL to the prior [nats]',
   'elbo': 'ELBO [nats]',
   'marginal_kl_mss': 'KL of q(z) to the prior, MSS [nats]',
-  'mutual_information_mss': 'Index-code mutual information [nats]',
-  'total_correlation_mss': 'Total correlation [nats]',
-  'dimension_wise_kl_mss': 'Dimension-wise KL [nats]',
+  'mutual_information_mss': 'Index-code mutual information, MSS [nats]',
+  losses.SHOWN_TC: 'Total correlation, Gaussian estimate [nats]',
+  f'{losses.SHOWN_TC}_error': 'Its standard error [nats]',
+  'total_correlation_mss': 'Total correlation, MSS [nats]',
+  'dimension_wise_kl_mss': 'Dimension-wise KL, MSS [nats]',
   'mig': 'MIG',
   'factor_vae_score': 'FactorVAE score',
   'beta_vae_score': 'BetaVAE score',
@@ -50,8 +51,19 @@ BOUNDS = ('elbo', 'nll', 'kl')
 _UNRANKED = ('unsupervised', 'fairness')
 
 
+class Mark(NamedTuple):
+  """How a member is drawn."""
+
+  colour: str
+  label: str
+  role: str = ''  # 'best', 'median' or neither
+  group: str = ''  # the words of its entry in the legend
+
+
 def name(key: str) -> str:
   """A score's or term's name for readers."""
+  if key.startswith('held_out_'):
+    return f'{name(key.removeprefix("held_out_"))}, held out'
   words = key.replace('_', ' ')
   return NAMES.get(key, words[:1].upper() + words[1:])
 
@@ -95,7 +107,7 @@ class View:
   criterion: str
   best: int
   median: int
-  marks: list[svg.Mark]
+  marks: list[Mark]
   legend: list[tuple[str, str]]
 
   @property
@@ -121,10 +133,16 @@ class View:
       return 'the only member'
     return f'{role} member ({self.labels[self.shown[role]]})'
 
-  def crowded(self, chart: str) -> str:
-    """A chart of all members, drawn finer where they are many."""
-    crowd = len(self.entries) > 12
-    return markup.tag('div', chart, class_='crowd') if crowd else chart
+  @property
+  def colours(self) -> dict[str, str]:
+    """The colour of each group."""
+    return {words: colour for colour, words in self.legend}
+
+  def row(self, m: int, **values: Any) -> dict[str, Any]:
+    """A row of a chart: who a member is, and values."""
+    mark = self.marks[m]
+    who = {'member': mark.label, 'group': mark.group, 'role': mark.role}
+    return who | values
 
   def series(self, key: str) -> tuple[np.ndarray, np.ndarray]:
     """Steps [L] and a logged term [L, M, ...]; NaN where a member has none."""
@@ -154,18 +172,17 @@ def _rank(entries, healthy, scores) -> tuple[str, int, int]:
   return 'elbo', 0, 0
 
 
-def _colours(members, labels, swept) -> tuple[list[str], list[tuple[str, str]]]:
-  """The colour of each member, and the legend."""
+def _groups(members, labels, swept) -> tuple[list[str], list[tuple[str, str]]]:
+  """The group of each member, and the legend: (colour, group) pairs."""
   if swept:
     key = swept[0]
     levels = sorted({m.hparams[key] for m in members})
     of = {v: ramp(i / (len(levels) - 1)) for i, v in enumerate(levels)}
     legend = [(colour, f'{key} {v:g}') for v, colour in of.items()]
-    return [of[m.hparams[key]] for m in members], legend
+    return [f'{key} {m.hparams[key]:g}' for m in members], legend
   if len(members) <= len(PALETTE):
-    colours: list[str] = [*PALETTE[: len(members)]]
-    return colours, list(zip(colours, labels))
-  return [NEUTRAL] * len(members), [(NEUTRAL, 'a member each')]
+    return labels, list(zip(PALETTE, labels))
+  return ['a member each'] * len(members), [(NEUTRAL, 'a member each')]
 
 
 def make(
@@ -186,13 +203,18 @@ def make(
     s for s in config['metrics'] if np.isfinite(values_of(entries, s)).any()
   ]
   criterion, best, median = _rank(entries, healthy, scores)
-  colours, legend = _colours(members, labels, swept)
+  groups, legend = _groups(members, labels, swept)
   if len(members) > len(PALETTE) and not swept:
-    colours[median], colours[best] = PALETTE[1], PALETTE[0]
+    groups[median], groups[best] = 'the median one', 'the best one'
+    legend = [(PALETTE[0], groups[best]), (PALETTE[1], groups[median]), *legend]
   roles = [''] * len(members)
   if len(members) > 1:
     roles[median], roles[best] = 'median', 'best'
-  marks = [svg.Mark(*mark) for mark in zip(colours, labels, roles)]
+  colours = {words: colour for colour, words in legend}
+  marks = [
+    Mark(colours[group], label, role, group)
+    for group, label, role in zip(groups, labels, roles)
+  ]
   return View(
     config=config,
     results=results,

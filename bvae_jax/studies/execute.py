@@ -22,7 +22,6 @@ from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import tables
 from bvae_jax.evaluation.results import Results
-from bvae_jax.report import study as page
 from bvae_jax.studies.plan import (
   PATIENCE,
   UNIT_LOCK,
@@ -152,6 +151,8 @@ def _why(workdir: Path, name: str) -> str:
 
 def _finish(workdir: Path) -> dict[str, Results]:
   """Gathers what is done, and draws the study's page of it."""
+  from bvae_jax.report import study as page  # the libraries of pages
+
   results = gather(workdir)
   if results:
     page.write(workdir, read_plan(workdir), results)
@@ -209,6 +210,8 @@ def run(config: ml_collections.ConfigDict, workdir: Path,
     Interrupted: a signal stopped the study; what ran is checkpointed.
     Unfinished: units failed; the others are done and gathered.
   """
+  from bvae_jax.report import study as page  # the libraries of pages
+
   page.find_page(config.get('page', ''))  # before hours of training
   write_plan(config, workdir)
   _forgive(workdir)

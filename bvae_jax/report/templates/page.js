@@ -1,0 +1,177 @@
+'use strict';
+const all = (query, root = document) => [...root.querySelectorAll(query)];
+const css = name =>
+  getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// Charts: unpacked and drawn when they come near the screen.
+
+function rows(columns) {
+  const names = Object.keys(columns);
+  const of = names.map(name => {
+    const [values, which] = columns[name];
+    return which ? which.map(i => values[i]) : values;
+  });
+  return of[0].map((_, i) =>
+    Object.fromEntries(names.map((name, k) => [name, of[k][i]])));
+}
+
+function unpack(text) {
+  const spec = JSON.parse(text);
+  for (const part of [spec, ...spec.layer])
+    if (part.data) part.data = {values: rows(part.data)};
+  return spec;
+}
+
+function theme() {
+  const [ink, muted, rule] = ['--ink', '--muted', '--rule'].map(css);
+  return {
+    background: 'transparent', text: {color: ink}, title: {color: ink},
+    view: {stroke: null}, font: 'system-ui, sans-serif',
+    axis: {labelColor: muted, titleColor: muted, gridColor: rule,
+           tickColor: rule, domainColor: muted, titleFontWeight: 'normal'},
+  };
+}
+
+const views = new Map();  // of the charts drawn
+const picked = new Map();  // of each section, what is singled out
+const rowsOf = spec => [spec, ...spec.layer].flatMap(
+  part => part.data ? part.data.values : []);
+
+async function draw(box) {
+  const spec = unpack(box.dataset.spec);
+  const {view} = await vegaEmbed(box, spec, {
+    config: theme(), renderer: rowsOf(spec).length > 1500 ? 'canvas' : 'svg',
+    actions: {export: {svg: true, png: true}, source: false, compiled: false,
+              editor: false},
+    downloadFileName: box.getAttribute('aria-label'),
+  });
+  views.set(box, view);
+  const section = box.closest('section');
+  show(view, picked.get(section) || []);
+  try {
+    view.addSignalListener('picked', (_, found) =>
+      single(section, found.member || [], view));
+  } catch { /* a chart without members */ }
+}
+
+function show(view, members) {
+  try {
+    const fields = view.signal('picked_tuple_fields');
+    view.data('picked_store', members.map(
+      member => ({unit: '', fields, values: [member]}))).run();
+  } catch { /* a chart without members */ }
+}
+
+function single(section, members, from) {
+  const before = picked.get(section) || [];
+  if (String(before) === String(members)) return;
+  picked.set(section, members);
+  for (const [box, view] of views)
+    if (view !== from && section.contains(box)) show(view, members);
+  for (const key of all('.key', section))
+    key.setAttribute('aria-pressed', String(members.length > 0 &&
+      members.every(m => JSON.parse(key.dataset.members).includes(m))));
+}
+
+const near = new IntersectionObserver(entries => {
+  for (const {target, isIntersecting} of entries)
+    if (isIntersecting) {
+      near.unobserve(target);
+      draw(target);
+    }
+}, {rootMargin: '600px'});
+all('.chart').forEach(box => near.observe(box));
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () =>
+  [...views.keys()].forEach(draw));
+
+for (const key of all('.key'))
+  key.addEventListener('click', () => {
+    const on = key.getAttribute('aria-pressed') === 'true';
+    single(key.closest('section'), on ? [] : JSON.parse(key.dataset.members));
+  });
+
+// The values of a figure's charts as a table, made when it is opened.
+
+for (const details of all('details.values'))
+  details.addEventListener('toggle', () => {
+    if (details.querySelector('table')) return;
+    const table = document.createElement('table');
+    for (const box of all('.chart', details.closest('figure'))) {
+      const found = rowsOf(unpack(box.dataset.spec)).slice(0, 3000);
+      const keys = [...new Set(found.flatMap(Object.keys))].filter(
+        k => !['role', 'lane', 'share', 'shift', 'counted'].includes(k));
+      const add = (cells, kind, to) => {
+        const tr = to.appendChild(document.createElement('tr'));
+        for (const words of cells)
+          tr.appendChild(document.createElement(kind)).textContent =
+            words ?? '–';
+      };
+      const body = table.appendChild(document.createElement('tbody'));
+      add([box.getAttribute('aria-label'), ...keys], 'th', body);
+      for (const row of found) add(['', ...keys.map(k => row[k])], 'td', body);
+    }
+    const scroll = details.appendChild(document.createElement('div'));
+    scroll.className = 'scroll';
+    scroll.tabIndex = 0;
+    scroll.append(table);
+  });
+
+// Tables sort by their heads.
+
+function number(words) {
+  const found = words.replace(/,/g, '').replace(/−/g, '-').match(/^-?[\d.]+/);
+  return found ? parseFloat(found[0]) : NaN;
+}
+
+function compare(a, b) {
+  const [x, y] = [number(a), number(b)];
+  if (isNaN(x) || isNaN(y))
+    return isNaN(x) - isNaN(y) || a.localeCompare(b);
+  return x - y;
+}
+
+function sort(head) {
+  const down = head.getAttribute('aria-sort') === 'ascending';
+  for (const other of head.parentNode.cells)
+    other.setAttribute('aria-sort', 'none');
+  head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+  const body = head.closest('table').tBodies[0];
+  const cell = row => row.cells[head.cellIndex].textContent.trim();
+  body.append(...[...body.rows].sort(
+    (a, b) => (down ? -1 : 1) * compare(cell(a), cell(b))));
+}
+
+for (const head of all('thead th')) {
+  head.tabIndex = 0;
+  head.setAttribute('aria-sort', 'none');
+  head.addEventListener('click', () => sort(head));
+  head.addEventListener('keydown', event => {
+    if (event.key === 'Enter') sort(head);
+  });
+}
+
+// Pictures enlarge; the one that moves pauses.
+
+const large = document.getElementById('large');
+for (const img of all('figure img')) {
+  img.tabIndex = 0;
+  const open = () => {
+    Object.assign(large.firstChild, {src: img.currentSrc, alt: img.alt});
+    large.showModal();
+  };
+  img.addEventListener('click', open);
+  img.addEventListener('keydown', event => event.key === 'Enter' && open());
+}
+large.addEventListener('click', () => large.close());
+
+for (const button of all('.pause')) {
+  const img = button.parentNode.querySelector('img');
+  const set = still => {
+    img.src = still ? button.dataset.still : button.dataset.moving;
+    button.textContent = still ? 'Play' : 'Pause';
+  };
+  button.dataset.moving = img.src;
+  button.addEventListener('click', () =>
+    set(img.src === button.dataset.moving));
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) set(true);
+}

@@ -1,0 +1,35 @@
+"""Reads pages: their elements, their words and the rows of their charts."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+
+
+def without_scripts(page):
+  return re.sub(r'<script>.*?</script>', '', page, flags=re.DOTALL)
+
+
+def tree(page):
+  """The elements of a page, which is well-formed but for its scripts."""
+  return ET.fromstring(without_scripts(page).removeprefix('<!doctype html>'))
+
+
+def _rows(columns):
+  unpacked = {
+    name: [column[0][i] for i in column[1]] if len(column) == 2 else column[0]
+    for name, column in columns.items()
+  }
+  return [dict(zip(unpacked, row)) for row in zip(*unpacked.values())]
+
+
+def charts(found):
+  """{title: rows} of the charts of a page's tree."""
+  titled = {}
+  for box in found.iter('div'):
+    if box.get('class') == 'chart':
+      spec = json.loads(box.get('data-spec'))
+      parts = [spec, *spec['layer']]
+      titled[box.get('aria-label')] = [
+        row for part in parts if 'data' in part for row in _rows(part['data'])
+      ]
+  return titled
