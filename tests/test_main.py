@@ -52,6 +52,7 @@ def test_a_run_leaves_its_workdir_and_a_second_one_does_nothing(
     'results.json',
     'results.csv',
     'report.html',
+    'explorer.html',
     'traversals.gif',
     'traversals',
   }

@@ -134,6 +134,7 @@ def head(view: view_lib.View) -> str:
     tag('h1', text(title(view)))
     + lede(view)
     + warnings(view)
+    + tag('p', tag('a', 'Move its sliders', href='explorer.html'))
     + tag('dl', *pairs)
   )
 
