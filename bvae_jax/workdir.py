@@ -1,7 +1,7 @@
 """A run's folder: its config, its log of metrics, its results.
 
     config.json  metrics.jsonl  checkpoints/  traversals/  results.json
-    results.csv  report.html  traversals.gif  manifest.json
+    results.csv  report.html  explorer.html  traversals.gif  manifest.json
 
 Files that are rewritten are replaced in one step, so that a kill or a full disk
 never leaves half a file where a whole one was.

@@ -31,7 +31,10 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import loop
 
 STOPPED_AT = 4
-REMADE = ('results.json', 'results.csv', 'report.html', 'traversals.gif')
+REMADE = (
+  'results.json', 'results.csv', 'report.html', 'explorer.html',
+  'traversals.gif',
+)  # fmt: skip
 TEXTS = ('', '{}', '[]', 'null', '5', '{"groups": 2}', '{"step":', '[' * 5000)
 
 

@@ -65,7 +65,7 @@ def render(
   """
   try:
     found = content.make(title, experiment, members, results, images)
-  except ValueError as error:  # an objective of one's own, with its network
+  except ValueError as error:  # one's own network, or weights of NaN
     _LOG.warning('the explorer cannot run this model: %s', error)
     return page.sorry(title, str(error))
   text = page.assemble(found)

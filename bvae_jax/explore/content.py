@@ -84,7 +84,8 @@ def make(
   """See `explore.render`.
 
   Raises:
-    ValueError: a network that has no list of layers.
+    ValueError: a network that has no list of layers, or codes that are not
+      finite.
   """
   nets = [networks_lib.networks(experiment, params) for _, params in members]
   dataset = experiment.dataset
@@ -183,6 +184,8 @@ def _member(
   results: Results | None,
 ) -> Member:
   codes = graph.evaluate(nets.encoder, images.astype(np.float32) / 255)
+  if not np.isfinite(codes).all():
+    raise ValueError(f'member {place} has codes that are not finite')
   mean, logvar = np.split(codes, 2, -1)
   kl = np.asarray(experiment.kl(jnp.asarray(mean), jnp.asarray(logvar)))
   score, seed = '', 0

@@ -49,24 +49,31 @@ function anchorPrior() {
 
 // A picture of any size: its middle square, as small as the model's images.
 async function anchorFile(file) {
-  try {
-    const image = await createImageBitmap(file);
-    const side = Math.min(image.width / WIDTH, image.height / HEIGHT);
-    const [w, h] = [WIDTH * side, HEIGHT * side];
-    const canvas = make('canvas', {width: WIDTH, height: HEIGHT});
-    const context = canvas.getContext('2d');
-    context.fillStyle = '#fff';
-    context.fillRect(0, 0, WIDTH, HEIGHT);
-    context.imageSmoothingQuality = 'high';
-    if (CHANNELS === 1) context.filter = 'grayscale(1)';
-    context.drawImage(image, (image.width - w) / 2, (image.height - h) / 2,
-      w, h, 0, 0, WIDTH, HEIGHT);
-    const {data} = context.getImageData(0, 0, WIDTH, HEIGHT);
-    anchorPixels(fromRGBA(data), file.name);
-  } catch {
+  const image = new Image(), address = URL.createObjectURL(file);
+  const read = await new Promise((done) => {
+    image.onload = () => done(true);
+    image.onerror = () => done(false);
+    image.src = address;
+  });
+  URL.revokeObjectURL(address);
+  if (!read) {
     $('source').textContent =
       `${file.name} is no picture that this browser can read`;
+    return;
   }
+  const {naturalWidth: width, naturalHeight: height} = image;
+  const side = Math.min(width / WIDTH, height / HEIGHT);
+  const [w, h] = [WIDTH * side, HEIGHT * side];
+  const canvas = make('canvas', {width: WIDTH, height: HEIGHT});
+  const context = canvas.getContext('2d');
+  context.fillStyle = '#fff';
+  context.fillRect(0, 0, WIDTH, HEIGHT);
+  context.imageSmoothingQuality = 'high';
+  if (CHANNELS === 1) context.filter = 'grayscale(1)';
+  context.drawImage(
+    image, (width - w) / 2, (height - h) / 2, w, h, 0, 0, WIDTH, HEIGHT);
+  const {data} = context.getImageData(0, 0, WIDTH, HEIGHT);
+  anchorPixels(fromRGBA(data), file.name);
 }
 
 function choose() {
@@ -151,7 +158,7 @@ function wire() {
   click('copy', copy);
   click('png', savePicture);
   click('page', savePage);
-  $('file').onchange = () => $('file').files[0] && anchorFile($('file').files[0]);
+  $('file').onchange = ({target: {files}}) => files[0] && anchorFile(files[0]);
   $('model').onchange = $('beside').onchange = choose;
   $('x').onchange = $('y').onchange = drawScatter;
   $('colour').onchange = () => {
@@ -226,11 +233,12 @@ async function check(codes) {
   const moved = shown();
   $('reset').click();
   const reset = shown();
-  const blob = await new Promise((done) => $('original').toBlob(done));
-  const files = new DataTransfer();
-  files.items.add(new File([blob], 'dropped.png', {type: 'image/png'}));
-  await anchorFile(files.files[0]);
+  const png = atob($('original').toDataURL().split(',')[1]);
+  const raw = Uint8Array.from(png, (c) => c.charCodeAt(0));
+  await anchorFile(new File([raw], 'dropped.png', {type: 'image/png'}));
   const dropped = STATE.z;
+  await anchorFile(new File(['no picture'], 'notes.txt'));
+  const refused = $('source').textContent;
   if (DATA.grid) drive(DATA.values.map(() => 0));
   const driven = STATE.source;
   if (MODELS.length > 1) {
@@ -242,6 +250,7 @@ async function check(codes) {
   tip(0);
   const report = {
     driven,
+    refused,
     moved: moved !== before,
     reset: reset === before,
     dropped,
@@ -249,7 +258,7 @@ async function check(codes) {
     decoded: codes.map((z) => Array.from(
       decoded(model(), z), (v) => Number(v.toFixed(4)))),
     requests: performance.getEntriesByType('resource').map(({name}) => name)
-      .filter((name) => !name.startsWith('data:')),
+      .filter((name) => !/^(data|blob):/.test(name)),
     errors: ERRORS,
   };
   document.body.append(make('pre', {

@@ -1,7 +1,6 @@
 // What is drawn: the rows of latents, their strips, the factors, the scatter.
 
 const STRIP = 9; // images of a traversal
-const IDLE = 0.05; // nats under which a latent says nothing
 
 function trackOf(m, d) {
   const [low, high] = m.reach[d];
@@ -12,12 +11,15 @@ function trackOf(m, d) {
 }
 
 // Every sigma, or every 2, 5, 10, ... of them, so that they can be counted.
+function tickOf(m, d) {
+  const [low, high] = m.reach[d];
+  const fits = (n) => (high - low) / (n * m.sigma[d]) <= 16;
+  return [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find(fits) || 5000;
+}
+
 function ticksOf(m, d) {
-  const [low, high] = m.reach[d], sigma = m.sigma[d];
-  const fits = (n) => (high - low) / (n * sigma) <= 16;
-  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find(fits) || 5000;
-  const row = make('div', {className: 'ticks', title: `every ${every} σ`});
-  const step = every * sigma;
+  const [low, high] = m.reach[d], step = tickOf(m, d) * m.sigma[d];
+  const row = make('div', {className: 'ticks'});
   for (let v = Math.ceil(low / step) * step; v <= high; v += step) {
     const tick = make('i');
     tick.style.left = `${100 * (v - low) / (high - low)}%`;
@@ -27,13 +29,13 @@ function ticksOf(m, d) {
 }
 
 function factsOf(m, d) {
-  const k = m.best[d];
-  const share = k >= 0 ? Math.round(100 * m.shares[d][k]) : 0;
-  const known = share >= 10
-    ? [make('div', {}, `${DATA.factors[k].name} explains ${share} %`)] : [];
+  const k = knownBy(m, d);
+  const known = k < 0 ? [] : [make('div', {},
+    `${DATA.factors[k].name} explains ${Math.round(100 * m.shares[d][k])} %`)];
   const bar = make('span');
   bar.style.width = `${100 * m.kl[d] / Math.max(...m.kl, 1e-9)}%`;
-  return [...known, make('div', {}, `KL ${m.kl[d].toFixed(2)} nats`),
+  const facts = `KL ${m.kl[d].toFixed(2)} nats, tick ${tickOf(m, d)} σ`;
+  return [...known, make('div', {}, facts),
     make('div', {className: 'kl'}, bar)];
 }
 

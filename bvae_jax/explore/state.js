@@ -45,12 +45,21 @@ const encoded = (m, pixels) =>
   Array.from(evaluate(m.encoder, pixels, DATA.shape).subarray(0, m.D));
 const decoded = (m, z) => evaluate(m.decoder, z, [z.length]);
 
-// The name of a latent: the user's own, else the factor that knows it best.
+const IDLE = 0.05; // nats under which a latent says nothing
+const CLEAR = 0.1; // the share that a factor must explain to be named
+
+// The factor that explains a latent best, if any does.
+function knownBy(m, d) {
+  const k = m.best[d];
+  return m.kl[d] >= IDLE && k >= 0 && m.shares[d][k] >= CLEAR ? k : -1;
+}
+
+// The name of a latent: the user's own, else that of its factor.
 function labelOf(m, d) {
   const own = STATE.names[`${m.place}/${d}`];
   if (own) return own;
-  const k = m.best[d];
-  return k >= 0 && m.shares[d][k] >= 0.1 ? DATA.factors[k].name : `z${d}`;
+  const k = knownBy(m, d);
+  return k >= 0 ? DATA.factors[k].name : `z${d}`;
 }
 
 // Sheets of images, and the pixels of one of them, [0, 1].

@@ -37,6 +37,7 @@ def _check(path, codes):
 def _used_without_fault(found):
   assert found['errors'] == [] and found['requests'] == []
   assert found['moved'] and found['reset']
+  assert found['refused'].startswith('notes.txt is no picture')
   # The image that is shown, dropped on the page, has the code that it had.
   np.testing.assert_allclose(found['dropped'], found['code'], atol=0.02)
 
