@@ -105,6 +105,5 @@ setuptools.setup(
     'vl-convert-python>=1.8',
     'jinja2>=3.1',
   ],
-  package_data={'bvae_jax.report': ['templates/*']},
   extras_require=EXTRAS,
 )

@@ -57,6 +57,8 @@ def lede(view: view_lib.View) -> str:
       ' Data: '
     ),
     tag('strong', text(dataset['description'])),
+    '. ',
+    tag('a', 'Move its sliders', href='explorer.html'),
     '.',
     class_='lede',
   )

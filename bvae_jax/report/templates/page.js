@@ -3,7 +3,7 @@ const all = (query, root = document) => [...root.querySelectorAll(query)];
 const css = name =>
   getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// Charts: unpacked and drawn when they come near the screen.
+// Charts: unpacked and drawn one after the other, from the top.
 
 function rows(columns) {
   const names = Object.keys(columns);
@@ -73,14 +73,12 @@ function single(section, members, from) {
       members.every(m => JSON.parse(key.dataset.members).includes(m))));
 }
 
-const near = new IntersectionObserver(entries => {
-  for (const {target, isIntersecting} of entries)
-    if (isIntersecting) {
-      near.unobserve(target);
-      draw(target);
-    }
-}, {rootMargin: '600px'});
-all('.chart').forEach(box => near.observe(box));
+(async () => {
+  for (const box of all('.chart')) {
+    await draw(box);
+    await new Promise(done => setTimeout(done));
+  }
+})();
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () =>
   [...views.keys()].forEach(draw));
 
