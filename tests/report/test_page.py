@@ -132,7 +132,7 @@ def test_page_says_what_was_trained_on_what(three, tmp_path):
     assert fact in found
   assert 'Hyperparameters' not in headings(tree)
   addresses = re.findall(r'(?:src|href)="([^"]{5})', page)
-  assert set(addresses) == {'data:'} and '@import' not in page
+  assert set(addresses) == {'data:', 'explo'} and '@import' not in page
 
 
 def test_latents_stand_in_the_order_of_their_kl(three, tmp_path):
