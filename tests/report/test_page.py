@@ -133,7 +133,7 @@ def test_page_says_what_was_trained_on_what(three, tmp_path):
   assert 'Hyperparameters' not in headings(tree)
   plain = pages.without_scripts(page)
   addresses = re.findall(r'(?:src|href)="(data:|#|.{9})', plain)
-  assert set(addresses) == {'data:', '#'} and '@import' not in page
+  assert set(addresses) == {'data:', '#', 'explorer.'} and '@import' not in page
   assert 'http' not in plain
   assert len(page) < 3e6
 
