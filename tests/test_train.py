@@ -74,28 +74,25 @@ def test_one_step_of_every_objective_is_finite_and_moves_all_weights(objective):
     assert max(jax.tree.leaves(moved)) == pytest.approx(1e-3, rel=0.01)
 
 
+# Those of beta_vae, too, are means over a batch of what an image gives.
 @pytest.mark.parametrize(
-  'objective, count',
-  [
-    *((objective, 8) for objective in sorted(losses.OBJECTIVES)),
-    ('beta_tcvae', 4),
-  ],
+  'objective', sorted({*losses.OBJECTIVES} - {'vae', 'annealed_vae'})
 )
-def test_devices_that_share_each_batch_equal_one(objective, count):
+def test_devices_that_share_each_batch_equal_one(objective):
   config = helpers.small_config(objective)
+  count = 4 if objective == 'beta_tcvae' else 8
   assert_same_run(
     run_chunk(config, layout('members', 1)),
     run_chunk(config, layout('data', count)),
   )
 
 
-@pytest.mark.parametrize('count, member_batch', [(1, 3), (8, 1), (3, 1)])
-def test_every_way_to_spread_the_members_gives_one_result(count, member_batch):
+def test_every_way_to_spread_the_members_gives_one_result():
   config = helpers.small_config(seeds=tuple(range(8)))
-  assert_same_run(
-    run_chunk(config, layout('members', 1)),
-    run_chunk(config, layout('members', count, member_batch)),
-  )
+  expected = run_chunk(config, layout('members', 1))
+  for count, member_batch in ((1, 3), (8, 1), (3, 1)):
+    found = run_chunk(config, layout('members', count, member_batch))
+    assert_same_run(expected, found)
 
 
 def test_a_member_does_not_depend_on_its_company():
