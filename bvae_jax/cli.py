@@ -68,6 +68,19 @@ def _find_config(argv: list[str]) -> list[str]:
   return found
 
 
+def _refuse_twice(argv: list[str]) -> None:
+  """A key given twice: ml_collections would join two tuples into one.
+
+  Raises:
+    flags.Error: a key of the config is there twice.
+  """
+  words = (word.lstrip('-').partition('=')[0] for word in argv[1:])
+  keys = [word for word in words if word.startswith('config.')]
+  twice = next((key for key in keys if keys.count(key) > 1), None)
+  if twice:
+    raise flags.Error(f'--{twice} is given twice; give it once')
+
+
 def _help() -> str:
   """The page of `--help`, its keys with the values of `--config`."""
   doc = sys.modules['__main__'].__doc__
@@ -92,6 +105,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   asked = _HELP.intersection(argv)
   try:
     argv = [word for word in _find_config(argv) if word not in _HELP]
+    _refuse_twice(argv)
     rest = flags.FLAGS(argv)
     if asked:
       print(_help())

@@ -144,6 +144,7 @@ COMMANDS = [
   ('--config=.', 'config'),
   *((f'--config={name}', 'error') for name in CONFIGS if name != 'ok.py'),
   ('--config=ok.py:slow', "unknown preset 'slow'"),
+  ('--config=ok.py --config.seeds=(4,5) --config.seeds=(6,7)', 'given twice'),
   ('--config=ok.py stray', 'stray argument(s): stray'),
   ('--config=ok.py --confg=ok.py', 'confg'),
   ('--config=ok.py --mode=test', 'mode'),
