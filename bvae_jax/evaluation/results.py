@@ -230,7 +230,7 @@ class Results(_Record):
       order = [int(m) for m in np.argsort(found) if np.isfinite(found[m])]
       if order:
         return key, tuple(order)
-    return 'elbo', tuple(range(len(self.members)))
+    return 'elbo', tuple(reversed(range(len(self.members))))
 
   @property
   def summary(self) -> dict[str, Any]:

@@ -47,8 +47,6 @@ NAMES = {
   'unsupervised': 'Gaussian total correlation',
 }
 BOUNDS = ('elbo', 'nll', 'kl')
-# Scores of which more is not better; they never choose a member.
-_UNRANKED = ('unsupervised', 'fairness')
 
 
 class Mark(NamedTuple):
@@ -162,16 +160,6 @@ def values_of(entries: Sequence[Member], key: str) -> np.ndarray:
   return np.array([e[source].get(key) for e in entries], np.float64)
 
 
-def _rank(entries, healthy, scores) -> tuple[str, int, int]:
-  """The criterion, the best member and the median member."""
-  for key in [s for s in scores if s not in _UNRANKED] + ['elbo']:
-    found = np.where(healthy, values_of(entries, key), np.nan)
-    order = [int(m) for m in np.argsort(found) if np.isfinite(found[m])]
-    if order:
-      return key, order[-1], order[(len(order) - 1) // 2]
-  return 'elbo', 0, 0
-
-
 def _groups(members, labels, swept) -> tuple[list[str], list[tuple[str, str]]]:
   """The group of each member, and the legend: (colour, group) pairs."""
   if swept:
@@ -202,7 +190,8 @@ def make(
   scores = [
     s for s in config['metrics'] if np.isfinite(values_of(entries, s)).any()
   ]
-  criterion, best, median = _rank(entries, healthy, scores)
+  criterion, order = results.ranking
+  best, median = order[-1], order[(len(order) - 1) // 2]
   groups, legend = _groups(members, labels, swept)
   if len(members) > len(PALETTE) and not swept:
     groups[median], groups[best] = 'the median one', 'the best one'
