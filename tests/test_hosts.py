@@ -28,7 +28,11 @@ def start(config, workdir, devices, hosts=None):
   ]
   return subprocess.Popen(
     command,
-    env={**os.environ, 'JAX_NUM_CPU_DEVICES': str(devices)},
+    env={
+      **os.environ,
+      'JAX_NUM_CPU_DEVICES': str(devices),
+      'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',  # compiling takes the time
+    },
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     text=True,
@@ -41,22 +45,33 @@ def free_port():
     return server.getsockname()[1]
 
 
-@pytest.mark.parametrize('mode', ['members', 'data'])
-def test_two_hosts_give_the_results_of_one(tmp_path, mode):
-  path = tmp_path / 'small.py'
+@pytest.fixture(scope='module')
+def path(tmp_path_factory):
+  path = tmp_path_factory.mktemp('hosts') / 'small.py'
   path.write_text(CONFIG.format(tests=os.path.dirname(__file__)))
-  config, address = f'{path}:{mode}', f'127.0.0.1:{free_port()}'
-  processes = [
-    start(config, tmp_path / 'two', 2, f'{address},2,{i}') for i in range(2)
-  ]
-  processes.append(start(config, tmp_path / 'one', 1))
+  return path
+
+
+def members(workdir, *processes):
   for process in processes:
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
-  one, two = (
-    json.loads((tmp_path / name / 'results.json').read_text())['members']
-    for name in ('one', 'two')
-  )
+  return json.loads((workdir / 'results.json').read_text())['members']
+
+
+@pytest.fixture(scope='module')
+def one(path):
+  workdir = path.with_name('one')
+  return members(workdir, start(f'{path}:members', workdir, 1))
+
+
+@pytest.mark.parametrize('mode', ['members', 'data'])
+def test_two_hosts_give_the_results_of_one(path, one, tmp_path, mode):
+  config, address = f'{path}:{mode}', f'127.0.0.1:{free_port()}'
+  hosts = [
+    start(config, tmp_path / 'two', 2, f'{address},2,{i}') for i in range(2)
+  ]
+  two = members(tmp_path / 'two', *hosts)
   assert [m['seed'] for m in two] == [0, 1, 2, 3]
   for a, b in zip(one, two, strict=True):
     assert b['elbo']['nll'] == pytest.approx(a['elbo']['nll'], rel=1e-4)
@@ -65,9 +80,7 @@ def test_two_hosts_give_the_results_of_one(tmp_path, mode):
   assert [json.loads(line)['step'] for line in log] == [2, 4, 6]
 
 
-def test_wrong_hosts_are_named(tmp_path):
-  path = tmp_path / 'small.py'
-  path.write_text(CONFIG.format(tests=os.path.dirname(__file__)))
+def test_wrong_hosts_are_named(path, tmp_path):
   process = start(f'{path}:members', tmp_path / 'run', 1, 'here,two,0')
   output, _ = process.communicate(timeout=100)
   assert process.returncode == 1
