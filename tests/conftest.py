@@ -4,6 +4,7 @@ Compilation takes most of the time, so most of the compiler's passes are off.
 """
 
 import gc
+import os
 import pathlib
 import sys
 
@@ -12,6 +13,8 @@ import pytest
 
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_disable_most_optimizations', True)
+# Of the commands that tests start as well.
+os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'
 _HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(_HERE), str(_HERE.parent)]  # helpers, configs
 

@@ -28,11 +28,7 @@ def start(config, workdir, devices, hosts=None):
   ]
   return subprocess.Popen(
     command,
-    env={
-      **os.environ,
-      'JAX_NUM_CPU_DEVICES': str(devices),
-      'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',  # compiling takes the time
-    },
+    env={**os.environ, 'JAX_NUM_CPU_DEVICES': str(devices)},
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     text=True,
