@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data
+from bvae_jax import data, losses
 from bvae_jax.data import factors as factors_lib
 
 IDLE = 0.05  # nats: a latent of less holds next to nothing of the image
@@ -177,5 +177,4 @@ def deviations(codes: Any) -> np.ndarray:
 
 def kl(mean: Any, logvar: Any) -> np.ndarray:
   """KL of a Gaussian posterior from the prior, nats, [N, D]."""
-  mean, logvar = np.asarray(mean, np.float64), np.asarray(logvar, np.float64)
-  return 0.5 * (mean**2 + np.exp(logvar) - 1 - logvar)
+  return np.asarray(losses.gaussian_kl(jnp.asarray(mean), jnp.asarray(logvar)))

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.data import dataset, grid
+from bvae_jax.data import dataset, drawn
 from bvae_jax.data import factors as factors_lib
 
 FACTOR_SIZES = (3, 6, 40, 32, 32)
@@ -147,31 +147,13 @@ def load(config) -> dataset.Dataset:
   Raises:
     ValueError: if one of them does not fit.
   """
-  if config.path:
-    raise ValueError(
-      f'dataset.path={config.path!r} has no use here: dataset.name=dsprites is '
-      'drawn; choose dataset.name=npz to read an archive'
-    )
-  sizes, stride, thinning = dataset.thin(FACTOR_SIZES, config.factor_stride)
-  dataset.block_width(config.image_size, SIZE)
-  return dataset.Dataset(
-    name='dsprites',
-    description=(
-      'dSprites, re-rendered procedurally (not the official archive; equal in '
-      'every pixel to the 200 real frames it was fitted to)' + thinning
-    ),
-    image_shape=(config.image_size, config.image_size, 1),
-    num_images=grid.num_combinations(sizes),
-    arrays=(),
-    images_fn=functools.partial(
-      _images, sizes=sizes, stride=stride, image_size=config.image_size
-    ),
-    factors=factors_lib.Grid.of(FACTOR_NAMES, sizes, FACTOR_KINDS),
+  drawn.refuse_path(config)
+  return drawn.on_grid(
+    'dsprites',
+    'dSprites, re-rendered procedurally (not the official archive; equal in '
+    'every pixel to the 200 real frames it was fitted to)',
+    functools.partial(render_dsprites, image_size=config.image_size),
+    (config.image_size, config.image_size, 1),
+    factors_lib.Grid.of(FACTOR_NAMES, FACTOR_SIZES, FACTOR_KINDS),
+    config.factor_stride,
   )
-
-
-def _images(arrays, index, *, sizes, stride, image_size) -> jax.Array:
-  """Draws the frames at positions of the thinned grid."""
-  del arrays  # Nothing is stored.
-  factors = grid.index_to_factors(index, sizes) * jnp.array(stride)
-  return render_dsprites(factors, image_size=image_size)
