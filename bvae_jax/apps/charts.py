@@ -50,7 +50,7 @@ def heat_map(
           style='fill:#fff' if share > 0.6 else None,
         )
       )  # fmt: skip
-  right = max(left + width * len(columns), 7.2 * len(title))
+  right = max(left + width * len(columns), 7.8 * len(title))
   return drawing(''.join(parts), right + 4, top + height * len(rows))
 
 
