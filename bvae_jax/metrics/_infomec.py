@@ -5,117 +5,27 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from bvae_jax.metrics import _common, _inputs, _scored, _solvers
+from bvae_jax.metrics import _common, _inputs, _neighbours, _scored, _solvers
+
+# How many values a discrete latent may have where codes are traced.
+MAX_CODE_VALUES = 32
+_SAME = 1e-4  # of a latent's range: codes that close are one value
 
 
-def _copies(codes, factors):
-  """Whether each point [N] repeats an earlier one, codes and factors alike.
+def _code_values(codes):
+  """Codes as int [N, D], 0 for the least value, and the number of values [D].
 
-  Points drawn with replacement do: a copy is no neighbour, it tells nothing.
+  A value may carry the rounding of a straight-through estimate.
   """
-  rows = jnp.concatenate([_common.sort_keys(codes), factors], 1)
-  # Equal rows have equal hashes, and so are neighbours in their order.
-  hashed = jnp.zeros(len(rows), jnp.int32)
-  for column in rows.T:
-    hashed = (hashed ^ column) * jnp.int32(0x01000193)
-    hashed ^= jax.lax.shift_right_logical(hashed, jnp.int32(15))
-  order = jnp.argsort(hashed)
-  rows = rows[order]
-  repeats = (rows[1:] == rows[:-1]).all(1)
-  return jnp.zeros(len(order), bool).at[order[1:]].set(repeats)
-
-
-def _neighbour_information(codes, order, labels, num_classes, num_neighbours):
-  """Mutual information in nats of a latent and a factor, by neighbours.
-
-  psi(N) + mean_n [psi(k_n) - psi(N_{y_n}) - psi(m_n)]: k_n neighbours within
-  the class reach as far as m_n points of any class do. Of points that tie at
-  the radius the share counts that infinitesimal noise would leave inside.
-
-  Args:
-    codes: float [N] in ascending order.
-    order: int [N], the points that the codes belong to.
-    labels: int [N]; C for a point that does not count.
-    num_classes: C.
-    num_neighbours: k, or the size of the class less one where that is less.
-  """
-  num_points = codes.shape[0]
-  labels = labels[order]
-  key = jnp.sort(labels * num_points + jnp.arange(num_points))
-  edges = jnp.searchsorted(key, num_points * jnp.arange(num_classes + 2))
-  # Places among the points that count: those of classes of two or more.
-  counts = (jnp.diff(edges) > 1).at[num_classes].set(False)
-  among = jnp.pad(jnp.cumsum(counts[labels], dtype=jnp.int32), (1, 0))
-  label, own = key // num_points, codes[key % num_points]
-  start, stop = edges[label], edges[label + 1]
-  size = stop - start
-  reach = jnp.minimum(num_neighbours, size - 1)
-
-  # The neighbours are one of the windows of k + 1 points that hold the point.
-  place = jnp.arange(num_points)[:, None]
-  first = place - jnp.arange(num_neighbours + 1)
-  last = first + reach[:, None]
-  inside = (first >= start[:, None]) & (last < stop[:, None]) & (last >= place)
-  below = own[:, None] - own[jnp.clip(first, 0)]
-  above = own[jnp.clip(last, 0, num_points - 1)] - own[:, None]
-  radius = jnp.where(inside, jnp.maximum(below, above), jnp.inf)
-  best = radius.argmin(1, keepdims=True)
-
-  def pick(values):
-    return jnp.take_along_axis(values, best, 1)[:, 0]
-
-  below, above, radius = pick(below), pick(above), pick(radius)
-  # The farthest neighbour itself is the edge, free of rounding.
-  low = jnp.where(below >= above, own[jnp.clip(pick(first), 0)], own - radius)
-  high = jnp.where(
-    above >= below, own[jnp.clip(pick(last), 0, num_points - 1)], own + radius
-  )
-
-  def within(ascending, begin, end, place):
-    """Points of [begin, end) strictly within the radius, and at its edge."""
-    keys = _common.sort_keys(ascending)
-    from_low, past_low, from_high, past_high = (
-      place(_common.bisect(keys, begin, end, _common.sort_keys(edge) + step))
-      for edge in (low, high)
-      for step in (0, 1)
-    )
-    inside = jnp.where(radius > 0, from_high - past_low, 1)
-    return inside, past_high - from_low - inside
-
-  inside, edge = within(own, start, stop, lambda index: index)
-  all_inside, all_edge = within(
-    codes,
-    jnp.zeros_like(label),
-    jnp.full_like(label, num_points),
-    among.__getitem__,
-  )
-  # The k-th neighbour is the `rest`-th of those at the edge.
-  rest = reach - (inside - 1)
-  near = all_inside + rest - 1 + (all_edge - edge) * (rest / (edge + 1))
-  psi = jax.scipy.special.digamma
-  gain = psi(jnp.maximum(reach, 1)) - psi(jnp.maximum(near, 1.0)) - psi(size)
-  used = counts[label]
-  total = jnp.maximum(used.sum(), 1)
-  terms = jnp.where(used, gain, 0.0)
-  return jnp.maximum(psi(total) + terms.sum() / total, 0.0)
-
-
-def _normalised_information(codes, factors, sizes, num_neighbours):
-  """Returns [D, K]: the neighbour estimate of I(z_d; v_k) / H(v_k)."""
-  kept = jnp.where(_copies(codes, factors)[:, None], max(sizes), factors)
   order = jnp.argsort(codes, 0)
   ascending = jnp.take_along_axis(codes, order, 0)
-
-  def one(codes, order, labels):
-    return _neighbour_information(
-      codes, order, labels, max(sizes), num_neighbours
-    )
-
-  over_factors = jax.vmap(one, (None, None, 1))
-  information = jax.vmap(over_factors, (1, 1, None))(ascending, order, kept)
-  entropy = _common.entropy(factors, sizes)
-  return jnp.where(entropy > 0, information / jnp.maximum(entropy, 1e-12), 0.0)
+  span = ascending[-1] - ascending[0]
+  rises = jnp.pad(jnp.diff(ascending, axis=0) > _SAME * span, ((1, 0), (0, 0)))
+  rank = jnp.cumsum(rises, 0, dtype=jnp.int32)
+  values = jnp.zeros_like(rank).at[order, jnp.arange(codes.shape[1])].set(rank)
+  return values, rank[-1] + 1
 
 
 def _explicitness(codes, factors, sizes):
@@ -153,21 +63,15 @@ def _preference(information, among):
   return jnp.where((total > 0) & (among > 1), score, 0.0)
 
 
-@functools.partial(
-  jax.jit, static_argnames=('sizes', 'num_neighbours', 'min_range')
-)
-def _infomec(codes, factors, *, sizes, num_neighbours, min_range):
-  span = codes.max(0) - codes.min(0)
-  active = span > min_range * span.max()
-  (codes,) = _common.standardize(codes)
-  information = _normalised_information(codes, factors, sizes, num_neighbours)
+def _summary(information, active, explicitness):
+  """The scores, from [D, K], bool [D] and [K]."""
   kept = information * active[:, None]
   num_active = active.sum()
-  modularity = _preference(kept, len(sizes))
-  if len(sizes) == 1:
+  modularity = _preference(kept, kept.shape[1])
+  if kept.shape[1] == 1:
     modularity = jnp.full_like(modularity, jnp.nan)
   by_factor = {
-    'infoe': _explicitness(codes, factors, sizes),
+    'infoe': explicitness,
     'infoc': _preference(kept.T, jnp.maximum(num_active, 1)),
   }
   scores = {
@@ -178,11 +82,45 @@ def _infomec(codes, factors, *, sizes, num_neighbours, min_range):
   return _scored.Scored(scores, information, by_factor)
 
 
+@functools.partial(
+  jax.jit, static_argnames=('sizes', 'num_neighbours', 'min_range')
+)
+def _infomec(codes, factors, *, sizes, num_neighbours, min_range):
+  span = codes.max(0) - codes.min(0)
+  active = span > min_range * span.max()
+  (codes,) = _common.standardize(codes)
+  return _summary(
+    _neighbours.normalised_information(codes, factors, sizes, num_neighbours),
+    active,
+    _explicitness(codes, factors, sizes),
+  )
+
+
+@functools.partial(jax.jit, static_argnames=('sizes', 'num_values'))
+def _infomec_discrete(codes, factors, *, sizes, num_values):
+  values, count = _code_values(codes)
+  code_sizes = (num_values,) * codes.shape[1]
+  information = _common.mutual_information(values, code_sizes, factors, sizes)
+  entropy = jnp.maximum(_common.entropy(factors, sizes), 1e-12)
+  indicators = _common.block_one_hot(values, code_sizes)
+  # The first value of each latent follows from the others.
+  rest = np.arange(indicators.shape[1]) % num_values > 0
+  found = _summary(
+    information / entropy,
+    count > 1,
+    _explicitness(indicators[:, rest], factors, sizes),
+  )
+  # More values than there is room for make a NaN, not a wrong figure.
+  fits = count.max() <= num_values
+  return jax.tree.map(lambda score: jnp.where(fits, score, jnp.nan), found)
+
+
 @_scored.flat('infom')
 def infomec(
   codes: jax.Array,
   factors: jax.Array,
   *,
+  discrete: bool = False,
   num_neighbours: int = 10,
   min_range: float = 0.05,
   factor_sizes: Sequence[int] | None = None,
@@ -194,10 +132,14 @@ def infomec(
   (max_k NMI / sum_k NMI - 1/K) / (1 - 1/K); compactness the same over factors
   with the active latents in place of K; explicitness the mean over factors of
   1 - H_L(v|z) / H_L(v), L the unpenalised, class-balanced logistic regressions.
+  Of discrete codes the information is counted, L sees the indicators of their
+  values, and every latent of two values or more is active.
 
   Args:
     codes: float [N, D].
     factors: int [N, K].
+    discrete: the codes take few values each, as those of a quantised latent;
+      up to `MAX_CODE_VALUES` where `codes` is traced (beyond: NaN).
     num_neighbours: of the estimate of mutual information.
     min_range: the pruning rule: a latent is active if its range is larger than
       this share of the largest range; 0 prunes constant latents only.
@@ -217,6 +159,13 @@ def infomec(
   _inputs.require_count(1, num_neighbours=num_neighbours)
   _inputs.require(0 <= min_range < 1, 'min_range', 'in [0, 1)', min_range)
   codes, factors, sizes = _inputs.check_points(codes, factors, factor_sizes)
+  if discrete:
+    num_values = MAX_CODE_VALUES
+    if not _inputs.is_traced(codes):
+      num_values = int(_code_values(codes)[1].max())
+    return _infomec_discrete(
+      codes, factors, sizes=sizes, num_values=max(num_values, 2)
+    )
   return _infomec(
     codes,
     factors,

@@ -69,6 +69,7 @@ class Metric:
 _factor_vae_of_study = functools.partial(
   scored(_factor_vae.factor_vae_score), relative=False
 )
+_infomec_of_values = functools.partial(scored(_infomec.infomec), discrete=True)
 
 
 def _on_points(function):
@@ -145,6 +146,7 @@ METRICS: dict[str, Metric] = {
     _on_points,
     ('irs', scored(_irs.irs), 'irs'),
     ('infomec', scored(_infomec.infomec), 'infom'),
+    ('infomec_discrete', _infomec_of_values, 'infom'),
   ),
   **_metrics(
     'codes',

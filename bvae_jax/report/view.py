@@ -40,6 +40,7 @@ NAMES = {
   'irs': 'IRS',
   'udr': 'UDR',
   'infomec': 'InfoM',
+  'infomec_discrete': 'InfoM, discrete codes',
   'mig_sampled': 'MIG, sampled codes',
   'modularity_explicitness': 'Modularity',
   'downstream': 'Downstream efficiency',

@@ -15,6 +15,7 @@ from sklearn import (
   linear_model,
   metrics,
   model_selection,
+  preprocessing,
   svm,
 )
 
@@ -142,20 +143,31 @@ def irs(codes, factors):
   return {'irs': np.average(robust, weights=largest)}
 
 
-def infomec(codes, factors):
+def infomec(codes, factors, discrete=False):
   span = np.ptp(codes, axis=0)
-  active = span > span.max() / 20
-  std = np.where(codes.std(0) > 0, codes.std(0), 1)
-  codes = (codes - codes.mean(0)) / std
-  information = np.stack(
-    [
-      feature_selection.mutual_info_classif(
-        codes, factor, n_neighbors=10, random_state=0
-      )
-      for factor in factors.T
-    ],
-    1,
-  )
+  if discrete:
+    active = span > 0
+    ranks = preprocessing.OrdinalEncoder().fit_transform(codes)
+    information = np.array(
+      [
+        [metrics.mutual_info_score(code, y) for y in factors.T]
+        for code in ranks.T
+      ]
+    )
+    codes = preprocessing.OneHotEncoder().fit_transform(codes)
+  else:
+    active = span > span.max() / 20
+    std = np.where(codes.std(0) > 0, codes.std(0), 1)
+    codes = (codes - codes.mean(0)) / std
+    information = np.stack(
+      [
+        feature_selection.mutual_info_classif(
+          codes, factor, n_neighbors=10, random_state=0
+        )
+        for factor in factors.T
+      ],
+      1,
+    )
   information = (information / entropies(factors))[active]
 
   def preference(matrix):

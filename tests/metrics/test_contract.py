@@ -15,7 +15,8 @@ SPLIT = ('sap', 'dci', 'modularity_explicitness', 'downstream')
 NAMES = [
   name
   for name, metric in metrics.METRICS.items()
-  if metric.needs != 'population' and name != 'downstream'
+  if metric.needs != 'population'
+  and name not in ('downstream', 'infomec_discrete')
 ]
 SLACK = {'dci': 0.01, 'fairness': 0.02}
 

@@ -7,6 +7,8 @@ import pytest
 
 from bvae_jax import metrics
 
+SIZES = (3, 4, 5)
+
 
 def assert_scores(actual, expected, atol):
   assert set(expected) <= set(actual)
@@ -70,6 +72,23 @@ def test_infomec(case):
     reference.infomec(*case.train),
     0.03 if tied else 0.005,
   )
+
+
+def test_infomec_of_discrete_codes(make_case):
+  """Counted, not by neighbours; rounding of a value leaves it what it is."""
+  case = make_case('leaky', 300, 10)
+  codes = np.round(case.codes * np.array([1, 1, 2, 1, 0, 0])) / 4 + 0.0
+  expected = reference.infomec(codes, case.factors, discrete=True)
+  codes *= 1 + 1e-6 * np.random.RandomState(0).randn(*codes.shape)
+
+  @jax.jit
+  def infomec(codes):
+    sample = metrics.Sample(codes, case.factors, *[None] * 4)
+    compute = metrics.METRICS['infomec_discrete'].compute
+    return compute(jax.random.key(0), sample, SIZES).scores
+
+  assert_scores(infomec(codes), expected, 0.01)
+  assert np.isnan(infomec(case.codes.astype(float))['infom'])  # > 32 values
 
 
 def test_infomec_pruning_is_an_option(perfect):
