@@ -86,6 +86,9 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
         'num_test': 5_000,
         'num_elbo': 10_000,
         'num_resamples': 0,
+        # What codes are turned into before they are scored: 'none', 'pca' or
+        # 'ica', fitted on the training points.
+        'transform': 'none',
         'seed': 0,
       },
     }
@@ -174,6 +177,11 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
   for key in ('num_train', 'num_test', 'num_elbo'):
     _integer(f'evaluation.{key}', config.evaluation[key], 1)
   _integer('evaluation.seed', config.evaluation.seed, 0, 2**32 - 1)
+  _choice(
+    'evaluation.transform',
+    config.evaluation.transform,
+    ('none', *metrics.TRANSFORMS),
+  )
   resamples = config.evaluation.num_resamples
   _integer('evaluation.num_resamples', resamples, 0)
   _require(

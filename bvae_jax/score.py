@@ -18,6 +18,7 @@ import numpy as np
 
 from bvae_jax import metrics, workdir
 from bvae_jax.data import files
+from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import scores, tables
 
@@ -36,6 +37,7 @@ def score(
   names: Sequence[str] = (),
   metrics_names: Sequence[str] = (),
   num_resamples: int = 0,
+  transform: str = 'none',
   seed: int = 0,
 ) -> results_lib.Results:
   """Scores of one representation.
@@ -52,6 +54,7 @@ def score(
     names: of the factors.
     metrics_names: those of `METRICS`; by default all that can be computed.
     num_resamples: of the bootstrap errors; 0 is none, else 2 or more.
+    transform: what the codes are turned into first: 'none', 'pca', 'ica'.
     seed: of all that is random.
 
   Raises:
@@ -79,12 +82,18 @@ def score(
     code_table=None if table is None else table[None],
     logvar_table=None,
   )
+  points = codes_lib.transformed(transform, seed, points)
   chosen = _chosen(metrics_names, table is not None)
+  settings = {
+    'num_resamples': num_resamples,
+    'transform': transform,
+    'seed': seed,
+  }
   config = ml_collections.ConfigDict(
     {
       'metrics': chosen,
       'member_batch': 0,
-      'evaluation': {'num_resamples': num_resamples, 'seed': seed},
+      'evaluation': settings,
     }
   )
   found = scores.scores(config, sizes, points)
@@ -114,7 +123,7 @@ def score(
     ),
     provenance=results_lib.Provenance.here(),
     members=(member,),
-    evaluation={'num_resamples': num_resamples, 'seed': seed},
+    evaluation=settings,
   )
 
 
@@ -274,6 +283,10 @@ def _parse(argv: list[str]) -> Any:
     '--num_resamples', type=int, default=0,
     help='standard errors by so many bootstrap resamples (20 is usual)',
   )  # fmt: skip
+  parser.add_argument(
+    '--transform', default='none', choices=('none', *metrics.TRANSFORMS),
+    help='score white principal or independent components of the codes',
+  )  # fmt: skip
   parser.add_argument('--seed', type=int, default=0, help='of all draws')
   parser.add_argument(
     '--out', type=pathlib.Path, help='folder for results.json and results.csv'
@@ -298,6 +311,7 @@ def _scored(args: Any) -> results_lib.Results:
     names=names,
     metrics_names=[n.strip() for n in args.metrics.split(',') if n.strip()],
     num_resamples=args.num_resamples,
+    transform=args.transform,
     seed=args.seed,
   )
 

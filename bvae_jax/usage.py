@@ -61,6 +61,8 @@ MEANINGS = {
   'evaluation.num_test': 'points that it is judged on',
   'evaluation.num_elbo': 'images of the ELBO and of the statistics of codes',
   'evaluation.num_resamples': 'repeats for standard errors; 0: none',
+  'evaluation.transform': 'codes are scored as they are (none), or as white '
+  'principal or independent components (pca, ica)',
   'evaluation.seed': 'of the points and of what a metric draws',
 }
 _OURS = ('bvae_jax', 'launch')  # modules; the main one is sys.argv[0]

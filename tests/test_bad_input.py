@@ -32,7 +32,7 @@ WRONG = {
   'dataset.image_size': (*COUNT, 0, 20, 17),
   **dict.fromkeys(
     ('objective', 'encoder', 'decoder', 'discriminator', 'likelihood',
-     'parallel', 'dataset.name', 'dataset.fit'),
+     'parallel', 'dataset.name', 'dataset.fit', 'evaluation.transform'),
     NAME,
   ),
   'learning_rate': (*NUMBER, 0.0, -1e-3),

@@ -4,6 +4,7 @@ Every score needs only a table of codes: each image is encoded once, for all
 members, and the metrics index the table.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,7 +15,11 @@ import numpy as np
 from bvae_jax import data, metrics, parallel
 from bvae_jax.training import experiment as experiment_lib
 
+_LOG = logging.getLogger(__name__)
+
 BLOCK = 128  # images a call while encoding a grid
+_TRANSFORM = 2**31 - 1  # what the key of a transform is folded with
+_SETTLED = 1e-3  # 1 - |cos| of the last turn of a component
 
 
 class Codes(NamedTuple):
@@ -159,11 +164,55 @@ def sample(
   labels = lambda index: (
     dataset.labels(jnp.asarray(index)) if dataset.has_factors else None
   )
-  return metrics.Sample(
+  points = metrics.Sample(
     codes=codes.mean[:, train],
     factors=labels(train),
     test_codes=codes.mean[:, test],
     test_factors=labels(test),
     code_table=codes.mean if dataset.is_grid else None,
     logvar_table=codes.logvar if dataset.is_grid else None,
+  )
+  return transformed(settings.transform, settings.seed, points)
+
+
+def transformed(name: str, seed: int, points: metrics.Sample) -> metrics.Sample:
+  """The points in components of each member's codes, in place of its latents.
+
+  Args:
+    name: in `metrics.TRANSFORMS`, or 'none'.
+    seed: of what the transform draws, the same for all members.
+    points: codes [M, N, D] of all members; fitted on `codes`, no test point
+      among them.
+
+  Returns:
+    The points; without log-variances, as components have no diagonal ones.
+  """
+  if name == 'none':
+    return points
+  key = jax.random.fold_in(jax.random.key(seed), _TRANSFORM)
+  fit = lambda codes: metrics.TRANSFORMS[name](codes, key)
+  fitted = jax.tree.map(
+    np.asarray, jax.jit(lambda codes: jax.lax.map(fit, codes))(points.codes)
+  )
+  for m in np.flatnonzero(fitted.unsettled > _SETTLED):
+    _LOG.warning(
+      'evaluation.transform=%s of member %d of these has not settled: its last '
+      'turn moved a component by 1 - |cos| = %.1g', name, m,
+      fitted.unsettled[m],
+    )  # fmt: skip
+
+  def apply(codes: Any) -> Any:
+    if codes is None:
+      return None
+    each = [
+      ((np.asarray(x) - fitted.offset[m]) @ fitted.matrix[m])
+      for m, x in enumerate(codes)
+    ]
+    return np.stack(each)
+
+  return points._replace(
+    codes=apply(points.codes),
+    test_codes=apply(points.test_codes),
+    code_table=apply(points.code_table),
+    logvar_table=None,
   )

@@ -26,6 +26,7 @@ from bvae_jax import workdir
 
 SCHEMA = 2  # of files without a number: 1
 OK = 'ok'
+_BEFORE = {'transform': 'none'}  # settings of files that do not name them
 # Scores of which more is not better; they never choose a member.
 UNRANKED = ('unsupervised', 'fairness')
 
@@ -124,7 +125,7 @@ class Member(_Record):
       scores; METRIC/FACTOR and METRIC/SCORE/FACTOR one factor's figure. None
       where there is no value.
     errors: standard errors of those, where resamples were asked for.
-    matrices: {metric: [D, K]}.
+    matrices: {metric: [D, K]}, of latents, or of the components scored.
   """
 
   seed: int
@@ -196,6 +197,11 @@ class Results(_Record):
   schema: int = SCHEMA
 
   @property
+  def transform(self) -> str:
+    """What the codes were turned into before they were scored, or 'none'."""
+    return {**_BEFORE, **self.evaluation}['transform']
+
+  @property
   def ok(self) -> tuple[Member, ...]:
     """The members whose figures count."""
     return tuple(m for m in self.members if m.ok)
@@ -252,15 +258,19 @@ class Results(_Record):
     self, metrics: Iterable[str], evaluation: Mapping[str, Any]
   ) -> tuple[str, ...]:
     """Which of these metrics it lacks, computed with these settings."""
-    same = self.evaluation in ({}, evaluation)
+    same = self._scored_with(evaluation)
     return tuple(m for m in metrics if not same or m not in self.metrics)
+
+  def _scored_with(self, evaluation: Mapping[str, Any]) -> bool:
+    """Whether the scores are of these settings, as far as it is known."""
+    return not self.evaluation or {**_BEFORE, **self.evaluation} == evaluation
 
   def merged(self, new: 'Results') -> 'Results':
     """`new`, with the scores of this one that it lacks beside its own.
 
     Where the two were scored with other settings, `new` alone.
     """
-    if self.evaluation not in ({}, new.evaluation):
+    if not self._scored_with(new.evaluation):
       return new
     both = lambda name: tuple(
       {**getattr(one, name), **getattr(other, name)}

@@ -47,6 +47,7 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
     'population': True,
     'factors': dataset.has_factors,
     'grid': dataset.is_grid,
+    'variances': dataset.is_grid and config.evaluation.transform == 'none',
   }
   latents, settings = config.num_latents, config.evaluation
   num_factors = len(dataset.factor_sizes)
@@ -63,10 +64,17 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
   for name in config.metrics:
     metric = metrics.METRICS[name]
     if not known[metric.needs]:
-      what = {'factors': 'known factors', 'grid': 'a complete grid of factors'}
+      if metric.needs == 'variances' and dataset.is_grid:
+        raise ValueError(
+          f'metrics: {name} needs the variances of the latents, which '
+          f'components have not: leave it out, or set evaluation.transform=none'
+        )
+      what = {'factors': 'known factors'}.get(
+        metric.needs, 'a complete grid of factors'
+      )
       able = [n for n, m in metrics.METRICS.items() if known[m.needs]]
       raise ValueError(
-        f'metrics: {name} needs {what[metric.needs]}, which data set '
+        f'metrics: {name} needs {what}, which data set '
         f'{dataset.name} does not have; possible: {", ".join(able)}'
       )
     if metric.needs == 'population':
@@ -237,6 +245,17 @@ def member_results(
   return tuple(entries)
 
 
+def _activity(
+  config: ml_collections.ConfigDict,
+  bounds: Mapping[str, np.ndarray],
+  points: metrics.Sample,
+) -> np.ndarray:
+  """What a column of codes carries [M, D]: its KL; of components, 0 or 1."""
+  if config.evaluation.transform == 'none':
+    return bounds['kl_per_latent']
+  return np.ptp(points.codes, axis=1) > 0
+
+
 def evaluate(
   experiment: experiment_lib.Experiment,
   states: step.TrainState,
@@ -272,13 +291,15 @@ def evaluate(
     good, codes = codes_lib.set_aside(codes)
     points = codes_lib.sample(experiment, codes)
     one = scores(config, dataset.factor_sizes, points)
-    blocks.append((bounds, good, one, points.codes[:, :UDR_POINTS]))
-  bounds, good, found, points = population.concatenate(blocks)
+    compared = points.codes[:, :UDR_POINTS]
+    blocks.append(
+      (bounds, good, one, _activity(config, bounds, points), compared)
+    )
+  bounds, good, found, activity, compared = population.concatenate(blocks)
   for name in config.metrics:
     metric = metrics.METRICS[name]
     if metric.needs == 'population':
-      kl = bounds['kl_per_latent']
-      found[name] = over_seeds(metric, points, kl, members, good)
+      found[name] = over_seeds(metric, compared, activity, members, good)
   found = {name: found[name] for name in config.metrics}
   names = tuple(dataset.factor_names)
   return results_lib.Results(

@@ -29,12 +29,15 @@ from bvae_jax.metrics._registry import METRICS, Metric, Sample
 from bvae_jax.metrics._resampling import with_standard_error
 from bvae_jax.metrics._sap import sap, sap_matrix
 from bvae_jax.metrics._scored import Scored
+from bvae_jax.metrics._transforms import TRANSFORMS, Affine, ica, pca
 from bvae_jax.metrics._udr import udr
 from bvae_jax.metrics._unsupervised import unsupervised_scores
 
 __all__ = [
   'MAX_FACTOR_SIZE',
   'METRICS',
+  'TRANSFORMS',
+  'Affine',
   'Metric',
   'Sample',
   'Scored',
@@ -48,6 +51,7 @@ __all__ = [
   'factor_vae_score',
   'fairness',
   'finite',
+  'ica',
   'infomec',
   'infomec_matrix',
   'irs',
@@ -57,6 +61,7 @@ __all__ = [
   'mig_sampled',
   'mig_sampled_matrix',
   'modularity_explicitness',
+  'pca',
   'sap',
   'sap_matrix',
   'udr',

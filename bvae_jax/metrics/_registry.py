@@ -35,7 +35,7 @@ class Sample(NamedTuple):
     test_factors: int [T, K]; None without factors.
     code_table: float [prod(factor_sizes), D] posterior means of every factor
       combination, last factor fastest; None without a grid.
-    logvar_table: the same of the log-variances.
+    logvar_table: the same of the log-variances; None where codes have none.
   """
 
   codes: jax.Array
@@ -53,15 +53,16 @@ class Metric:
   Attributes:
     name: in the registry, configs and results.
     main: the key of the main score.
-    needs: what must be known of the data: 'codes' alone, 'factors' of the
-      points, the whole 'grid', or the codes of a 'population' of models.
+    needs: what must be known: 'codes' alone, 'factors' of the points, the whole
+      'grid', the grid and 'variances' of the posterior, or the codes of a
+      'population' of models.
     compute: (key, sample, factor_sizes) -> Scored; of a population (codes
       [M, N, D], kl [M, D]) -> Scored with leaves [M].
   """
 
   name: str
   main: str
-  needs: Literal['codes', 'factors', 'grid', 'population']
+  needs: Literal['codes', 'factors', 'grid', 'variances', 'population']
   compute: Callable[..., Scored]
 
 
@@ -126,7 +127,7 @@ METRICS: dict[str, Metric] = {
   ),
   **_metrics('factors', _on_points, ('mig', scored(_mig.mig), 'mig')),
   **_metrics(
-    'grid',
+    'variances',
     _mig_sampled_of,
     ('mig_sampled', scored(_mig_sampled.mig_sampled), 'mig_sampled'),
   ),

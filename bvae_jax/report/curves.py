@@ -118,16 +118,18 @@ def latents(view: view_lib.View) -> str:
 def matrices(view: view_lib.View) -> str:
   """Factor-by-latent matrices of the best and the median member."""
   names = view.results['dataset']['factor_names']
+  letter = 'c' if view.components else 'z'
   maps = []
   for role, m in view.shown.items():
     entry = view.entries[m]
-    order = traversal_lib.order_by_kl(entry['elbo']['kl_per_latent'])
+    kl = entry['elbo']['kl_per_latent']
+    order = range(len(kl)) if view.components else traversal_lib.order_by_kl(kl)
     order = order[: traversal_lib.MAX_ROWS]
     for key, matrix in entry['matrices'].items():
       rows = [
         {
           'row': name,
-          'column': f'z{d}',
+          'column': f'{letter}{d}',
           'value': charts.rounded(matrix[d][k]),
         }
         for k, name in enumerate(names)
@@ -139,7 +141,12 @@ def matrices(view: view_lib.View) -> str:
     return ''
   return markup.panels(
     maps,
-    'Which latent knows of which factor; latents by falling KL. For MIG: '
+    (
+      f'Which of the {view.components} of the codes knows of which factor. '
+      if view.components
+      else 'Which latent knows of which factor; latents by falling KL. '
+    )
+    + 'For MIG: '
     'mutual information as a share of the factor’s entropy. A disentangled '
     'code has one full cell in each row.',
     kind='maps',

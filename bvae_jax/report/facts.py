@@ -107,6 +107,7 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
       f'bounds on {count(sizes["num_elbo"], "image")}, metrics on'
       f' {sizes["num_train"]:,} training and'
       f' {sizes["num_test"]:,} test points'
+      + (f', on {view.components} of the codes' if view.components else '')
       + _overlap(dataset['num_images'], sizes['num_train']),
     ),
     *(

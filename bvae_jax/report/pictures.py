@@ -78,10 +78,16 @@ def reconstructions(view: view_lib.View, drawn: Pictures) -> str:
   )
 
 
-def factor(entry: dict, latent: int, names: list[str]) -> str:
+def _knows(view: view_lib.View, entry: Any) -> bool:
+  """Whether it is known of which factor each latent knows."""
+  return 'mig' in entry['matrices'] and not view.components
+
+
+def factor(view: view_lib.View, entry: Any, latent: int) -> str:
   """The factor of which a latent knows most, with the share it knows."""
-  if 'mig' not in entry['matrices']:
+  if not _knows(view, entry):
     return ''
+  names = view.results['dataset']['factor_names']
   known = entry['matrices']['mig'][latent]
   known = [v if markup.is_number(v) else 0.0 for v in known]
   k = int(np.argmax(known))
@@ -99,12 +105,11 @@ def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
   """The figure of one member; rows [D, S, H, W, C]."""
   entry = view.entries[view.shown[role]]
   kl = entry['elbo']['kl_per_latent']
-  names = view.results['dataset']['factor_names']
   lines = []
   for d in shown_latents(kl):
     idle = not (markup.is_number(kl[d]) and kl[d] > losses.COLLAPSED)
     label = tag('b', f'z{d}') + f' {number(kl[d], 2)} nats'
-    known = '' if idle else factor(entry, d, names)
+    known = '' if idle else factor(view, entry, d)
     label += tag('small', text(known)) if known else ''
     lines.append(_row(label, rows[d], f'traversal of z{d}', 'idle' * idle))
   ends = f'{traversals.VALUES[0]:g}', '0', f'{traversals.VALUES[-1]:g}'
@@ -116,7 +121,7 @@ def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
   percent = (
     ' The factor is the one of which the latent knows most, with the share of '
     'its entropy that it knows.'
-    if 'mig' in entry['matrices']
+    if _knows(view, entry)
     else ''
   )
   return markup.figure(

@@ -102,6 +102,8 @@ def members(view: view_lib.View) -> str:
     'All members. Bounds in nats an image on a fixed sample; <em>active</em> '
     f'counts the latents that carry more than {losses.COLLAPSED:g} nats.'
   )
+  if view.components:
+    caption += f' Scored: white {view.components} of the codes.'
   resamples = view.config['evaluation']['num_resamples']
   if resamples:
     caption += f' ± is the standard error over {resamples} resamples.'

@@ -31,10 +31,9 @@ def _column(view, m: int, title: str, experiment, params) -> str:
   ]
   source = traversals.reference_images(experiment)[0]
   rows = traversals.traverse(experiment, params, source)
-  names = view.results['dataset']['factor_names']
   for d in pictures.shown_latents(kl):
     label = f'z{d}, {number(kl[d], 2)} nats'
-    known = pictures.factor(entry, d, names)
+    known = pictures.factor(view, entry, d)
     parts.append(tag('small', text(f'{label}, {known}' if known else label)))
     strip = traversals.image_grid(rows[d][None])
     parts.append(image_lib.element(strip, f'{title}: traversal of z{d}'))

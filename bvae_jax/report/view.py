@@ -110,6 +110,14 @@ class View:
   legend: list[tuple[str, str]]
 
   @property
+  def components(self) -> str:
+    """What was scored in place of latents, for readers; empty where nothing."""
+    return {
+      'pca': 'principal components',
+      'ica': 'independent components (FastICA)',
+    }.get(self.results.transform, '')
+
+  @property
   def bounds(self) -> tuple[str, ...]:
     """The terms of the ELBO, of images held out as well where some are."""
     held_out = tuple(f'held_out_{key}' for key in BOUNDS)
