@@ -236,6 +236,11 @@ def _validate_tied(config: ml_collections.ConfigDict) -> None:
     f'tied={tuple(config.tied)} must name two or more entries of grid of one '
     f'length; they have {counts}',
   )
+  rows = list(zip(*(swept[name] for name in config.tied)))
+  _require(
+    len(set(rows)) == len(rows),
+    f'tied={tuple(config.tied)}: the values of grid repeat a setting',
+  )
 
 
 def _validate_hparams(config: ml_collections.ConfigDict) -> None:
@@ -265,7 +270,8 @@ def _validate_hparams(config: ml_collections.ConfigDict) -> None:
     for value in values:
       _finite(f'grid.{name}', value)
     _require(
-      len(set(values)) == len(values), f'grid.{name}={values} repeats a value'
+      name in config.tied or len(set(values)) == len(values),
+      f'grid.{name}={values} repeats a value',
     )
     _require(
       name != 'learning_rate' or all(v > 0 for v in values),

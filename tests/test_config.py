@@ -49,6 +49,13 @@ def test_the_defaults_of_every_objective_are_valid(objective):
       r"tied=.* two or more .* of one length; .*'beta': 2, 'gamma': 1",
     ),
     ({'grid': {'beta': (1.0,)}, 'tied': ('beta',)}, 'tied=.* two or more'),
+    (
+      {
+        'grid': {'beta': (1.0, 1.0), 'gamma': (2.0, 2.0)},
+        'tied': ('beta', 'gamma'),
+      },
+      'tied=.*repeat a setting',
+    ),
     ({'schedules': {'tau': {}}}, 'schedules names tau'),
     ({'schedules': {'beta': {'kind': 'up'}}}, "beta.kind='up' .*cosine"),
     ({'schedules': {'beta': {'steps': 0}}}, 'beta.steps=0'),
@@ -124,3 +131,5 @@ def test_tied_values_go_side_by_side():
       (4, 20, 1e-4),
     ]
   )
+  config.grid.gamma = (10.0, 10.0)  # values may repeat, settings may not
+  config_lib.validate(config)

@@ -150,12 +150,15 @@ def factor_vae(
   logvar: jax.Array,
   *,
   gamma: float | jax.Array,
+  kl_weight: float | jax.Array = 1.0,
+  capacity: float | jax.Array = 0.0,
   joint_logits: jax.Array,
 ) -> Result:
   """The VAE with the total correlation that a discriminator sees.
 
-  mean_b nll + mean_b KL + gamma * mean_b (l_0 - l_1). The discriminator's own
-  loss is `discriminator_loss`. gamma = 0 is the VAE.
+  mean_b nll + kl_weight * | mean_b KL - C | + gamma * mean_b (l_0 - l_1). The
+  discriminator's own loss is `discriminator_loss`. kl_weight = 1 and C = 0 is
+  the paper's objective, and gamma = 0 besides the VAE.
 
   Args:
     nll: [B].
@@ -163,6 +166,8 @@ def factor_vae(
     mean: [B, D].
     logvar: [B, D].
     gamma: weight of the total correlation.
+    kl_weight: weight of the KL's distance from the capacity.
+    capacity: C, nats.
     joint_logits: discriminator of z [B, 2], differentiable in z and constant in
       the discriminator's parameters.
 
@@ -172,9 +177,11 @@ def factor_vae(
   Raises:
     ValueError: wrong shapes.
 
-  Source: Kim & Mnih 2018, eq. 2 and 3.
+  Source: Kim & Mnih 2018, eq. 2 and 3; C from Burgess et al. 2018, eq. 8.
   """
-  loss, terms = vae(nll, z, mean, logvar)
+  loss, terms = annealed_vae(
+    nll, z, mean, logvar, gamma=kl_weight, capacity=capacity
+  )
   checks.check_batch(joint_logits=joint_logits, z=z)
   correlation = adversarial.density_ratio_tc(joint_logits)
   terms['total_correlation'] = correlation
@@ -189,18 +196,25 @@ def dip_vae(
   *,
   lambda_od: float | jax.Array,
   lambda_d: float | jax.Array,
+  kl_weight: float | jax.Array = 1.0,
+  capacity: float | jax.Array = 0.0,
   kind: str,
 ) -> Result:
   """The VAE with a penalty on the covariance of the aggregate posterior.
 
-  mean_b nll + mean_b KL + `covariance_penalty`. Both lambdas 0 is the VAE.
+  mean_b nll + kl_weight * | mean_b KL - C | + `covariance_penalty`, C in nats.
+  kl_weight = 1 and C = 0 is the paper's objective, and both lambdas 0 besides
+  the VAE.
 
   Raises:
     ValueError: wrong shapes, B = 1, or unknown kind.
 
-  Source: Kumar et al. 2018, eq. 6 (kind 'i') and 7 (kind 'ii').
+  Source: Kumar et al. 2018, eq. 6 (kind 'i') and 7 (kind 'ii'); C from Burgess
+  et al. 2018, eq. 8.
   """
-  loss, terms = vae(nll, z, mean, logvar)
+  loss, terms = annealed_vae(
+    nll, z, mean, logvar, gamma=kl_weight, capacity=capacity
+  )
   penalty = covariance.covariance_penalty(
     mean, logvar, lambda_od=lambda_od, lambda_d=lambda_d, kind=kind
   )

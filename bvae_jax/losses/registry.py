@@ -79,6 +79,10 @@ class Objective(NamedTuple):
     return self.wiring(self.loss, nets, context)
 
 
+# The channel of objectives that have a penalty of their own besides: the KL as
+# it is, where a capacity is not asked for.
+_OPEN = {'kl_weight': 1.0, 'capacity': 0.0}
+
 OBJECTIVES: dict[str, Objective] = {
   'vae': Objective(objectives.vae),
   'beta_vae': Objective(objectives.beta_vae, {'beta': 4.0}),
@@ -95,7 +99,7 @@ OBJECTIVES: dict[str, Objective] = {
   ),
   'factor_vae': Objective(
     objectives.factor_vae,
-    {'gamma': 35.0},
+    {'gamma': 35.0, **_OPEN},
     {'permutation': 'independent'},
     study={'options': {'permutation': 'same'}},
     networks=('encoder', 'decoder', 'discriminator'),
@@ -103,10 +107,14 @@ OBJECTIVES: dict[str, Objective] = {
     wiring=wiring_lib.factor_vae,
   ),
   'dip_vae_i': Objective(
-    objectives.dip_vae, {'lambda_od': 10.0, 'lambda_d': 100.0}, {'kind': 'i'}
+    objectives.dip_vae,
+    {'lambda_od': 10.0, 'lambda_d': 100.0, **_OPEN},
+    {'kind': 'i'},
   ),
   'dip_vae_ii': Objective(
-    objectives.dip_vae, {'lambda_od': 10.0, 'lambda_d': 10.0}, {'kind': 'ii'}
+    objectives.dip_vae,
+    {'lambda_od': 10.0, 'lambda_d': 10.0, **_OPEN},
+    {'kind': 'ii'},
   ),
   'infogan': Objective(
     information.infogan,

@@ -13,14 +13,15 @@ from bvae_jax import losses
 DEVICES = 4
 
 # At these the loss is the VAE's; InfoGAN has none, its VAE is only watched.
+OPEN = {'kl_weight': 1.0, 'capacity': 0.0}
 NEUTRAL = {
   'vae': {},
   'beta_vae': {'beta': 1.0},
   'annealed_vae': {'gamma': 1.0, 'capacity': 0.0},
   'beta_tcvae': {'beta': 1.0, 'gamma': 1.0, 'capacity': 0.0},
-  'factor_vae': {'gamma': 0.0},
-  'dip_vae_i': {'lambda_od': 0.0, 'lambda_d': 0.0},
-  'dip_vae_ii': {'lambda_od': 0.0, 'lambda_d': 0.0},
+  'factor_vae': {'gamma': 0.0, **OPEN},
+  'dip_vae_i': {'lambda_od': 0.0, 'lambda_d': 0.0, **OPEN},
+  'dip_vae_ii': {'lambda_od': 0.0, 'lambda_d': 0.0, **OPEN},
   'ada_gvae': {'beta': 1.0},
   'ada_ml_vae': {'beta': 1.0},
   'semi_supervised': {'beta': 1.0, 'gamma_sup': 0.0},

@@ -66,6 +66,22 @@ CASES = {
     {'gamma': 10.0, 'joint_logits': JOINT},
     lambda kl, *a: 5 + kl + 10 * 0.75,
   ),
+  'factor through a channel': (
+    losses.factor_vae,
+    {'gamma': 10.0, 'kl_weight': 7.0, 'capacity': 25.0, 'joint_logits': JOINT},
+    lambda kl, *a: 5 + 7 * (25 - kl) + 10 * 0.75,
+  ),
+  'dip i through a channel': (
+    losses.dip_vae,
+    {
+      'lambda_od': 2.0,
+      'lambda_d': 3.0,
+      'kl_weight': 7.0,
+      'capacity': 25.0,
+      'kind': 'i',
+    },
+    lambda kl, z, *a: 5 + 7 * (25 - kl) + penalty('i', *a),
+  ),
   'dip i': (
     losses.dip_vae,
     {'lambda_od': 2.0, 'lambda_d': 3.0, 'kind': 'i'},
