@@ -4,6 +4,8 @@ The bare config is the 2019 study's protocol (Locatello et al.,
 arXiv:1811.12359): 64x64 images, batch 64, Adam 1e-4, 300,000 steps, one seed.
 """
 
+from collections.abc import Sequence
+
 import ml_collections
 
 from bvae_jax import catalogue
@@ -26,6 +28,16 @@ def quick(config: ml_collections.ConfigDict) -> None:
 
 
 PRESETS = {'': lambda config: None, 'quick': quick}
+
+
+RAMP = 6500  # steps of the quick preset over which a capacity opens
+
+
+def sweep(config: ml_collections.ConfigDict, rows: Sequence[dict]) -> None:
+  """Sweeps settings that are listed one by one, each {name: value}."""
+  for name in rows[0]:
+    config.grid[name] = tuple(row[name] for row in rows)
+  config.tied = tuple(rows[0]) if len(rows[0]) > 1 else ()
 
 
 def ramp(name: str, steps: int, start: float = 0.0) -> dict:

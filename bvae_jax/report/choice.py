@@ -1,9 +1,11 @@
-"""Choice of a model without labels: what UDR picks, and how good that is."""
+"""Choice of a model without labels by UDR, and of each method's setting."""
 
 import numpy as np
 
+from bvae_jax.evaluation import selection
 from bvae_jax.report import comparisons, markup, scores
-from bvae_jax.report.markup import number, text
+from bvae_jax.report import view as view_lib
+from bvae_jax.report.markup import number, tag, text
 from bvae_jax.report.study_view import Study
 
 
@@ -54,4 +56,66 @@ def choice(study: Study) -> str:
     + comparisons.against(
       study, [('udr', key) for key in everyone.scores if key != 'udr']
     )
+  )
+
+
+def _words(view: view_lib.View, setting: selection.Setting) -> str:
+  """A setting as `kl_weight 30, capacity 6`."""
+  values = tuple(setting.hparams[name] for name in view.swept)
+  return text(scores.setting_label(view, values))
+
+
+def _medians(study: Study) -> str:
+  """A row a setting, the chosen one of each method in bold."""
+  places = [markup.digits(study.everyone.values(key)) for key in study.keys]
+  rows = []
+  for method, view in study.methods.items():
+    chosen = selection.choose(view.entries)
+    for setting in selection.settings(view.entries):
+      words = _words(view, setting)
+      medians = map(setting.median, study.keys)
+      rows.append(
+        [
+          text(method),
+          tag('strong', words) if setting == chosen else words,
+          *(
+            markup.MISSING if v is None else number(v, n)
+            for v, n in zip(medians, places)
+          ),
+        ]
+      )
+  names = [text(view_lib.name(key)) for key in study.keys]
+  return markup.table(['', 'setting', *names], rows)
+
+
+def _by_each_score(study: Study) -> str:
+  """A row a method: what each score would choose."""
+  keys = study.everyone.scores
+  rows = []
+  for method, view in study.methods.items():
+    cells = []
+    for key in keys:
+      chosen = selection.choose(view.entries, key)
+      value = chosen and chosen.median(selection.RULE)
+      cells.append(
+        markup.MISSING
+        if chosen is None or value is None
+        else f'{_words(view, chosen)} ({number(value, 2)})'
+      )
+    rows.append([text(method), *cells])
+  names = [text(comparisons.short(key)) for key in keys]
+  return markup.table(['', *names], rows)
+
+
+def settings(study: Study) -> str:
+  """The setting of each method that `selection.choose` takes."""
+  rule = text(comparisons.short(selection.RULE))
+  return markup.figure(
+    _medians(study),
+    f'Every setting, medians over its seeds. In bold that of each method with '
+    f'the highest {rule}: these seeds made it the choice, so that others must '
+    'judge it.',
+  ) + markup.figure(
+    _by_each_score(study),
+    f'What each score would choose, and in brackets its {rule}.',
   )

@@ -57,6 +57,11 @@ PAGES = {
     'can a model be chosen without labels?',
     (_SCORES, _SHARES, _AGREE, _CHOICE, _TRADE),
   ),
+  'tuning': Page(
+    'At one budget of settings and seeds, which setting of each method has the '
+    'highest median?',
+    (('Choice of a setting', (choice.settings,)), _SCORES, _AGREE),
+  ),
   'traversals': Page(
     'What does each latent draw when it moves, as the KL weighs more?',
     (('Traversals', (side_by_side.traversals_of_settings,)), _SCORES),

@@ -9,7 +9,7 @@ import pages
 import pytest
 
 from bvae_jax import population, workdir
-from bvae_jax.evaluation import codes
+from bvae_jax.evaluation import codes, selection
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.report import comparisons, study_view
 from bvae_jax.report import study as page_lib
@@ -135,6 +135,33 @@ def test_the_numbers_of_the_page(tmp_path):
   chosen = rows_of(tree, 'beta_tcvae')
   assert chosen[1:4] == ['beta=1 seed=2', '0.60', '0.100 (0.150)']
   assert 'beta in {1, 2}' in words and '12, of 2 methods' in words
+
+
+def test_the_choice_of_a_setting_is_the_highest_median(tmp_path):
+  config, results = build(['beta_vae', 'dip_1'], 'tuning')
+  page_lib.write(tmp_path, config, results)
+  tree, _ = drawn(tmp_path)
+  bold = [e.text for e in tree.iter('strong')]
+  assert 'beta 2' in bold and 'beta 1' not in bold
+  # MIG rises with beta; SAP and UDR do not, and the first of equals is taken.
+  rows = [r for r in tree.iter('tr') if r[0].text == 'beta_vae']
+  cells = [cell.text for cell in rows[-1]]
+  assert cells == [
+    'beta_vae',
+    'beta 2 (0.20)',
+    'beta 1 (0.10)',
+    'beta 1 (0.10)',
+  ]
+
+
+def test_a_setting_with_a_failed_seed_is_not_chosen():
+  _, results = build(['beta_vae'])
+  members = list(results['beta_vae'].members)
+  assert selection.choose(members).hparams['beta'] == 2
+  members[4] = dataclasses.replace(members[4], status='diverged')
+  chosen = selection.choose(members)
+  assert chosen.hparams['beta'] == 1 and chosen.median('mig') == 0.1
+  assert selection.choose(members, 'dci') is None
 
 
 def test_shares_of_the_variance_add_up_to_one(tmp_path):
