@@ -17,5 +17,5 @@ def get_config(preset: str = ''):
   """The 2019 study's protocol, or three small models in minutes."""
   config = common.get('dip_vae_i', preset)
   if preset == 'quick':
-    config.hparams = {'lambda_od': 5.0, 'lambda_d': 50.0}
+    config.hparams.update({'lambda_od': 5.0, 'lambda_d': 50.0})
   return config
