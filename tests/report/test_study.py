@@ -17,6 +17,7 @@ from bvae_jax.studies import execute
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import program
 from configs import common
+from docs import tables
 
 
 def made_up(config, rng):
@@ -152,6 +153,16 @@ def test_the_choice_of_a_setting_is_the_highest_median(tmp_path):
     'beta 1 (0.10)',
     'beta 1 (0.10)',
   ]
+
+
+def test_the_table_of_a_page():
+  _, results = build(['beta_vae', 'dip_1'])
+  head, _, second, third = tables.rows(results)
+  assert head == ['unit', 'setting', 'MIG', 'SAP', 'UDR', 'ELBO']
+  assert second[:3] == ['beta_vae', '**beta 2**', '0.20 (0.20 to 0.20)']
+  assert third[:2] == ['dip_1', ''] and third[3] == '0.10 (0.00 to 0.20)'
+  text = tables.markdown([['unit', '', 'MIG'], ['vae', '', '0.10']])
+  assert text == '| unit | MIG |\n|---|---|\n| vae | 0.10 |'
 
 
 def test_a_setting_with_a_failed_seed_is_not_chosen():
