@@ -13,11 +13,14 @@ from collections.abc import Iterable, Mapping
 import ml_collections
 
 from bvae_jax import data, losses, metrics, models
+from bvae_jax.training import optimizer, roles
 
 _MOST_IMAGES = 10_000_000  # in a batch, or labelled
 _MOST_LATENTS = 10_000
 TRACKERS = ('wandb', 'trackio')
 PARALLEL = ('members', 'data')
+# Scalars that are off at 0, and then belong to no member.
+_OPTIONAL = ('discriminator_rate', 'weight_decay')
 SCHEDULES = ('constant', 'linear', 'cosine', 'step')
 
 
@@ -38,11 +41,15 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       # from `start` to its value over `steps` steps, after `delay` steps.
       'schedules': dict(entry.study.get('schedules', {})),
       'seeds': (0,),
-      'grid': {name: () for name in (*hparams, 'learning_rate')},
+      'grid': {name: () for name in (*hparams, *optimizer.RATES)},
       'tied': (),  # names in `grid` whose values go side by side, no product
       'num_steps': 300_000,
       'batch_size': 64,
+      'optimizer': 'adam',
       'learning_rate': 1e-4,
+      'discriminator_rate': 0.0,  # of adversaries; 0: the learning rate
+      'weight_decay': 0.0,
+      'clip_norm': 0.0,  # the largest norm of a gradient; 0: none
       'num_latents': 10,
       'likelihood': 'bernoulli',
       'dataset': {
@@ -158,7 +165,15 @@ def _subset(key: str, names: Iterable[str], valid: Iterable[str]) -> None:
 
 def traced_names(config: ml_collections.ConfigDict) -> tuple[str, ...]:
   """The scalars that a grid or a schedule may move."""
-  return (*config.hparams, 'learning_rate')
+  return (*config.hparams, *optimizer.RATES)
+
+
+def scalars(config: ml_collections.ConfigDict) -> dict[str, float]:
+  """The scalars of a member without a grid; not those that are off."""
+  moved = {*grid(config), *config.schedules}
+  names = (n for n in _OPTIONAL if config[n] or n in moved)
+  values = {n: config[n] for n in ('learning_rate', *names)}
+  return {n: float(v) for n, v in {**config.hparams, **values}.items()}
 
 
 def grid(config: ml_collections.ConfigDict) -> dict[str, tuple[float, ...]]:
@@ -188,6 +203,9 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
     resamples != 1,
     f'evaluation.num_resamples={resamples} must be 0 (off) or at least 2',
   )
+  for key in ('weight_decay', 'discriminator_rate', 'clip_norm'):
+    _finite(key, config[key])
+    _require(config[key] >= 0, f'{key}={config[key]} must not be negative')
   _finite('learning_rate', config.learning_rate)
   _require(
     config.learning_rate > 0,
@@ -273,9 +291,14 @@ def _validate_hparams(config: ml_collections.ConfigDict) -> None:
       name in config.tied or len(set(values)) == len(values),
       f'grid.{name}={values} repeats a value',
     )
+    rate = name in ('learning_rate', 'discriminator_rate')
     _require(
-      name != 'learning_rate' or all(v > 0 for v in values),
-      f'grid.learning_rate={values} must be positive',
+      not rate or all(v > 0 for v in values),
+      f'grid.{name}={values} must be positive',
+    )
+    _require(
+      name != 'weight_decay' or all(v >= 0 for v in values),
+      f'grid.{name}={values} must not be negative',
     )
   _validate_tied(config)
   _subset('schedules', config.schedules, traced)
@@ -287,11 +310,26 @@ def _validate_hparams(config: ml_collections.ConfigDict) -> None:
     start = schedule.get('start', 0.0)
     _finite(f'{key}.start', start)
     _require(
-      name != 'learning_rate' or start >= 0,
+      name not in optimizer.RATES or start >= 0,
       f'{key}.start={start} must not be negative',
     )
     _integer(f'{key}.steps', schedule.get('steps', 1), 1)
     _integer(f'{key}.delay', schedule.get('delay', 0), 0)
+
+
+def _validate_rates(config: ml_collections.ConfigDict) -> None:
+  """That the optimiser's scalars have a meaning here."""
+  _require(
+    config.optimizer != 'adamw' or 'weight_decay' in scalars(config),
+    "optimizer='adamw' without a weight_decay is 'adam'; give "
+    'weight_decay=0.01, say',
+  )
+  networks = roles.of(losses.OBJECTIVES[config.objective])
+  _require(
+    'discriminator_rate' not in scalars(config)
+    or any(role.optimizer == 'adversary' for role in networks),
+    f'discriminator_rate is given, but {config.objective} has no adversary',
+  )
 
 
 def _validate_keys(config: ml_collections.ConfigDict) -> None:
@@ -328,6 +366,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _choice('discriminator', config.discriminator, models.DISCRIMINATORS)
   _validate_dataset(config.dataset)
   _choice('likelihood', config.likelihood, losses.LIKELIHOODS)
+  _choice('optimizer', config.optimizer, optimizer.OPTIMIZERS)
   _choice('parallel', config.parallel, PARALLEL)
   _names('metrics', config.metrics)
   _names('tied', config.tied)
@@ -347,3 +386,4 @@ def validate(config: ml_collections.ConfigDict) -> None:
   )
   _require(len(set(seeds)) == len(seeds), f'seeds={seeds} repeats a seed')
   _validate_hparams(config)
+  _validate_rates(config)

@@ -45,10 +45,7 @@ def _settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
 def members(config: ml_collections.ConfigDict) -> list[Member]:
   """Seeds x settings of the grid, the seeds running fastest."""
   settings: Any = config
-  base = {
-    **{k: float(v) for k, v in settings.hparams.items()},
-    'learning_rate': float(settings.learning_rate),
-  }
+  base = config_lib.scalars(config)
   return [
     Member(int(seed), base | setting)
     for setting in _settings(config)

@@ -25,7 +25,12 @@ MEANINGS = {
   'tied': 'names in grid whose values go side by side instead of as a product',
   'num_steps': 'training steps; more of them continue a finished run',
   'batch_size': 'images in a batch',
-  'learning_rate': 'of Adam; may be swept and scheduled',
+  'optimizer': 'a name in training.optimizer.OPTIMIZERS, with its defaults',
+  'learning_rate': 'of the optimizer; may be swept and scheduled',
+  'discriminator_rate': 'the learning rate of adversaries; 0: the same. May be '
+  'swept and scheduled',
+  'weight_decay': 'decoupled, as of AdamW; may be swept and scheduled',
+  'clip_norm': 'the largest norm of a gradient; 0: none',
   'num_latents': 'latents of a code',
   'likelihood': 'how images are scored; a name in losses.LIKELIHOODS',
   'dataset.name': 'a name in data.DATASETS, or tfds:NAME',

@@ -142,7 +142,7 @@ def _complete(old: dict) -> dict:
     return old
   default = plain(config_lib.default_config(old['objective']).to_dict())
   filled = {**default, **old}
-  for key in ('dataset', 'evaluation'):
+  for key in ('dataset', 'evaluation', 'grid'):
     if isinstance(old.get(key), dict):
       filled[key] = {**default[key], **old[key]}
   return filled

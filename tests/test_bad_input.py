@@ -36,6 +36,10 @@ WRONG = {
     NAME,
   ),
   'learning_rate': (*NUMBER, 0.0, -1e-3),
+  **dict.fromkeys(
+    ('discriminator_rate', 'weight_decay', 'clip_norm'), (*NUMBER, -1e-3)
+  ),
+  'optimizer': (*NAME, 'adamw'),
   'hparams.beta': NUMBER,
   'tensorboard': FLAG,
   'trackers': (None, 3, 'wandb', (1,), ('mlflow',)),
@@ -54,6 +58,8 @@ WRONG = {
   'grid.beta': (None, 4.0, 'x', (NAN,), (INF,), ('a',), (1.0, 1.0), (None,), {},
                 (True,)),
   'grid.learning_rate': ((0.0,), (-1.0,), ('a',)),
+  'grid.weight_decay': ((-1.0,), ('a',)),
+  'grid.discriminator_rate': ((0.0,), (1e-3,)),  # no adversary here
   'hparams': (None, 3, {}, {'gamma': 1.0}, {'beta': 1.0, 'gamma': 1.0}),
   'options': (None, 3, {'kind': 'i'}, {'estimator': 1}, {1: 2}),
   'schedules': (

@@ -23,6 +23,12 @@ def _schedule(key: str, schedule: dict) -> str:
   )
 
 
+def _optimizer(config: dict) -> str:
+  clip = config.get('clip_norm')
+  name = config.get('optimizer', 'adam')  # the only one of runs of before
+  return f'{name}, gradients of norm at most {clip:g}' if clip else name
+
+
 def _overlap(images: int, points: int) -> str:
   """How likely a test point is one of the training points of the metrics."""
   share = 1.0 - (1.0 - 1.0 / images) ** points
@@ -93,7 +99,8 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
       '; '.join(_schedule(k, s) for k, s in config['schedules'].items()),
     ),
     ('Seeds', listed(config['seeds'])),
-    ('Steps', f'{config["num_steps"]:,} of batch {config["batch_size"]}, Adam'),
+    ('Steps', f'{config["num_steps"]:,} of batch {config["batch_size"]}'),
+    ('Optimizer', _optimizer(config)),
     (
       'Networks',
       f'encoder {config["encoder"]}, decoder {config["decoder"]}, '

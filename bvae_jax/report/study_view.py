@@ -11,6 +11,7 @@ from bvae_jax import losses, population, workdir
 from bvae_jax.evaluation.results import Member, Results
 from bvae_jax.report import scores
 from bvae_jax.report import view as view_lib
+from bvae_jax.training import optimizer
 
 # Terms of the log that stand beside the scores.
 LOGGED = (
@@ -21,7 +22,7 @@ LOGGED = (
   'total_correlation_mss',
 )
 # What may differ between two units of one method.
-_SWEPT = ('hparams', 'grid', 'seeds', 'learning_rate')
+_SWEPT = ('hparams', 'grid', 'seeds', *optimizer.RATES)
 
 
 class Study(NamedTuple):

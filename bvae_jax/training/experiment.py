@@ -10,7 +10,7 @@ import optax
 from flax import linen as nn
 
 from bvae_jax import data, losses
-from bvae_jax.training import batches
+from bvae_jax.training import batches, optimizer
 from bvae_jax.training import roles as roles_lib
 
 
@@ -65,24 +65,6 @@ class Experiment(NamedTuple):
     return self.nets['decoder'](params['decoder'], z)
 
 
-def make_optimizer(
-  roles: tuple[losses.Role, ...],
-) -> optax.GradientTransformation:
-  """Adam directions; an adversary's with Kim & Mnih's momenta.
-
-  The learning rate is a traced hyperparameter and is applied by the step.
-  """
-  kinds = {role.name: role.optimizer for role in roles}
-  return optax.multi_transform(
-    {
-      'model': optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
-      'adversary': optax.scale_by_adam(b1=0.5, b2=0.9, eps=1e-8),
-    },
-    # What is no network is a parameter of the likelihood.
-    lambda params: {name: kinds.get(name, 'model') for name in params},
-  )
-
-
 def make_nets(modules: Mapping[str, nn.Module]) -> dict[str, Callable]:
   """The networks as pure functions of their parameters."""
   return {
@@ -132,5 +114,5 @@ def assemble(
     modules=modules,
     nets=make_nets(modules),
     context=context,
-    optimizer=make_optimizer(roles),
+    optimizer=optimizer.make(roles, settings.optimizer, settings.clip_norm),
   )

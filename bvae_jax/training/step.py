@@ -15,8 +15,9 @@ import ml_collections
 import optax
 from jax import lax
 
+from bvae_jax import config as config_lib
 from bvae_jax import data, losses, parallel
-from bvae_jax.training import batches
+from bvae_jax.training import batches, optimizer
 from bvae_jax.training import experiment as experiment_lib
 
 PROBE_SIZE = 256  # images in the KL decomposition of a log line
@@ -144,16 +145,17 @@ def make_train_step(
       noise=jax.random.fold_in(batch_key, 0),
     )
     batch = batches.look_up(draw(batch_key, own), own)
-    rates = dict(values)
-    rate = rates.pop('learning_rate')
+    rates = {
+      name: values.pop(name) for name in optimizer.RATES if name in values
+    }
     (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(
-      state.params, batch, loss_key, rates
+      state.params, batch, loss_key, values
     )
     grads = spread.mean(grads)
     updates, opt_state = experiment.optimizer.update(
       grads, state.opt_state, state.params
     )
-    params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates)
+    params = optimizer.move(experiment.roles, state.params, updates, rates)
     # A sum with a NaN or an infinity among its terms is not finite.
     healthy = (
       state.alive & jnp.isfinite(loss) & jnp.isfinite(optax.tree.sum(grads))
@@ -251,7 +253,7 @@ def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   """The shapes of the terms of one step."""
 
   def one_step(key: jax.Array) -> dict[str, jax.Array]:
-    hparams = {**experiment.config.hparams, 'learning_rate': 0.0}
+    hparams = config_lib.scalars(experiment.config)
     shape = experiment.dataset.image_shape
     blank = lambda index, *_: jnp.zeros((*index.shape, *shape))
     train_step = make_train_step(experiment, blank)
