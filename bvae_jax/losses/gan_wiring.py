@@ -32,11 +32,12 @@ def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
   Two things keep the game alive on small runs, where grey generated images
   would never pass for binary ones: the penalty, and normal noise of standard
   deviation `instance_noise` on all images that the critic sees. Options:
-  `num_noise` inputs of the generator beside the code, and `num_categories`, the
-  size of a categorical code in its last columns.
+  `num_noise` inputs of the generator beside the code; `num_categories`, the
+  size of a categorical code in its last columns; `prior` of its others.
   """
   num_noise = context.options['num_noise']
   categories = {'num_categories': context.options['num_categories']}
+  prior = context.options['prior']
   critic = nets['critic']
 
   def loss_fn(
@@ -62,7 +63,9 @@ def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
       lambda x: critic(learner, x), blurred(images)
     )
     shape = (context.batch_size, mean.shape[1])
-    code = information.sample_prior(next(keys), shape, **categories)
+    code = information.sample_prior(
+      next(keys), shape, **categories, prior=prior
+    )
     fake = blurred(jax.nn.sigmoid(generate(params, code)))
     real_logits, penalty, mean, logvar, for_generator, for_critic = (
       context.gather(
@@ -86,6 +89,7 @@ def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
       logvar,
       **weights,
       **categories,
+      prior=prior,
       fake_logits=fake_logits,
       code=code,
       code_mean=code_mean,

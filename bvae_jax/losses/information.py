@@ -5,9 +5,11 @@ categorical variable (C = 0: none). Q gives `mean` and `logvar` of that shape:
 a diagonal Gaussian of the continuous variables, and in the last C columns of
 `mean` the logits of the categories, those of `logvar` being idle.
 
-The paper leaves the prior of the codes open and takes Unif(-1, 1) for MNIST.
-Here it is the standard normal, as in the VAEs, so that Q is an encoder whose
-codes, KL and evidence lower bound read like theirs.
+The paper leaves the prior of the continuous codes open and takes Unif(-1, 1)
+for MNIST. Here it is the standard normal, as in the VAEs, or the uniform of the
+same mean and variance, whose square, unlike the round normal, has axes for the
+factors to lie along. With either, Q is an encoder whose codes, KL and evidence
+lower bound read like those of the VAEs.
 """
 
 import math
@@ -17,27 +19,41 @@ import jax.numpy as jnp
 
 from bvae_jax.losses import adversarial, checks, divergence, objectives
 
+PRIORS = ('normal', 'uniform')
+_EDGE = math.sqrt(3.0)  # of the uniform prior of variance 1
+
 
 def sample_prior(
-  key: jax.Array, shape: tuple[int, int], *, num_categories: int = 0
+  key: jax.Array,
+  shape: tuple[int, int],
+  *,
+  num_categories: int = 0,
+  prior: str = 'normal',
 ) -> jax.Array:
-  """Codes drawn from the prior: N(0, 1), and a uniform category.
+  """Codes drawn from the prior, and a uniform category.
 
   Args:
     key: a PRNG key.
     shape: (B, D).
     num_categories: C, among the D.
+    prior: of the rest: 'normal', N(0, 1), or 'uniform', Unif(-3^.5, 3^.5).
 
   Returns:
     [B, D], the last C columns one-hot.
 
   Raises:
-    ValueError: C is 1, negative or over D.
+    ValueError: C is 1, negative or over D, or the prior is unknown.
 
   Source: Chen et al. 2016, section 4 and appendix C.
   """
+  checks.check_choice('prior', prior, PRIORS)
   flat = jnp.zeros(shape)
-  return sample_posterior(key, flat, flat, num_categories=num_categories)
+  code = sample_posterior(key, flat, flat, num_categories=num_categories)
+  if prior == 'normal':
+    return code
+  square = jax.random.uniform(key, shape, code.dtype, -_EDGE, _EDGE)
+  split = shape[1] - num_categories
+  return jnp.concatenate([square[:, :split], code[:, split:]], axis=1)
 
 
 def sample_posterior(
@@ -107,12 +123,18 @@ def code_nll(
   return -log_q.sum(-1) - log_p.sum(-1)
 
 
-def code_entropy(num_latents: int, *, num_categories: int = 0) -> float:
-  """H(c) of the prior, nats: (D - C) log(2 pi e) / 2 + log C."""
-  continuous = 0.5 * (num_latents - num_categories)
-  return continuous * math.log(2 * math.pi * math.e) + math.log(
-    max(num_categories, 1)
-  )
+def code_entropy(
+  num_latents: int, *, num_categories: int = 0, prior: str = 'normal'
+) -> float:
+  """H(c) of the prior, nats: (D - C) H(c_d) + log C.
+
+  H(c_d) is log(2 pi e) / 2 of the normal, log(2 3^.5) of the uniform.
+  """
+  checks.check_choice('prior', prior, PRIORS)
+  normal = 0.5 * math.log(2 * math.pi * math.e)
+  each = normal if prior == 'normal' else math.log(2 * _EDGE)
+  continuous = num_latents - num_categories
+  return continuous * each + math.log(max(num_categories, 1))
 
 
 def code_kl(
@@ -158,6 +180,7 @@ def infogan(
   code_mean: jax.Array,
   code_logvar: jax.Array,
   num_categories: int = 0,
+  prior: str = 'normal',
 ) -> objectives.Result:
   """The loss of InfoGAN's generator and Q head; its encoder is only watched.
 
@@ -176,12 +199,13 @@ def infogan(
     code_mean: of Q on generated images [B, D].
     code_logvar: of Q on generated images [B, D].
     num_categories: how many of the last columns are one categorical code.
+    prior: of the others, 'normal' or 'uniform'.
 
   Returns:
     (loss, terms), with the bound as `code_information` in terms.
 
   Raises:
-    ValueError: wrong shapes, or an impossible num_categories.
+    ValueError: wrong shapes, an impossible num_categories, or unknown prior.
 
   Source: Chen et al. 2016, eq. 5 and 6.
   """
@@ -196,7 +220,9 @@ def infogan(
   conditional = code_nll(
     code, code_mean, code_logvar, num_categories=num_categories
   )
-  entropy = code_entropy(code.shape[1], num_categories=num_categories)
+  entropy = code_entropy(
+    code.shape[1], num_categories=num_categories, prior=prior
+  )
   bound = entropy - jnp.mean(conditional)
   generator = adversarial.gan_generator_loss(fake_logits)
   terms |= {'code_information': bound, 'generator_loss': generator}

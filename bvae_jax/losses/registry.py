@@ -119,7 +119,7 @@ OBJECTIVES: dict[str, Objective] = {
   'infogan': Objective(
     information.infogan,
     {'lambda_info': 0.05, 'instance_noise': 0.3, 'gradient_penalty': 0.1},
-    {'num_noise': 0, 'num_categories': 0},
+    {'num_noise': 0, 'num_categories': 0, 'prior': 'normal'},
     networks=('critic', 'decoder'),
     wiring=gan_wiring.infogan,
   ),

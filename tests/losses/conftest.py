@@ -17,7 +17,7 @@ CASES = [(name, {}) for name in losses.OBJECTIVES] + [
   ('beta_tcvae', {'estimator': 'mws'}),
   ('beta_tcvae', {'estimator': 'mss'}),
   ('factor_vae', {'permutation': 'same'}),
-  ('infogan', {'num_noise': 3, 'num_categories': 2}),
+  ('infogan', {'num_noise': 3, 'num_categories': 2, 'prior': 'uniform'}),
   ('semi_supervised', {'kind': 'l2'}),
 ]
 

@@ -24,6 +24,22 @@ def test_prior_has_its_moments(code):
   np.testing.assert_allclose(code[:, 2:].mean(0), 1 / 3, atol=0.01)
 
 
+def test_the_uniform_prior_has_the_moments_of_the_normal():
+  code = losses.sample_prior(
+    jax.random.key(0), (30_000, 5), num_categories=3, prior='uniform'
+  )
+  square = code[:, :2]
+  np.testing.assert_allclose(square.mean(0), 0, atol=0.02)
+  np.testing.assert_allclose(square.var(0), 1, rtol=0.03)
+  assert 1.72 < np.abs(square).max() <= np.float32(np.sqrt(3))
+  np.testing.assert_array_equal(code[:, 2:].sum(1), 1)
+  # A square of side 2 sqrt 3, and three categories.
+  entropy = losses.code_entropy(5, num_categories=3, prior='uniform')
+  np.testing.assert_allclose(entropy, np.log(12.0) + np.log(3.0))
+  with pytest.raises(ValueError, match="prior.*'round'"):
+    losses.sample_prior(jax.random.key(0), (3, 2), prior='round')
+
+
 def test_nll_by_hand():
   code = jnp.array([[0.3, 0.0, 1.0], [-1.0, 1.0, 0.0]])
   mean = jnp.array([[0.0, 1.0, 2.0], [1.0, 0.5, 0.5]])
