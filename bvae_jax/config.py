@@ -96,6 +96,7 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
         # What codes are turned into before they are scored: 'none', 'pca' or
         # 'ica', fitted on the training points.
         'transform': 'none',
+        'floors': False,  # score untrained representations beside the members
         'seed': 0,
       },
     }
@@ -187,6 +188,7 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
   _integer('batch_size', config.batch_size, 1, _MOST_IMAGES)
   _integer('num_latents', config.num_latents, 1, _MOST_LATENTS)
   _flag('tensorboard', config.tensorboard)
+  _flag('evaluation.floors', config.evaluation.floors)
   for key in ('num_devices', 'members_per_program', 'member_batch'):
     _integer(key, config[key], 0)
   for key in ('num_train', 'num_test', 'num_elbo'):

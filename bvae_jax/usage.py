@@ -68,6 +68,8 @@ MEANINGS = {
   'evaluation.num_resamples': 'repeats for standard errors; 0: none',
   'evaluation.transform': 'codes are scored as they are (none), or as white '
   'principal or independent components (pca, ica)',
+  'evaluation.floors': 'also score random codes, an untrained encoder, and PCA '
+  'and ICA of pixels',
   'evaluation.seed': 'of the points and of what a metric draws',
 }
 _OURS = ('bvae_jax', 'launch')  # modules; the main one is sys.argv[0]

@@ -42,6 +42,7 @@ WRONG = {
   'optimizer': (*NAME, 'adamw'),
   'hparams.beta': NUMBER,
   'tensorboard': FLAG,
+  'evaluation.floors': FLAG,
   'trackers': (None, 3, 'wandb', (1,), ('mlflow',)),
   'dataset.strict': FLAG,
   'dataset.path': (None, 3, ('a',), {}),

@@ -42,11 +42,11 @@ def encode_all(experiment: experiment_lib.Experiment, params: Any) -> Codes:
     return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
 
   dataset = experiment.dataset
-  mean, logvar = _over_images(dataset, encode, params, dataset.num_images)
+  mean, logvar = over_images(dataset, encode, params, dataset.num_images)
   return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
 
 
-def _over_images(
+def over_images(
   dataset: data.Dataset,
   function: Callable,
   params: Any,
@@ -140,7 +140,7 @@ def _elbo_of(
 
     return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
 
-  nll, kl = _over_images(experiment.dataset, terms, params, len(chosen), chosen)
+  nll, kl = over_images(experiment.dataset, terms, params, len(chosen), chosen)
   nll, kl_per_latent = nll.mean(0), kl.mean(0)
   total = kl_per_latent.sum(-1)
   return {'elbo': -nll - total, 'nll': nll, 'kl': total,

@@ -26,7 +26,8 @@ from bvae_jax import workdir
 
 SCHEMA = 2  # of files without a number: 1
 OK = 'ok'
-_BEFORE = {'transform': 'none'}  # settings of files that do not name them
+# Settings of files that do not name them.
+_BEFORE = {'transform': 'none', 'floors': False}
 # Scores of which more is not better; they never choose a member.
 UNRANKED = ('unsupervised', 'fairness')
 
@@ -186,6 +187,8 @@ class Results(_Record):
     members: one a model of the population.
     evaluation: the settings that it was scored with, as config.evaluation;
       empty in files of schema 1.
+    floors: the metrics of representations that nobody trained, by their names,
+      as those of a member; empty where they were not asked for.
     schema: number of this layout.
   """
 
@@ -194,6 +197,9 @@ class Results(_Record):
   provenance: Provenance
   members: tuple[Member, ...]
   evaluation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  floors: Mapping[str, Mapping[str, float | None]] = dataclasses.field(
+    default_factory=dict
+  )
   schema: int = SCHEMA
 
   @property
@@ -259,11 +265,15 @@ class Results(_Record):
   ) -> tuple[str, ...]:
     """Which of these metrics it lacks, computed with these settings."""
     same = self._scored_with(evaluation)
+    if evaluation.get('floors') and not self.floors:
+      return tuple(metrics)
     return tuple(m for m in metrics if not same or m not in self.metrics)
 
   def _scored_with(self, evaluation: Mapping[str, Any]) -> bool:
     """Whether the scores are of these settings, as far as it is known."""
-    return not self.evaluation or {**_BEFORE, **self.evaluation} == evaluation
+    own, asked = {**_BEFORE, **self.evaluation}, {**_BEFORE, **evaluation}
+    asked['floors'] = own['floors']  # they change no score of a member
+    return not self.evaluation or own == asked
 
   def merged(self, new: 'Results') -> 'Results':
     """`new`, with the scores of this one that it lacks beside its own.
@@ -277,8 +287,13 @@ class Results(_Record):
       for one, other in zip(self.members, new.members, strict=True)
     )
     joined = zip(both('metrics'), both('errors'), both('matrices'))
+    floors = {
+      name: {**self.floors.get(name, {}), **found}
+      for name, found in (new.floors or self.floors).items()
+    }
     return dataclasses.replace(
       new,
+      floors=floors,
       members=tuple(
         dataclasses.replace(m, metrics=scores, errors=errors, matrices=matrices)
         for m, (scores, errors, matrices) in zip(new.members, joined)
@@ -295,6 +310,7 @@ class Results(_Record):
         'provenance': dataclasses.asdict(self.provenance),
         'evaluation': self.evaluation,
         'summary': self.summary,
+        'floors': self.floors,
         'members': [dataclasses.asdict(m) for m in self.members],
       }
     )
@@ -330,6 +346,7 @@ class Results(_Record):
         provenance=Provenance(**found['provenance']),
         members=tuple(Member(**m) for m in found['members']),
         evaluation=found.get('evaluation', {}),
+        floors=found.get('floors', {}),
       )
     except (KeyError, TypeError, AttributeError) as error:
       raise ValueError(f'a part of it is missing or strange: {error}') from None

@@ -12,6 +12,7 @@ import numpy as np
 
 from bvae_jax import data, losses, metrics, population
 from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.evaluation import floors as floors_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
@@ -316,4 +317,30 @@ def evaluate(
     provenance=provenance or results_lib.Provenance.here(),
     members=member_results(found, bounds, good, states, members, names),
     evaluation=plain(config.evaluation.to_dict()),
+    floors=floors(experiment) if config.evaluation.floors else {},
   )
+
+
+def floors(
+  experiment: experiment_lib.Experiment,
+) -> dict[str, dict[str, float | None]]:
+  """The metrics of representations that nobody trained, each by its name.
+
+  Those that need variances of a posterior, or several seeds, are left out.
+  """
+  names, codes = floors_lib.tables(experiment)
+  config = experiment.config.copy_and_resolve_references()
+  config.metrics = tuple(
+    name
+    for name in config.metrics
+    if metrics.METRICS[name].needs not in ('variances', 'population')
+  )
+  config.evaluation.num_resamples = 0
+  dataset = experiment.dataset
+  points = codes_lib.sample(experiment, codes)
+  found = scores(config, dataset.factor_sizes, points)
+  factors = tuple(dataset.factor_names)
+  return {
+    name: plain(flat_scores(found, m, factors)[0])
+    for m, name in enumerate(names)
+  }

@@ -28,6 +28,10 @@ def rows(results: Mapping[str, Results]) -> Iterator[list]:
       who = [unit, result.objective, m.seed, *where, m.status]
       for metric, value in m.scores.items():
         yield [*who, metric, value, m.errors.get(metric)]
+    for floor, scores in result.floors.items():
+      who = [unit, floor, None, *[None] * len(names), 'floor']
+      for metric, value in scores.items():
+        yield [*who, metric, value, None]
 
 
 def _cell(value: Any) -> Any:
@@ -63,6 +67,11 @@ def table(results: Results) -> str:
       m.status,
     ]
     for m in results.members
+  ]
+  blank = [''] * (1 + len(swept) + len(bounds) + 1)
+  lines += [
+    [*blank, *(show(scores.get(n)) for n in names), name]
+    for name, scores in results.floors.items()
   ]
   widths = [max(map(len, column)) for column in zip(head, *lines)]
   return '\n'.join(

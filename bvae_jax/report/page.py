@@ -24,7 +24,13 @@ SECTIONS: tuple[tuple[str, tuple[Draw, ...]], ...] = (
     tuple(
       map(
         _of_view,
-        (scores.summary, scores.strips, scores.members, scores.every_score),
+        (
+          scores.summary,
+          scores.strips,
+          scores.members,
+          scores.floors,
+          scores.every_score,
+        ),
       )
     ),
   ),

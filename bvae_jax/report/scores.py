@@ -114,6 +114,26 @@ def members(view: view_lib.View) -> str:
   return markup.figure(table, caption)
 
 
+def floors(view: view_lib.View) -> str:
+  """What representations that nobody trained score, below the members."""
+  if not view.results.floors:
+    return ''
+  keys = view.scores
+  places = {key: markup.digits(view.values(key)) for key in keys}
+  median = lambda key: float(np.nanmedian(view.values(key)[view.healthy]))
+  rows = [['members, median', *(number(median(k), places[k]) for k in keys)]]
+  for name, found in view.results.floors.items():
+    values = [(found.get(key), places[key]) for key in keys]
+    shown = [number(float('nan' if v is None else v), n) for v, n in values]
+    rows.append([text(name), *shown])
+  return markup.figure(
+    markup.table(['', *(text(view_lib.name(key)) for key in keys)], rows),
+    'Floors: the same metrics of representations that nobody trained. Random '
+    'codes know nothing of the images; the encoder is that of the first seed '
+    'before its first step; the components of pixels are linear.',
+  )
+
+
 def every_score(view: view_lib.View) -> str:
   """All figures of all metrics, folded."""
   keys = list(dict.fromkeys(k for e in view.entries for k in e['metrics']))

@@ -1,0 +1,80 @@
+"""Floors: what representations score that nobody has trained.
+
+A score means something where it is above them: codes that know nothing, the
+encoder before its first step, and linear components of pixels.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax import metrics, population
+from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
+
+NUM_IMAGES = 2_000  # that the components of pixels are fitted on
+
+
+def tables(
+  experiment: experiment_lib.Experiment,
+) -> tuple[tuple[str, ...], codes_lib.Codes]:
+  """The names of the floors, and their codes of all images [4, N, D].
+
+  Random codes are normal, one draw an image; the untrained encoder is that of
+  the first member; the components of pixels are the first D principal ones,
+  white, of `NUM_IMAGES` training images, and FastICA on them. Where there are
+  fewer components than D, the rest are 0.
+  """
+  settings, dataset = experiment.config.evaluation, experiment.dataset
+  draw_key, image_key, ica_key = jax.random.split(
+    jax.random.key(settings.seed), 3
+  )
+  latents: int = experiment.config.num_latents
+  drawn = jax.random.normal(draw_key, (dataset.num_images, latents))
+
+  seed_key = population.keys(population.members(experiment.config)[:1])
+  init = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))
+  untrained = codes_lib.encode_all(experiment, init(seed_key).params)
+
+  chosen = dataset.sample_train(image_key, min(NUM_IMAGES, dataset.num_train))
+  fitted = principal_axes(np.asarray(dataset.images(chosen)), latents)
+  encode = lambda fit, images, _: project(fit[0], fit[1], images)
+  principal = codes_lib.over_images(dataset, encode, fitted, dataset.num_images)
+  turn = metrics.ica(principal[np.asarray(chosen)], ica_key)
+  turned = (principal - np.asarray(turn.offset)) @ np.asarray(turn.matrix)
+
+  names = ('random codes', 'untrained encoder', 'PCA of pixels',
+           'ICA of pixels')  # fmt: skip
+  means = np.stack([np.asarray(drawn), untrained.mean[0], principal, turned])
+  return names, codes_lib.Codes(means, np.zeros_like(means))
+
+
+def principal_axes(images: Any, num_latents: int) -> tuple[jax.Array, ...]:
+  """Offset [P] and matrix [P, D] of white principal components of images.
+
+  By the eigenvectors of the images' products, of which there are fewer than of
+  the pixels' in large images.
+  """
+  rows = np.asarray(images, np.float64).reshape(len(images), -1)
+  offset = rows.mean(0)
+  centred = rows - offset
+  variance, mixed = np.linalg.eigh(centred @ centred.T / len(rows))
+  largest = slice(-1, -num_latents - 1, -1)
+  variance, mixed = variance[largest], mixed[:, largest]
+  good = variance > 1e-10 * variance[0]
+  # An axis is X^T u / sqrt(n lambda), and white is over sqrt(lambda) again.
+  scale = np.where(good, 1 / np.where(good, variance, 1), 0)
+  matrix = centred.T @ (mixed * scale) / np.sqrt(len(rows))
+  missing = num_latents - matrix.shape[1]
+  matrix = np.pad(matrix, ((0, 0), (0, missing)))
+  return jnp.asarray(offset, jnp.float32), jnp.asarray(matrix, jnp.float32)
+
+
+def project(
+  offset: jax.Array, matrix: jax.Array, images: jax.Array
+) -> jax.Array:
+  """Components [B, D] of images [B, H, W, C]."""
+  return (images.reshape(len(images), -1) - offset) @ matrix
