@@ -20,6 +20,7 @@ _MODULES = {
   'prepare': 'bvae_jax.data.prepare',
   'show': 'bvae_jax.data.show',
   'score': 'bvae_jax.score',
+  'evidence': 'bvae_jax.evidence',
   'report': 'bvae_jax.report',
   'explore': 'bvae_jax.explore',
   'export': 'bvae_jax.export',

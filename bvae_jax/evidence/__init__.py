@@ -1,0 +1,1 @@
+"""What scores say and what they do not: their trial, and claims from runs."""

@@ -1,0 +1,81 @@
+"""Evidence: which score sees what.
+
+python -m bvae_jax.evidence scores --out=DIR
+
+`scores` puts every metric on trial: representations whose quality is known,
+results.json, results.csv and report.html in DIR.
+"""
+
+import argparse
+import json
+import logging
+import pathlib
+import sys
+from typing import Any
+
+from bvae_jax import cli, metrics, workdir
+from bvae_jax.evaluation import tables
+
+_LOG = logging.getLogger('bvae_jax.evidence')
+
+
+def _listed(words: str) -> list[str]:
+  return [word.strip() for word in words.split(',') if word.strip()]
+
+
+def scores(args: Any) -> None:
+  """The trial of the scores, into a folder."""
+  from bvae_jax.evidence import trial, trial_page  # the libraries of pages
+
+  folder = workdir.Workdir(args.out)
+  folder.path.mkdir(parents=True, exist_ok=True)
+  results = trial.run(
+    names=_listed(args.metrics) or tuple(metrics.METRICS),
+    seeds=tuple(range(args.seeds)),
+  )
+  found = {kind: result.to_json() for kind, result in results.items()}
+  text = json.dumps(found, indent=2, allow_nan=False)
+  folder.replace('results.json', text + '\n')
+  folder.replace('results.csv', tables.csv_text(results))
+  folder.replace('report.html', trial_page.document(results, range(args.seeds)))
+  _LOG.info('%s: open it in a browser', folder.path / 'report.html')
+
+
+def _parse(argv: list[str]) -> Any:
+  parser = argparse.ArgumentParser(
+    prog='python -m bvae_jax.evidence', description=__doc__,
+    allow_abbrev=False, formatter_class=argparse.RawTextHelpFormatter,
+  )  # fmt: skip
+  of = parser.add_subparsers(required=True, metavar='WHAT')
+  trial = of.add_parser('scores', help='every metric on codes of known quality')
+  trial.set_defaults(action=scores)
+  trial.add_argument(
+    '--metrics', default='', help='names, with commas; by default all'
+  )
+  trial.add_argument(
+    '--seeds', type=int, default=3, help='of each representation (3)'
+  )
+  for command in (trial,):
+    command.add_argument(
+      '--out', type=pathlib.Path, required=True, metavar='DIR',
+      help='folder for results.json, results.csv and report.html',
+    )  # fmt: skip
+  args = parser.parse_args(argv)
+  if args.action is scores and args.seeds < 2:
+    parser.error('--seeds must be 2 or more: intervals and the UDR need them')
+  return args
+
+
+def main(argv: list[str]) -> None:
+  """What the command line asks for."""
+  args = _parse(argv)
+  cli.cache_compilations()
+  cli.log_to_stderr()
+  try:
+    args.action(args)
+  except (ValueError, OSError, ImportError) as error:
+    sys.exit('error: ' + ' '.join(str(error).split()))
+
+
+if __name__ == '__main__':
+  main(sys.argv[1:])

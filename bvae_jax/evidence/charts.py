@@ -1,0 +1,52 @@
+"""Charts of evidence: each a function from tidy rows to an `alt.Chart`."""
+
+from typing import Any
+
+import altair as alt
+from altair.utils import schemapi
+
+from bvae_jax.report.charts import NEUTRAL, SIZE, UP, Rows
+
+
+def _whole(title: str, rows: Rows, *layers: Any, **size: Any) -> Any:
+  with schemapi.debug_mode(False):  # no check of every row
+    chart = alt.layer(*layers, data=alt.Data(values=list(rows)))
+    return chart.properties(
+      title=alt.Title(title, anchor='start', fontSize=12), **(SIZE | size)
+    )
+
+
+def labelled_map(rows: Rows, *, title: str) -> Any:
+  """Words in cells, the deeper blue the nearer `share` is to 1.
+
+  A cell without a share is left grey. Rows: row, column, words, share.
+  """
+  base = alt.Chart().encode(
+    x=alt.X('column:N', sort=None, title=None,
+            axis=alt.Axis(orient='top', labelAngle=-45, labelLimit=200)),
+    y=alt.Y('row:N', sort=None, title=None, axis=alt.Axis(labelLimit=260)),
+    tooltip=['row:N', 'column:N', 'words:N', 'share:Q'],
+  )  # fmt: skip
+  known = alt.when('isValid(datum.share)')
+  scale = alt.Scale(domain=[0, 1], range=[0.06, 0.95])
+  cells = base.mark_rect().encode(
+    color=known.then(alt.value(UP)).otherwise(alt.value(NEUTRAL)),
+    opacity=alt.Opacity('share:Q', scale=scale, legend=None),
+  )
+  words = base.mark_text(fontSize=11).encode(
+    text='words:N', color=alt.when('datum.share > 0.6').then(alt.value('#fff'))
+  )
+  step = alt.Step
+  return _whole(title, rows, cells, words, width=step(44), height=step(24))
+
+
+def band(rows: Rows, *, title: str, x_title: str) -> Any:
+  """A line of means with its interval; rows: x, value, low, high."""
+  axis = alt.Axis(tickCount=6, grid=False)
+  base = alt.Chart().encode(x=alt.X('x:Q', title=x_title, axis=axis))
+  scale = alt.Scale(zero=True)
+  y = lambda key: alt.Y(f'{key}:Q', title=None, scale=scale)
+  area = base.mark_area(opacity=0.25, color=UP).encode(y=y('low'), y2='high:Q')
+  tips = ['x:Q', 'value:Q', 'low:Q', 'high:Q']
+  line = base.mark_line(color=UP, point=True).encode(y=y('value'), tooltip=tips)
+  return _whole(title, rows, area, line)

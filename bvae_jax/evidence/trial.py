@@ -1,0 +1,227 @@
+"""Every metric on representations whose quality is known."""
+
+import functools
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax import metrics, population, workdir
+from bvae_jax.evaluation import results as results_lib
+from bvae_jax.evaluation import scores
+from bvae_jax.evidence import representations
+from bvae_jax.evidence.representations import KINDS
+
+_LOG = logging.getLogger(__name__)
+
+SEEDS = (0, 1, 2)
+NUM_TRAIN, NUM_TEST = 1000, 500
+FACTORS = tuple(f'factor {k + 1}' for k in range(len(representations.SIZES)))
+
+
+class Suspect(NamedTuple):
+  """One representation on trial."""
+
+  kind: str
+  level: float
+  seed: int
+
+
+def suspects(kinds: Sequence[str], seeds: Sequence[int]) -> list[Suspect]:
+  """All levels and seeds of the kinds."""
+  return [
+    Suspect(kind, level, seed)
+    for kind in kinds
+    for level in KINDS[kind].levels
+    for seed in seeds
+  ]
+
+
+def _sample(
+  chosen: Sequence[Suspect], seed: int
+) -> tuple[metrics.Sample, np.ndarray]:
+  """The points of all suspects [M, ...], and what latents carry [M, D]."""
+  drawn = [representations.draw(*suspect) for suspect in chosen]
+  mean, logvar, kl = (np.stack(x) for x in zip(*drawn))
+  mean, logvar = jnp.asarray(mean), jnp.asarray(logvar)
+  labels = jnp.stack([representations.factors(s.kind) for s in chosen])
+  random = np.random.default_rng(seed)
+  train, test = (
+    random.integers(0, labels.shape[1], size) for size in (NUM_TRAIN, NUM_TEST)
+  )
+  points = metrics.Sample(
+    codes=mean[:, train],
+    factors=labels[:, train],
+    test_codes=mean[:, test],
+    test_factors=labels[:, test],
+    code_table=mean,
+    logvar_table=logvar,
+  )
+  return points, kl
+
+
+def _found(name, points, kl, chosen, key) -> scores.Found:
+  """A metric of all suspects, leaves [M, ...]."""
+  metric = metrics.METRICS[name]
+  if metric.needs == 'population':
+    kinds = list(KINDS)
+    members = [
+      population.Member(s.seed, {'kind': kinds.index(s.kind), 'level': s.level})
+      for s in chosen
+    ]
+    codes = np.asarray(points.codes[:, : scores.UDR_POINTS])
+    good = np.ones(len(members), bool)
+    return scores.over_seeds(metric, codes, kl, members, good)
+  one = lambda p: metric.compute(key, p, representations.SIZES)
+  mapped = jax.jit(lambda p: jax.lax.map(one, p))
+  return scores.Found(jax.tree.map(np.asarray, mapped(points)), {})
+
+
+def run(
+  kinds: Sequence[str] = tuple(KINDS),
+  names: Sequence[str] = tuple(metrics.METRICS),
+  seeds: Sequence[int] = SEEDS,
+  seed: int = 0,
+) -> dict[str, results_lib.Results]:
+  """Puts metrics on trial.
+
+  Args:
+    kinds: of `KINDS`.
+    names: of `metrics.METRICS`.
+    seeds: of the representations; the UDR needs two.
+    seed: of the points that are looked at, the same for all.
+
+  Returns:
+    {kind: its results}, a member a level and seed.
+
+  Raises:
+    ValueError: a metric is unknown.
+  """
+  unknown = [name for name in names if name not in metrics.METRICS]
+  if unknown:
+    raise ValueError(
+      f'unknown metric(s): {", ".join(unknown)}; valid: '
+      f'{", ".join(metrics.METRICS)}'
+    )
+  chosen = suspects(kinds, seeds)
+  points, kl = _sample(chosen, seed)
+  found = {}
+  for i, name in enumerate(names):
+    begin = time.monotonic()
+    key = jax.random.fold_in(jax.random.key(seed), i)
+    found[name] = _found(name, points, kl, chosen, key)
+    _LOG.info(
+      '%s (%d of %d): %.1f s', name, i + 1, len(names),
+      time.monotonic() - begin,
+    )  # fmt: skip
+  members: dict[str, list] = {kind: [] for kind in kinds}
+  for m, suspect in enumerate(chosen):
+    able = {
+      name: of
+      for name, of in found.items()
+      if metrics.METRICS[name].needs != 'grid' or not KINDS[suspect.kind].copied
+    }
+    flat, _, matrices = scores.flat_scores(able, m, FACTORS)
+    members[suspect.kind].append(_member(suspect, kl[m], flat, matrices))
+  return {kind: _results(kind, own) for kind, own in members.items()}
+
+
+def _member(suspect, kl, flat, matrices) -> results_lib.Member:
+  level = KINDS[suspect.kind].level
+  return results_lib.Member(
+    seed=suspect.seed,
+    hparams={level: suspect.level} if level else {},
+    status=results_lib.OK,
+    steps=0,
+    elbo={},
+    active_latents=int(kl.sum()),
+    metrics=workdir.plain(flat),
+    matrices=workdir.plain(matrices),
+  )
+
+
+def _results(kind, members) -> results_lib.Results:
+  sizes = representations.SIZES
+  return results_lib.Results(
+    objective=kind,
+    dataset=results_lib.DatasetFacts(
+      name='factors',
+      description='all combinations of factors of '
+      f'{", ".join(map(str, sizes))} values, no images',
+      factor_names=FACTORS,
+      factor_sizes=sizes,
+      image_shape=(),
+      num_images=len(representations.GRID),
+      complete_grid=not KINDS[kind].copied,
+    ),
+    provenance=_here(),
+    members=tuple(members),
+    evaluation={'num_train': NUM_TRAIN, 'num_test': NUM_TEST},
+  )
+
+
+_here = functools.cache(results_lib.Provenance.here)
+
+
+class Cell(NamedTuple):
+  """A score of one kind and level over the seeds.
+
+  Attributes:
+    mean: over the seeds.
+    half: half the width of the 95 % interval of that mean (Student's t).
+    seen: the share of the way from the perfect codes' mean to the random ones'
+      that it has gone, in [0, 1]; NaN where those two are alike.
+  """
+
+  mean: float
+  half: float
+  seen: float
+
+
+# Two-sided 95 % quantiles of Student's t by degrees of freedom, 1 to 9.
+_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+  """The mean, and half its 95 % interval by Student's t; NaN of one value."""
+  mean = float(values.mean())
+  if len(values) < 2:
+    return mean, float('nan')
+  t = _T[len(values) - 2] if len(values) <= len(_T) + 1 else 1.96
+  return mean, float(t * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def cells(
+  results: Mapping[str, results_lib.Results],
+) -> dict[tuple[str, float], dict[str, Cell]]:
+  """{(kind, level): {score: what it came to}} of a trial.
+
+  Scores of a factor are among them, as `METRIC/SCORE/FACTOR`.
+  """
+  groups: dict[tuple[str, float], list] = {}
+  for kind, found in results.items():
+    for member in found.members:
+      level = next(iter(member.hparams.values()), 0.0)
+      groups.setdefault((kind, level), []).append(member.metrics)
+  stacked = {
+    who: {
+      name: interval(np.array([m[name] for m in own], np.float64))
+      for name in own[0]
+      if all(m[name] is not None for m in own)
+    }
+    for who, own in groups.items()
+  }
+  best, worst = (stacked.get((kind, 0.0), {}) for kind in ('perfect', 'random'))
+  table = {}
+  for who, found in stacked.items():
+    table[who] = {}
+    for name, (mean, half) in found.items():
+      top, floor = (x.get(name, (np.nan,))[0] for x in (best, worst))
+      apart = abs(top - floor) > 0.02
+      seen = (top - mean) / (top - floor) if apart else np.nan
+      table[who][name] = Cell(mean, half, float(np.clip(seen, 0.0, 1.0)))
+  return table

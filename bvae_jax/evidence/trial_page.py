@@ -1,0 +1,241 @@
+"""The page of a trial of the scores: which of them sees what."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bvae_jax import metrics
+from bvae_jax.evaluation.results import Results
+from bvae_jax.evidence import charts, representations, trial
+from bvae_jax.evidence.representations import KINDS
+from bvae_jax.report import charts as report_charts
+from bvae_jax.report import markup, page
+from bvae_jax.report import view as view_lib
+from bvae_jax.report.charts import rounded
+from bvae_jax.report.markup import number, text
+
+Who = tuple[str, float]
+Cells = Mapping[Who, Mapping[str, trial.Cell]]
+
+# Further scores of metrics that are shown beside their main one.
+_BESIDE = {
+  'dci': ('completeness', 'informativeness_test'),
+  'modularity_explicitness': ('explicitness_test',),
+  'infomec': ('infoc', 'infoe'),
+}
+_NAMES = {
+  'dci/completeness': 'DCI completeness',
+  'dci/informativeness_test': 'DCI informativeness',
+  'modularity_explicitness/explicitness_test': 'Explicitness',
+  'infomec/infoc': 'InfoC',
+  'infomec/infoe': 'InfoE',
+}
+_SEES, _BLIND = 0.5, 0.1  # shares of the way to random codes
+
+
+def shown(cells: Cells) -> list[str]:
+  """The scores of the map: each metric's main one and those beside it."""
+  known = {name for found in cells.values() for name in found}
+  every = [
+    score
+    for metric in metrics.METRICS
+    for score in (metric, *(f'{metric}/{s}' for s in _BESIDE.get(metric, ())))
+  ]
+  return [score for score in every if score in known]
+
+
+def name(score: str) -> str:
+  """What a reader calls a score."""
+  return _NAMES.get(score) or view_lib.name(score)
+
+
+def label(who: Who) -> str:
+  """A kind with its level: `rotated, degrees 45`."""
+  kind, level = who
+  unit = KINDS[kind].level
+  return f'{kind}, {unit} {level:g}' if unit else kind
+
+
+def what_sees_what(cells: Cells) -> str:
+  """A row a representation, a column a score."""
+  rows = [
+    {
+      'row': label(who),
+      'column': name(score),
+      'words': number(found[score].mean, 2),
+      'share': rounded(found[score].seen),
+    }
+    for who, found in cells.items()
+    for score in shown(cells)
+    if score in found
+  ]
+  return markup.panels(
+    [charts.labelled_map(rows, title='Scores of codes of known quality')],
+    'The number is the mean score over seeds; the colour says how far it has '
+    'gone from that of perfect codes (pale) to that of random codes (deep). '
+    'Grey: the two are alike, so that the score cannot tell them apart.',
+    kind='scroll',
+  )
+
+
+def truths() -> str:
+  """What each representation is, and what a perfect judge would say of it."""
+  words = {True: 'yes', False: 'no', None: markup.MISSING}
+  rows = [
+    [text(kind), text(found.words),
+     *(words[x] for x in (found.modular, found.compact, found.explicit))]
+    for kind, found in KINDS.items()
+  ]  # fmt: skip
+  return markup.figure(
+    markup.table(['', 'codes', 'modular', 'compact', 'explicit'], rows),
+    'What is true of each. Modular: a latent tells of one factor. Compact: a '
+    'factor is told by one latent. Explicit: every factor can be read off the '
+    'codes, if not by a linear model. Turned by 0 or 90 degrees, codes are '
+    'perfect.',
+  )
+
+
+def over_level(cells: Cells, kind: str) -> list[dict]:
+  """Tidy rows of every score against a kind's level: score, x, value."""
+  return [
+    {
+      'score': name(score),
+      'x': level,
+      'value': rounded(found[score].mean),
+      'low': rounded(found[score].mean - found[score].half),
+      'high': rounded(found[score].mean + found[score].half),
+    }
+    for (own, level), found in cells.items()
+    if own == kind
+    for score in shown(cells)
+    if score in found
+  ]
+
+
+def curves(cells: Cells, kind: str) -> str:
+  """A panel a score: its mean and interval against a kind's level."""
+  rows = over_level(cells, kind)
+  names = dict.fromkeys(row['score'] for row in rows)
+  return markup.panels(
+    [
+      charts.band(
+        [row for row in rows if row['score'] == score],
+        title=score,
+        x_title=KINDS[kind].level,
+      )
+      for score in names
+    ],
+    f'{text(KINDS[kind].words)}: the mean over seeds with its 95 % interval.',
+  )
+
+
+def by_factor(cells: Cells) -> str:
+  """The figures of each factor, for the scores that have them."""
+  panels = []
+  for score in shown(cells):
+    # The figures of a main score lie under METRIC/FACTOR or METRIC/MAIN/FACTOR.
+    main = metrics.METRICS[score].main if score in metrics.METRICS else ''
+    stems = (score, f'{score}/{main}')
+    rows = [
+      {'row': label(who), 'column': factor, 'value': rounded(found[key].mean)}
+      for who, found in cells.items()
+      if not KINDS[who[0]].copied
+      for factor in trial.FACTORS
+      for key in (f'{stem}/{factor}' for stem in stems)
+      if key in found
+    ]
+    if rows:
+      panels.append(report_charts.heat_map(rows, title=name(score), limit=1.0))
+  return markup.panels(
+    panels,
+    f'Figures of each factor, of {", ".join(map(str, representations.SIZES))} '
+    'values: means over seeds.',
+    kind='maps',
+  )
+
+
+def notes(cells: Cells) -> str:
+  """A line a score: what it sees, and what it is blind to."""
+  rows = []
+  for score in shown(cells):
+    seen = {
+      who: found[score].seen
+      for who, found in cells.items()
+      if score in found and who[0] not in ('perfect', 'random')
+    }
+    listed = lambda fits, seen=seen: (
+      '; '.join(label(who) for who, share in seen.items() if fits(share))
+      or markup.MISSING
+    )
+    told = [
+      listed(lambda share: share >= _SEES), listed(lambda share: share < _BLIND)
+    ]  # fmt: skip
+    if all(np.isnan(share) for share in seen.values()):
+      told = ['cannot tell perfect codes from random ones', markup.MISSING]
+    rows.append([text(name(score)), *map(text, told)])
+  return ''.join(
+    markup.tag('h3', title)
+    + markup.tag('p', f'<b>Sees</b> {sees}. <b>Blind to</b> {blind}.')
+    for title, sees, blind in rows
+  )
+
+
+def table(cells: Cells) -> str:
+  """Mean ± half the interval of every score of the map."""
+  scores = shown(cells)
+  rows = [
+    [
+      text(label(who)),
+      *(
+        f'{number(found[s].mean, 2)} ± {number(found[s].half, 2)}'
+        if s in found
+        else markup.MISSING
+        for s in scores
+      ),
+    ]
+    for who, found in cells.items()
+  ]
+  return markup.figure(
+    markup.table(['', *(text(name(s)) for s in scores)], rows),
+    'Mean over seeds ± half its 95 % interval (Student’s t). '
+    '<code>results.csv</code> has every figure of every seed.',
+  )
+
+
+def document(results: Mapping[str, Results], seeds: Sequence[int]) -> str:
+  """The whole page of a trial, one HTML file."""
+  cells = trial.cells(results)
+  sections = [
+    ('What is known of the codes', truths()),
+    ('Which score sees what', what_sees_what(cells)),
+    ('Against the angle', curves(cells, 'rotated')),
+    ('Against noise', curves(cells, 'noisy')),
+    ('In words', notes(cells)),
+    ('Factor by factor', by_factor(cells)),
+    ('Every mean', table(cells)),
+  ]
+  facts = [
+    ('Factors', f'all combinations of {representations.SIZES} values'),
+    ('Latents', f'{representations.NUM_LATENTS}, those left over with noise of '
+     f'std {representations.SILENT:g}'),
+    ('Points', f'{trial.NUM_TRAIN:,} to fit, {trial.NUM_TEST:,} to test'),
+    ('Seeds', ', '.join(map(str, seeds))),
+  ]  # fmt: skip
+  head = page.Head(
+    'Scores on trial',
+    markup.tag(
+      'p',
+      'What does each score say of codes whose quality is known, and which '
+      'faults does it not see?',
+      class_='lede',
+    ),
+    [],
+    facts,
+  )
+  config = {
+    'seeds': list(seeds),
+    'metrics': list(dict.fromkeys(s.partition('/')[0] for s in shown(cells))),
+    'num_train': trial.NUM_TRAIN,
+    'num_test': trial.NUM_TEST,
+  }
+  return page.document(head, sections, config)

@@ -1,0 +1,136 @@
+"""The trial of the scores: codes of known quality, and what is said of them."""
+
+import json
+
+import numpy as np
+import pages
+import pytest
+
+from bvae_jax import metrics
+from bvae_jax.evidence import __main__ as command
+from bvae_jax.evidence import representations, trial, trial_page
+
+UNITS = representations.units()
+
+
+def active(name, level=0.0, seed=3):
+  """The latents that carry something [R, L]."""
+  drawn = representations.draw(name, level, seed)
+  return drawn.mean[:, drawn.kl > 0]
+
+
+def correlation(codes):
+  """Of latents with factors [L, K], absolute."""
+  size = codes.shape[1]
+  return np.abs(np.corrcoef(codes.T, UNITS.T))[:size, size:]
+
+
+@pytest.mark.parametrize('name', representations.KINDS)
+def test_every_kind_has_its_latents_and_its_seeds(name):
+  level = representations.KINDS[name].levels[-1]
+  first, again, other = (
+    representations.draw(name, level, seed) for seed in (0, 0, 1)
+  )
+  shape = len(representations.GRID), representations.NUM_LATENTS
+  assert first.mean.shape == first.logvar.shape == shape
+  np.testing.assert_array_equal(first.mean, again.mean)
+  assert not np.array_equal(first.mean, other.mean)
+  silent = first.mean[:, first.kl == 0]
+  np.testing.assert_allclose(silent.std(0), representations.SILENT, rtol=0.1)
+  expected = np.where(first.kl > 0, 2 * np.log(0.1), 0)
+  np.testing.assert_allclose(first.logvar[0], expected, rtol=1e-6)
+
+
+def test_a_turned_pair_shares_its_factors_by_the_angle():
+  for degrees in (0, 25, 90):
+    squared = np.sort(correlation(active('rotated', degrees)) ** 2, 1)[:, ::-1]
+    share = np.cos(np.deg2rad(degrees)) ** 2
+    ends = [max(share, 1 - share), min(share, 1 - share), 0, 0]
+    np.testing.assert_allclose(squared, np.tile(ends, (4, 1)), atol=1e-5)
+  np.testing.assert_allclose((correlation(active('mixed')) ** 2).sum(1), 1,
+                             rtol=1e-5)  # fmt: skip
+
+
+def test_kinds_keep_or_lose_what_they_say():
+  states = lambda name, level=0.0: len(np.unique(active(name, level), axis=0))
+  everything = len(UNITS)
+  for name in ('perfect', 'duplicated', 'split', 'merged', 'shuffled'):
+    assert states(name) == everything, name
+  assert active('merged').shape[1] == 2
+  assert active('duplicated').shape[1] == 8
+  assert states('warped', 9.0) == everything
+  assert states('fewer latents', 1) == everything / 8
+  assert states('folded') == everything / 2**4
+  assert active('random').shape[1] == 10 and active('silent').shape[1] == 0
+  noise = active('noisy', 3.0).var(0)
+  np.testing.assert_allclose(noise, 1 + 9, rtol=0.1)
+  copied = representations.factors('redundant factors')
+  np.testing.assert_array_equal(copied[:, 2], copied[:, 3])
+
+
+@pytest.fixture(scope='module')
+def results():
+  kinds = ('perfect', 'rotated', 'redundant factors', 'random')
+  return trial.run(kinds, ('factor_vae_score', 'mig', 'udr'), (0, 1))
+
+
+def test_scores_are_those_of_the_metrics(results):
+  random = np.random.default_rng(0)
+  train = random.integers(0, len(UNITS), trial.NUM_TRAIN)
+  for member in results['rotated'].members[::7]:
+    drawn = representations.draw(
+      'rotated', member.hparams['degrees'], member.seed
+    )
+    expected = metrics.mig(drawn.mean[train], representations.GRID[train])
+    for k in range(4):
+      np.testing.assert_allclose(
+        member.metrics[f'mig/factor {k + 1}'], expected[f'mig/{k}'], rtol=1e-5
+      )
+  assert 'factor_vae_score' not in results['redundant factors'].metrics
+  with pytest.raises(ValueError, match='unknown metric.*magic'):
+    trial.run(names=('magic',))
+
+
+def test_what_is_seen_is_a_share_of_the_way_to_random_codes(results):
+  cells = trial.cells(results)
+  assert cells['perfect', 0.0]['mig'].seen == 0
+  assert cells['random', 0.0]['mig'].seen == 1
+  top, floor, turned = (
+    cells[who]['mig'].mean
+    for who in (('perfect', 0.0), ('random', 0.0), ('rotated', 10))
+  )
+  seen = cells['rotated', 10]['mig'].seen
+  assert seen == pytest.approx((top - turned) / (top - floor))
+  # Turned by a right angle, codes are as they were but for names and signs.
+  assert cells['rotated', 90]['mig'].mean == pytest.approx(top, abs=0.01)
+  # All seeds are turned alike, so that they agree.
+  assert cells['rotated', 45]['udr'].mean > 0.8 > 0.1 > cells[
+    'random', 0.0
+  ]['udr'].mean  # fmt: skip
+  mean, half = trial.interval(np.array([1.0, 3.0]))
+  assert (mean, half) == pytest.approx((2.0, 12.706))
+
+
+def test_the_page_shows_every_cell(results):
+  page = trial_page.document(results, (0, 1))
+  charts = pages.charts(pages.tree(page))
+  rows = charts['Scores of codes of known quality']
+  assert {row['column'] for row in rows} == {'FactorVAE score', 'MIG', 'UDR'}
+  # 16 representations; the copied factor is no grid.
+  assert len(rows) == 3 * 16 - 1
+  assert 'Blind to' in page and '<script src' not in page
+
+
+def test_the_command(tmp_path, capsys):
+  with pytest.raises(SystemExit):
+    command.main(['scores', f'--out={tmp_path}', '--seeds=1'])
+  assert '--seeds must be 2 or more' in capsys.readouterr().err
+  with pytest.raises(SystemExit, match='error: unknown metric'):
+    command.main(['scores', f'--out={tmp_path}', '--metrics=magic'])
+  command.main(
+    ['scores', f'--out={tmp_path}/new', '--metrics=udr', '--seeds=2']
+  )
+  found = json.loads((tmp_path / 'new' / 'results.json').read_text())
+  assert list(found) == list(representations.KINDS)
+  head, *rows = (tmp_path / 'new' / 'results.csv').read_text().splitlines()
+  assert head.startswith('unit,objective,seed,degrees') and rows
