@@ -87,8 +87,9 @@ def test_the_study_takes_a_data_set_by_name(suffix, small):
 def test_the_quick_study_has_all_methods_values_and_seeds():
   runs = list(load('study_2019').get_config('quick').units.values())
   members = [(r.objective, m) for r in runs for m in population.members(r)]
-  assert len(members) == 6 * 2 * 3
-  assert len({objective for objective, _ in members}) == 6
+  assert len(members) == 3 * 6 * 2 * 3
+  sets = {(run.objective, run.dataset.name) for run in runs}
+  assert len(sets) == 3 * 6 and len({name for _, name in sets}) == 3
   assert 'udr' in runs[0].metrics
 
 
