@@ -1,124 +1,23 @@
-"""Stride-2 convolutions as matmuls in blocks of images that fit the cache.
+"""Convolutions of stride 2 as layers: values, and derivatives of any order.
 
-A k x k convolution of stride 2 ('down') and its transpose ('up') are one
-bilinear map read in two directions, so three products serve both layers:
-
-  down(x, w)             y = patches(x) w    forward, or x-gradient of 'up'
-  up(y, w)               x = scatter(y w^T)  x-gradient, or forward of 'up'
-  kernel_gradient(x, y)  w = (y^T patches(x))^T
-
-They are plain matmuls, so vmap over the members of a population batches them,
-where `lax.conv` would become a grouped convolution, slow on every backend.
-
-What the three formulas gain, for 64 images [32, 32, 32] and a kernel
-[4, 4, 32, 32] on one core of an EPYC with AVX-512, CPU ms (matmul alone: 2.7):
-  down: 4.2, against 20 with the patches of all images at once, 4.9 with them
-    concatenated instead of stacked; `lax.conv` takes 2.5.
-  up: 3.2, against 3.7 as down of the padded y, 20 for a dilated `lax.conv`.
-  kernel_gradient: 4.4, against 15 as patches(x)^T y, which XLA also makes of
-    (y^T patches(x))^T unless a barrier stands before the transpose.
+The formulas are those of `_products`; reverse mode has its own, in the same
+blocks of images.
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.core as core_lib
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import lax
+from jax.extend import core
+from jax.interpreters import ad, batching, mlir
 
-# What the patches of a block may take on CPU; 0.5 to 8 MiB are alike.
-_CACHE_BYTES = 4 << 20
-
-
-def _patches(x: jax.Array, size: int) -> jax.Array:
-  """[B, 2H, 2W, C] -> [B, H, W, size * size * C], order (row, column, C)."""
-  n = size // 2
-  x = jnp.pad(x, ((0, 0), (n - 1, n - 1), (n - 1, n - 1), (0, 0)))
-  batch, height, width, channels = x.shape
-  h, w = height // 2 - n + 1, width // 2 - n + 1
-  x = x.reshape(batch, height // 2, 2, width // 2, 2 * channels)
-  # Stacked, not concatenated: XLA fuses slices only into a join of outer axes.
-  pairs = [
-    x[:, row // 2 : row // 2 + h, row % 2, column : column + w]
-    for row in range(size)
-    for column in range(n)
-  ]
-  return jnp.stack(pairs, axis=3).reshape(batch, h, w, size * size * channels)
+from bvae_jax.models import _products
 
 
-def _down(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """[B, 2H, 2W, C], [k, k, C, F] -> [B, H, W, F]."""
-  return _patches(x, len(kernel)) @ kernel.reshape(-1, kernel.shape[-1])
-
-
-def _up(y: jax.Array, kernel: jax.Array) -> jax.Array:
-  """[B, H, W, F], [k, k, C, F] -> [B, 2H, 2W, C], the transpose of down."""
-  size, _, channels, features = kernel.shape
-  n = size // 2
-  batch, height, width, _ = y.shape
-  taps = y @ kernel.reshape(-1, features).T
-  taps = taps.reshape(batch, height, width, n, 2, n, 2, channels)
-  x: Any = 0
-  for row in range(n):
-    for column in range(n):
-      rows, columns = (row, n - 1 - row), (column, n - 1 - column)
-      pads = [(0, 0), rows, columns, (0, 0), (0, 0), (0, 0)]
-      x += jnp.pad(taps[:, :, :, row, :, column], pads)
-  x = x.transpose(0, 1, 3, 2, 4, 5)
-  x = x.reshape(batch, 2 * (height + n - 1), 2 * (width + n - 1), channels)
-  return x[:, n - 1 : n - 1 + 2 * height, n - 1 : n - 1 + 2 * width]
-
-
-def _kernel_gradient(x: jax.Array, y: jax.Array, size: int) -> jax.Array:
-  """[B, 2H, 2W, C], [B, H, W, F] -> [size * size * C, F], narrow^T wide."""
-  x = _patches(x, size)
-  x, y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
-  if x.shape[-1] < y.shape[-1]:
-    return x.T @ y
-  return lax.optimization_barrier(y.T @ x).T
-
-
-def _block_size(small: jax.Array, kernel: jax.Array) -> int:
-  """Images to a block, from the smaller of a layer's input and output.
-
-  The one place that knows of backends: beside a CPU's caches, all at once.
-  """
-  batch, height, width, _ = small.shape
-  if jax.default_backend() != 'cpu':
-    return batch
-  taps = kernel[..., 0].size
-  bytes_per_image = height * width * taps * small.dtype.itemsize
-  return min(batch, max(1, _CACHE_BYTES // bytes_per_image))
-
-
-def _in_blocks(function: Callable, block: int, *arrays: jax.Array) -> Any:
-  """Maps a function of `block` images over arrays [B, ...] of the same B.
-
-  Returns what it returns, stacked [blocks, ...]; zeros fill the last block.
-  """
-  batch = len(arrays[0])
-  blocks = -(-batch // block)
-
-  def split(x: jax.Array) -> jax.Array:
-    x = jnp.pad(x, [(0, blocks * block - batch)] + [(0, 0)] * (x.ndim - 1))
-    return x.reshape(blocks, block, *x.shape[1:])
-
-  if blocks == 1:
-    return jax.tree.map(lambda y: y[None], function(*arrays))
-  return lax.map(lambda xs: function(*xs), tuple(map(split, arrays)))
-
-
-def _join(x: jax.Array, batch: int) -> jax.Array:
-  return x.reshape(-1, *x.shape[2:])[:batch]
-
-
-def _rectify(x: jax.Array, relu: bool) -> jax.Array:
-  return jnp.maximum(x, 0) if relu else x
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+@functools.partial(jax.custom_jvp, nondiff_argnums=(3, 4))
 def _layer(
   x: jax.Array,
   kernel: jax.Array,
@@ -127,57 +26,113 @@ def _layer(
   relu: bool,
 ) -> jax.Array:
   """down or up of x [B, H, W, ...], with a kernel [k, k, C, F] of down."""
-  product = _up if transposed else _down
+  product = _products.up if transposed else _products.down
   small = x if transposed else x[:, ::2, ::2]
-  y = _in_blocks(
-    lambda x: product(_rectify(x, relu), kernel) + bias,
-    _block_size(small, kernel),
+  y = _products.in_blocks(
+    lambda x: product(_products.rectify(x, relu), kernel) + bias,
+    _products.block_size(small, kernel),
     x,
   )
-  return _join(y, len(x))
+  return _products.join(y, len(x))
 
 
-def _layer_forward(
+@_layer.defjvp
+def _layer_jvp(
+  transposed: bool, relu: bool, primals: tuple, tangents: tuple
+) -> tuple[jax.Array, jax.Array]:
+  y = _layer(*primals, transposed, relu)
+  operands = (*primals[:2], *tangents)
+  return y, _tangent_p.bind(*operands, transposed=transposed, relu=relu)
+
+
+def _tangent(
   x: jax.Array,
   kernel: jax.Array,
-  bias: jax.Array,
+  dx: jax.Array,
+  dkernel: jax.Array,
+  dbias: jax.Array,
+  *,
   transposed: bool,
   relu: bool,
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-  return _layer(x, kernel, bias, transposed, relu), (x, kernel)
+) -> jax.Array:
+  """The derivative of `_layer` at (x, kernel) along (dx, dkernel, dbias)."""
+  product = _products.up if transposed else _products.down
+  small = x if transposed else x[:, ::2, ::2]
+
+  def along(x: jax.Array, dx: jax.Array) -> jax.Array:
+    dx = jnp.where(x > 0, dx, 0) if relu else dx
+    moved = product(_products.rectify(x, relu), dkernel) + dbias
+    return moved + product(dx, kernel)
+
+  return _products.join(
+    _products.in_blocks(along, _products.block_size(small, kernel), x, dx),
+    len(x),
+  )
 
 
-def _layer_backward(
-  transposed: bool,
-  relu: bool,
-  residuals: tuple[jax.Array, jax.Array],
-  g: jax.Array,
+def _gradients(
+  g: jax.Array, x: jax.Array, kernel: jax.Array, transposed: bool, relu: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  x, kernel = residuals
+  """The transpose of `_tangent`: of x, kernel, bias from g like y."""
 
   def backward(x: jax.Array, g: jax.Array) -> tuple[jax.Array, ...]:
-    product = _down if transposed else _up
-    rectified = _rectify(x, relu)
+    product = _products.down if transposed else _products.up
+    rectified = _products.rectify(x, relu)
     large, small = (g, rectified) if transposed else (rectified, g)
     x_gradient = product(g, kernel)
     if relu:
       x_gradient = jnp.where(x > 0, x_gradient, 0)
     return (
       x_gradient,
-      _kernel_gradient(large, small, len(kernel)),
+      _products.kernel_gradient(large, small, len(kernel)),
       g.sum((0, 1, 2)),
     )
 
-  block = _block_size(x if transposed else g, kernel)
-  x_gradient, kernel_gradient, bias_gradient = _in_blocks(backward, block, x, g)
+  block = _products.block_size(x if transposed else g, kernel)
+  x_gradient, kernel_gradient, bias_gradient = _products.in_blocks(
+    backward, block, x, g
+  )
   return (
-    _join(x_gradient, len(x)),
+    _products.join(x_gradient, len(x)),
     kernel_gradient.sum(0).reshape(kernel.shape),
     bias_gradient.sum(0),
   )
 
 
-_layer.defvjp(_layer_forward, _layer_backward)
+def _transpose(g: Any, x, kernel, *tangents, transposed, relu) -> list:
+  """The cotangents of those operands of `_tangent` that are linear."""
+  if type(g) is ad.Zero:
+    found = tuple(ad.Zero(t.aval) for t in tangents)
+  else:
+    found = _gradients(g, x, kernel, transposed, relu)
+  linear = map(ad.is_undefined_primal, tangents)
+  return [None, None, *(c if is_ else None for c, is_ in zip(found, linear))]
+
+
+def _abstract(*args: Any, **kwargs: bool) -> Any:
+  y = jax.eval_shape(functools.partial(_tangent, **kwargs), *args)
+  return core_lib.ShapedArray(y.shape, y.dtype)
+
+
+def _tangent_jvp(primals, tangents, **kwargs: bool) -> tuple:
+  tangents = tuple(map(ad.instantiate_zeros, tangents))
+  return jax.jvp(functools.partial(_tangent, **kwargs), primals, tangents)
+
+
+# A primitive, so that reverse mode takes `_gradients` and not the transpose of
+# each slice; forward mode, and derivatives of derivatives, need no rule.
+_tangent_p = core.Primitive('conv_tangent')
+_tangent_p.def_impl(_tangent)
+_tangent_p.def_abstract_eval(_abstract)
+ad.primitive_transposes[_tangent_p] = _transpose
+ad.primitive_jvps[_tangent_p] = _tangent_jvp
+batching.primitive_batchers[_tangent_p] = lambda args, axes, **kwargs: (
+  jax.vmap(functools.partial(_tangent, **kwargs), axes)(*args),
+  0,
+)
+mlir.register_lowering(
+  _tangent_p, mlir.lower_fun(_tangent, multiple_results=False)
+)
 
 
 def _check(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> None:

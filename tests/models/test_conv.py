@@ -80,6 +80,25 @@ def test_equals_lax(
       np.testing.assert_allclose(a, b, rtol=tolerance, atol=20 * tolerance)
 
 
+@pytest.mark.parametrize('name', PAIRS)
+def test_forward_mode_and_its_gradient_equal_those_of_lax(name):
+  with jax.enable_x64(True):
+    args = arguments('float64', 3, 4, 2, 3)
+    along = tuple(jnp.cos(3 * a) for a in args)
+
+    def slopes(function):
+      """The tangent, and the gradients of the sum of its squares."""
+      function = functools.partial(function, relu=True)
+      tangent = lambda *args: jax.jvp(function, args, along)[1]
+      square = lambda *args: (tangent(*args) ** 2).sum()
+      return jax.jit(tangent)(*args), *jax.jit(jax.grad(square, (0, 1, 2)))(
+        *args
+      )
+
+    for a, b in zip(*map(slopes, PAIRS[name]), strict=True):
+      np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize(
   ('ours', 'flax'),
   [
@@ -101,7 +120,7 @@ def test_modules_take_the_parameters_of_flax(ours, flax):
 @pytest.mark.parametrize('batch', [1, 7, 8, 19])
 def test_blocks_of_any_batch(batch, monkeypatch):
   """Blocks that do not divide the batch change nothing."""
-  monkeypatch.setattr('bvae_jax.models.conv._CACHE_BYTES', 4 * 12000)
+  monkeypatch.setattr('bvae_jax.models._products._CACHE_BYTES', 4 * 12000)
   for ours, reference in PAIRS.values():
     args = arguments('float32', batch, 4, 2, 3)
     for a, b in zip(
