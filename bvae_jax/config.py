@@ -38,7 +38,8 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'hparams': hparams,
       'options': {**entry.options, **entry.study.get('options', {})},
       # {name: {'kind', 'start', 'steps', 'delay'}}: the hyperparameter moves
-      # from `start` to its value over `steps` steps, after `delay` steps.
+      # from `start` to its value over `steps` steps, after `delay` steps. Or
+      # {name: {'kind', 'points'}}: through pairs (step, share of its value).
       'schedules': dict(entry.study.get('schedules', {})),
       'seeds': (0,),
       'grid': {name: () for name in (*hparams, *optimizer.RATES)},
@@ -50,6 +51,7 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'discriminator_rate': 0.0,  # of adversaries; 0: the learning rate
       'weight_decay': 0.0,
       'clip_norm': 0.0,  # the largest norm of a gradient; 0: none
+      'ema_decay': 0.0,  # of an average of the parameters; 0: none is kept
       'num_latents': 10,
       'likelihood': 'bernoulli',
       'dataset': {
@@ -208,6 +210,11 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
   for key in ('weight_decay', 'discriminator_rate', 'clip_norm'):
     _finite(key, config[key])
     _require(config[key] >= 0, f'{key}={config[key]} must not be negative')
+  _finite('ema_decay', config.ema_decay)
+  _require(
+    0 <= config.ema_decay < 1,
+    f'ema_decay={config.ema_decay} must be 0 (off) or more, below 1',
+  )
   _finite('learning_rate', config.learning_rate)
   _require(
     config.learning_rate > 0,
@@ -263,6 +270,32 @@ def _validate_tied(config: ml_collections.ConfigDict) -> None:
   )
 
 
+def _validate_points(name: str, schedule: Mapping) -> None:
+  """A schedule through points (step, share of the scalar's own value)."""
+  key, points = f'schedules.{name}', schedule['points']
+  _subset(key, schedule, ('kind', 'points'))
+  _choice(f'{key}.kind', schedule.get('kind', 'linear'), SCHEDULES[1:])
+  pairs = isinstance(points, tuple | list) and all(
+    isinstance(p, tuple | list) and len(p) == 2 for p in points
+  )
+  _require(
+    pairs and len(points) > 1,
+    f'{key}.points={points!r} must be two or more pairs (step, share)',
+  )
+  for step, share in points:
+    _integer(f'{key}.points: step', step, 0)
+    _finite(f'{key}.points: share', share)
+    _require(
+      name not in optimizer.RATES or share >= 0,
+      f'{key}.points: share={share} must not be negative',
+    )
+  steps = [step for step, _ in points]
+  _require(
+    steps == sorted(set(steps)),
+    f'{key}.points={points}: steps must ascend',
+  )
+
+
 def _validate_hparams(config: ml_collections.ConfigDict) -> None:
   entry = losses.OBJECTIVES[config.objective]
   _subset('hparams', config.hparams, entry.hparams)
@@ -307,6 +340,9 @@ def _validate_hparams(config: ml_collections.ConfigDict) -> None:
   for name, schedule in config.schedules.items():
     key = f'schedules.{name}'
     _fields(key, schedule)
+    if 'points' in schedule:
+      _validate_points(name, schedule)
+      continue
     _subset(key, schedule, ('kind', 'start', 'steps', 'delay'))
     _choice(f'{key}.kind', schedule.get('kind', 'linear'), SCHEDULES)
     start = schedule.get('start', 0.0)

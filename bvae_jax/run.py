@@ -183,7 +183,7 @@ def _train(
     extra = [pictures] if program.group == 0 else []
     states.append(loop.train(program, folder, extra))
   _note_training(folder)
-  return population.concatenate(states)
+  return step.evaluated(population.concatenate(states))
 
 
 def _provenance(

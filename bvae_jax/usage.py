@@ -19,7 +19,8 @@ MEANINGS = {
   'hparams': "the objective's scalars, such as hparams.beta; each may be swept",
   'options': "the objective's choices that are fixed when it is compiled",
   'schedules': 'a scalar on the move: {name: {kind: constant|linear|cosine|'
-  'step, start, steps, delay}}, from start to its value',
+  'step, start, steps, delay}}, from start to its value; or {name: {kind, '
+  'points}}, through pairs (step, share of its value)',
   'seeds': 'a member for each seed, at every point of the grid',
   'grid': "the sweep: grid.beta='(1.,4.)' is a member for each value",
   'tied': 'names in grid whose values go side by side instead of as a product',
@@ -31,6 +32,8 @@ MEANINGS = {
   'swept and scheduled',
   'weight_decay': 'decoupled, as of AdamW; may be swept and scheduled',
   'clip_norm': 'the largest norm of a gradient; 0: none',
+  'ema_decay': 'of a moving average of the parameters, which is then what is '
+  'scored and used; 0: none',
   'num_latents': 'latents of a code',
   'likelihood': 'how images are scored; a name in losses.LIKELIHOODS',
   'dataset.name': 'a name in data.DATASETS, or tfds:NAME',

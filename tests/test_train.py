@@ -7,7 +7,6 @@ import signal
 
 import helpers
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -127,25 +126,6 @@ def test_a_chunk_is_its_steps():
   states, terms = run_chunk(config, layout('members', 1), steps=3)
   assert_close(state.params, population.select(states.params, 0), 1e-4)
   np.testing.assert_allclose(terms['nll'][0], np.mean(nll), rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-  'kind, expected',
-  [
-    ('constant', [6, 6, 6, 6]),
-    ('linear', [2, 2, 4, 6]),
-    ('cosine', [2, 2, 4, 6]),
-    ('step', [2, 2, 2, 6]),
-  ],
-)
-def test_schedules_end_at_the_members_own_value(kind, expected):
-  config = helpers.small_config()
-  config.schedules = {
-    'beta': {'kind': kind, 'start': 2.0, 'steps': 10, 'delay': 5}
-  }
-  at = step.scheduled(config)
-  values = [at({'beta': 6.0}, jnp.array(t))['beta'] for t in (0, 5, 10, 15)]
-  np.testing.assert_allclose(values, expected, atol=1e-6)
 
 
 def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):

@@ -14,6 +14,9 @@ def listed(values, limit: int = 12) -> str:
 
 
 def _schedule(key: str, schedule: dict) -> str:
+  if 'points' in schedule:
+    points = (f'{share:g} at step {at:,}' for at, share in schedule['points'])
+    return f'{key} {schedule.get("kind", "linear")} times {", ".join(points)}'
   delay = schedule.get('delay', 0)
   after = f', after {count(delay, "step")}' if delay else ''
   return (

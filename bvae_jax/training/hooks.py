@@ -194,7 +194,7 @@ class Pictures:
     if chunk.states is None or slot in self._drawn:
       return
     self._drawn.add(slot)
-    params = population.select(chunk.states.params, 0)
+    params = population.select(step.evaluated(chunk.states).params, 0)
     name = f'traversals/step_{chunk.at:07d}.png'
     self._folder.replace(name, self._draw(params))
 

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import parallel, population
@@ -81,8 +80,7 @@ class Program:
       else np.asarray(total[name], x.dtype)
       for name, x in self._term_shapes.items()
     }
-    before = jax.tree.map(jnp.copy, (states.params, states.step))
-    return step.Running(states, before, self.layout.spread(total))
+    return step.begin(states, self.layout.spread(total))
 
   @functools.cached_property
   def _term_shapes(self) -> dict[str, Any]:
@@ -246,7 +244,7 @@ def checkpoints(
 def restore(
   experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
 ) -> step.TrainState:
-  """A trained population from its folder, states [M, ...] on the host.
+  """A trained population from its folder, `evaluated`, leaves [M, ...].
 
   Raises:
     WorkdirError: a program of the population has no whole checkpoint.
@@ -263,4 +261,4 @@ def restore(
         f'{folder.path} holds no whole checkpoint; run its command again'
       )
     states.append(found.state)
-  return population.concatenate(states)
+  return step.evaluated(population.concatenate(states))

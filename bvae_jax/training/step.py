@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 import optax
 from jax import lax
 
 from bvae_jax import config as config_lib
 from bvae_jax import data, losses, parallel
-from bvae_jax.training import batches, optimizer
+from bvae_jax.training import batches, optimizer, schedules
 from bvae_jax.training import experiment as experiment_lib
 
 PROBE_SIZE = 256  # images in the KL decomposition of a log line
@@ -31,45 +30,29 @@ class TrainState(NamedTuple):
   alive: jax.Array  # False once a state had no finite loss or gradient
   params: dict[str, Any]
   opt_state: Any
+  average: Any = None  # of the parameters over the steps, where it is kept
 
 
-def scheduled(config: ml_collections.ConfigDict) -> Callable:
-  """Returns `at(hparams, step)`: hyperparameters on their schedules.
+def evaluated(states: TrainState) -> TrainState:
+  """States whose parameters are those to be used: their average, if any."""
+  if states.average is None:
+    return states
+  return states._replace(params=states.average)
 
-  A schedule moves a hyperparameter from `start` to its own value v:
-  v_t = start + (v - start) w(t), where w rises from 0 to 1 over `steps` steps
-  after `delay` steps (kinds 'linear', 'cosine', and 'step': a jump at
-  delay + steps); v itself may differ between members.
+
+def _last(state: TrainState) -> tuple:
+  """What a step is undone to."""
+  return state.params, state.step, state.average
+
+
+def _averaged(decay: float, state: TrainState, params: Any) -> Any:
+  """The moving average after a step, without the bias of its start.
+
+  a_t = a_{t-1} + w_t (p_t - a_{t-1}), w_t = (1 - decay) / (1 - decay^t).
   """
-  kinds = {
-    'constant': lambda steps: optax.constant_schedule(1.0),
-    'linear': lambda steps: optax.linear_schedule(0.0, 1.0, steps),
-    'cosine': lambda steps: (
-      lambda t: 1.0 - optax.cosine_decay_schedule(1.0, steps)(t)
-    ),
-    'step': lambda steps: lambda t: jnp.where(t < steps, 0.0, 1.0),
-  }
-  schedules: Any = config.schedules
-  weights = {
-    name: (
-      s.get('start', 0.0),
-      s.get('delay', 0),
-      kinds[s.get('kind', 'linear')](s.get('steps', 1)),
-    )
-    for name, s in schedules.items()
-  }
-
-  def at(
-    hparams: Mapping[str, jax.Array], step: jax.Array
-  ) -> dict[str, jax.Array]:
-    moved = {
-      name: start
-      + (hparams[name] - start) * weight(jnp.maximum(step - delay, 0))
-      for name, (start, delay, weight) in weights.items()
-    }
-    return {**hparams, **moved}
-
-  return at
+  weight = (1 - decay) / (1 - decay ** (state.step + 1.0))
+  move = lambda a, p: a + weight * (p - a)
+  return jax.tree.map(move, state.average, params)
 
 
 def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
@@ -86,7 +69,11 @@ def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
     params['likelihood'] = {'log_scale': jnp.zeros(())}
   opt_state = experiment.optimizer.init(params)
   return TrainState(
-    jnp.zeros((), jnp.int32), jnp.ones((), bool), params, opt_state
+    jnp.zeros((), jnp.int32),
+    jnp.ones((), bool),
+    params,
+    opt_state,
+    params if experiment.config.ema_decay else None,
   )
 
 
@@ -121,7 +108,8 @@ def make_train_step(
     state without a finite loss and gradient comes back as it is, not alive;
     `take=False` looks at the state alone.
   """
-  at = scheduled(experiment.config)
+  at = schedules.scheduled(experiment.config)
+  decay = experiment.config.ema_decay or None
   context = experiment.context._replace(
     gather=spread.gather, shard=spread.shard
   )
@@ -160,7 +148,8 @@ def make_train_step(
     healthy = (
       state.alive & jnp.isfinite(loss) & jnp.isfinite(optax.tree.sum(grads))
     )
-    taken = TrainState(state.step + 1, healthy, params, opt_state)
+    average = decay and _averaged(decay, state, params)
+    taken = TrainState(state.step + 1, healthy, params, opt_state, average)
     frozen = state._replace(alive=healthy)
     return _where(healthy & take, taken, frozen), terms
 
@@ -233,8 +222,13 @@ class Running(NamedTuple):
   """One member between two of its log lines."""
 
   state: TrainState
-  before: tuple  # the params and the step that the last step was taken from
+  before: tuple  # of the state that the last step was taken from
   total: dict[str, jax.Array]  # sums of the terms since the last log line
+
+
+def begin(state: TrainState, total: dict[str, jax.Array]) -> Running:
+  """What runs on from a state, which has copies of its own."""
+  return Running(state, jax.tree.map(jnp.copy, _last(state)), total)
 
 
 def _look(
@@ -311,12 +305,12 @@ def make_chunk(
       after, terms = train_step(state, key, hparams, i < steps)
       # The step into a state is undone where that state has no finite loss.
       failed = state.alive & ~after.alive
-      params, at = _where(failed, before, (after.params, after.step))
+      params, at, average = _where(failed, before, _last(after))
       total = jax.tree.map(
         lambda t, x: t + jnp.where(i == steps, 0, x), total, terms
       )
-      after = after._replace(params=params, step=at)
-      return Running(after, (state.params, state.step), total)
+      after = after._replace(params=params, step=at, average=average)
+      return Running(after, _last(state), total)
 
     running = lax.fori_loop(0, steps + look, body, running)
     means = jax.tree.map(lambda t: t / jnp.maximum(count, 1), running.total)

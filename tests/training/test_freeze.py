@@ -29,7 +29,7 @@ def advance():
     zeros = jax.tree.map(
       lambda x: np.zeros(x.shape, x.dtype), step.term_shapes(experiment)
     )
-    running = step.Running(state, (state.params, state.step), zeros)
+    running = step.begin(state, zeros)
     for i, n in enumerate(chunks):
       last = i == len(chunks) - 1
       plan = np.array([n, last, n * last], np.int32)
