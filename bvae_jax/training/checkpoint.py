@@ -40,6 +40,11 @@ def _digests(tree: Any, unlogged: Any) -> dict[str, str]:
   return {name: hashlib.sha256(x).hexdigest() for name, x in parts.items()}
 
 
+def _stored(state: Any) -> dict[str, Any]:
+  """A state as Orbax holds it: without the fields that are None."""
+  return {k: x for k, x in state._asdict().items() if x is not None}
+
+
 def _first_line(error: BaseException) -> str:
   return str(error).splitlines()[0] if str(error) else repr(error)
 
@@ -118,7 +123,7 @@ class Checkpoints:
           ),
         )
       if step not in self._manager.all_steps():
-        items: dict[str, Any] = {'state': ocp.args.StandardSave(state)}
+        items: dict[str, Any] = {'state': ocp.args.StandardSave(_stored(state))}
         if unlogged is not None:
           unlogged = jax.tree.map(lambda x: np.asarray(x).tolist(), unlogged)
           items['unlogged'] = ocp.args.JsonSave(unlogged)
@@ -161,22 +166,23 @@ class Checkpoints:
     try:
       with _quiet():
         _check_shapes(path, template)
-        items: dict[str, Any] = {'state': ocp.args.StandardRestore(template)}
+        fields = ocp.args.StandardRestore(_stored(template))
+        items: dict[str, Any] = {'state': fields}
         for name in ('digests', 'unlogged'):
           if (path / name).exists():
             items[name] = ocp.args.JsonRestore()
         read: Any = ocp.Checkpointer(ocp.CompositeCheckpointHandler()).restore(
           path, ocp.args.Composite(**items)
         )
-      unlogged = read.get('unlogged')
-      if _digests(read.state, unlogged) != read.get('digests'):
+      state, unlogged = template._replace(**read.state), read.get('unlogged')
+      if _digests(state, unlogged) != read.get('digests'):
         reason = 'its contents do not match their sha256'
-      elif np.max(read.state.step) > step or (
-        np.any(read.state.alive) and np.max(read.state.step) != step
+      elif np.max(state.step) > step or (
+        np.any(state.alive) and np.max(state.step) != step
       ):
-        reason = f'it holds step {np.max(read.state.step)}'
+        reason = f'it holds step {np.max(state.step)}'
       else:
-        return Saved(step, read.state, unlogged)
+        return Saved(step, state, unlogged)
     except MismatchError:
       raise
     except Exception as error:  # noqa: BLE001 (Orbax raises many kinds)
