@@ -1,6 +1,7 @@
 """The page of a trial of the scores: which of them sees what."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -56,8 +57,8 @@ def label(who: Who) -> str:
   return f'{kind}, {unit} {level:g}' if unit else kind
 
 
-def what_sees_what(cells: Cells) -> str:
-  """A row a representation, a column a score."""
+def what_sees_what(cells: Cells) -> Any:
+  """The chart of a row a representation and a column a score."""
   rows = [
     {
       'row': label(who),
@@ -69,8 +70,12 @@ def what_sees_what(cells: Cells) -> str:
     for score in shown(cells)
     if score in found
   ]
+  return charts.labelled_map(rows, title='Scores of codes of known quality')
+
+
+def _map(cells: Cells) -> str:
   return markup.panels(
-    [charts.labelled_map(rows, title='Scores of codes of known quality')],
+    [what_sees_what(cells)],
     'The number is the mean score over seeds; the colour says how far it has '
     'gone from that of perfect codes (pale) to that of random codes (deep). '
     'Grey: the two are alike, so that the score cannot tell them apart.',
@@ -112,20 +117,24 @@ def over_level(cells: Cells, kind: str) -> list[dict]:
   ]
 
 
-def curves(cells: Cells, kind: str) -> str:
-  """A panel a score: its mean and interval against a kind's level."""
+def curves(cells: Cells, kind: str) -> list[Any]:
+  """A chart a score: its mean and interval against a kind's level."""
   rows = over_level(cells, kind)
-  names = dict.fromkeys(row['score'] for row in rows)
+  return [
+    charts.band(
+      [row for row in rows if row['score'] == score],
+      title=score,
+      x_title=KINDS[kind].level,
+    )
+    for score in dict.fromkeys(row['score'] for row in rows)
+  ]
+
+
+def _curves(cells: Cells, kind: str) -> str:
   return markup.panels(
-    [
-      charts.band(
-        [row for row in rows if row['score'] == score],
-        title=score,
-        x_title=KINDS[kind].level,
-      )
-      for score in names
-    ],
-    f'{text(KINDS[kind].words)}: the mean over seeds with its 95 % interval.',
+    curves(cells, kind),
+    f'{text(KINDS[kind].words.capitalize())}: means over seeds with their 95 % '
+    f'intervals; of {" and ".join(trial.ONCE)} one seed.',
   )
 
 
@@ -180,6 +189,13 @@ def notes(cells: Cells) -> str:
   )
 
 
+def _with_interval(cell: trial.Cell) -> str:
+  shown = number(cell.mean, 2)
+  if not np.isfinite(cell.half):
+    return shown
+  return f'{shown} ± {number(cell.half, 2)}'
+
+
 def table(cells: Cells) -> str:
   """Mean ± half the interval of every score of the map."""
   scores = shown(cells)
@@ -187,9 +203,7 @@ def table(cells: Cells) -> str:
     [
       text(label(who)),
       *(
-        f'{number(found[s].mean, 2)} ± {number(found[s].half, 2)}'
-        if s in found
-        else markup.MISSING
+        _with_interval(found[s]) if s in found else markup.MISSING
         for s in scores
       ),
     ]
@@ -207,9 +221,9 @@ def document(results: Mapping[str, Results], seeds: Sequence[int]) -> str:
   cells = trial.cells(results)
   sections = [
     ('What is known of the codes', truths()),
-    ('Which score sees what', what_sees_what(cells)),
-    ('Against the angle', curves(cells, 'rotated')),
-    ('Against noise', curves(cells, 'noisy')),
+    ('Which score sees what', _map(cells)),
+    ('Against the angle', _curves(cells, 'rotated')),
+    ('Against noise', _curves(cells, 'noisy')),
     ('In words', notes(cells)),
     ('Factor by factor', by_factor(cells)),
     ('Every mean', table(cells)),
