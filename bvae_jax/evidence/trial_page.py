@@ -79,7 +79,7 @@ def _map(cells: Cells) -> str:
     'The number is the mean score over seeds; the colour says how far it has '
     'gone from that of perfect codes (pale) to that of random codes (deep). '
     'Grey: the two are alike, so that the score cannot tell them apart.',
-    kind='scroll',
+    kind='maps',
   )
 
 

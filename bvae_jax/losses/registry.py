@@ -140,7 +140,7 @@ OBJECTIVES: dict[str, Objective] = {
   'semi_supervised': Objective(
     supervised.semi_supervised,
     {'beta': 1.0, 'gamma_sup': 256.0},
-    {'kind': 'bce', 'num_labels': 100},
+    {'kind': 'bce', 'num_labels': 100, 'labels': 'perfect'},
     batch='labelled',
     wiring=wiring_lib.semi_supervised,
   ),

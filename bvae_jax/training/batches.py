@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from bvae_jax import data, losses
+from bvae_jax.training import imprecise
 
 Indices = dict[str, jax.Array]  # {images of the batch: int32 [B]}
 LABELLED = 'labelled_images'
@@ -145,8 +146,14 @@ def look_up(indices: Indices, source: Source) -> dict[str, jax.Array]:
     places = {name: shard(jnp.arange(len(x))) for name, x in indices.items()}
     batch = {name: source.fed(name, x) for name, x in places.items()}
   if LABELLED in indices:
-    largest = jnp.array(source.dataset.factor_sizes) - 1
-    labels = source.dataset.labels(indices[LABELLED]) / jnp.maximum(largest, 1)
+    index = indices[LABELLED]
+    labels = imprecise.labels(
+      source.context.options['labels'],
+      source.key,
+      index,
+      source.dataset.labels(index),
+      source.dataset.factor_sizes,
+    )
     batch['labels'] = shard(labels)
   return batch
 
