@@ -10,6 +10,7 @@ import ml_collections
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation.results import Results
 from bvae_jax.report import (
+  against,
   choice,
   claims,
   comparisons,
@@ -102,6 +103,16 @@ PAGES = {
       _TRADE,
       _SCORES,
     ),
+  ),
+  'labels': Page(
+    'How far do a few labels, or pairs of images, help, and does a choice '
+    'without labels come near?',
+    (('Against the number of labels', (against.labels,)), _SCORES, _CHOICE),
+  ),
+  'correlated': Page(
+    'What becomes of each method when two factors go together in training, and '
+    'do a few labels repair it?',
+    (('Against the correlation', (against.correlation,)), _SCORES),
   ),
   'seeds': Page(
     'How far do the scores of one setting lie apart, by the seed alone?',

@@ -26,9 +26,9 @@ def labels(
   """What an annotator says of images, each factor scaled to [0, 1].
 
   'perfect': v / (V - 1) of a factor with V values. 'binned': the same of
-  floor(v B / V) among B = min(V, 5) bins. 'noisy': each label is with
-  probability 0.1 a uniform one instead, always the same for one image. 'partial':
-  two of the factors alone, a member's own choice of them.
+  floor(v B / V) among B = min(V, 5) bins. 'noisy': with probability 0.1 each
+  label is a uniform one instead, always the same for one image. 'partial': two
+  of the factors alone, a member's own choice of them.
 
   Args:
     kind: one of `KINDS`.

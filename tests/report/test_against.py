@@ -1,0 +1,85 @@
+"""Scores against labels and correlations: their points and their lines."""
+
+import pages
+import pytest
+
+from bvae_jax import population, workdir
+from bvae_jax.evaluation import results as results_lib
+from bvae_jax.report import against, study_view
+from configs.exercises import correlated as correlated_config
+from configs.exercises import labels as labels_config
+
+
+def finished(tmp_path, config, score):
+  """A study with made-up results; `score(unit name, seed)` is every score."""
+
+  def member(unit, m):
+    value = score(unit, m.seed)
+    return results_lib.Member(
+      m.seed, m.hparams, results_lib.OK, 1, {'elbo': 0.0, 'nll': 0, 'kl': 0}, 2,
+      {'mig': value, 'mig/x': value / 2, 'sap': 0.5, 'udr': value},
+    )  # fmt: skip
+
+  results = {
+    name: results_lib.Results(
+      objective=unit.objective,
+      dataset=results_lib.DatasetFacts('dsprites', '', ('x',), (2,), (), 2),
+      provenance=results_lib.Provenance.here(),
+      members=tuple(member(name, m) for m in population.members(unit)),
+    )
+    for name, unit in config.units.items()
+  }
+  return study_view.make(tmp_path, config, results)
+
+
+def charts(markup):
+  return pages.charts(pages.tree(f'<div>{markup}</div>'))
+
+
+def at(rows, group):
+  """(x, y) of a group's points and lines, in order."""
+  return sorted((r['x'], r['y']) for r in rows if r['group'] == group)
+
+
+def test_labels_pairs_and_a_choice(tmp_path):
+  config = labels_config.get_config('quick')
+  worth = {'labels_100_perfect': 0.2, 'labels_1000_perfect': 0.5}
+  study = finished(
+    tmp_path, config, lambda unit, seed: worth.get(unit, 0.1) + 0.1 * seed
+  )
+  found = charts(against.labels(study))
+  assert set(found) == {'MIG', 'SAP'}
+  points = at(found['MIG'], 'perfect labels')
+  mean = [(100.0, 0.3), (1000.0, 0.6)]
+  for x, y in mean:
+    assert [p[1] for p in points if p[0] == x] == pytest.approx(
+      sorted([y - 0.1, y, y, y + 0.1])
+    )
+  assert len(at(found['MIG'], 'noisy labels')) == 4
+  assert {y for _, y in at(found['MIG'], 'no labels, mean')} == {0.2}
+  chosen = at(found['MIG'], 'no labels, chosen by UDR')
+  assert {y for _, y in chosen} == {0.3}
+  assert len(at(found['MIG'], 'ada_gvae_unknown')) == 3
+
+
+def test_scores_fall_with_the_correlation(tmp_path):
+  config = correlated_config.get_config('quick')
+  study = finished(
+    tmp_path,
+    config,
+    lambda unit, seed: float(unit.rpartition('_')[2]) / 100 + seed,
+  )
+  found = charts(against.correlation(study))
+  assert set(found) == {'MIG', 'SAP', 'Mig/x'}
+  strengths = [x for x, _ in at(found['MIG'], 'beta_vae')][::3]
+  assert strengths == pytest.approx([0, 2.5, 5, 10])
+  assert at(found['Mig/x'], 'beta_tcvae')[-1] == (10, pytest.approx(0.55))
+
+
+def test_other_studies_have_neither(tmp_path):
+  config = correlated_config.get_config('quick')
+  plain = workdir.plain(config.to_dict())
+  only = {'beta_vae_0': config.units['beta_vae_0']}
+  config = type(config)({**plain, 'units': only})
+  study = finished(tmp_path, config, lambda unit, seed: 0.0)
+  assert against.labels(study) == against.correlation(study) == ''
