@@ -6,14 +6,15 @@
 Eight settings a method, two seeds each (100 and 101), one population in one
 program a method, of which the one with the highest median MIG is chosen
 (`bvae_jax.evaluation.selection.choose`; the study's page shows the choice, and
-what other scores would have chosen). The choices are the `quick` presets, which
-`configs/methods.py` judges on seeds 0 to 4.
+what other scores would have chosen). `configs/methods.py` judges the presets on
+seeds 0 to 4, which take no part here.
 
 A method with a penalty of its own has two strengths of it, each with its
 paper's whole KL and with three capacities that open slowly, the annealed VAE's;
 the others sweep what they have. The quick preset has a quarter of the pixels,
-so that its weights are a quarter of the bare config's, and trains for a quarter
-of the steps of the presets that it chooses: a capacity opens faster here.
+so that its weights are a quarter of the bare config's. It trains for the steps
+of the presets: in a quarter of them no capacity has the time to align latents,
+and the whole KL looks better (docs/tuning.md).
 """
 
 from configs import common
@@ -27,7 +28,7 @@ _SQUEEZE = 30.0  # holds the KL to the capacity, at 32x32
 _STRENGTHS = {
   'factor_vae': ({'gamma': 5.0}, {'gamma': 20.0}),
   'dip_vae_i': (
-    {'lambda_od': 20.0, 'lambda_d': 1.0},
+    {'lambda_od': 5.0, 'lambda_d': 0.1},  # else all latents must be active
     {'lambda_od': 1.0, 'lambda_d': 10.0},
   ),
   'dip_vae_ii': (
@@ -68,10 +69,8 @@ def _unit(objective: str, preset: str):
   if preset and objective == 'factor_vae':
     config.discriminator = 'mlp_small'
     config.options.permutation = 'independent'
-  if preset:
-    config.num_steps //= 4
   if 'capacity' in config.hparams:
-    steps = common.RAMP // 4 if preset else 100_000
+    steps = common.RAMP if preset else 100_000
     config.schedules = common.ramp('capacity', steps=steps)
   return config
 

@@ -93,6 +93,16 @@ def test_the_quick_study_has_all_methods_values_and_seeds():
   assert 'udr' in runs[0].metrics
 
 
+def test_methods_are_tuned_at_one_budget_and_judged_on_other_seeds():
+  tuned = load('tuning').get_config('quick').units
+  judged = load('methods').get_config('quick').units
+  assert {len(population.members(unit)) for unit in tuned.values()} == {8 * 2}
+  assert set(tuned) < set(judged)
+  for name, unit in tuned.items():
+    assert unit.num_steps == judged[name].num_steps
+    assert not {*unit.seeds} & {*judged[name].seeds}
+
+
 @pytest.mark.parametrize('name', EXERCISES)
 def test_quick_exercises_fit_in_minutes(name):
   runs = list(units(load(name).get_config('quick')))
