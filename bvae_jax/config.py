@@ -18,6 +18,8 @@ from bvae_jax.training import optimizer, roles
 _MOST_IMAGES = 10_000_000  # in a batch, or labelled
 _MOST_LATENTS = 10_000
 TRACKERS = ('wandb', 'trackio')
+PRECISIONS = ('float32', 'bfloat16')
+MATMUL_PRECISIONS = ('default', 'high', 'highest')
 PARALLEL = ('members', 'data')
 # Scalars that are off at 0, and then belong to no member.
 _OPTIONAL = ('discriminator_rate', 'weight_decay')
@@ -52,6 +54,9 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'weight_decay': 0.0,
       'clip_norm': 0.0,  # the largest norm of a gradient; 0: none
       'ema_decay': 0.0,  # of an average of the parameters; 0: none is kept
+      # What networks are trained in; parameters and losses are float32.
+      'precision': 'float32',
+      'matmul_precision': 'default',  # of the backend's
       'num_latents': 10,
       'likelihood': 'bernoulli',
       'dataset': {
@@ -405,6 +410,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _validate_dataset(config.dataset)
   _choice('likelihood', config.likelihood, losses.LIKELIHOODS)
   _choice('optimizer', config.optimizer, optimizer.OPTIMIZERS)
+  _choice('precision', config.precision, PRECISIONS)
+  _choice('matmul_precision', config.matmul_precision, MATMUL_PRECISIONS)
   _choice('parallel', config.parallel, PARALLEL)
   _names('metrics', config.metrics)
   _names('tied', config.tied)

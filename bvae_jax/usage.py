@@ -34,6 +34,10 @@ MEANINGS = {
   'clip_norm': 'the largest norm of a gradient; 0: none',
   'ema_decay': 'of a moving average of the parameters, which is then what is '
   'scored and used; 0: none',
+  'precision': 'float32 or bfloat16: what networks compute in while they '
+  'train; parameters, losses and scores are float32',
+  'matmul_precision': 'of products while training: default (of the backend, '
+  'such as TF32), high or highest',
   'num_latents': 'latents of a code',
   'likelihood': 'how images are scored; a name in losses.LIKELIHOODS',
   'dataset.name': 'a name in data.DATASETS, or tfds:NAME',

@@ -45,7 +45,8 @@ def flat(
 
     @functools.wraps(function)
     def computed(*args: P.args, **kwargs: P.kwargs) -> Scored:
-      with jax.enable_x64(False):
+      # Whatever an accelerator takes for products by default.
+      with jax.enable_x64(False), jax.default_matmul_precision('highest'):
         return function(*args, **kwargs)
 
     @functools.wraps(function)

@@ -1,5 +1,6 @@
 """All that is static about a run: its data, networks, likelihood, optimiser."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -17,7 +18,8 @@ from bvae_jax.training import roles as roles_lib
 class Experiment(NamedTuple):
   """All that is static about a run, built from its config.
 
-  It knows of no device: `step.make_chunk` is told how a batch is spread.
+  It knows of no device: `step.make_chunk` is told how a batch is spread. What
+  is scored and used is computed in float32, whatever trains.
   """
 
   config: ml_collections.ConfigDict
@@ -34,7 +36,8 @@ class Experiment(NamedTuple):
     name, posterior = next(
       (role.name, role.posterior) for role in self.roles if role.posterior
     )
-    return posterior(self.nets[name](params[name], images))
+    with jax.default_matmul_precision('highest'):
+      return posterior(self.nets[name](params[name], images))
 
   @property
   def num_categories(self) -> int:
@@ -62,14 +65,30 @@ class Experiment(NamedTuple):
     """
     noise = roles_lib.num_inputs(self.config) - z.shape[1]
     z = jnp.pad(z, ((0, 0), (0, noise)))
-    return self.nets['decoder'](params['decoder'], z)
+    with jax.default_matmul_precision('highest'):
+      return self.nets['decoder'](params['decoder'], z)
 
 
-def make_nets(modules: Mapping[str, nn.Module]) -> dict[str, Callable]:
-  """The networks as pure functions of their parameters."""
+def make_nets(
+  modules: Mapping[str, nn.Module], dtype: Any = jnp.float32
+) -> dict[str, Callable]:
+  """The networks as pure functions of their parameters.
+
+  Args:
+    modules: the networks.
+    dtype: what they compute in; parameters and outputs are float32.
+  """
+
+  def cast(tree: Any, to: Any) -> Any:
+    same = jnp.dtype(dtype) == jnp.float32
+    return tree if same else jax.tree.map(lambda x: x.astype(to), tree)
+
+  def apply(module: nn.Module, params: Any, x: jax.Array) -> Any:
+    variables = {'params': cast(params, dtype)}
+    return cast(module.apply(variables, cast(x, dtype)), jnp.float32)
+
   return {
-    name: lambda params, x, m=module: m.apply({'params': params}, x)
-    for name, module in modules.items()
+    name: functools.partial(apply, module) for name, module in modules.items()
   }
 
 

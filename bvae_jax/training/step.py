@@ -5,6 +5,7 @@
 `parallel.Layout.run` spreads that over members and devices.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -87,6 +88,12 @@ def step_keys(
   return own_key, batch_key, loss_key
 
 
+def _products(precision: str) -> contextlib.AbstractContextManager:
+  if precision == 'default':
+    return contextlib.nullcontext()
+  return jax.default_matmul_precision(precision)
+
+
 def make_train_step(
   experiment: experiment_lib.Experiment,
   images: Callable,
@@ -113,7 +120,10 @@ def make_train_step(
   context = experiment.context._replace(
     gather=spread.gather, shard=spread.shard
   )
-  loss_fn = experiment.objective.wire(experiment.nets, context)
+  nets = experiment_lib.make_nets(
+    experiment.modules, experiment.config.precision
+  )
+  loss_fn = experiment.objective.wire(nets, context)
   draw = batches.DRAWS[experiment.objective.batch]
   source = functools.partial(
     batches.Source, experiment.dataset, images, context
@@ -136,9 +146,10 @@ def make_train_step(
     rates = {
       name: values.pop(name) for name in optimizer.RATES if name in values
     }
-    (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(
-      state.params, batch, loss_key, values
-    )
+    with _products(experiment.config.matmul_precision):
+      (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(
+        state.params, batch, loss_key, values
+      )
     grads = spread.mean(grads)
     updates, opt_state = experiment.optimizer.update(
       grads, state.opt_state, state.params

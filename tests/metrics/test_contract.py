@@ -55,6 +55,19 @@ def test_jit_of_vmap_equals_the_eager_loop(name, make_case):
       )
 
 
+@pytest.mark.parametrize(
+  'name', [n for n, m in metrics.METRICS.items() if m.needs != 'population']
+)
+def test_no_product_is_left_to_the_backends_default(name, make_case):
+  """Accelerators may round products to 8 or 11 bits where nothing is said."""
+  sample = make_sample(make_case, 'leaky', 20)
+  compute = lambda key, s: metrics.METRICS[name].compute(key, s, SIZES).scores
+  with jax.default_matmul_precision('bfloat16'):
+    program = str(jax.make_jaxpr(compute)(jax.random.key(0), sample))
+  assert 'Precision.DEFAULT' not in program
+  assert 'precision=None' not in program
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_collapsed_codes_give_finite_scores(name, make_case):
   """Constant latents throughout: a number for everything."""
