@@ -13,6 +13,7 @@ from bvae_jax.metrics._dci import dci, dci_matrix
 from bvae_jax.metrics._downstream import downstream
 from bvae_jax.metrics._factor_vae import factor_vae_score
 from bvae_jax.metrics._fairness import fairness
+from bvae_jax.metrics._few_labels import few_labels
 from bvae_jax.metrics._grid import check_table
 from bvae_jax.metrics._infomec import infomec, infomec_matrix
 from bvae_jax.metrics._inputs import (
@@ -50,6 +51,7 @@ __all__ = [
   'downstream',
   'factor_vae_score',
   'fairness',
+  'few_labels',
   'finite',
   'ica',
   'infomec',

@@ -13,6 +13,7 @@ from bvae_jax.metrics import (
   _downstream,
   _factor_vae,
   _fairness,
+  _few_labels,
   _infomec,
   _irs,
   _mig,
@@ -145,6 +146,7 @@ METRICS: dict[str, Metric] = {
   **_metrics(
     'factors',
     _on_points,
+    ('few_labels', scored(_few_labels.few_labels), 'mig'),
     ('irs', scored(_irs.irs), 'irs'),
     ('infomec', scored(_infomec.infomec), 'infom'),
     ('infomec_discrete', _infomec_of_values, 'infom'),

@@ -9,6 +9,13 @@ from bvae_jax.report import charts, claims, markup
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.study_view import Study
 
+# Scores that choose a model without labels, or with few of them.
+_JUDGES = {
+  'udr': 'UDR',
+  'few_labels': '100 labels',
+  'few_labels/mig_1000': '1,000 labels',
+}
+
 
 def _values(study: Study, unit: str, key: str) -> np.ndarray:
   """A score of the members of a unit that trained to the end."""
@@ -95,7 +102,8 @@ def labels(study: Study) -> str:
     if plain:
       without = np.concatenate([_values(study, unit, key) for unit in plain])
       levels['no labels, mean'] = _mean(without)
-      levels['no labels, chosen by UDR'] = _chosen(study, plain, key, 'udr')
+      for judge, by in _JUDGES.items():
+        levels[f'no labels, chosen by {by}'] = _chosen(study, plain, key, judge)
     known = {group: y for group, y in levels.items() if y is not None}
     panels.append(
       _panel(study, key, places, known, 'labelled images', log_x=True)
@@ -104,8 +112,8 @@ def labels(study: Study) -> str:
     panels,
     'A point a member, lines through the means: of labels that are whole, '
     'binned (5 values), noisy (10 % random) or partial (two factors), and, '
-    'level, of pairs of images and of models that saw no label. What UDR '
-    'chooses is one model.',
+    'level, of pairs of images and of models trained without a label: their '
+    'mean, and the one that UDR chooses, or the MIG of a few labels.',
     kind='panels wide',
   )
 

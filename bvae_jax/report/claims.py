@@ -14,7 +14,7 @@ from bvae_jax.report.markup import number, tag, text
 from bvae_jax.report.study_view import Study
 
 # Scores that do not say how disentangled a model is.
-_OTHER = (*UNRANKED, 'udr', 'downstream')
+_OTHER = (*UNRANKED, 'udr', 'downstream', 'few_labels')
 _MEAN_TC = 'unsupervised'
 
 

@@ -45,6 +45,7 @@ NAMES = {
   'modularity_explicitness': 'Modularity',
   'downstream': 'Downstream efficiency',
   'fairness': 'Unfairness',
+  'few_labels': 'MIG of 100 labels',
   'unsupervised': 'Gaussian total correlation',
 }
 BOUNDS = ('elbo', 'nll', 'kl')

@@ -6,15 +6,15 @@
 Models that see labels of 100 or 1,000 images, whole, binned, noisy or partial
 (Locatello et al. 2020, arXiv:1905.01258); that see pairs of images which differ
 in a known or an unknown number of factors (arXiv:2002.02886); and models that
-see neither, of which UDR chooses one. The quick preset has three seeds of 2,700
-steps on 32x32 images; the bare config has ten seeds. NAME or NAME-quick for
-another data set.
+see neither, of which UDR chooses one, or the MIG of a few labels. The quick
+preset has three seeds of 2,700 steps on 32x32 images; the bare config has ten
+seeds. NAME or NAME-quick for another data set.
 """
 
 from bvae_jax import data
 from configs import common
 
-_METRICS = ('mig', 'factor_vae_score', 'sap', 'udr')
+_METRICS = ('mig', 'factor_vae_score', 'sap', 'few_labels', 'udr')
 _LABELS = ('perfect', 'binned', 'noisy', 'partial')
 _PAIRS = {'known': '1', 'unknown': 'uniform'}  # how many factors change
 

@@ -16,7 +16,7 @@ NAMES = [
   name
   for name, metric in metrics.METRICS.items()
   if metric.needs != 'population'
-  and name not in ('downstream', 'infomec_discrete')
+  and name not in ('downstream', 'few_labels', 'infomec_discrete')
 ]
 SLACK = {'dci': 0.01, 'fairness': 0.02}
 

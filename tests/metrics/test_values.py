@@ -140,3 +140,13 @@ def test_ideal_representation(perfect):
   infomec = metrics.infomec(*perfect.train)
   np.testing.assert_allclose(infomec['infom'], 1, atol=0.05)
   np.testing.assert_allclose(infomec['infoc'], 1, atol=0.05)
+
+
+def test_few_labels_are_the_first_points(make_case):
+  case = make_case('leaky', 300, 20)
+  found = metrics.few_labels(*case.train, num_labels=(50, 1000))
+  for name, count in (('mig_50', 50), ('mig_1000', 300)):
+    expected = metrics.mig(case.codes[:count], case.factors[:count])['mig']
+    assert float(found[name]) == pytest.approx(float(expected), abs=1e-6)
+  with pytest.raises(ValueError, match='num_labels must be 20 or more each'):
+    metrics.few_labels(*case.train, num_labels=(5,))

@@ -17,7 +17,8 @@ def finished(tmp_path, config, score):
     value = score(unit, m.seed)
     return results_lib.Member(
       m.seed, m.hparams, results_lib.OK, 1, {'elbo': 0.0, 'nll': 0, 'kl': 0}, 2,
-      {'mig': value, 'mig/x': value / 2, 'sap': 0.5, 'udr': value},
+      {'mig': value, 'mig/x': value / 2, 'sap': 0.5, 'udr': value,
+       'few_labels': -value},
     )  # fmt: skip
 
   results = {
@@ -59,6 +60,8 @@ def test_labels_pairs_and_a_choice(tmp_path):
   assert {y for _, y in at(found['MIG'], 'no labels, mean')} == {0.2}
   chosen = at(found['MIG'], 'no labels, chosen by UDR')
   assert {y for _, y in chosen} == {0.3}
+  chosen = at(found['MIG'], 'no labels, chosen by 100 labels')
+  assert {y for _, y in chosen} == {0.1}
   assert len(at(found['MIG'], 'ada_gvae_unknown')) == 3
 
 
