@@ -70,6 +70,27 @@ def train_and_evaluate(
     return _draw(folder, experiment, states, results)
 
 
+def train_part(
+  config: ml_collections.ConfigDict, workdir: str | os.PathLike, part: int
+) -> None:
+  """Trains one program of a population in a folder of its own, unscored.
+
+  Args:
+    config: of the whole population; `members_per_program` says what a part is.
+    workdir: the part's folder; made when missing.
+    part: which of the programs, from 0.
+
+  Raises:
+    ValueError, OSError, Interrupted: as `train_and_evaluate` does.
+  """
+  config_lib.validate(config)
+  folder = workdir_lib.Workdir(workdir)
+  experiment = _prepare(config)
+  with folder.lock():
+    folder.open(config, _FREE)
+    _train(experiment, folder, part)
+
+
 def evaluate_again(
   config: ml_collections.ConfigDict | None, workdir: str | os.PathLike
 ) -> results_lib.Results:
@@ -161,12 +182,15 @@ def _restored(
 
 
 def _train(
-  experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
+  experiment: experiment_lib.Experiment,
+  folder: workdir_lib.Workdir,
+  part: int | None = None,
 ) -> step.TrainState:
-  """The trained states of all members, host leaves [M, ...]."""
+  """The trained states of all members (or of a part), host leaves [M, ...]."""
   config = experiment.config
   _LOG.info('data: %s', experiment.dataset.description)
   programs = program_lib.plan(experiment, folder)
+  programs = programs if part is None else programs[part : part + 1]
   pictures = hooks.Pictures(
     folder,
     functools.partial(report.traversal_png, experiment),
@@ -199,11 +223,13 @@ def _provenance(
 
 
 def _note_training(folder: workdir_lib.Workdir) -> None:
-  """Writes training.json: with what was trained, and for how long.
+  """Writes training.json, if it is not there: with what was trained, how long.
 
   The wall time is not in results.json, which the same command makes again to
   the last bit.
   """
+  if (folder.path / 'training.json').exists():  # of this very training
+    return
   times = [line['time'] for line in folder.read_log()]
   seconds = round(times[-1] - times[0], 1) if times else None
   found = dataclasses.asdict(results_lib.Provenance.here())

@@ -17,15 +17,14 @@ import ml_collections
 import numpy as np
 
 from bvae_jax import metrics, workdir
-from bvae_jax.data import files
+from bvae_jax.data import files, labels
 from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.evaluation import labelled, scores, tables
 from bvae_jax.evaluation import results as results_lib
-from bvae_jax.evaluation import scores, tables
 
 _LOG = logging.getLogger(__name__)
 
 TEST_SHARE = 1 / 3  # of the points, where no test points are given
-_NEVER = ('mig_sampled', 'udr')  # they need log-variances, or many models
 
 
 def score(
@@ -35,6 +34,7 @@ def score(
   test_factors: Any = None,
   *,
   names: Sequence[str] = (),
+  logvars: Any = None,
   metrics_names: Sequence[str] = (),
   num_resamples: int = 0,
   transform: str = 'none',
@@ -42,16 +42,17 @@ def score(
 ) -> results_lib.Results:
   """Scores of one representation.
 
-  Where the points are every combination of factors once, the scores that need
-  the whole grid are there as well.
+  Where the points are every combination of factors once, pairs and groups of
+  points are drawn from that grid, else from the points that are there.
 
   Args:
     codes: [N, D] of the points; real numbers.
-    factors: [N, K]; labels of any kind. A column of numbers that mostly differ
-      is continuous and is cut into 20 bins of equally many points.
+    factors: [N, K]; labels of any kind, see `metrics.encode_factors`. A blank,
+      None or NaN is missing, and that point is left out of that factor alone.
     test_codes: [T, D]; by default a third of the points, drawn from the seed.
     test_factors: [T, K].
     names: of the factors.
+    logvars: [N, D] log-variances of the posterior, for `mig_sampled`.
     metrics_names: those of `METRICS`; by default all that can be computed.
     num_resamples: of the bootstrap errors; 0 is none, else 2 or more.
     transform: what the codes are turned into first: 'none', 'pca', 'ica'.
@@ -61,29 +62,41 @@ def score(
     ValueError: what is no codes or factors, or a metric that cannot be computed
       of them.
   """
+  names = tuple(names) or tuple(map(str, getattr(factors, 'columns', ())))
   codes, factors = np.asarray(codes), np.asarray(factors)
   factors = factors[:, None] if factors.ndim == 1 else factors
-  whole_codes, whole_factors, sizes = metrics.check_points(codes, factors)
-  names = tuple(names) or tuple(f'factor_{k}' for k in range(len(sizes)))
-  table = _grid_table(whole_codes, whole_factors, sizes)
+  metrics.check_points(codes, factors)  # says what is wrong with them
+  count = len(codes)
   if test_codes is None:
-    order = np.asarray(jax.random.permutation(jax.random.key(seed), len(codes)))
-    test, train = np.split(order, [round(TEST_SHARE * len(codes))])
-    test_codes, test_factors = codes[test], factors[test]
-    codes, factors = codes[train], factors[train]
-  train, labels, test, test_labels, sizes = metrics.check_split(
-    codes, factors, test_codes, test_factors
-  )
+    order = np.asarray(jax.random.permutation(jax.random.key(seed), count))
+    num_train = count - round(TEST_SHARE * count)
+    order = np.roll(order, num_train)  # the first third are test points
+    codes, factors = codes[order], factors[order]
+    logvars = None if logvars is None else np.asarray(logvars)[order]
+  else:
+    num_train = count
+    test_factors = np.asarray(test_factors).reshape(-1, factors.shape[1])
+    codes = np.concatenate([codes, np.asarray(test_codes)])
+    factors = np.concatenate([factors, test_factors])
+  names = names or tuple(f'factor_{k}' for k in range(factors.shape[1]))
+  table, sizes = metrics.encode_factors(factors, num_train, names=names)
+  num_test = len(codes) - num_train
+  codes, table = metrics.check_codes(codes), jax.numpy.asarray(table)
+  place = _grid_order(np.asarray(table)[:count], sizes)
+  rows = np.arange(count) if place is None else place
   points = metrics.Sample(
-    codes=train[None],
-    factors=labels,
-    test_codes=test[None],
-    test_factors=test_labels,
-    code_table=None if table is None else table[None],
-    logvar_table=None,
+    codes=codes[None, :num_train],
+    factors=table[:num_train],
+    test_codes=codes[None, num_train:],
+    test_factors=table[num_train:],
+    code_table=codes[None, rows],
+    logvar_table=None
+    if logvars is None
+    else metrics.check_codes(logvars)[None, rows],
+    table_factors=table[rows] if place is None else None,
   )
   points = codes_lib.transformed(transform, seed, points)
-  chosen = _chosen(metrics_names, table is not None)
+  chosen = _chosen(metrics_names, points, sizes)
   settings = {
     'num_resamples': num_resamples,
     'transform': transform,
@@ -98,7 +111,7 @@ def score(
   )
   found = scores.scores(config, sizes, points)
   flat, errors, matrices = scores.flat_scores(found, 0, names)
-  spread = np.ptp(np.asarray(whole_codes), axis=0)
+  spread = np.ptp(np.asarray(codes), axis=0)
   member = results_lib.Member(
     seed=seed,
     hparams={},
@@ -114,12 +127,14 @@ def score(
     objective='unknown',
     dataset=results_lib.DatasetFacts(
       name='points',
-      description=f'{len(train)} training and {len(test)} test points',
+      description=f'{num_train} training and {num_test} test points',
       factor_names=names,
       factor_sizes=sizes,
       image_shape=(),
-      num_images=len(whole_codes),
-      complete_grid=table is not None,
+      num_images=count,
+      complete_grid=place is not None,
+      num_points=(num_train, num_test),
+      **labelled.facts(table, sizes),
     ),
     provenance=results_lib.Provenance.here(),
     members=(member,),
@@ -127,31 +142,63 @@ def score(
   )
 
 
-def _grid_table(
-  codes: jax.Array, factors: jax.Array, sizes: tuple[int, ...]
-) -> jax.Array | None:
-  """The codes in grid order, where every combination is there once."""
-  if len(codes) != np.prod([float(size) for size in sizes]):
+def _grid_order(table: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray | None:
+  """The points in grid order, where every combination is there once."""
+  count = np.prod([float(size) for size in sizes])
+  if len(table) != count or len(sizes) < 2 or (table < 0).any():
     return None
-  place: Any = np.ravel_multi_index(tuple(np.asarray(factors).T), sizes)
-  order = np.asarray(np.argsort(place))
-  return codes[order] if (place[order] == np.arange(len(codes))).all() else None
+  place: Any = np.ravel_multi_index(tuple(table.T), sizes)
+  order = np.argsort(place)
+  return order if (place[order] == np.arange(len(table))).all() else None
 
 
-def _chosen(names: Sequence[str], is_grid: bool) -> tuple[str, ...]:
+def _chosen(
+  names: Sequence[str], points: metrics.Sample, sizes: tuple[int, ...]
+) -> tuple[str, ...]:
   """The metrics to compute, after the guards."""
-  able = [
-    name
-    for name, metric in metrics.METRICS.items()
-    if name not in _NEVER and (is_grid or metric.needs != 'grid')
-  ]
+  one = points._replace(
+    **{
+      name: getattr(points, name)[0]
+      for name in ('codes', 'test_codes', 'code_table', 'logvar_table')
+      if getattr(points, name) is not None
+    }
+  )
+
+  def hindrance(name: str) -> str:
+    """Why a metric cannot be computed, empty if it can."""
+    metric = metrics.METRICS[name]
+    if metric.needs == 'population':
+      return 'it needs many models'
+    if metric.needs == 'variances' and points.logvar_table is None:
+      return 'it needs log-variances of latents'
+    try:
+      jax.eval_shape(
+        lambda key, p: metric.compute(key, p, sizes), jax.random.key(0), one
+      )
+    except ValueError as error:
+      return str(error)
+    return ''
+
   for name in names:
-    if name not in able:
+    if name not in metrics.METRICS or hindrance(name):
+      why = f' ({hindrance(name)})' if name in metrics.METRICS else ''
+      able = [other for other in metrics.METRICS if not hindrance(other)]
       raise ValueError(
-        f'metrics: {name} cannot be computed of these points; possible: '
+        f'metrics: {name} cannot be computed of these points{why}; possible: '
         + ', '.join(able)
       )
-  return tuple(names) or tuple(able)
+  if names:
+    return tuple(names)
+  able = []
+  for name in metrics.METRICS:
+    if name == 'infomec_discrete':  # for those who know that their codes are
+      continue
+    why = hindrance(name)
+    if why and metrics.METRICS[name].needs == 'factors':
+      _LOG.warning('without %s: %s', name, why)
+    elif not why:
+      able.append(name)
+  return tuple(able)
 
 
 def read(path: pathlib.Path, key: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -160,7 +207,7 @@ def read(path: pathlib.Path, key: str) -> tuple[np.ndarray, tuple[str, ...]]:
   Args:
     path: .csv or .tsv, with or without a head; .npy; .npz or HDF5, its array
       `key` or its only one; .pt or .pth of PyTorch, which holds one tensor.
-    key: 'codes' or 'factors'.
+    key: 'codes', 'factors' or 'logvars'.
 
   Raises:
     OSError: there is no such file.
@@ -200,12 +247,13 @@ def _csv(
       )
   rows = [[cell.strip() for cell in row] for row in rows]
   names = () if any(map(_is_number, rows[0])) else tuple(rows.pop(0))
-  columns = [
-    np.array(column, np.float64) if all(map(_is_number, column)) else column
-    for column in zip(*rows)
-  ]
-  if all(isinstance(column, np.ndarray) for column in columns):
-    return np.stack(columns, 1), names
+  if not rows:
+    raise ValueError(f'{path}: a head and no rows')
+  blank = lambda cell: cell.lower() in labels.BLANKS
+  rows = [['' if blank(cell) else cell for cell in row] for row in rows]
+  if all(not cell or _is_number(cell) for row in rows for cell in row):
+    numbers = [[float(cell or 'nan') for cell in row] for row in rows]
+    return np.array(numbers), names
   return np.array(rows), names
 
 
@@ -233,24 +281,6 @@ def _torch(path: pathlib.Path) -> np.ndarray:
     raise ValueError(f'{path}: holds no tensor: {line}') from None
 
 
-def _whole(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, ...]:
-  """Both without the points that lack a label."""
-  if len(codes) != len(factors):
-    raise ValueError(
-      f'{len(codes)} codes but {len(factors)} rows of factors: lengths differ'
-    )
-  factors = factors[:, None] if factors.ndim == 1 else factors
-  if factors.dtype.kind == 'f':
-    known = np.isfinite(factors).all(1)
-  elif factors.dtype.kind in 'US':
-    known = (factors.astype(str) != '').all(1)
-  else:
-    return codes, factors
-  if not known.all():
-    _LOG.warning('%d points lack a label; they are left out', (~known).sum())
-  return codes[known], factors[known]
-
-
 def _text(results: results_lib.Results) -> str:
   """The scores, one a line, with their standard errors."""
   member = results.members[0]
@@ -273,11 +303,12 @@ def _parse(argv: list[str]) -> Any:
   )
   path('--codes', '[N, D]: .npy, .npz, .csv, HDF5 or .pt', required=True)
   path('--factors', '[N, K], the same kinds', required=True)
+  path('--logvars', 'log-variances [N, D] of the codes, for mig_sampled')
   path('--test_codes', 'test points; by default a third of the points')
   path('--test_factors', 'their factors')
   parser.add_argument(
     '--metrics', default='', help='names, with commas: '
-    + ', '.join(n for n in metrics.METRICS if n not in _NEVER),
+    + ', '.join(n for n in metrics.METRICS if n != 'udr'),
   )  # fmt: skip
   parser.add_argument(
     '--num_resamples', type=int, default=0,
@@ -302,13 +333,14 @@ def _parse(argv: list[str]) -> Any:
 def _scored(args: Any) -> results_lib.Results:
   codes, _ = read(args.codes, 'codes')
   factors, names = read(args.factors, 'factors')
-  points = [*_whole(codes, factors)]
+  points = [codes, factors]
   if args.test_codes is not None:
     test_codes, _ = read(args.test_codes, 'codes')
-    points += _whole(test_codes, read(args.test_factors, 'factors')[0])
+    points += [test_codes, read(args.test_factors, 'factors')[0]]
   return score(
     *points,
     names=names,
+    logvars=None if args.logvars is None else read(args.logvars, 'logvars')[0],
     metrics_names=[n.strip() for n in args.metrics.split(',') if n.strip()],
     num_resamples=args.num_resamples,
     transform=args.transform,
@@ -323,6 +355,9 @@ def main(argv: list[str]) -> None:
   try:
     results = _scored(args)
     print(results.dataset.description)
+    print('factors: ' + ', '.join(labelled.described(results.dataset)))
+    for line in labelled.warnings(results.dataset):
+      print(line)
     print(_text(results))
     if args.out is not None:
       folder = workdir.Workdir(args.out)

@@ -279,6 +279,7 @@ class Workdir:
     """Keeps a shorter run's results beside those of the run to come."""
     _LOG.info('a run of %d steps lies here; it is continued', num_steps)
     self.discard(MANIFEST)
+    self.discard('training.json')
     if self.results_path.exists() and parallel.is_first_host():
       kept = f'results_{num_steps}_steps.json'
       os.replace(self.results_path, self.path / kept)

@@ -20,6 +20,11 @@ WORKERS = flags.DEFINE_integer(
 GPUS = flags.DEFINE_integer(
   'gpus_per_unit', 0, 'GPUs of each unit.', lower_bound=0
 )
+_MEMBERS = flags.DEFINE_integer(
+  'members_per_job', 0,
+  'Splits each unit into jobs of so many members at most; 0: a unit is a job.',
+  lower_bound=0,
+)  # fmt: skip
 RETRIES = flags.DEFINE_integer(
   'retries', 3, 'Fresh starts of a unit whose process dies.', lower_bound=0
 )
@@ -60,5 +65,8 @@ def start(main: Callable, required: dict[str, str]) -> None:
 
 def launch(execute: execute_lib.Executor) -> None:
   """The whole of a launcher but `execute(workdir, names) -> failures`."""
-  study = functools.partial(execute_lib.run, execute=execute)
+
+  def study(config, workdir):
+    return execute_lib.run(config, workdir, execute, _MEMBERS.value)
+
   start(lambda: cli.run(study), REQUIRED)

@@ -72,7 +72,7 @@ class Pool:
   def _start(self, name: str, slot: dict[str, str]) -> int:
     """One process from start to end; its exit status."""
     log = execute_lib.unit_path(self.workdir, name) / 'unit.log'
-    log.parent.mkdir(exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, '-m', 'launch.unit']
     command += [f'--workdir={self.workdir}', f'--unit={name}']
     with log.open('ab') as out:

@@ -33,8 +33,12 @@ class Watch:
 
   def __init__(self, workdir: execute_lib.Path) -> None:
     self._workdir = workdir
-    plan = execute_lib.read_plan(workdir).units
-    self._totals = {name: unit.num_steps for name, unit in plan.items()}
+    plan = execute_lib.read_plan(workdir)
+    self._totals = {}
+    for name, parts in execute_lib.jobs(plan).items():
+      steps = plan.units[name].num_steps
+      self._totals |= {part: steps for part in parts}
+      self._totals[name] = 0 if parts else steps
     self._begin, self._start = time.monotonic(), self._done()[0]
     self._ended = threading.Event()
     self._thread = threading.Thread(target=self._tell, daemon=True)
@@ -55,7 +59,7 @@ class Watch:
     for state in sorted(set(states.values())):
       names = [name for name, found in states.items() if found == state]
       shares = ', '.join(
-        f'{n} {steps_taken(self._workdir, n) / self._totals[n]:.0%}'
+        f'{n} {steps_taken(self._workdir, n) / max(self._totals[n], 1):.0%}'
         for n in names
       )
       told = f' ({shares})' if state == 'running' else ''

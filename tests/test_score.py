@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import metrics, score
+from bvae_jax.evaluation import labelled
 
 SIZES = (3, 4, 5)
 
@@ -37,10 +38,32 @@ def test_a_whole_grid_gives_the_scores_of_tables(points):
   found = score.score(codes, factors, metrics_names=('factor_vae_score',))
   assert found.dataset.complete_grid and found.dataset.factor_sizes == SIZES
   assert found.members[0].metrics['factor_vae_score'] == 1.0
-  with pytest.raises(ValueError, match='factor_vae_score cannot be computed'):
-    score.score(codes[1:], factors[1:], metrics_names=('factor_vae_score',))
-  assert 'fairness' not in score._chosen((), False)
-  assert {'mig', 'dci', 'fairness'} <= set(score._chosen((), True))
+
+
+def test_observed_points_are_scored_as_what_they_are(points, caplog):
+  """No grid; a continuous factor, missing labels, one value nearly always."""
+  codes, factors = points
+  rare = np.where(np.arange(59) % 15, 'no', 'yes').astype(object)
+  rare[[3, 20]] = None
+  table = np.stack(
+    [factors[1:, 0], np.random.default_rng(0).random(59), rare], 1
+  )
+  found = score.score(
+    codes[1:], table, names='abc', metrics_names=('factor_vae_score', 'mig')
+  )
+  about, scores = found.dataset, found.members[0].metrics
+  assert about.factor_sizes == (3, 0, 2) and not about.complete_grid
+  assert about.missing_labels == (0, 0, 2) and about.num_points == (39, 20)
+  assert 0.5 < scores['factor_vae_score'] <= 1 and scores['mig/a'] > 0.4
+  told = labelled.described(about)
+  assert 'continuous: 20 bins' in told[1] and '2 points without' in told[2]
+  (missing, most) = labelled.warnings(about)
+  assert missing.endswith('c 2') and 'c 93%' in most
+  with pytest.raises(ValueError, match='needs log-variances'):
+    score.score(*points, metrics_names=('mig_sampled',))
+  logvars = np.full_like(codes, -2.0)
+  found = score.score(*points, logvars=logvars, metrics_names=('mig_sampled',))
+  assert 0.5 < found.members[0].metrics['mig_sampled'] <= 1
 
 
 def test_files_of_all_kinds_hold_the_same_table(points, tmp_path):
@@ -80,7 +103,7 @@ def test_the_command_writes_results_and_names_factors(
   )
   printed = capsys.readouterr().out
   assert 'mig/shape' in printed and '±' in printed
-  assert '1 points lack a label' in caplog.text
+  assert 'that factor: shape 1' in printed
   found = json.loads((tmp_path / 'out' / 'results.json').read_text())
   assert found['dataset']['factor_names'] == ['shape', 'x', 'y']
   assert found['members'][0]['errors']['mig'] > 0
@@ -103,8 +126,8 @@ def _bad_files(folder):
   ('codes', 'factors', 'more', 'line'),
   [
     ('none.npy', 'f.npy', '', '--codes: no such file'),
-    ('codes.npy', 'short.npy', '', '9 codes but 8 rows of factors'),
-    ('cube.npy', 'f.npy', '', 'lengths differ'),
+    ('codes.npy', 'short.npy', '', '9 codes but 8 factors: lengths differ'),
+    ('cube.npy', 'f.npy', '', 'codes must be [points, latents]'),
     ('codes.npy', 'objects.npy', '', 'pickled objects'),
     ('codes.npy', 'other.npz', '', 'holds no factors among a, b'),
     ('codes.npy', 'empty.csv', '', 'an empty file'),

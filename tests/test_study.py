@@ -291,3 +291,35 @@ def test_the_tidy_table_by_hand(tmp_path):
     "'=c,vae,0,,ok,active_latents,1,\n"
     "'=c,vae,0,,ok,mig,0.125,0.25\n"
   )
+
+
+def test_a_unit_split_by_members_is_the_same_to_the_last_bit(ended, tmp_path):
+  """Its parts train as jobs of their own; scores are computed together."""
+  order = []
+
+  def in_turn(workdir, names):
+    order.append((names, execute.status(workdir)['works']))
+    return execute.in_process(workdir, names)
+
+  study = small_study(works=helpers.small_config(seeds=(0, 1)))
+  execute.run(study, tmp_path, in_turn, members_per_job=1)
+  assert order == [
+    (['works@0', 'works@1'], 'waiting'),
+    (['works'], 'todo'),
+  ]
+  assert study.units.works.members_per_program == 0  # the caller's, untouched
+  split, whole = (
+    json.loads((folder / 'units' / 'works' / 'results.json').read_text())
+    for folder in (tmp_path, ended[0])
+  )
+  assert split['dataset'] == whole['dataset']
+  for one, other in zip(split['members'], whole['members'], strict=True):
+    assert one['elbo'] == other['elbo']
+    # The other run may have been scored again meanwhile, with more metrics.
+    assert one['metrics'] == {k: other['metrics'][k] for k in one['metrics']}
+  folder = execute.unit_path(tmp_path, 'works')
+  assert len(workdir_lib.Workdir(folder).read_log()[-1]['members']) == 2
+  assert list((folder / 'traversals').glob('step_*.png'))
+  execute.run_unit(tmp_path, 'works@1')  # done, whatever was moved away
+  with pytest.raises(ValueError, match='no unit .works@2. in the plan; valid'):
+    execute.run_unit(tmp_path, 'works@2')

@@ -1,8 +1,10 @@
 """Labels of images: a factors.csv, the folder they are in, or arrays.
 
-Columns of whole numbers or of words are categorical, of other numbers
-continuous; blanks are missing; a column with one value says nothing and is
-left out.
+Columns of words are categorical, of whole numbers ordinal, of other numbers
+continuous, and so are whole numbers of more than 20 values that mostly differ
+from image to image, or of more than 256; blanks are missing. A column with one
+value says nothing, one of words that mostly differ only tells images apart:
+they are left out.
 """
 
 import csv
@@ -16,7 +18,8 @@ from bvae_jax.data import files
 
 _LOG = logging.getLogger(__name__)
 NAME = 'factors.csv'
-_BLANK = ('', 'na', 'nan', 'n/a', 'null', 'none')
+MAX_CLASSES = 256  # values of a factor of whole numbers
+BLANKS = ('', 'na', 'nan', 'n/a', 'null', 'none')
 _Column = tuple[factors_lib.Factor, np.ndarray]
 
 
@@ -89,6 +92,11 @@ def _table(
   except ValueError as error:
     raise ValueError(f'{path}: {error}') from error
   kept = [column for column in made if column[0].size != 1]
+  for factor, values in list(kept):
+    known = np.isfinite(values).sum()
+    if factor.kind == 'categorical' and factor.size > max(20, known / 2):
+      _LOG.warning('column %s only tells images apart: left out', factor.name)
+      kept = [column for column in kept if column[0] is not factor]
   if not kept:
     return None
   discrete = all(factor.size for factor, _ in kept)
@@ -147,7 +155,7 @@ def _read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
 
 def _column(name: str, cells: list[str]) -> _Column:
   """Returns a factor and its values, float64 [N] with NaN for missing."""
-  known = [cell for cell in cells if cell.lower() not in _BLANK]
+  known = [cell for cell in cells if cell.lower() not in BLANKS]
   if not known:
     raise ValueError(f'column {name} has no value')
   try:
@@ -156,14 +164,16 @@ def _column(name: str, cells: list[str]) -> _Column:
     numbers = None
   if numbers and not np.isfinite(list(numbers.values())).all():
     raise ValueError(f'column {name} holds an infinite value')
-  if numbers and any(not x.is_integer() for x in numbers.values()):
+  many = len(set(known)) > max(20, min(len(known) / 2, MAX_CLASSES))
+  if numbers and (many or any(not x.is_integer() for x in numbers.values())):
     factor = factors_lib.Factor(name, 'continuous', 0)
     code = numbers
   else:
     order = sorted(set(known), key=numbers.__getitem__ if numbers else str)
     spelled = {c: str(int(numbers[c])) if numbers else c for c in order}
     words = tuple(dict.fromkeys(spelled.values()))  # 9 and 9.0 are one value
-    factor = factors_lib.Factor(name, 'categorical', len(words), words)
+    kind = 'ordinal' if numbers else 'categorical'
+    factor = factors_lib.Factor(name, kind, len(words), words)
     place = {word: float(i) for i, word in enumerate(words)}
     code = {cell: place[spelled[cell]] for cell in order}
   return factor, np.array([code.get(cell, np.nan) for cell in cells])

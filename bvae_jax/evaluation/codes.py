@@ -147,20 +147,43 @@ def _elbo_of(
           'kl_per_latent': kl_per_latent}  # fmt: skip
 
 
+def draw_points(
+  dataset: data.Dataset, settings: Any
+) -> tuple[np.ndarray, np.ndarray]:
+  """Indices of the training and the test points of the metrics.
+
+  Of a grid, or where no factor is known, they are drawn with replacement, as in
+  the 2019 study. Observed points are few and their labels are what a test is
+  about: none is drawn twice, and no test point is a training point; where there
+  are fewer than asked for, both parts shrink alike.
+  """
+  train_key, test_key = jax.random.split(jax.random.key(settings.seed))
+  count, num_train, num_test = (
+    dataset.num_images,
+    settings.num_train,
+    settings.num_test,
+  )
+  if dataset.is_grid or not dataset.has_factors:
+    return (
+      np.asarray(data.sample_index(train_key, num_train, count)),
+      np.asarray(data.sample_index(test_key, num_test, count)),
+    )
+  order = np.asarray(jax.random.permutation(train_key, count))
+  share = min(1.0, count / (num_train + num_test))
+  first = max(1, int(share * num_train))
+  last = first + max(1, int(share * num_test))
+  return order[:first], order[first:last]
+
+
 def sample(
   experiment: experiment_lib.Experiment, codes: Codes
 ) -> metrics.Sample:
   """The points that the metrics look at, drawn once for all members.
 
-  Factors where some are known; tables where they are a complete grid.
+  Factors and tables where some are known.
   """
   settings, dataset = experiment.config.evaluation, experiment.dataset
-  train_key, test_key = jax.random.split(jax.random.key(settings.seed))
-  draw = lambda key, n: np.asarray(
-    data.sample_index(key, n, dataset.num_images)
-  )
-  train = draw(train_key, settings.num_train)
-  test = draw(test_key, settings.num_test)
+  train, test = draw_points(dataset, settings)
   labels = lambda index: (
     dataset.labels(jnp.asarray(index)) if dataset.has_factors else None
   )
@@ -169,8 +192,11 @@ def sample(
     factors=labels(train),
     test_codes=codes.mean[:, test],
     test_factors=labels(test),
-    code_table=codes.mean if dataset.is_grid else None,
-    logvar_table=codes.logvar if dataset.is_grid else None,
+    code_table=codes.mean if dataset.has_factors else None,
+    logvar_table=codes.logvar if dataset.has_factors else None,
+    table_factors=labels(np.arange(dataset.num_images))
+    if dataset.has_factors and not dataset.is_grid
+    else None,
   )
   return transformed(settings.transform, settings.seed, points)
 

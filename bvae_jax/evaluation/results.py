@@ -54,10 +54,15 @@ class DatasetFacts(_Record):
     name: as in the config.
     description: one line that says whether it is real or procedural.
     factor_names: of the K factors, empty where none is known.
-    factor_sizes: values of each factor, 0 for a continuous one.
+    factor_sizes: values of each factor, 0 for a continuous one, which scores of
+      classes cut into `metrics.CONTINUOUS_BINS` bins of equally many points.
     image_shape: (height, width, channels).
     num_images: N.
     complete_grid: whether every combination of factors is there once.
+    num_points: training and test points of the metrics, where they are not
+      those of the settings.
+    missing_labels: points without a label of each factor; empty of a grid.
+    largest_shares: of the most frequent value of each factor; empty of a grid.
   """
 
   name: str
@@ -67,6 +72,9 @@ class DatasetFacts(_Record):
   image_shape: tuple[int, ...]
   num_images: int
   complete_grid: bool = True
+  num_points: tuple[int, ...] = ()
+  missing_labels: tuple[int, ...] = ()
+  largest_shares: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
 from bvae_jax import data, losses, metrics, population
 from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import floors as floors_lib
+from bvae_jax.evaluation import labelled
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
@@ -47,49 +49,46 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
     'codes': True,
     'population': True,
     'factors': dataset.has_factors,
-    'grid': dataset.is_grid,
-    'variances': dataset.is_grid and config.evaluation.transform == 'none',
+    'variances': dataset.has_factors and config.evaluation.transform == 'none',
   }
   latents, settings = config.num_latents, config.evaluation
   num_factors = len(dataset.factor_sizes)
   shape: Any = functools.partial(jax.ShapeDtypeStruct, dtype=np.float32)
-  labels: Any = lambda n: jax.ShapeDtypeStruct((n, num_factors), np.int32)
+  kind = np.int32 if all(dataset.factor_sizes) else np.float32
+  labels: Any = lambda n: jax.ShapeDtypeStruct((n, num_factors), kind)
+  num_train, num_test = map(len, codes_lib.draw_points(dataset, settings))
   points = metrics.Sample(
-    codes=shape((settings.num_train, latents)),
-    factors=labels(settings.num_train),
-    test_codes=shape((settings.num_test, latents)),
-    test_factors=labels(settings.num_test),
+    codes=shape((num_train, latents)),
+    factors=labels(num_train),
+    test_codes=shape((num_test, latents)),
+    test_factors=labels(num_test),
     code_table=shape((dataset.num_images, latents)),
     logvar_table=shape((dataset.num_images, latents)),
+    table_factors=None if dataset.is_grid else labels(dataset.num_images),
   )
   for name in config.metrics:
     metric = metrics.METRICS[name]
     if not known[metric.needs]:
-      if metric.needs == 'variances' and dataset.is_grid:
+      if metric.needs == 'variances' and dataset.has_factors:
         raise ValueError(
           f'metrics: {name} needs the variances of the latents, which '
           f'components have not: leave it out, or set evaluation.transform=none'
         )
-      what = {'factors': 'known factors'}.get(
-        metric.needs, 'a complete grid of factors'
-      )
       able = [n for n, m in metrics.METRICS.items() if known[m.needs]]
       raise ValueError(
-        f'metrics: {name} needs {what}, which data set '
+        f'metrics: {name} needs known factors, which data set '
         f'{dataset.name} does not have; possible: {", ".join(able)}'
       )
     if metric.needs == 'population':
       continue
-    if metric.needs == 'factors':
-      dataset.require_labels(f'metrics: {name}')
     compute = lambda key, p, m=metric: m.compute(key, p, dataset.factor_sizes)
     try:
       jax.eval_shape(compute, jax.random.key(0), points)
     except ValueError as error:
       raise ValueError(
         f'metrics: {name} cannot be computed with num_latents={latents}, '
-        f'evaluation.num_train={settings.num_train}, '
-        f'evaluation.num_test={settings.num_test}: {error}'
+        f'{num_train} training and {num_test} test points '
+        f'(evaluation.num_train, evaluation.num_test): {error}'
       ) from error
 
 
@@ -257,6 +256,26 @@ def _activity(
   return np.ptp(points.codes, axis=1) > 0
 
 
+def _facts(dataset: data.Dataset, settings: Any) -> results_lib.DatasetFacts:
+  """What results.json says of the data set."""
+  about = {}
+  if dataset.has_factors and not dataset.is_grid:
+    table = dataset.labels(jnp.arange(dataset.num_images))
+    points = codes_lib.draw_points(dataset, settings)
+    about = labelled.facts(table, dataset.factor_sizes)
+    about['num_points'] = tuple(len(x) for x in points)
+  return results_lib.DatasetFacts(
+    name=dataset.name,
+    description=dataset.description,
+    factor_names=tuple(dataset.factor_names),
+    factor_sizes=tuple(dataset.factor_sizes),
+    image_shape=tuple(dataset.image_shape),
+    num_images=dataset.num_images,
+    complete_grid=dataset.is_grid,
+    **about,
+  )
+
+
 def evaluate(
   experiment: experiment_lib.Experiment,
   states: step.TrainState,
@@ -302,18 +321,13 @@ def evaluate(
     if metric.needs == 'population':
       found[name] = over_seeds(metric, compared, activity, members, good)
   found = {name: found[name] for name in config.metrics}
+  about = _facts(dataset, config.evaluation)
+  for line in labelled.warnings(about):
+    _LOG.warning('%s', line)
   names = tuple(dataset.factor_names)
   return results_lib.Results(
     objective=config.objective,
-    dataset=results_lib.DatasetFacts(
-      name=dataset.name,
-      description=dataset.description,
-      factor_names=names,
-      factor_sizes=tuple(dataset.factor_sizes),
-      image_shape=tuple(dataset.image_shape),
-      num_images=dataset.num_images,
-      complete_grid=dataset.is_grid,
-    ),
+    dataset=about,
     provenance=provenance or results_lib.Provenance.here(),
     members=member_results(found, bounds, good, states, members, names),
     evaluation=plain(config.evaluation.to_dict()),

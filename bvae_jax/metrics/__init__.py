@@ -18,11 +18,15 @@ from bvae_jax.metrics._grid import check_table
 from bvae_jax.metrics._infomec import infomec, infomec_matrix
 from bvae_jax.metrics._inputs import (
   MAX_FACTOR_SIZE,
+  check_codes,
   check_points,
   check_split,
+  encode_factors,
+  factor_classes,
   finite,
 )
 from bvae_jax.metrics._irs import irs, irs_matrix
+from bvae_jax.metrics._labels import CONTINUOUS_BINS
 from bvae_jax.metrics._mig import mig, mig_matrix
 from bvae_jax.metrics._mig_sampled import mig_sampled, mig_sampled_matrix
 from bvae_jax.metrics._modularity import modularity_explicitness
@@ -35,6 +39,7 @@ from bvae_jax.metrics._udr import udr
 from bvae_jax.metrics._unsupervised import unsupervised_scores
 
 __all__ = [
+  'CONTINUOUS_BINS',
   'MAX_FACTOR_SIZE',
   'METRICS',
   'TRANSFORMS',
@@ -43,12 +48,15 @@ __all__ = [
   'Sample',
   'Scored',
   'beta_vae_score',
+  'check_codes',
   'check_points',
   'check_split',
   'check_table',
   'dci',
   'dci_matrix',
   'downstream',
+  'encode_factors',
+  'factor_classes',
   'factor_vae_score',
   'fairness',
   'few_labels',

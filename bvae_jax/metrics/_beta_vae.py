@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _grid, _inputs, _scored, _solvers
+from bvae_jax.metrics import _grid, _inputs, _observed, _scored, _solvers
 
 
 def shared_factor_pairs(
@@ -41,11 +41,18 @@ def pair_features(
 @functools.partial(
   jax.jit, static_argnames=('sizes', 'num_train', 'num_eval', 'batch_size')
 )
-def _beta_vae_score(key, code_table, *, sizes, num_train, num_eval, batch_size):
+def _beta_vae_score(
+  key, code_table, labels, *, sizes, num_train, num_eval, batch_size
+):
+  groups = None if labels is None else _observed.Groups.of(labels, sizes)
   train_key, eval_key = jax.random.split(key)
 
   def draw(key, num_points):
-    factor, *pairs = shared_factor_pairs(key, sizes, num_points, batch_size)
+    if groups is None:
+      found = shared_factor_pairs(key, sizes, num_points, batch_size)
+    else:
+      found = _observed.shared_factor_pairs(key, groups, num_points, batch_size)
+    factor, *pairs = found
     return pair_features(code_table, *pairs), factor
 
   features, labels = draw(train_key, num_train)
@@ -66,8 +73,9 @@ def _beta_vae_score(key, code_table, *, sizes, num_train, num_eval, batch_size):
 def beta_vae_score(
   key: jax.Array,
   code_table: jax.Array,
-  factor_sizes: Sequence[int],
+  factor_sizes: Sequence[int] | None = None,
   *,
+  table_factors: jax.Array | None = None,
   num_train: int = 10_000,
   num_eval: int = 5_000,
   batch_size: int = 64,
@@ -82,6 +90,8 @@ def beta_vae_score(
     key: randomness of the draws.
     code_table: float [prod(factor_sizes), D], last factor fastest.
     factor_sizes: values of each factor (static).
+    table_factors: [N, K], discrete or continuous, missing or not, of rows that
+      are N observed points in place of a grid: draws are then from these.
     num_train: training points.
     num_eval: evaluation points.
     batch_size: pairs behind one point.
@@ -90,7 +100,7 @@ def beta_vae_score(
     `train_accuracy`, `eval_accuracy` (the main score) in [0, 1].
 
   Raises:
-    ValueError: see `check_table`.
+    ValueError: see `check_table`, or `check_points` of observed points.
 
   Source: Higgins et al. 2017 (openreview Sy2fzU9gl) section 3, with the
   constants of Locatello et al. 2019 (arXiv:1811.12359).
@@ -98,10 +108,13 @@ def beta_vae_score(
   _inputs.require_count(
     1, num_train=num_train, num_eval=num_eval, batch_size=batch_size
   )
-  code_table, sizes = _grid.check_table(code_table, factor_sizes)
+  code_table, labels, sizes = _grid.check_rows(
+    code_table, factor_sizes, table_factors
+  )
   return _beta_vae_score(
     key,
     code_table,
+    labels,
     sizes=sizes,
     num_train=num_train,
     num_eval=num_eval,

@@ -1,8 +1,10 @@
-"""Gradient boosted classification trees for many targets at once.
+"""Gradient boosted trees for many targets at once.
 
 One classifier a factor, one tree a class and round, as scikit-learn's
 `GradientBoostingClassifier`: log-loss, squared-error splits, Newton leaves. The
-trees of all classes of all factors of a round grow together, level by level.
+trees of all classes of all factors of a round grow together, level by level. A
+continuous factor has one regression tree a round, of squared error and with
+leaves at the mean residual, as `GradientBoostingRegressor` has.
 """
 
 import functools
@@ -23,16 +25,27 @@ class BoostedTrees(NamedTuple):
       the splits of a factor's trees bring, every column summing to 1 (or 0).
     train_labels: int [N, K] predictions on the training points.
     test_labels: int [T, K] predictions on the test points.
+    train_values: float [N, K], what a continuous factor is predicted to be.
+    test_values: float [T, K].
   """
 
   importance: jax.Array
   train_labels: jax.Array
   test_labels: jax.Array
+  train_values: jax.Array
+  test_values: jax.Array
 
 
 @functools.partial(
   jax.jit,
-  static_argnames=('sizes', 'num_rounds', 'depth', 'rate', 'num_bins'),
+  static_argnames=(
+    'sizes',
+    'continuous',
+    'num_rounds',
+    'depth',
+    'rate',
+    'num_bins',
+  ),
 )
 def fit_boosted_trees(
   codes: jax.Array,
@@ -40,6 +53,8 @@ def fit_boosted_trees(
   test_codes: jax.Array,
   *,
   sizes: tuple[int, ...],
+  values: jax.Array | None = None,
+  continuous: tuple[bool, ...] = (),
   num_rounds: int = 100,
   depth: int = 3,
   rate: float = 0.1,
@@ -55,9 +70,11 @@ def fit_boosted_trees(
 
   Args:
     codes: float [N, D].
-    factors: int [N, K].
+    factors: int [N, K]; a point without a label (-1) is left out.
     test_codes: float [T, D].
     sizes: values of each factor; a value that no point has gets no trees.
+    values: float [N, K], of those that are continuous.
+    continuous: which factors are; none by default.
     num_rounds: trees of each class.
     depth: levels of a tree.
     rate: learning rate.
@@ -68,15 +85,25 @@ def fit_boosted_trees(
   Source: Friedman 2001, algorithm 6; defaults of scikit-learn.
   """
   bins = _splits.bin_points(codes, test_codes, num_bins)
+  by_value = np.asarray(continuous or (False,) * len(sizes))
+  sizes = tuple(np.where(by_value, 1, sizes).tolist())
   owner = _common.block_owner(sizes)
   # Columns of a factor's classes, padded by the absent column S.
   width, start = max(sizes), np.concatenate([[0], np.cumsum(sizes)[:-1]])
   column = start[:, None] + np.arange(width)
   column = np.where(np.arange(width) < np.asarray(sizes)[:, None], column, -1)
+  known = (factors >= 0)[:, owner]
+  number = by_value[owner]
   target = _common.block_one_hot(factors, sizes)
-  prior = jnp.log(target.mean(0))
+  mean = target.sum(0) / jnp.maximum(known.sum(0), 1)
+  prior = jnp.log(mean)
   num_classes = _common.block_sum((prior > -jnp.inf).astype(float), sizes)
   shrink = rate * (num_classes - 1) / jnp.maximum(num_classes, 1)
+  if values is not None:
+    target = jnp.where(number, values[:, owner], target)
+    mean = (target * known).sum(0) / jnp.maximum(known.sum(0), 1)
+    prior = jnp.where(number, mean, prior)
+    shrink = jnp.where(by_value, rate, shrink)
 
   def padded(score):
     return jnp.where(column >= 0, score[:, column], -jnp.inf)
@@ -88,9 +115,10 @@ def fit_boosted_trees(
 
   def grow(carry, key):
     score, test_score, importance = carry
-    p = softmax(score)
-    residual, curvature = target - p, p * (1 - p)
-    node = jnp.zeros(score.shape, jnp.int32)
+    p = jnp.where(number, score, softmax(score))
+    residual = target - p
+    curvature = jnp.where(number, 1.0, p * (1 - p))
+    node = jnp.where(known, 0, -1)
     test_node = jnp.zeros(test_score.shape, jnp.int32)
     histogram = None
     for level_key in jax.random.split(key, depth):
@@ -128,4 +156,6 @@ def fit_boosted_trees(
     jnp.where(total > 0, importance / jnp.maximum(total, 1e-30), 0.0),
     padded(score).argmax(2),
     padded(test_score).argmax(2),
+    score[:, start],
+    test_score[:, start],
   )

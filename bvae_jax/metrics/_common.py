@@ -28,7 +28,10 @@ def block_owner(sizes: tuple[int, ...]) -> np.ndarray:
 
 
 def block_one_hot(labels: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
-  """Returns float [N, sum(sizes)]: one-hot rows of all variables, joined."""
+  """Returns float [N, sum(sizes)]: one-hot rows of all variables, joined.
+
+  A missing label, -1, has zeros.
+  """
   values = np.concatenate([np.arange(size) for size in sizes])
   return (labels[:, block_owner(sizes)] == values).astype(jnp.float32)
 
@@ -48,20 +51,31 @@ def mutual_information(
   """Returns [D, K]: I(left_d; right_k) of integer columns [N, D], [N, K].
 
   sum_ab p(a, b) log(p(a, b) / (p(a) p(b))) in nats; every contingency table
-  comes from one product of the joined one-hot matrices.
+  comes from one product of the joined one-hot matrices. A column on the right
+  may lack labels (-1): it is compared over the points that have one.
   """
   left_hot = block_one_hot(left, left_sizes)
   right_hot = block_one_hot(right, right_sizes)
-  joint = left_hot.T @ right_hot / left.shape[0]
-  independent = left_hot.mean(0)[:, None] * right_hot.mean(0)
+  owner = block_owner(right_sizes)
+  known = (right >= 0).astype(jnp.float32)
+  count = jnp.maximum(known.sum(0), 1.0)
+  joint = left_hot.T @ right_hot / count[owner]
+  marginal = left_hot.T @ known / count
+  independent = marginal[:, owner] * right_hot.sum(0) / count[owner]
   ratio = jnp.where(joint > 0, joint / jnp.maximum(independent, 1e-30), 1.0)
   terms = block_sum(joint * jnp.log(ratio), right_sizes)
   return jnp.maximum(block_sum(terms.T, left_sizes).T, 0.0)
 
 
+def frequencies(labels: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
+  """Returns [sum(sizes)]: shares of the values among known labels [N, K]."""
+  count = jnp.maximum((labels >= 0).sum(0), 1)
+  return block_one_hot(labels, sizes).sum(0) / count[block_owner(sizes)]
+
+
 def entropy(labels: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
   """Returns [K]: the entropy of each integer column [N, K] in nats."""
-  p = block_one_hot(labels, sizes).mean(0)
+  p = frequencies(labels, sizes)
   return block_sum(jax.scipy.special.entr(p), sizes)
 
 
@@ -71,6 +85,11 @@ def code_factor_information(
   """Returns [D, K]: mutual information of binned codes and factors in nats."""
   bins = discretize(codes, num_bins)
   return mutual_information(bins, (num_bins,) * codes.shape[1], factors, sizes)
+
+
+def known_mean(values: jax.Array, labels: jax.Array) -> jax.Array:
+  """Mean over the points [N, ...] that have a label (>= 0); NaN if none has."""
+  return jnp.where(labels >= 0, values, 0.0).sum(0) / (labels >= 0).sum(0)
 
 
 def top_two_gap(scores: jax.Array) -> jax.Array:

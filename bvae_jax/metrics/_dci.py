@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _boosting, _inputs, _scored
+from bvae_jax.metrics import _boosting, _common, _inputs, _scored
 
 
-def _fit_sklearn(codes, factors, test_codes, seed) -> _boosting.BoostedTrees:
+def _fit_sklearn(points, test_codes, seed) -> _boosting.BoostedTrees:
   """The trees of scikit-learn, one factor after the other."""
-  if _inputs.is_traced(codes, factors, test_codes):
+  if _inputs.is_traced(*points[:2], test_codes):
     raise ValueError("backend='sklearn' cannot run under jit or vmap")
   try:
     from sklearn import ensemble
@@ -20,29 +20,58 @@ def _fit_sklearn(codes, factors, test_codes, seed) -> _boosting.BoostedTrees:
     raise ImportError(
       "backend='sklearn' needs scikit-learn: pip install 'bvae_jax[sklearn]'"
     ) from error
-  codes, test_codes = np.asarray(codes), np.asarray(test_codes)
-  models: list[Any] = [
-    ensemble.GradientBoostingClassifier(random_state=seed).fit(codes, factor)
-    for factor in np.asarray(factors).T
-  ]
+  codes, test_codes = np.asarray(points.codes), np.asarray(test_codes)
+  labels, numbers = np.asarray(points.factors), np.asarray(points.numbers)
+  models: list[Any] = []
+  for k, continuous in enumerate(points.continuous):
+    kind: Any = (
+      ensemble.GradientBoostingRegressor
+      if continuous
+      else ensemble.GradientBoostingClassifier
+    )
+    known = labels[:, k] >= 0
+    target = (numbers if continuous else labels)[known, k]
+    models.append(kind(random_state=seed).fit(codes[known], target))
   importance = [model.feature_importances_ for model in models]
-  labels = [
+  found = [
     jnp.stack([jnp.asarray(model.predict(x)) for model in models], 1)
     for x in (codes, test_codes)
   ]
   return _boosting.BoostedTrees(
-    jnp.asarray(np.stack(importance, 1), jnp.float32),
-    *labels,
+    jnp.asarray(np.stack(importance, 1), jnp.float32), *found, *found
   )
 
 
-def _fit(codes, factors, test_codes, sizes, backend, seed):
+def _fit(points, test_codes, backend, seed):
   if backend == 'sklearn':
-    return _fit_sklearn(codes, factors, test_codes, seed)
+    return _fit_sklearn(points, test_codes, seed)
   if backend != 'jax':
     raise ValueError(f"backend must be 'jax' or 'sklearn', got {backend!r}")
   return _boosting.fit_boosted_trees(
-    codes, factors, test_codes, sizes=sizes, seed=seed
+    points.codes,
+    points.factors,
+    test_codes,
+    sizes=points.sizes,
+    values=points.values,
+    continuous=points.continuous,
+    seed=seed,
+  )
+
+
+def _informativeness(points, labels, values):
+  """Returns [K]: the accuracy, or R^2 (0 at least) of a continuous factor."""
+  accuracy = _common.known_mean(labels == points.factors, points.factors)
+  if points.values is None:
+    return accuracy
+  known = points.factors >= 0
+  mean = _common.known_mean(points.values, points.factors)
+  missed, spread = (
+    jnp.where(known, (points.values - x) ** 2, 0.0).sum(0)
+    for x in (values, mean)
+  )
+  explained = 1 - missed / jnp.where(spread > 0, spread, jnp.nan)
+  return jnp.where(
+    np.asarray(points.continuous), jnp.maximum(explained, 0.0), accuracy
   )
 
 
@@ -78,13 +107,14 @@ def dci(
   With R [D, K] the importances of the latents for each factor, every column
   summing to 1: D = sum_d rho_d (1 - H_K(R_d)), rho_d = sum R_d / sum R, the
   entropy in base K; C likewise over the columns in base D; informativeness is
-  the mean accuracy. One classifier a factor: 100 rounds, depth 3, rate 0.1.
+  the mean accuracy. One classifier a factor: 100 rounds, depth 3, rate 0.1. A
+  continuous factor has regression trees, and R^2 in place of the accuracy.
 
   Args:
     codes: float [N, D] posterior means of the training points.
-    factors: int [N, K].
+    factors: [N, K], discrete or continuous, missing or not (`check_points`).
     test_codes: float [T, D].
-    test_factors: int [T, K].
+    test_factors: [T, K].
     backend: 'jax' (all trees at once) or 'sklearn' (for reference: slow, needs
       the extra `sklearn`, no jit or vmap).
     seed: breaks ties between equally good latents.
@@ -102,13 +132,14 @@ def dci(
   Source: Eastwood & Williams 2018 (openreview By-7dz-AZ) section 2, with the
   classifiers of Locatello et al. 2019 (arXiv:1811.12359).
   """
-  codes, factors, test_codes, test_factors, sizes = _inputs.check_split(
+  points, test_points = _inputs.split(
     codes, factors, test_codes, test_factors, factor_sizes, min_points=10
   )
-  trees = _fit(codes, factors, test_codes, sizes, backend, seed)
+  trees = _fit(points, test_points.codes, backend, seed)
   _, disentanglement = _concentration(trees.importance)
   by_factor, completeness = _concentration(trees.importance.T)
-  train, test = trees.train_labels == factors, trees.test_labels == test_factors
+  train = _informativeness(points, trees.train_labels, trees.train_values)
+  test = _informativeness(test_points, trees.test_labels, trees.test_values)
   return _scored.Scored(
     {
       'disentanglement': disentanglement,
@@ -119,8 +150,8 @@ def dci(
     trees.importance,
     {
       'completeness': by_factor,
-      'informativeness_train': train.mean(0),
-      'informativeness_test': test.mean(0),
+      'informativeness_train': train,
+      'informativeness_test': test,
     },
   )
 
@@ -134,5 +165,5 @@ def dci_matrix(
   factor_sizes: Sequence[int] | None = None,
 ) -> jax.Array:
   """Returns [D, K]: the importances that `dci` scores."""
-  codes, factors, sizes = _inputs.check_points(codes, factors, factor_sizes)
-  return _fit(codes, factors, codes[:1], sizes, backend, seed).importance
+  points = _inputs.points(codes, factors, factor_sizes)
+  return _fit(points, points.codes[:1], backend, seed).importance

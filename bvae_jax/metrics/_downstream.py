@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _boosting, _inputs, _scored, _solvers
+from bvae_jax.metrics import _boosting, _common, _inputs, _scored, _solvers
 
 _STRENGTHS = np.logspace(-4, 4, 10)
 _FOLDS = 5
@@ -15,7 +15,7 @@ _FOLDS = 5
 
 def _accuracy(model, codes, labels, weight):
   hits = model.logits(codes).argmax(1) == labels
-  return (hits * weight).sum() / weight.sum()
+  return (hits * weight).sum() / jnp.maximum(weight.sum(), 1e-12)
 
 
 def _logistic_cv(codes, labels, num_classes):
@@ -28,7 +28,8 @@ def _logistic_cv(codes, labels, num_classes):
   # The first N mod F folds are one point larger.
   small, extra = divmod(num_points, _FOLDS)
   fold = np.repeat(np.arange(_FOLDS), small + (np.arange(_FOLDS) < extra))
-  held_out = jnp.asarray(fold == np.arange(_FOLDS)[:, None], jnp.float32)
+  known = (labels >= 0).astype(jnp.float32)
+  held_out = (fold == np.arange(_FOLDS)[:, None]) * known
 
   def fit(strength, weight, init):
     return _solvers.fit_logistic(
@@ -43,7 +44,7 @@ def _logistic_cv(codes, labels, num_classes):
     )
 
   def path(models, strength):
-    models = jax.vmap(fit, (None, 0, 0))(strength, 1 - held_out, models)
+    models = jax.vmap(fit, (None, 0, 0))(strength, known - held_out, models)
     score = jax.vmap(_accuracy, (0, None, None, 0))(
       models, codes, labels, held_out
     )
@@ -55,7 +56,7 @@ def _logistic_cv(codes, labels, num_classes):
   )
   models, scores = jax.lax.scan(path, zero, jnp.asarray(_STRENGTHS))
   best = jnp.asarray(_STRENGTHS)[scores.argmax()]
-  return fit(best, None, jax.tree.map(lambda leaf: leaf[0], zero))
+  return fit(best, known, jax.tree.map(lambda leaf: leaf[0], zero))
 
 
 def _logistic_accuracy(codes, factors, test_codes, test_factors, sizes):
@@ -64,14 +65,15 @@ def _logistic_accuracy(codes, factors, test_codes, test_factors, sizes):
   def one(labels):
     label, test_label = labels
     model = _logistic_cv(codes, label, max(sizes))
-    return (model.logits(test_codes).argmax(1) == test_label).mean()
+    hits = model.logits(test_codes).argmax(1) == test_label
+    return _common.known_mean(hits, test_label)
 
   return jax.lax.map(one, (factors.T, test_factors.T))
 
 
 def _trees_accuracy(codes, factors, test_codes, test_factors, sizes):
   trees = _boosting.fit_boosted_trees(codes, factors, test_codes, sizes=sizes)
-  return (trees.test_labels == test_factors).mean(0)
+  return _common.known_mean(trees.test_labels == test_factors, test_factors)
 
 
 _PREDICTORS = {'logistic': _logistic_accuracy, 'trees': _trees_accuracy}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _grid, _inputs, _scored
+from bvae_jax.metrics import _grid, _inputs, _observed, _scored
 
 
 def fixed_factor_rows(
@@ -26,12 +26,19 @@ def fixed_factor_rows(
   return factor, _grid.set_factor(rows, fixed, value, factor_sizes)
 
 
-def _votes(key, code_table, scale, factor_sizes, num_votes, batch_size):
+def _votes(
+  key, code_table, scale, factor_sizes, num_votes, batch_size, groups=None
+):
   """Counts [K, D]: how often latent d varied least when factor k was fixed.
 
   `scale` [D] is one over the global variance, 0 for a latent out of the vote.
   """
-  factor, rows = fixed_factor_rows(key, factor_sizes, num_votes, batch_size)
+  if groups is None:
+    factor, rows = fixed_factor_rows(key, factor_sizes, num_votes, batch_size)
+  else:
+    factor, rows = _observed.fixed_factor_rows(
+      key, groups, num_votes, batch_size
+    )
   variance = code_table[rows].var(1, ddof=1)
   latent = jnp.where(scale > 0, variance * scale, jnp.inf).argmin(1)
   factor_hot = jax.nn.one_hot(factor, len(factor_sizes))
@@ -53,6 +60,7 @@ def _votes(key, code_table, scale, factor_sizes, num_votes, batch_size):
 def _factor_vae_score(
   key,
   code_table,
+  labels,
   *,
   factor_sizes,
   num_train,
@@ -63,7 +71,9 @@ def _factor_vae_score(
   relative,
 ):
   variance_key, train_key, eval_key = jax.random.split(key, 3)
-  rows = _grid.sample_rows(variance_key, factor_sizes, (num_variance,))
+  groups = None if labels is None else _observed.Groups.of(labels, factor_sizes)
+  num_rows = code_table.shape[0]
+  rows = jax.random.randint(variance_key, (num_variance,), 0, num_rows)
   variance = code_table[rows].var(0, ddof=1)
   std = jnp.sqrt(variance)
   threshold = min_std * (jnp.minimum(std.max(), 1.0) if relative else 1.0)
@@ -71,7 +81,7 @@ def _factor_vae_score(
   active = (std >= threshold) & varies & (variance > 0)
   scale = jnp.where(active, 1 / jnp.where(active, variance, 1.0), 0.0)
   train, held_out = (
-    _votes(k, code_table, scale, factor_sizes, n, batch_size)
+    _votes(k, code_table, scale, factor_sizes, n, batch_size, groups)
     for k, n in ((train_key, num_train), (eval_key, num_eval))
   )
   majority = jax.nn.one_hot(train.argmax(0), len(factor_sizes)).T
@@ -89,8 +99,9 @@ def _factor_vae_score(
 def factor_vae_score(
   key: jax.Array,
   code_table: jax.Array,
-  factor_sizes: Sequence[int],
+  factor_sizes: Sequence[int] | None = None,
   *,
+  table_factors: jax.Array | None = None,
   num_train: int = 10_000,
   num_eval: int = 5_000,
   batch_size: int = 64,
@@ -109,6 +120,8 @@ def factor_vae_score(
     key: randomness of the draws.
     code_table: float [prod(factor_sizes), D], last factor fastest.
     factor_sizes: values of each factor (static).
+    table_factors: [N, K], discrete or continuous, missing or not, of rows that
+      are N observed points in place of a grid: draws are then from these.
     num_train: training votes.
     num_eval: evaluation votes.
     batch_size: points behind one vote.
@@ -123,7 +136,7 @@ def factor_vae_score(
     where no latent is active; `num_active`, the latents above the threshold.
 
   Raises:
-    ValueError: see `check_table`.
+    ValueError: see `check_table`, or `check_points` of observed points.
 
   Source: Kim & Mnih 2018 (arXiv:1802.05983) section 4, with the constants of
   Locatello et al. 2019.
@@ -131,10 +144,13 @@ def factor_vae_score(
   _inputs.require_count(1, num_train=num_train, num_eval=num_eval)
   _inputs.require_count(2, batch_size=batch_size, num_variance=num_variance)
   _inputs.require(min_std >= 0, 'min_std', '0 or more', min_std)
-  code_table, sizes = _grid.check_table(code_table, factor_sizes)
+  code_table, labels, sizes = _grid.check_rows(
+    code_table, factor_sizes, table_factors
+  )
   return _factor_vae_score(
     key,
     code_table,
+    labels,
     factor_sizes=sizes,
     num_train=num_train,
     num_eval=num_eval,

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from bvae_jax.metrics import _boosting, _common, _grid, _inputs, _scored
 
 
-@functools.partial(jax.jit, static_argnames=('sizes', 'num_test'))
-def _fairness(key, codes, factors, code_table, *, sizes, num_test):
+def _set_values(key, codes, factors, code_table, sizes, num_test):
+  """Shares [S, K, C] of predictions where each value [S] was set."""
   num_factors = len(sizes)
   sensitive = jnp.asarray(_common.block_owner(sizes))
   value = jnp.concatenate([jnp.arange(size) for size in sizes])
@@ -21,11 +21,37 @@ def _fairness(key, codes, factors, code_table, *, sizes, num_test):
     codes, factors, code_table[rows.ravel()], sizes=sizes
   )
   labels = trees.test_labels.reshape(*rows.shape, num_factors)
-  share = jax.nn.one_hot(labels, max(sizes)).mean(1)  # [S, K, C]
-  blocks = jnp.moveaxis(share, 0, -1)
-  overall = _common.block_sum(blocks, sizes) / jnp.asarray(sizes)
+  return jax.nn.one_hot(labels, max(sizes)).mean(1)
+
+
+def _seen_values(codes, factors, code_table, table_factors, sizes):
+  """Shares [S, K, C] of predictions for the points that have each value [S]."""
+  trees = _boosting.fit_boosted_trees(codes, factors, code_table, sizes=sizes)
+  having = _common.block_one_hot(table_factors, sizes)
+  predicted = jax.nn.one_hot(trees.test_labels, max(sizes))
+  count = having.sum(0)[:, None, None]
+  return jnp.einsum('ns,nkc->skc', having, predicted) / count
+
+
+@functools.partial(jax.jit, static_argnames=('sizes', 'num_test'))
+def _fairness(
+  key, codes, factors, code_table, table_factors, *, sizes, num_test
+):
+  num_factors = len(sizes)
+  sensitive = _common.block_owner(sizes)
+  if table_factors is None:
+    share = _set_values(key, codes, factors, code_table, sizes, num_test)
+    weight = 1 / jnp.asarray(sizes)[sensitive]
+  else:
+    share = _seen_values(codes, factors, code_table, table_factors, sizes)
+    weight = _common.frequencies(table_factors, sizes)
+  present = weight > 0
+  blocks = jnp.where(present, jnp.moveaxis(share, 0, -1), 0.0)  # [K, C, S]
+  overall = _common.block_sum(blocks * weight, sizes)
   variation = jnp.abs(blocks - overall[..., sensitive]).sum(1) / 2  # [K, S]
-  mean = _common.block_sum(variation, sizes) / jnp.asarray(sizes)
+  variation = jnp.where(present, variation, 0.0)
+  count = _common.block_sum(present.astype(jnp.float32), sizes)
+  mean = _common.block_sum(variation, sizes) / jnp.maximum(count, 1)
   others = sensitive != jnp.arange(num_factors)[:, None]
   off_diagonal = mean.sum() - jnp.trace(mean)
   return _scored.Scored(
@@ -42,8 +68,9 @@ def fairness(
   codes: jax.Array,
   factors: jax.Array,
   code_table: jax.Array,
-  factor_sizes: Sequence[int],
+  factor_sizes: Sequence[int] | None = None,
   *,
+  table_factors: jax.Array | None = None,
   num_test: int = 100,
 ) -> _scored.Scored:
   """Unfairness of predictions under interventions; lower is better.
@@ -51,7 +78,10 @@ def fairness(
   For each target factor, boosted trees (as in `dci`) are fitted on the codes.
   For each other, sensitive, factor the same `num_test` random points are given
   every value of it in turn; unfairness is the total variation between the
-  predictions under one value and those under all, mean over values.
+  predictions under one value and those under all, mean over values. Observed
+  points cannot be given a value: there the predictions for all points that have
+  it are compared with those for all points, so that factors which go together
+  in the data count as unfair even where the codes tell them apart.
 
   Args:
     key: randomness of the points.
@@ -59,7 +89,9 @@ def fairness(
     factors: int [N, K].
     code_table: float [prod(factor_sizes), D], last factor fastest.
     factor_sizes: values of each factor (static).
-    num_test: points for each sensitive factor.
+    table_factors: [M, K] of the rows of `code_table`, where they are observed
+      points in place of a grid.
+    num_test: points for each sensitive factor of a grid.
 
   Returns:
     `unfairness`, the mean over pairs of target and sensitive factor, and
@@ -71,10 +103,26 @@ def fairness(
   Source: Locatello et al. 2019b (arXiv:1905.13662) section 4.
   """
   _inputs.require_count(1, num_test=num_test)
-  code_table, sizes = _grid.check_table(code_table, factor_sizes)
-  codes, factors, sizes = _inputs.check_points(
-    codes, factors, sizes, min_factors=2
-  )
+  if table_factors is None:
+    code_table, _, sizes = _grid.check_rows(code_table, factor_sizes, None)
+    codes, factors, sizes = _inputs.check_points(
+      codes, factors, sizes, min_factors=2
+    )
+  else:
+    codes, factors, code_table, table_factors, sizes = _inputs.check_split(
+      codes,
+      factors,
+      code_table,
+      table_factors,
+      factor_sizes,
+      min_factors=2,
+    )
   return _fairness(
-    key, codes, factors, code_table, sizes=sizes, num_test=num_test
+    key,
+    codes,
+    factors,
+    code_table,
+    table_factors,
+    sizes=sizes,
+    num_test=num_test,
   )

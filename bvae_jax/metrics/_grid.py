@@ -1,6 +1,7 @@
 """Rows of a code table: every factor combination, last factor fastest."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ def check_table(
     ValueError: as `check_codes`, fewer than 2 factors, or a number of rows that
       is not the number of factor combinations.
   """
-  sizes = _inputs.check_sizes(factor_sizes)
+  sizes = _inputs.check_sizes(factor_sizes, least=2)
   code_table = _inputs.check_codes(code_table)
   if len(sizes) < 2:
     raise ValueError(f'at least 2 factors needed, got sizes {sizes}')
@@ -28,6 +29,31 @@ def check_table(
       f' {np.prod(sizes)} combinations of factor sizes {sizes}'
     )
   return code_table, sizes
+
+
+def check_rows(
+  code_table: jax.Array,
+  factor_sizes: Sequence[int] | None,
+  table_factors: Any,
+) -> tuple[jax.Array, jax.Array | None, tuple[int, ...]]:
+  """Codes of a whole grid, or of observed points with their labels.
+
+  Returns:
+    The codes float32 [N, D]; the labels int32 [N, K] of observed points, None
+    of a grid; the sizes.
+
+  Raises:
+    ValueError: as `check_table`, or as `check_points`; neither sizes nor
+      factors.
+  """
+  if table_factors is not None:
+    return _inputs.check_points(
+      code_table, table_factors, factor_sizes, min_factors=2
+    )
+  if factor_sizes is None:
+    raise ValueError('factor_sizes of a grid are needed, or table_factors')
+  code_table, sizes = check_table(code_table, factor_sizes)
+  return code_table, None, sizes
 
 
 def sample_rows(

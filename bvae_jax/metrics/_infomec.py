@@ -34,7 +34,8 @@ def _explicitness(codes, factors, sizes):
   def one(labels):
     count = jax.nn.one_hot(labels, max(sizes)).sum(0)
     num_present = (count > 0).sum()
-    weight = (labels.size / num_present / jnp.maximum(count, 1))[labels]
+    weight = count.sum() / num_present / jnp.maximum(count, 1)
+    weight = jnp.where(labels >= 0, weight[labels], 0.0)
     model = _solvers.fit_logistic(
       codes,
       labels,
@@ -45,7 +46,8 @@ def _explicitness(codes, factors, sizes):
       max_turns=100,
     )
     log_p = jax.nn.log_softmax(model.logits(codes))
-    nll = -jnp.take_along_axis(log_p, labels[:, None], 1).mean()
+    nll = -jnp.take_along_axis(log_p, labels[:, None], 1)[:, 0]
+    nll = _common.known_mean(nll, labels)
     null = jnp.log(num_present)
     return jnp.where(null > 0, 1 - nll / jnp.maximum(null, 1e-12), 0.0)
 

@@ -1,25 +1,25 @@
 """The front door of every metric: what callers hand in becomes plain arrays.
 
 Codes and factors may be arrays, nested lists, data frames or tensors on the
-CPU. Concrete labels may be of any kind: they become ranks, jointly over
-training and test points; traced labels must be integers within their sizes.
+CPU. Concrete labels may be of any kind (see `_labels`), jointly over training
+and test points; traced labels are a table: integers within their sizes, -1 for
+a missing one, or, with sizes, floats with NaN for a missing one.
 """
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import core
 
+from bvae_jax.metrics import _labels
+
 # How many values a factor may have when `factors` is traced and no sizes are
 # given. It covers the usual data sets; passing `factor_sizes` is faster.
 MAX_FACTOR_SIZE = 256
-# Quantile bins of a continuous factor: one whose values are not whole and
-# mostly differ from point to point.
-CONTINUOUS_BINS = 20
 
 
 def is_traced(*arrays: Any) -> bool:
@@ -124,95 +124,19 @@ def finite(*arrays: jax.Array) -> jax.Array:
   return functools.reduce(jnp.logical_and, each)
 
 
-def check_sizes(factor_sizes: Sequence[int]) -> tuple[int, ...]:
-  """Returns the sizes as a tuple of integers of 2 or more."""
+def check_sizes(
+  factor_sizes: Sequence[int], *, least: int = 0
+) -> tuple[int, ...]:
+  """Returns the sizes as a tuple of integers of 2 or more, or `least`."""
   sizes = tuple(np.asarray(factor_sizes).ravel().tolist())
   require(
-    all(size == int(size) and size >= 2 for size in sizes),
+    all(size == int(size) and (size >= 2 or size == least) for size in sizes),
     'factor_sizes',
-    'integers of 2 or more (leave constant factors out)',
+    'integers of 2 or more, or 0 of a continuous factor (leave constant '
+    'factors out)',
     sizes,
   )
   return tuple(int(size) for size in sizes)
-
-
-def _column(values: np.ndarray, name: str) -> np.ndarray:
-  """One factor's labels as integers, numbers or strings."""
-  if values.dtype == object:
-    values = np.asarray(values.tolist())
-  if values.dtype == bool:
-    return values.astype(np.int32)
-  if values.dtype.kind in 'US':
-    try:
-      values = values.astype(np.float64)
-    except ValueError:
-      # Names have no order but that of their first appearance.
-      _, first, ranks = np.unique(
-        values, return_index=True, return_inverse=True
-      )
-      return first.argsort().argsort()[ranks.reshape(-1)]
-  missing = values != values  # noqa: PLR0124 (NaN and NaT)
-  if values.dtype == object or np.any(missing):
-    raise ValueError(
-      f'factor {name} has missing or mixed labels: leave those points out'
-    )
-  if values.dtype.kind == 'c':
-    raise ValueError(f'factor {name} has complex labels')
-  if values.dtype.kind == 'f' and (np.abs(values) < 2**52).all():
-    whole = values.astype(np.int64)
-    return whole if (whole == values).all() else values
-  return values
-
-
-def _quantile_bins(values: np.ndarray, num_train: int) -> np.ndarray:
-  """Bins of equally many training points of a continuous factor."""
-  shares = np.arange(1, CONTINUOUS_BINS) / CONTINUOUS_BINS
-  return np.searchsorted(np.quantile(values[:num_train], shares), values)
-
-
-def _ranks(values: np.ndarray, num_train: int) -> tuple[np.ndarray, int]:
-  """Labels as 0 .. size - 1 in the order of their values, and the size."""
-  if values.dtype.kind in 'iu':
-    low, high = int(values.min()), int(values.max())
-    if high - low < 10 * len(values):
-      shifted = values if low == 0 else values.astype(np.int64) - low
-      present = np.bincount(shifted) > 0
-      if present.all():
-        return shifted, len(present)
-      return (np.cumsum(present) - 1)[shifted], int(present.sum())
-  found, ranks = np.unique(values, return_inverse=True)
-  if values.dtype.kind == 'f' and len(found) > max(20, len(values) / 2):
-    return _ranks(_quantile_bins(values, num_train), num_train)
-  return ranks.reshape(-1), len(found)
-
-
-def _labels(
-  factors: np.ndarray,
-  num_train: int,
-  names: Sequence[str],
-  sizes: tuple[int, ...] | None,
-) -> tuple[np.ndarray, tuple[int, ...]]:
-  """Concrete labels [N, K] of any kind as int32, and their sizes."""
-  labels, found = np.empty(factors.shape, np.int32), []
-  for k, name in enumerate(names):
-    column = _column(factors[:, k], name)
-    if sizes is None or column.dtype.kind not in 'iu':
-      column, size = _ranks(column, num_train)
-    else:
-      size = int(column.max()) + 1
-    if sizes is not None and (size > sizes[k] or column.min() < 0):
-      raise ValueError(
-        f'factor {name} has labels from {column.min()} to {column.max()},'
-        f' outside their sizes {sizes[k]}'
-      )
-    train = column[:num_train]
-    if train.min() == train.max():
-      raise ValueError(f'factor {name} is constant in the training points')
-    labels[:, k] = column
-    found.append(size if sizes is None else sizes[k])
-  if len(factors) * max(found) >= 2**31:
-    return _labels(labels, num_train, names, None)
-  return labels, tuple(found)
 
 
 def _shaped(factors: Any, num_points: int, name: str) -> Any:
@@ -236,8 +160,8 @@ def _check_factors(
   counts: Sequence[int],
   factor_sizes: Sequence[int] | None,
   min_factors: int,
-) -> tuple[list[jax.Array], tuple[int, ...]]:
-  """Labels of the training points, and of the test points if there are any."""
+) -> _labels.Labels:
+  """Labels of the training points, then of the test points if there are any."""
   columns = getattr(parts[0], 'columns', None)
   arrays = [
     _shaped(part, count, name)
@@ -256,15 +180,16 @@ def _check_factors(
   if not is_traced(*arrays):
     names = range(num_factors) if columns is None else columns
     together = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-    names = [str(name) for name in names]
-    labels, sizes = _labels(together, counts[0], names, sizes)
-    return [jnp.asarray(x) for x in np.split(labels, counts[:1])][
-      : len(arrays)
-    ], sizes
+    table, sizes = _labels.encode(
+      together, counts[0], [str(name) for name in names], sizes
+    )
+    return _labels.classes(jnp.asarray(table), sizes, counts[0])
   for x in arrays:
-    kind = x.dtype
-    if kind.kind not in 'iub':
-      raise ValueError(f'factors must be integers under jit, got {kind}')
+    if x.dtype.kind not in ('iub' if sizes is None else 'iubf'):
+      raise ValueError(
+        'factors must be integers under jit, or floats with factor_sizes; got '
+        f'{x.dtype}'
+      )
   sizes = sizes or (MAX_FACTOR_SIZE,) * num_factors
   # Labels and points share one integer key; concrete labels are compacted.
   if max(counts) * max(sizes) >= 2**31:
@@ -272,7 +197,93 @@ def _check_factors(
       f'factor_sizes {sizes} are too large for {max(counts)} points under jit:'
       ' relabel the factors as 0, 1, 2, ...'
     )
-  return [jnp.asarray(x, jnp.int32) for x in arrays], sizes
+  return _labels.classes(jnp.concatenate(arrays), sizes, counts[0])
+
+
+def encode_factors(
+  factors: Any,
+  num_train: int | None = None,
+  *,
+  names: Sequence[str] | None = None,
+) -> tuple[np.ndarray, tuple[int, ...]]:
+  """The table of factors of any kind, as `Sample` has it, and its sizes.
+
+  Args:
+    factors: [N, K] or [N], labels of any kind.
+    num_train: how many of the points are for training; all by default.
+    names: of the factors, for messages; by default those of a frame.
+
+  Returns:
+    int32 [N, K] with -1 for a missing label, or, if a factor is continuous,
+    float32 [N, K] with NaN; the sizes, 0 of a continuous factor (numbers of
+    more than 20 values that mostly differ from point to point).
+
+  Raises:
+    ValueError: as `check_points`.
+
+  >>> encode_factors([['a', 3], ['b', 5], ['', 3]])[0].tolist()
+  [[0, 0], [1, 1], [-1, 0]]
+  """
+  columns: Any = getattr(factors, 'columns', None) if names is None else names
+  factors = _numpy(factors)
+  factors = _shaped(factors, len(factors), 'factors')
+  columns = range(factors.shape[1]) if columns is None else columns
+  count = len(factors) if num_train is None else num_train
+  return _labels.encode(factors, count, [str(c) for c in columns], None)
+
+
+def factor_classes(
+  table: Any, factor_sizes: Sequence[int]
+) -> tuple[jax.Array, tuple[int, ...]]:
+  """Classes int32 [N, K] of a table, -1 where missing, and their numbers.
+
+  A continuous factor is in `CONTINUOUS_BINS` bins of equally many points.
+  """
+  sizes = check_sizes(factor_sizes)
+  found = _labels.classes(jnp.asarray(table), sizes, len(table))
+  return found.classes, found.sizes
+
+
+class Points(NamedTuple):
+  """Codes and their labels, as the metrics read them.
+
+  Attributes:
+    codes: float32 [N, D].
+    factors: int32 [N, K], -1 where a label is missing.
+    values: float32 [N, K] of continuous factors, None where there are none.
+    sizes: the number of classes of each factor.
+    continuous: which factors are, and are binned in `factors`.
+  """
+
+  codes: jax.Array
+  factors: jax.Array
+  values: jax.Array | None
+  sizes: tuple[int, ...]
+  continuous: tuple[bool, ...]
+
+  @property
+  def numbers(self) -> jax.Array:
+    """float32 [N, K]: classes, and the values of continuous factors."""
+    classes = self.factors.astype(jnp.float32)
+    if self.values is None:
+      return classes
+    return jnp.where(np.asarray(self.continuous), self.values, classes)
+
+
+def points(
+  codes: Any,
+  factors: Any,
+  factor_sizes: Sequence[int] | None = None,
+  *,
+  min_points: int = 2,
+  min_factors: int = 1,
+) -> Points:
+  """`check_points`, with the values of continuous factors."""
+  codes = check_codes(codes, min_points=min_points)
+  count = [codes.shape[0]]
+  return Points(
+    codes, *_check_factors([factors], count, factor_sizes, min_factors)
+  )
 
 
 def check_points(
@@ -285,19 +296,25 @@ def check_points(
 ) -> tuple[jax.Array, jax.Array, tuple[int, ...]]:
   """Returns codes float32 [N, D], factors int32 [N, K] and their sizes.
 
+  A missing label is -1; a continuous factor (numbers of more than 20 values
+  that mostly differ, or of size 0) comes in `CONTINUOUS_BINS` quantile bins.
+
   Raises:
     ValueError: see `check_codes`; factors not [N, K], fewer than min_factors,
-      traced and no integers, of sizes of another length, or (when the values
-      are known) constant, missing, or outside given sizes.
+      traced and no table, of sizes of another length, or (when the values are
+      known) constant, all missing, or outside given sizes.
   """
-  codes = check_codes(codes, min_points=min_points)
-  (factors,), sizes = _check_factors(
-    [factors], [codes.shape[0]], factor_sizes, min_factors
+  found = points(
+    codes,
+    factors,
+    factor_sizes,
+    min_points=min_points,
+    min_factors=min_factors,
   )
-  return codes, factors, sizes
+  return found.codes, found.factors, found.sizes
 
 
-def check_split(
+def split(
   codes: Any,
   factors: Any,
   test_codes: Any,
@@ -306,11 +323,8 @@ def check_split(
   *,
   min_points: int = 2,
   min_factors: int = 1,
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, tuple[int, ...]]:
-  """`check_points` of training points and, with the same labels, test points.
-
-  One test point is enough, and a factor may be constant among them.
-  """
+) -> tuple[Points, Points]:
+  """`check_split`, with the values of continuous factors."""
   if not is_traced(codes, test_codes):
     codes, test_codes = _numpy(codes), _numpy(test_codes)
   if jnp.ndim(codes) == 2:
@@ -331,7 +345,49 @@ def check_split(
     # Together, so that both lose the same offset.
     both = check_codes(np.concatenate([codes, test_codes]))
     codes, test_codes = both[:num_train], both[num_train:]
-  (factors, test_factors), sizes = _check_factors(
+  labels = _check_factors(
     [factors, test_factors], counts, factor_sizes, min_factors
   )
-  return codes, factors, test_codes, test_factors, sizes
+  values = labels.values
+  return (
+    Points(
+      codes,
+      labels.classes[:num_train],
+      None if values is None else values[:num_train],
+      labels.sizes,
+      labels.continuous,
+    ),
+    Points(
+      test_codes,
+      labels.classes[num_train:],
+      None if values is None else values[num_train:],
+      labels.sizes,
+      labels.continuous,
+    ),
+  )
+
+
+def check_split(
+  codes: Any,
+  factors: Any,
+  test_codes: Any,
+  test_factors: Any,
+  factor_sizes: Sequence[int] | None = None,
+  *,
+  min_points: int = 2,
+  min_factors: int = 1,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, tuple[int, ...]]:
+  """`check_points` of training points and, with the same labels, test points.
+
+  One test point is enough, and a factor may be constant among them.
+  """
+  train, test = split(
+    codes,
+    factors,
+    test_codes,
+    test_factors,
+    factor_sizes,
+    min_points=min_points,
+    min_factors=min_factors,
+  )
+  return train.codes, train.factors, test.codes, test.factors, train.sizes

@@ -30,7 +30,10 @@ def _group_quantiles(values, labels, num_groups, quantile):
 
 @functools.partial(jax.jit, static_argnames=('num_bins', 'quantile'))
 def _irs(codes, factors, *, num_bins, quantile):
-  groups = _common.discretize(factors.astype(jnp.float32), num_bins)
+  # A point without a label (-1) is in a group of its own, which is left out.
+  filled = jnp.where(factors < 0, factors.max(0), factors)
+  groups = _common.discretize(filled.astype(jnp.float32), num_bins)
+  groups = jnp.where(factors < 0, num_bins, groups)
   one_hot = jax.nn.one_hot(groups, num_bins)
   count = jnp.maximum(one_hot.sum(0), 1)[..., None]
   varies = codes.max(0) > codes.min(0)
@@ -44,8 +47,9 @@ def _irs(codes, factors, *, num_bins, quantile):
 
   def deviation(code, label, mean):
     values, exists = _group_quantiles(
-      jnp.abs(code - mean[label]), label, num_bins, quantile
+      jnp.abs(code - mean[label]), label, num_bins + 1, quantile
     )
+    values, exists = values[:-1], exists[:-1]
     return jnp.where(exists, values, 0).sum() / exists.sum()
 
   over_latents = jax.vmap(deviation, (1, None, 1))

@@ -28,7 +28,7 @@ def _log_densities(mean, logvar, value, group, num_groups, cells, levels):
     mean: float [N], of one latent.
     logvar: float [N].
     value: float [S], where to evaluate.
-    group: int [N, K], the mixtures that each point belongs to.
+    group: int [N, K], the mixtures that each point belongs to; G for none.
     num_groups: G.
     cells: of the axis of z.
     levels: of the standard deviation.
@@ -68,18 +68,30 @@ def _log_densities(mean, logvar, value, group, num_groups, cells, levels):
   jax.jit, static_argnames=('sizes', 'num_samples', 'cells', 'levels')
 )
 def _information(
-  key, code_table, logvar_table, *, sizes, num_samples, cells, levels
+  key, code_table, logvar_table, labels, *, sizes, num_samples, cells, levels
 ):
   """Returns [D, K]: I(z_d; v_k) / H(v_k) of the aggregate posterior."""
   row_key, noise_key = jax.random.split(key)
-  rows = _grid.sample_rows(row_key, sizes, (num_samples,))
+  num_rows = code_table.shape[0]
+  rows = jax.random.randint(row_key, (num_samples,), 0, num_rows)
   noise = jax.random.normal(noise_key, (num_samples, code_table.shape[1]))
   samples = code_table[rows] + jnp.exp(logvar_table[rows] / 2) * noise
-  factors = jnp.arange(len(sizes))
   first = np.cumsum((0, *sizes[:-1]))
-  table_rows = jnp.arange(code_table.shape[0])[:, None]
-  group = _grid.factor_value(table_rows, factors, sizes) + first
-  own = _grid.factor_value(rows[:, None], factors, sizes) + first
+  if labels is None:
+    factors = jnp.arange(len(sizes))
+    labels = _grid.factor_value(jnp.arange(num_rows)[:, None], factors, sizes)
+    # The whole data set is the even mixture of the values of any factor.
+    mixtures = [(slice(0, sizes[0]), -np.log(sizes[0]))]
+    entropy = np.log(np.maximum(sizes, 2))
+  else:
+    p = _common.frequencies(labels, sizes)
+    ends = first + np.asarray(sizes)
+    mixtures = [
+      (slice(i, j), jnp.log(p[i:j, None])) for i, j in zip(first, ends)
+    ]
+    entropy = jnp.maximum(_common.entropy(labels, sizes), 1e-12)
+  group = jnp.where(labels < 0, sum(sizes), labels + first)
+  own, known = jnp.maximum(labels[rows], 0) + first, labels[rows] >= 0
 
   def latent(columns):
     mean, logvar, value = columns
@@ -87,13 +99,15 @@ def _information(
       mean, logvar, value, group, sum(sizes), cells, levels
     )
     given = jnp.take_along_axis(log_q, own.T, 0)
-    # The whole data set is the even mixture of the values of any factor.
-    marginal = jax.nn.logsumexp(log_q[: sizes[0]], 0) - np.log(sizes[0])
-    return (given - marginal).mean(1)
+    marginal = jnp.stack(
+      [jax.nn.logsumexp(log_q[block] + log_p, 0) for block, log_p in mixtures]
+    )
+    terms = jnp.where(known.T, given - marginal, 0.0)
+    return terms.sum(1) / jnp.maximum(known.sum(0), 1)
 
   columns = (code_table.T, logvar_table.T, samples.T)
   information = jax.lax.map(latent, columns)
-  return information / np.log(np.maximum(sizes, 2))
+  return information / entropy
 
 
 @_scored.flat('mig_sampled')
@@ -101,8 +115,9 @@ def mig_sampled(
   key: jax.Array,
   code_table: jax.Array,
   logvar_table: jax.Array,
-  factor_sizes: Sequence[int],
+  factor_sizes: Sequence[int] | None = None,
   *,
+  table_factors: jax.Array | None = None,
   num_samples: int = 10_000,
   cells: int = 1024,
   levels: int = 32,
@@ -119,6 +134,8 @@ def mig_sampled(
     code_table: float [prod(factor_sizes), D] means, last factor fastest.
     logvar_table: the same of the log-variances.
     factor_sizes: values of each factor (static).
+    table_factors: [N, K], discrete or continuous, missing or not, of rows that
+      are N observed points in place of a grid: draws are then from these.
     num_samples: samples of z.
     cells: resolution of the densities; a latent's range over `cells` should be
       below twice its smallest standard deviation.
@@ -128,13 +145,16 @@ def mig_sampled(
     `mig_sampled` in [0, 1], up to sampling noise.
 
   Raises:
-    ValueError: see `check_table`; tables of different shapes.
+    ValueError: see `check_table`, or `check_points` of observed points; tables
+      of different shapes.
 
   Source: Chen et al. 2018 (arXiv:1802.04942) eq. 6 and appendix C.
   """
   _inputs.require_count(1, num_samples=num_samples)
   _inputs.require_count(2, cells=cells, levels=levels)
-  code_table, sizes = _grid.check_table(code_table, factor_sizes)
+  code_table, labels, sizes = _grid.check_rows(
+    code_table, factor_sizes, table_factors
+  )
   logvar_table = _inputs.check_codes(logvar_table)
   if logvar_table.shape != code_table.shape:
     raise ValueError(
@@ -145,6 +165,7 @@ def mig_sampled(
     key,
     code_table,
     logvar_table,
+    labels,
     sizes=sizes,
     num_samples=num_samples,
     cells=cells,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bvae_jax.metrics import _common, _inputs, _scored, _solvers
 
@@ -32,20 +33,23 @@ def roc_auc(nll: jax.Array, labels: jax.Array) -> jax.Array:
 
   Args:
     nll: float >= 0 [N, C], minus the log probability of each class.
-    labels: int [N].
+    labels: int [N]; a point without one (-1) does not count.
   """
   num_points, num_classes = nll.shape
-  keys = _common.sort_keys(nll)
+  known = labels >= 0
+  last = np.iinfo(np.int32).max
+  keys = jnp.where(known[:, None], _common.sort_keys(nll), last)
   ascending = jnp.sort(keys.T).ravel()
-  own = jnp.take_along_axis(keys, labels[:, None], 1)[:, 0]
-  low = labels * num_points
+  place = jnp.maximum(labels, 0)
+  own = jnp.take_along_axis(keys, place[:, None], 1)[:, 0]
+  low = place * num_points
   smaller = _common.bisect(ascending, low, low + num_points, own) - low
   up_to = _common.bisect(ascending, low, low + num_points, own + 1) - low
   target = jax.nn.one_hot(labels, num_classes)
   count = target.sum(0)
   rank_sum = ((smaller + up_to + 1) / 2) @ target
   worse = rank_sum - count * (count + 1) / 2
-  pairs = count * (num_points - count)
+  pairs = count * (known.sum() - count)
   area = 1 - worse / jnp.maximum(pairs, 1)
   return jnp.where(pairs > 0, area, 0).sum() / jnp.maximum((pairs > 0).sum(), 1)
 
@@ -58,7 +62,10 @@ def _modularity_explicitness(
   codes, test_codes = _common.standardize(codes, test_codes)
 
   def explicitness(labels, test_labels):
-    model = _solvers.fit_logistic(codes, labels, max(sizes))
+    known = (labels >= 0).astype(codes.dtype)
+    model = _solvers.fit_logistic(
+      codes, labels, max(sizes), sample_weight=known
+    )
     return [
       roc_auc(-jax.nn.log_softmax(model.logits(x)), y)
       for x, y in ((codes, labels), (test_codes, test_labels))

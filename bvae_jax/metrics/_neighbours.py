@@ -99,8 +99,12 @@ def _neighbour_information(codes, order, labels, num_classes, num_neighbours):
 
 
 def normalised_information(codes, factors, sizes, num_neighbours):
-  """Returns [D, K]: the neighbour estimate of I(z_d; v_k) / H(v_k)."""
-  kept = jnp.where(_copies(codes, factors)[:, None], max(sizes), factors)
+  """Returns [D, K]: the neighbour estimate of I(z_d; v_k) / H(v_k).
+
+  Copies and points without a label (-1) do not count.
+  """
+  absent = _copies(codes, factors)[:, None] | (factors < 0)
+  kept = jnp.where(absent, max(sizes), factors)
   order = jnp.argsort(codes, 0)
   ascending = jnp.take_along_axis(codes, order, 0)
 

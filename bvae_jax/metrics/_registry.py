@@ -35,8 +35,13 @@ class Sample(NamedTuple):
     test_codes: float [T, D].
     test_factors: int [T, K]; None without factors.
     code_table: float [prod(factor_sizes), D] posterior means of every factor
-      combination, last factor fastest; None without a grid.
+      combination, last factor fastest; None without factors.
     logvar_table: the same of the log-variances; None where codes have none.
+    table_factors: [M, K], where the tables are of M observed points in place of
+      a grid; None of a grid.
+
+  Factors are int [N, K], -1 where a label is missing, or, if one of them is
+  continuous, float [N, K] with NaN for a missing one.
   """
 
   codes: jax.Array
@@ -45,6 +50,7 @@ class Sample(NamedTuple):
   test_factors: jax.Array | None
   code_table: jax.Array | None
   logvar_table: jax.Array | None
+  table_factors: jax.Array | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,16 +60,16 @@ class Metric:
   Attributes:
     name: in the registry, configs and results.
     main: the key of the main score.
-    needs: what must be known: 'codes' alone, 'factors' of the points, the whole
-      'grid', the grid and 'variances' of the posterior, or the codes of a
-      'population' of models.
-    compute: (key, sample, factor_sizes) -> Scored; of a population (codes
+    needs: what must be known: 'codes' alone, 'factors' of the points, these and
+      'variances' of the posterior, or the codes of a 'population' of models.
+    compute: (key, sample, factor_sizes) -> Scored, sizes with 0 of a continuous
+      factor; of a population (codes
       [M, N, D], kl [M, D]) -> Scored with leaves [M].
   """
 
   name: str
   main: str
-  needs: Literal['codes', 'factors', 'grid', 'variances', 'population']
+  needs: Literal['codes', 'factors', 'variances', 'population']
   compute: Callable[..., Scored]
 
 
@@ -88,7 +94,9 @@ def _on_split(function):
 
 def _on_table(function):
   """A metric of the code table."""
-  return lambda key, s, sizes: function(key, s.code_table, sizes)
+  return lambda key, s, sizes: function(
+    key, s.code_table, sizes, table_factors=s.table_factors
+  )
 
 
 def _unsupervised_of(function):
@@ -97,13 +105,22 @@ def _unsupervised_of(function):
 
 def _mig_sampled_of(function):
   return lambda key, s, sizes: function(
-    key, s.code_table, s.logvar_table, sizes
+    key,
+    s.code_table,
+    s.logvar_table,
+    sizes,
+    table_factors=s.table_factors,
   )
 
 
 def _fairness_of(function):
   return lambda key, s, sizes: function(
-    key, s.codes, s.factors, s.code_table, sizes
+    key,
+    s.codes,
+    s.factors,
+    s.code_table,
+    sizes,
+    table_factors=s.table_factors,
   )
 
 
@@ -121,7 +138,7 @@ def _metrics(needs, hand_over, *entries) -> dict[str, Metric]:
 
 METRICS: dict[str, Metric] = {
   **_metrics(
-    'grid',
+    'factors',
     _on_table,
     ('beta_vae_score', scored(_beta_vae.beta_vae_score), 'eval_accuracy'),
     ('factor_vae_score', _factor_vae_of_study, 'eval_accuracy'),
@@ -166,7 +183,9 @@ METRICS: dict[str, Metric] = {
     ('downstream', scored(_downstream.downstream), 'accuracy'),
   ),
   **_metrics(
-    'grid', _fairness_of, ('fairness', scored(_fairness.fairness), 'unfairness')
+    'factors',
+    _fairness_of,
+    ('fairness', scored(_fairness.fairness), 'unfairness'),
   ),
   **_metrics('population', _as_is, ('udr', scored(_udr.udr), 'udr')),
 }

@@ -21,9 +21,10 @@ def with_standard_error(
   """Computes a metric and the bootstrap standard error of each of its scores.
 
   A resample draws as many training and test points, with replacement, and a
-  new key for the metric's own draws (the code table, a whole population,
-  stays). The error is the standard deviation (ddof 1) over resamples, which
-  take turns, so that memory does not grow with their number.
+  new key for the metric's own draws (the code table of a grid, a whole
+  population, stays; that of observed points is drawn as well). The error is the
+  standard deviation (ddof 1) over resamples, which take turns, so that memory
+  does not grow with their number.
 
   Args:
     metric: an entry of `METRICS`.
@@ -46,18 +47,21 @@ def with_standard_error(
 
   def resample(resample_key):
     metric_key, train_key, test_key = jax.random.split(resample_key, 3)
-    train, test = (
-      jax.random.randint(k, (x.shape[0],), 0, x.shape[0])
-      for k, x in ((train_key, sample.codes), (test_key, sample.test_codes))
-    )
-    codes, factors, test_codes, test_factors, *tables = sample
-    drawn = type(sample)(
-      codes[train],
-      None if factors is None else factors[train],
-      test_codes[test],
-      None if test_factors is None else test_factors[test],
-      *tables,
-    )
+    found = sample._asdict()
+    parts: list[tuple[jax.Array, tuple[str, ...]]] = [
+      (train_key, ('codes', 'factors')),
+      (test_key, ('test_codes', 'test_factors')),
+    ]
+    if sample.table_factors is not None:
+      tables = 'code_table', 'logvar_table', 'table_factors'
+      parts.append((jax.random.fold_in(resample_key, 3), tables))
+    for part_key, names in parts:
+      count = found[names[0]].shape[0]
+      rows = jax.random.randint(part_key, (count,), 0, count)
+      for name in names:
+        if found[name] is not None:
+          found[name] = found[name][rows]
+    drawn = type(sample)(**found)
     return metric.compute(metric_key, drawn, factor_sizes).scores
 
   sample = jax.tree.map(jnp.asarray, sample)

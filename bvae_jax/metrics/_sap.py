@@ -36,8 +36,12 @@ class _Sorted(NamedTuple):
 
 
 def _sort(codes, labels, num_classes):
-  """Sorts ascending codes [N] by class; the order within a class stays."""
+  """Sorts ascending codes [N] by class; the order within a class stays.
+
+  A point without a label (-1) is beyond the last class.
+  """
   num_points = codes.shape[0]
+  labels = jnp.where(labels < 0, num_classes, labels)
   key = jnp.sort(labels * num_points + jnp.arange(num_points))
   codes = codes[key % num_points]
   terms = jnp.stack([jnp.ones_like(codes), codes, codes**2], 1)
@@ -56,9 +60,9 @@ def _fit_svms(codes, labels, num_classes, penalty):
   alone unless there are two classes, and the bias is penalised too.
   """
   own = _sort(codes, labels, num_classes)
-  every = _sort(codes, jnp.zeros_like(labels), 1)
+  every = _sort(codes, jnp.minimum(labels, 0), 1)
   count = own.stop - own.start
-  num_points, num_present = codes.shape[0], (count > 0).sum()
+  num_points, num_present = count.sum(), (count > 0).sum()
   balanced = num_points / num_present
   cost_own = penalty * balanced / jnp.maximum(count, 1)
   cost_rest = jnp.where(
@@ -121,7 +125,7 @@ def _svm_accuracy(codes, factors, test_codes, test_factors, sizes, penalty):
   def accuracy(code, order, test_code, label, test_label):
     theta = _fit_svms(code, label[order], max(sizes), penalty)
     score = test_code[:, None] * theta[:, 0] + theta[:, 1]
-    return (score.argmax(1) == test_label).mean()
+    return _common.known_mean(score.argmax(1) == test_label, test_label)
 
   order = jnp.argsort(codes, 0)
   codes = jnp.take_along_axis(codes, order, 0)
@@ -131,25 +135,46 @@ def _svm_accuracy(codes, factors, test_codes, test_factors, sizes, penalty):
   )
 
 
-def _squared_correlation(codes, factors):
-  """Squared correlation [D, K], 0 for a latent of variance <= 1e-12."""
+def _squared_correlation(codes, factors, known):
+  """Squared correlation [D, K], 0 for a latent of variance <= 1e-12.
+
+  Each factor's is over the points [N, K] in which it is known.
+  """
+  known = known.astype(jnp.float32)
+  count = jnp.maximum(known.sum(0), 1)
+  product = lambda x, y: jnp.matmul(x.T, y, precision='highest')
   codes = codes - codes.mean(0)
-  factors = factors - factors.astype(jnp.float32).mean(0)
-  num = codes.shape[0] - 1
-  covariance = jnp.matmul(codes.T, factors, precision='highest') / num
-  code_variance = (codes**2).sum(0)[:, None] / num
+  factors = (factors - (factors * known).sum(0) / count) * known
+  mean = product(codes, known) / count
+  num = jnp.maximum(count - 1, 1)
+  covariance = product(codes, factors) / num
+  code_variance = (product(codes**2, known) - count * mean**2) / num
   scale = code_variance * (factors**2).sum(0) / num
   valid = (code_variance > 1e-12) & (scale > 0)
   return jnp.where(valid, covariance**2 / jnp.where(valid, scale, 1.0), 0.0)
 
 
-@functools.partial(jax.jit, static_argnames=('sizes', 'continuous', 'penalty'))
+@functools.partial(jax.jit, static_argnames=('sizes', 'linear', 'penalty'))
 def _matrix(
-  codes, factors, test_codes, test_factors, *, sizes, continuous, penalty
+  codes, factors, values, test_codes, test_factors, *, sizes, linear, penalty
 ):
-  if continuous:
-    return _squared_correlation(codes, factors)
-  return _svm_accuracy(codes, factors, test_codes, test_factors, sizes, penalty)
+  """Returns [D, K]: correlations of `linear` factors, SVMs of the others."""
+  matrix = jnp.zeros((codes.shape[1], len(sizes)))
+  some, others = np.flatnonzero(linear), np.flatnonzero(~np.asarray(linear))
+  if len(some):
+    found = _squared_correlation(codes, values[:, some], factors[:, some] >= 0)
+    matrix = matrix.at[:, some].set(found)
+  if len(others):
+    found = _svm_accuracy(
+      codes,
+      factors[:, others],
+      test_codes,
+      test_factors[:, others],
+      tuple(sizes[k] for k in others),
+      penalty,
+    )
+    matrix = matrix.at[:, others].set(found)
+  return matrix
 
 
 @_scored.flat('sap')
@@ -167,14 +192,14 @@ def sap(
 
   mean_k (S_first,k - S_second,k) over the two latents that predict factor k
   best. S is the test accuracy of a linear SVM of one latent (squared hinge,
-  balanced classes), or, in continuous mode, the squared correlation.
+  balanced classes), or, of a continuous factor, the squared correlation.
 
   Args:
     codes: float [N, D] posterior means of the training points.
-    factors: int [N, K].
+    factors: [N, K], discrete or continuous, missing or not (`check_points`).
     test_codes: float [T, D].
-    test_factors: int [T, K].
-    continuous: squared correlation on the training points instead of SVMs.
+    test_factors: [T, K].
+    continuous: squared correlation on the training points for all factors.
     penalty: weight of the SVM's loss (C).
     factor_sizes: values of each factor (static), see `mig`.
 
@@ -195,10 +220,19 @@ def sap(
   """
   fits = 0 < penalty < float('inf')
   _inputs.require(fits, 'penalty', 'a number above 0', penalty)
-  *points, sizes = _inputs.check_split(
+  train, test = _inputs.split(
     codes, factors, test_codes, test_factors, factor_sizes
   )
-  matrix = _matrix(*points, sizes=sizes, continuous=continuous, penalty=penalty)
+  matrix = _matrix(
+    train.codes,
+    train.factors,
+    train.numbers,
+    test.codes,
+    test.factors,
+    sizes=train.sizes,
+    linear=tuple(continuous or own for own in train.continuous),
+    penalty=penalty,
+  )
   gap = _common.top_two_gap(matrix)
   return _scored.Scored({'sap': gap.mean()}, matrix, {'sap': gap})
 

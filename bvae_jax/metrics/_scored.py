@@ -51,7 +51,8 @@ def flat(
 
     @functools.wraps(function)
     def scores(*args: P.args, **kwargs: P.kwargs) -> dict[str, jax.Array]:
-      factors = signature.bind(*args, **kwargs).arguments.get('factors')
+      bound = signature.bind(*args, **kwargs).arguments
+      factors = bound.get('factors', bound.get('table_factors'))
       names = getattr(factors, 'columns', None)
       names = None if names is None else [str(name) for name in names]
       found = computed(*args, **kwargs).flat(names)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from bvae_jax.evaluation import labelled
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import count, tag, text
 
@@ -83,9 +84,10 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
   """The facts of a run, as (name, text) pairs."""
   config, results = view.config, view.results
   dataset, sizes = results['dataset'], config['evaluation']
-  factors = ', '.join(
-    f'{n} ({s})'
-    for n, s in zip(dataset['factor_names'], dataset['factor_sizes'])
+  factors = ', '.join(labelled.described(dataset))
+  num_train, num_test = dataset.num_points or (
+    sizes['num_train'],
+    sizes['num_test'],
   )
   shape = '×'.join(map(str, dataset['image_shape']))
   images = f'{count(dataset["num_images"], "image")} of {shape}'
@@ -115,10 +117,13 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
     (
       'Evaluation',
       f'bounds on {count(sizes["num_elbo"], "image")}, metrics on'
-      f' {sizes["num_train"]:,} training and'
-      f' {sizes["num_test"]:,} test points'
+      f' {num_train:,} training and {num_test:,} test points'
       + (f', on {view.components} of the codes' if view.components else '')
-      + _overlap(dataset['num_images'], sizes['num_train']),
+      + (
+        ', no point twice'
+        if dataset.num_points
+        else _overlap(dataset['num_images'], num_train)
+      ),
     ),
     *(
       (k.replace('_', ' ').capitalize(), str(v))
@@ -130,8 +135,8 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
 
 
 def warnings(view: view_lib.View) -> list[str]:
-  """A line on each member that was stopped, or carries nothing."""
-  lines = []
+  """A line on each member that was stopped, or carries nothing; on labels."""
+  lines = labelled.warnings(view.results.dataset)
   for entry, label in zip(view.entries, view.labels):
     if entry['status'] != 'ok':
       lines.append(

@@ -22,16 +22,20 @@ from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import tables
 from bvae_jax.evaluation.results import Results
+from bvae_jax.studies import merge
 from bvae_jax.studies.plan import (
   PATIENCE,
   UNIT_LOCK,
   Busy,
   Path,
+  as_study,
+  jobs,
   locked,
   read_plan,
   state,
   status,
   unit_path,
+  with_jobs,
   write_plan,
 )
 
@@ -41,6 +45,7 @@ __all__ = [
   'fail',
   'gather',
   'in_process',
+  'jobs',
   'read_plan',
   'run',
   'run_unit',
@@ -64,16 +69,16 @@ class Unfinished(RuntimeError):
 def fail(workdir: Path, name: str, message: str) -> None:
   """Records that a unit has failed, and why."""
   folder = unit_path(workdir, name)
-  folder.mkdir(exist_ok=True)
+  folder.mkdir(parents=True, exist_ok=True)
   workdir_lib.replace_file(folder / 'error.txt', message.rstrip() + '\n')
 
 
 def run_unit(workdir: Path, name: str) -> None:
-  """Runs, or resumes, one unit of a plan; returns at once when it is done.
+  """Runs, or resumes, one job of a plan; returns at once when it is done.
 
   Args:
     workdir: the study's folder.
-    name: the unit.
+    name: a unit, or a part of one (see `plan.jobs`).
 
   Raises:
     ValueError: the plan has no such unit, or its config cannot be run.
@@ -81,15 +86,23 @@ def run_unit(workdir: Path, name: str) -> None:
     Interrupted: a signal stopped it; it is checkpointed.
     Exception: whatever the run raises, written to its error.txt as well.
   """
-  units = read_plan(workdir).units
-  if name not in units:
-    raise ValueError(f'no unit {name!r} in the plan; valid: {", ".join(units)}')
+  config = read_plan(workdir)
+  parts = jobs(config)
+  valid = [job for unit, own in parts.items() for job in (*own, unit)]
+  if name not in valid:
+    raise ValueError(f'no unit {name!r} in the plan; valid: {", ".join(valid)}')
+  unit, _, part = name.partition('@')
   folder = unit_path(workdir, name)
-  folder.mkdir(exist_ok=True)
+  folder.mkdir(parents=True, exist_ok=True)
   with locked(folder / UNIT_LOCK, f'unit {name}', _GLANCE):
     (folder / 'error.txt').unlink(missing_ok=True)
     try:
-      run_lib.train_and_evaluate(units[name], folder)
+      if part:
+        run_lib.train_part(config.units[unit], folder, int(part))
+      else:
+        if parts[unit]:
+          merge.merge(folder, [unit_path(workdir, n) for n in parts[unit]])
+        run_lib.train_and_evaluate(config.units[unit], folder)
     except run_lib.Interrupted:
       raise
     except Exception:
@@ -107,7 +120,7 @@ def gather(workdir: Path) -> dict[str, Results]:
   results = {
     name: Results.read(unit_path(workdir, name) / 'results.json')
     for name, found in status(workdir).items()
-    if found == 'done'
+    if found == 'done' and '@' not in name
   }
   with locked(folder / '.lock', f'{folder}', PATIENCE):
     found = {name: result.to_json() for name, result in results.items()}
@@ -176,6 +189,7 @@ def evaluate_again(
     WorkdirError: there is no study, or none of its units is done.
   """
   done = [name for name, s in status(workdir).items() if s == 'done']
+  config = with_jobs(config, read_plan(workdir).get('members_per_job', 0))
   done = [name for name in done if name in config.units]
   if not done:
     raise workdir_lib.WorkdirError(
@@ -189,8 +203,12 @@ def evaluate_again(
   return _finish(workdir)
 
 
-def run(config: ml_collections.ConfigDict, workdir: Path,
-        execute: Executor = in_process) -> dict[str, Results]:  # fmt: skip
+def run(
+  config: ml_collections.ConfigDict,
+  workdir: Path,
+  execute: Executor = in_process,
+  members_per_job: int = 0,
+) -> dict[str, Results]:
   """Runs what is not yet done of a study, then gathers it and draws its page.
 
   A unit that fails does not stop the others. It is tried once more by the next
@@ -200,7 +218,9 @@ def run(config: ml_collections.ConfigDict, workdir: Path,
   Args:
     config: a study, or a run (a study of one unit).
     workdir: the study's folder; made when missing.
-    execute: `execute(workdir, names) -> {name: what went wrong}` runs units.
+    execute: `execute(workdir, names) -> {name: what went wrong}` runs jobs.
+    members_per_job: splits units of more members into jobs; 0 splits none. The
+      results are those of a unit that is not split.
 
   Returns:
     {unit: its results}.
@@ -213,6 +233,8 @@ def run(config: ml_collections.ConfigDict, workdir: Path,
   from bvae_jax.report import study as page  # the libraries of pages
 
   page.find_page(config.get('page', ''))  # before hours of training
+  config = as_study(config, pathlib.Path(workdir).name)
+  config = with_jobs(config, members_per_job)
   write_plan(config, workdir)
   _forgive(workdir)
   failures = {}

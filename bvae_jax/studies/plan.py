@@ -1,15 +1,20 @@
 """The plan of a study: plan.json, and the state of each of its units.
 
-    plan.json  units/NAME/
+    plan.json  units/NAME/  units/NAME/parts/0/
 
-A unit is one compiled population in an ordinary run folder. Whoever runs it
+A unit is one population in an ordinary run folder. Where the plan has
+`members_per_job`, jobs `NAME@0`, `NAME@1`, ... train the members of a unit in
+folders of their own, and the job NAME puts them together and scores them; else
+the unit is one job. Whoever runs a job
 holds its lock (`flock`, which the kernel drops when the holder dies), so none
 is run twice at once, on all hosts that share the folder.
 """
 
 import contextlib
+import copy
 import fcntl
 import json
+import math
 import os
 import pathlib
 import re
@@ -20,6 +25,7 @@ from collections.abc import Iterator
 import ml_collections
 
 from bvae_jax import config as config_lib
+from bvae_jax import population
 from bvae_jax import workdir as workdir_lib
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
@@ -162,14 +168,48 @@ def read_plan(workdir: Path) -> ml_collections.ConfigDict:
   return workdir_lib.as_config(workdir_lib.read_json(path))
 
 
+def with_jobs(
+  config: ml_collections.ConfigDict, members_per_job: int
+) -> ml_collections.ConfigDict:
+  """A study whose units are split into jobs of so many members at most."""
+  if not members_per_job:
+    return config
+  units = {name: copy.deepcopy(unit) for name, unit in config.units.items()}
+  for unit in units.values():
+    # A job is one program, and the members of a unit are that many programs.
+    unit.members_per_program = members_per_job
+  return ml_collections.ConfigDict(
+    {**dict(config), 'units': units, 'members_per_job': members_per_job}
+  )
+
+
+def num_parts(config: ml_collections.ConfigDict, name: str) -> int:
+  """How many jobs the members of a unit are split into; 1 if they are not."""
+  count = len(population.members(config.units[name]))
+  return math.ceil(count / (config.get('members_per_job') or count))
+
+
+def jobs(config: ml_collections.ConfigDict) -> dict[str, list[str]]:
+  """{unit: the jobs that train its parts, none where it is one job}."""
+  return {
+    name: [f'{name}@{i}' for i in range(count) if count > 1]
+    for name in config.units
+    for count in [num_parts(config, name)]
+  }
+
+
 def unit_path(workdir: Path, name: str) -> pathlib.Path:
-  """The run folder of a unit."""
-  return pathlib.Path(workdir) / 'units' / name
+  """The run folder of a unit, or of a job that trains a part of it."""
+  unit, _, part = name.partition('@')
+  folder = pathlib.Path(workdir) / 'units' / unit
+  return folder / 'parts' / part if part else folder
 
 
 def state(workdir: Path, name: str) -> str:
-  """'done', 'running' (a process holds it), 'failed' or 'todo'."""
+  """'done', 'running' (a process holds it), 'failed' or 'todo', of a job."""
   folder = unit_path(workdir, name)
+  if '@' in name and (folder / 'training.json').exists():
+    return 'done'
   if (folder / 'results.json').exists() and (folder / 'report.html').exists():
     return 'done'
   if not folder.exists():
@@ -180,5 +220,13 @@ def state(workdir: Path, name: str) -> str:
 
 
 def status(workdir: Path) -> dict[str, str]:
-  """The state of every unit of the plan."""
-  return {name: state(workdir, name) for name in read_plan(workdir).units}
+  """The state of every job of the plan.
+
+  A unit whose parts are not all trained is 'waiting'.
+  """
+  found = {}
+  for name, parts in jobs(read_plan(workdir)).items():
+    found |= {part: state(workdir, part) for part in parts}
+    trained = all(found[part] == 'done' for part in parts)
+    found[name] = state(workdir, name) if trained else 'waiting'
+  return found

@@ -296,7 +296,7 @@ def test_labels_from_a_table(folder):
   table = labels.of_files(folder, ['b.png', 'c.png', 'd/a.png', 'e.png'])
   assert table.factors == (
     data.Factor('shape', 'categorical', 2, ('flat', 'round')),
-    data.Factor('count', 'categorical', 3, ('2', '9', '10')),
+    data.Factor('count', 'ordinal', 3, ('2', '9', '10')),
     data.Factor('size', 'continuous', 0),
   )
   nan = np.nan

@@ -1,0 +1,73 @@
+"""What the scores of observed points rest on, in numbers and in words."""
+
+from typing import Any
+
+import numpy as np
+
+from bvae_jax import metrics
+from bvae_jax.evaluation.results import DatasetFacts
+
+IMBALANCED = 0.9  # share of one value above which a line warns
+
+
+def facts(table: Any, sizes: tuple[int, ...]) -> dict[str, tuple]:
+  """The fields of `DatasetFacts` that tell of labels.
+
+  Args:
+    table: [N, K], see `metrics.Sample`.
+    sizes: with 0 of a continuous factor.
+  """
+  classes, bins = metrics.factor_classes(table, sizes)
+  classes = np.asarray(classes)
+  shares = []
+  for column, size in zip(classes.T, bins):
+    count = np.bincount(column[column >= 0], minlength=size)
+    shares.append(float(count.max() / max(count.sum(), 1)))
+  return {
+    'missing_labels': tuple((classes < 0).sum(0).tolist()),
+    'largest_shares': tuple(shares),
+  }
+
+
+def described(dataset: DatasetFacts) -> list[str]:
+  """Each factor in a few words: what it is, and what is not known of it."""
+  told = []
+  missing = dataset.missing_labels or (0,) * len(dataset.factor_sizes)
+  for name, size, lacking in zip(
+    dataset.factor_names, dataset.factor_sizes, missing
+  ):
+    kind = f'{size} values' if size else (
+      f'continuous: {metrics.CONTINUOUS_BINS} bins of equally many points; '
+      'regression in dci, correlation in sap'
+    )  # fmt: skip
+    unknown = f'; {lacking} points without a label' if lacking else ''
+    told.append(f'{name} ({kind}{unknown})')
+  return told
+
+
+def warnings(dataset: DatasetFacts) -> list[str]:
+  """A line on each thing that a reader of the scores should know."""
+  lines = []
+  missing = {
+    name: count
+    for name, count in zip(dataset.factor_names, dataset.missing_labels)
+    if count
+  }
+  if missing:
+    lines.append(
+      'labels are missing, and those points are left out of that factor: '
+      + ', '.join(f'{name} {count}' for name, count in missing.items())
+    )
+  largest = {
+    name: share
+    for name, share in zip(dataset.factor_names, dataset.largest_shares)
+    if share > IMBALANCED
+  }
+  if largest:
+    lines.append(
+      'most points have one value: '
+      + ', '.join(f'{name} {share:.0%}' for name, share in largest.items())
+      + '; accuracies (dci, sap, downstream) are as high for codes that tell '
+      'nothing'
+    )
+  return lines
