@@ -96,15 +96,16 @@ def read_groups(path: pathlib.Path, num_members: int) -> int:
   return count
 
 
-def _flat(tree: dict, prefix: str = '') -> dict[str, Any]:
-  flat = {}
+def flat(tree: dict, prefix: str = '') -> dict[str, Any]:
+  """A nested config by the names of its keys: `evaluation.seed`."""
+  found = {}
   for key, value in tree.items():
     name = f'{prefix}{key}'
     if isinstance(value, dict):
-      flat.update(_flat(value, f'{name}.'))
+      found.update(flat(value, f'{name}.'))
     else:
-      flat[name] = value
-  return flat
+      found[name] = value
+  return found
 
 
 # Keys that change how a run is computed or shown, never what it computes; and
@@ -125,7 +126,7 @@ def differing_keys(
   old: dict, new: dict, free: tuple[str, ...] = FREE_KEYS
 ) -> list[str]:
   """`key: old -> new` for each key that makes two configs different runs."""
-  a, b = _flat(old), _flat(new)
+  a, b = flat(old), flat(new)
   return [
     f'{k}: {a.get(k)!r} -> {b.get(k)!r}'
     for k in sorted({*a, *b})

@@ -16,9 +16,10 @@ import jax
 import numpy as np
 
 from bvae_jax import data, trained
-from bvae_jax.apps import coders, pictures, renders, responses, statistics
+from bvae_jax.apps import coders, pictures, renders, responses
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
+from bvae_jax.evaluation import statistics
 
 _STILL = 0.3  # deviation of a latent's means, below which it is idle
 _MIN_SHARE = 0.5  # of a latent's variance, below which an edit is not trusted

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import coders, pictures, responses, statistics, traverse
+from bvae_jax.apps import coders, pictures, responses, traverse
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
+from bvae_jax.evaluation import statistics
 
 _SAMPLE = 4000  # images that are searched
 _NEIGHBOURS = 4

@@ -17,17 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import (
-  coders,
-  erasure,
-  pictures,
-  probes,
-  responses,
-  statistics,
-)
+from bvae_jax.apps import coders, erasure, pictures, probes, responses
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.data import factors as factors_lib
+from bvae_jax.evaluation import statistics
 
 AGREE = 0.9  # of the training images: target and group agree
 _TRAIN, _TEST = 2000, 4000

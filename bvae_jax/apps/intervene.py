@@ -17,9 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data, metrics
-from bvae_jax.apps import charts, coders, renders, statistics
+from bvae_jax.apps import charts, coders, renders
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
+from bvae_jax.evaluation import statistics
 
 _POINTS = 2000  # pairs of images an intervention
 

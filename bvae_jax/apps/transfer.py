@@ -12,10 +12,11 @@ import jax
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import charts, coders, probes, statistics
+from bvae_jax.apps import charts, coders, probes
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.data import factors as factors_lib
+from bvae_jax.evaluation import statistics
 
 _TEST = 2000  # images that are judged on
 _NETWORK = 'network'

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bvae_jax.evaluation.results import Results, varying
@@ -43,9 +43,14 @@ def _cell(value: Any) -> Any:
 
 def csv_text(results: Mapping[str, Results]) -> str:
   """results.csv: the rows above; an empty cell where there is no value."""
+  return as_csv(rows(results))
+
+
+def as_csv(table: Iterable[Iterable[Any]]) -> str:
+  """A table as CSV, safe for spreadsheets."""
   text = io.StringIO()
-  table = ([_cell(value) for value in row] for row in rows(results))
-  csv.writer(text, lineterminator='\n').writerows(table)
+  cells = ([_cell(value) for value in row] for row in table)
+  csv.writer(text, lineterminator='\n').writerows(cells)
   return text.getvalue()
 
 

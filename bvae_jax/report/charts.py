@@ -372,20 +372,26 @@ def distribution(
   `counted` is not false.
   """
   span, outside = domain(_of(rows))
-  golden = 0.618034  # neighbours in a column lie apart
-  rows = [{**row, 'shift': i * golden % 1} for i, row in enumerate(rows)]
-  settings = list(dict.fromkeys(row['setting'] for row in rows))
+  golden = 0.618034  # neighbours in a column lie apart, the first in the middle
+  settings = dict.fromkeys((row['setting'] for row in rows), 0.5)
+  shifted = []
+  for row in rows:
+    at = row['setting']
+    shifted.append({**row, 'shift': round(settings[at], 3)})
+    settings[at] = (settings[at] + golden) % 1
   base = alt.Chart()
   axis = alt.Axis(labelAngle=-30, labelOverlap='greedy', labelLimit=120)
   x = alt.X('setting:N', sort=None, title=None, axis=axis)
   tips = ['member:N', 'value:Q']
   points = _points(base, colours, legend, tips, len(rows) > 100)
-  place = alt.XOffset('shift:Q', scale=alt.Scale(domain=[-0.6, 1.6]))
+  across = alt.Scale(domain=[-0.6, 1.6])
+  place = alt.XOffset('shift:Q', scale=across)
+  middle = alt.XOffsetDatum(0.5, scale=across)
   mean = (
     base.transform_filter('datum.counted !== false')
-    .mark_tick(thickness=2, clip=True, color=NEUTRAL)
-    .encode(x=x, y=alt.Y('mean(value):Q', title=None))
+    .mark_point(shape='stroke', size=500, strokeWidth=2, color=NEUTRAL)
+    .encode(x=x, xOffset=middle, y=alt.Y('mean(value):Q', title=None))
   )
   points = points.encode(x=x, xOffset=place, y=_y('value', span))
   width = max(300, min(1000, 36 * len(settings)))
-  return _whole(title, rows, points, mean, outside=outside, width=width)
+  return _whole(title, shifted, points, mean, outside=outside, width=width)

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from bvae_jax import losses
+from bvae_jax.evaluation import statistics
 from bvae_jax.report import charts, markup, relations, scores
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import number, text
+from bvae_jax.report.markup import number, tag, text
 from bvae_jax.report.study_view import LOGGED, Study
 
 
@@ -52,20 +53,32 @@ def distributions(study: Study) -> str:
   )
 
 
+def _with_interval(values: np.ndarray, places: int) -> str:
+  """Mean ± std, and the interval of the mean below it."""
+  mean = statistics.estimate(values)
+  shown = text(scores.spread(values, places))
+  if not np.isfinite(mean.low):
+    return shown
+  ends = ', '.join(number(end, places) for end in (mean.low, mean.high))
+  return shown + tag('small', f'[{ends}]')
+
+
 def table(study: Study) -> str:
-  """Mean ± std over the seeds of each setting."""
+  """Mean ± std over the seeds of each setting, and the mean's interval."""
   values = {key: study.everyone.values(key) for key in study.keys}
   rows = [
     [
       text(name),
       str(len(chosen)),
-      *(scores.spread(v[chosen], markup.digits(v)) for v in values.values()),
+      *(_with_interval(v[chosen], markup.digits(v)) for v in values.values()),
     ]
     for name, chosen in _columns(study)
   ]
   head = ['', 'seeds', *(text(view_lib.name(key)) for key in study.keys)]
   return markup.figure(
-    markup.table(head, rows), 'Every setting, mean ± std over its seeds.'
+    markup.table(head, rows),
+    'Every setting, mean ± std over its seeds; below it the 95 % interval of '
+    'the mean (Student’s t).',
   )
 
 

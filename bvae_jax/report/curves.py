@@ -1,5 +1,6 @@
 """Training curves, the KL of each latent, matrices, and sweeps."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,20 @@ def _thinned(length: int, members: int) -> np.ndarray:
   return np.unique(np.linspace(0, length - 1, most).round().astype(int))
 
 
-def _curve_panel(view: view_lib.View, key: str) -> Any:
-  steps, values = view.series(key)
-  keep = _thinned(len(steps), len(view.entries))
-  rows = [
-    view.row(m, step=int(steps[i]), value=charts.rounded(float(values[i, m])))
-    for m in range(len(view.entries))
-    for i in keep
-  ]
+def _curve_panel(views: Sequence[view_lib.View], key: str) -> Any:
+  rows, colours = [], {}
+  for view in views:
+    steps, values = view.series(key)
+    size = len(view.entries)
+    keep = _thinned(len(steps), size * len(views))
+    rows += [
+      view.row(m, step=int(steps[i]), value=charts.rounded(float(values[i, m])))
+      for m in range(size)
+      for i in keep
+    ]
+    colours |= view.colours
   title = view_lib.name(key)
-  return charts.curves(rows, title=title, colours=view.colours, legend=False)
+  return charts.curves(rows, title=title, colours=colours, legend=False)
 
 
 def _latent_panel(view: view_lib.View) -> list[Any]:
@@ -64,21 +69,31 @@ def _latent_panel(view: view_lib.View) -> list[Any]:
   return [charts.curves(rows, title=title, colours=colours)]
 
 
-def training(view: view_lib.View) -> str:
-  """Every logged term, a line a member."""
-  if not view.log:
-    return ''
-  found = {
+def _logged(view: view_lib.View) -> set[str]:
+  """The terms that the log has numbers of."""
+  return {
     k
     for line in view.log
     for m in line['members']
     for k, v in m.items()
     if markup.is_number(v) and k not in ('seed', 'alive')
   }
+
+
+def together(views: Sequence[view_lib.View]) -> list[Any]:
+  """A panel a term that all views log, a line a member."""
+  found = set.intersection(*map(_logged, views))
   keys = [k for k in _FIRST if k in found] + sorted(found - set(_FIRST))
-  shown = losses.SHOWN_TC in found
+  return [_curve_panel(views, key) for key in keys]
+
+
+def training(view: view_lib.View) -> str:
+  """Every logged term, a line a member."""
+  if not view.log:
+    return ''
+  shown = losses.SHOWN_TC in _logged(view)
   return markup.panels(
-    [_curve_panel(view, key) for key in keys] + _latent_panel(view),
+    together([view]) + _latent_panel(view),
     'Training. Means over the steps of each log line; the decomposition of the '
     'KL (mutual information, total correlation, dimension-wise KL), MSS, is '
     'the minibatch-stratified estimate on a fixed sample.'

@@ -40,26 +40,46 @@ def _column(view, m: int, title: str, experiment, params) -> str:
   return tag('div', *parts)
 
 
-def traversals_of_settings(study: Study) -> str:
-  """The best member of every setting, side by side."""
+def _figure(study: Study, chosen: list[tuple[str, str, int]], of: str) -> str:
+  """A column a model; chosen: its method, title, and place in the method."""
   restored, columns = {}, []
-  for method, view in study.methods.items():
-    for setting, chosen in scores.setting_groups(view).items():
-      m = _best(view, chosen)
-      unit, index = study.sources[method][m]
+  for method, title, m in chosen:
+    unit, index = study.sources[method][m]
+    try:
       if unit not in restored:
-        folder = workdir.Workdir(study.folder / 'units' / unit)
+        folder = workdir.Workdir(study.folders[unit])
         experiment = experiment_lib.build(study.units[unit])
         restored[unit] = experiment, program.restore(experiment, folder)
-      experiment, states = restored[unit]
-      params = population.select(states.params, index)
-      title = study.name(method, setting)
-      columns.append(_column(view, m, title, experiment, params))
+    except (OSError, ValueError) as error:  # data or checkpoints are gone
+      columns.append(tag('div', tag('h3', text(title)), tag('p', text(error))))
+      continue
+    experiment, states = restored[unit]
+    params = population.select(states.params, index)
+    view = study.methods[method]
+    columns.append(_column(view, m, title, experiment, params))
   return markup.figure(
     tag('div', *columns, class_='panels'),
-    'Latent traversals from one image: each strip moves one latent from −2 to '
-    '2 and leaves the others at their posterior means. Latents by falling KL, '
-    'with the factor of which each knows most and the share of its entropy '
-    'that it knows. Of several seeds the best by '
-    f'{text(view_lib.name(study.everyone.criterion))} is shown.',
+    'Latent traversals from one image of each data set: each strip moves one '
+    'latent from −2 to 2 and leaves the others at their posterior means. '
+    'Latents by falling KL, with the factor of which each knows most and the '
+    f'share of its entropy that it knows. The best member of each {of}, by '
+    f'{text(view_lib.name(study.everyone.criterion))}.',
   )
+
+
+def traversals_of_settings(study: Study) -> str:
+  """The best member of every setting, side by side."""
+  chosen = [
+    (method, study.name(method, setting), _best(view, members))
+    for method, view in study.methods.items()
+    for setting, members in scores.setting_groups(view).items()
+  ]
+  return _figure(study, chosen, 'setting')
+
+
+def traversals_of_methods(study: Study) -> str:
+  """The best member of every method, side by side."""
+  chosen = [
+    (method, method, view.best) for method, view in study.methods.items()
+  ]
+  return _figure(study, chosen, 'run')

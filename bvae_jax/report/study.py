@@ -137,7 +137,7 @@ def _failures(study: Study) -> list[str]:
   lines = []
   for unit in study.config['units']:
     if unit not in study.results:
-      path = study.folder / 'units' / unit / 'error.txt'
+      path = study.folders[unit] / 'error.txt'
       words = path.read_text().split('\n') if path.exists() else []
       why = next((line for line in reversed(words) if line.strip()), 'not done')
       lines.append(f'{unit} is missing from this page: {why.strip()}')
@@ -152,7 +152,7 @@ def _range(values: list[float]) -> str:
   return facts.listed(values)
 
 
-def _methods(study: Study) -> list[tuple[str, str]]:
+def methods(study: Study) -> list[tuple[str, str]]:
   """What each method swept, as (name, text) pairs."""
   found = []
   for method, view in study.methods.items():
@@ -178,11 +178,11 @@ def _head(study: Study, question: str) -> page.Head:
     '×'.join(map(str, r['dataset']['image_shape']))
     for r in study.results.values()
   )
-  size, methods = len(study.everyone.entries), len(study.methods)
+  size, kinds = len(study.everyone.entries), len(study.methods)
   pairs = [
     ('Data', f'{"; ".join(described)}; images of {", ".join(shapes)}'),
-    ('Models', f'{size:,}, of {count(methods, "method")}'),
-    *_methods(study),
+    ('Models', f'{size:,}, of {count(kinds, "method")}'),
+    *methods(study),
   ]
   return page.Head(
     study.config['study'],

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -29,18 +30,18 @@ class Study(NamedTuple):
   """What the sections of a study's page draw from.
 
   Attributes:
-    folder: the study's workdir.
     config: the study's config, plain.
-    units: the configs of its units as they are run.
+    units: the configs of its units as they are run, by unit.
+    folders: the folder of each unit.
     results: those of the units that are done, by unit.
     methods: the members of each method; one method may have several units.
     sources: of each method, the (unit, member of the unit) of each member.
     everyone: the members of all methods.
   """
 
-  folder: pathlib.Path
   config: dict[str, Any]
-  units: ml_collections.ConfigDict
+  units: Mapping[str, ml_collections.ConfigDict]
+  folders: Mapping[str, pathlib.Path]
   results: dict[str, Results]
   methods: dict[str, view_lib.View]
   sources: dict[str, list[tuple[str, int]]]
@@ -82,9 +83,8 @@ def method_names(units: dict[str, dict]) -> dict[str, str]:
   }
 
 
-def _with_log(folder: pathlib.Path, results: Results) -> list[Member]:
+def _with_log(log: list[dict], results: Results) -> list[Member]:
   """The members, the KL decomposition at their last step beside the scores."""
-  log = workdir.Workdir(folder).read_log()
   last = log[-1]['members'] if log else [{}] * len(results['members'])
   return [
     dataclasses.replace(
@@ -98,14 +98,14 @@ def _with_log(folder: pathlib.Path, results: Results) -> list[Member]:
   ]
 
 
-def _view(configs, results, entries, identities) -> view_lib.View:
+def _view(configs, results, entries, identities, log=()) -> view_lib.View:
   """A view of members of several units; `identities` says how they differ."""
   metrics = dict.fromkeys(m for c in configs for m in c['metrics'])
   return view_lib.make(
     configs[0] | {'metrics': list(metrics)},
     identities,
     dataclasses.replace(results, members=tuple(entries)),
-    [],
+    list(log),
   )
 
 
@@ -129,13 +129,37 @@ def make(
     config: the study's config.
     results: those of the units that are done, at least one.
   """
-  units, config = config.units, workdir.plain(config.to_dict())
-  names = method_names(config['units'])
+  plain = workdir.plain(config.to_dict())
+  return assemble(
+    plain,
+    config.units,
+    {unit: folder / 'units' / unit for unit in plain['units']},
+    results,
+    method_names(plain['units']),
+  )
+
+
+def assemble(
+  config: dict[str, Any],
+  units: Mapping[str, ml_collections.ConfigDict],
+  folders: Mapping[str, pathlib.Path],
+  results: dict[str, Results],
+  names: Mapping[str, str],
+) -> Study:
+  """A study of its parts, which are those of `Study`.
+
+  Args:
+    config: plain; it holds `units`.
+    units, folders: of every unit.
+    results: of the units that are done, at least one.
+    names: the method of each unit.
+  """
   sources, methods = {}, {}
   for unit in results:
     found = [(unit, m) for m in range(len(results[unit]['members']))]
     sources.setdefault(names[unit], []).extend(found)
-  logged = {u: _with_log(folder / 'units' / u, r) for u, r in results.items()}
+  logs = {unit: workdir.Workdir(folders[unit]).read_log() for unit in results}
+  logged = {unit: _with_log(logs[unit], r) for unit, r in results.items()}
   for method, found in sources.items():
     own = list(dict.fromkeys(unit for unit, _ in found))
     entries = [logged[unit][m] for unit, m in found]
@@ -144,9 +168,10 @@ def make(
       results[own[0]],
       entries,
       [population.Member(e['seed'], e['hparams']) for e in entries],
+      logs[own[0]] if len(own) == 1 else [],
     )
   made = functools.partial(
-    Study, folder, config, units, results, methods, sources
+    Study, config, units, folders, results, methods, sources
   )
   if len(methods) == 1:
     return made(*methods.values())

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from bvae_jax.apps import intervene, renders, statistics, traverse
+from bvae_jax.apps import intervene, renders, traverse
+from bvae_jax.evaluation import statistics
 
 
 def test_the_shares_of_a_perfect_coder_are_a_permutation(world):

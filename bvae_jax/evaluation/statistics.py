@@ -1,0 +1,178 @@
+"""Figures over the members of a population: intervals, and differences.
+
+A figure a member is one number; what varies is the seed.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95  # of every interval
+_EXACT = 50_000  # arrangements that are enumerated
+_DRAWN = 20_000  # arrangements where there are more
+
+
+class Estimate(NamedTuple):
+  """A mean over members with its interval.
+
+  Attributes:
+    mean: over the members where the figure is finite; NaN where there is none.
+    low, high: ends of the interval; NaN with fewer than two members.
+    values: a figure a member.
+  """
+
+  mean: float
+  low: float
+  high: float
+  values: tuple[float, ...]
+
+  def __str__(self) -> str:
+    if not np.isfinite(self.low):
+      return f'{self.mean:.3f}'
+    return f'{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]'
+
+
+def estimate(values: Iterable[Any]) -> Estimate:
+  """Mean and Student's t interval of members' figures.
+
+  mean ± t_{M-1} s / sqrt(M), s the sample deviation; the spread between the
+  members of a population, not that between images.
+  """
+  every = tuple(float(value) for value in values)
+  finite = np.array([v for v in every if np.isfinite(v)])
+  mean = float(finite.mean()) if len(finite) else float('nan')
+  if len(finite) < 2:
+    return Estimate(mean, float('nan'), float('nan'), every)
+  quantile = float(stats.t.ppf((1 + LEVEL) / 2, len(finite) - 1))
+  half = quantile * float(finite.std(ddof=1)) / len(finite) ** 0.5
+  return Estimate(mean, mean - half, mean + half, every)
+
+
+def estimates(values: Any) -> np.ndarray:
+  """`estimate` over the leading axis of [M, ...]: an object array [...]."""
+  values = np.asarray(values, np.float64)
+  rows = values.reshape(len(values), -1).T
+  found = np.empty(len(rows), object)
+  found[:] = [estimate(row) for row in rows] if len(rows) else []
+  return found.reshape(values.shape[1:])
+
+
+class Difference(NamedTuple):
+  """How far apart two groups of members are in one figure.
+
+  Attributes:
+    mean: of the first group less that of the second.
+    low, high: ends of its interval: Student's t of the pairs, or Welch's.
+    p: two-sided, of the hypothesis that the group does not matter.
+    chance: P(a > b) + P(a = b) / 2 of a random member of each group.
+    pairs: members that were paired by seed; 0 where none were.
+    exact: whether every arrangement was looked at for `p`.
+  """
+
+  mean: float
+  low: float
+  high: float
+  p: float
+  chance: float
+  pairs: int
+  exact: bool
+
+
+def difference(
+  first: Mapping[int, float], second: Mapping[int, float]
+) -> Difference:
+  """Compares two groups of {seed: figure}; figures that are NaN do not count.
+
+  Where all seeds of one group are in the other, and they are two or more, the
+  figures of one seed are a pair, and p is that of the test by exchange within
+  pairs (signs of the differences). Otherwise it is that of the test by
+  exchange between groups. Both look at |mean difference| and enumerate up to
+  50,000 arrangements; of more, they draw 20,000 and count the observed one.
+  """
+  known = lambda group: {s: v for s, v in group.items() if math.isfinite(v)}
+  first, second = known(first), known(second)
+  a, b = (np.array([*g.values()], np.float64) for g in (first, second))
+  if not len(a) or not len(b):
+    return Difference(*[float('nan')] * 5, pairs=0, exact=True)
+  above = np.sign(a[:, None] - b)
+  chance = float((above.mean() + 1) / 2)
+  shared = sorted(first.keys() & second.keys())
+  if len(shared) >= 2 and len(shared) in (len(a), len(b)):
+    gaps = np.array([first[seed] - second[seed] for seed in shared])
+    mean, low, high, _ = estimate(gaps)
+    signs, exact = _signs(len(gaps))
+    p = _share(signs @ gaps / len(gaps), mean, exact)
+    return Difference(mean, low, high, p, chance, len(gaps), exact)
+  mean = float(a.mean() - b.mean())
+  half = _welch(a, b)
+  chosen, exact = _choices(len(a), len(b))
+  whole = np.concatenate([a, b])
+  sums = chosen @ whole
+  found = sums / len(a) - (whole.sum() - sums) / len(b)
+  p = _share(found, mean, exact)
+  return Difference(mean, mean - half, mean + half, p, chance, 0, exact)
+
+
+def _share(found: np.ndarray, observed: float, exact: bool) -> float:
+  """How many arrangements lie as far out as the observed one does."""
+  rounding = 1e-9 * (abs(observed) + float(np.abs(found).max(initial=0.0)))
+  extreme = int(np.sum(np.abs(found) >= abs(observed) - rounding))
+  if exact:
+    return extreme / len(found)
+  return (extreme + 1) / (len(found) + 1)
+
+
+@functools.cache
+def _signs(pairs: int) -> tuple[np.ndarray, bool]:
+  """Signs of the differences [arrangements, pairs], and whether all."""
+  if 2**pairs <= _EXACT:
+    bits = np.arange(2**pairs)[:, None] >> np.arange(pairs) & 1
+    return 2.0 * bits - 1, True
+  draw = np.random.default_rng(0)
+  return draw.choice([-1.0, 1.0], (_DRAWN, pairs)), False
+
+
+@functools.cache
+def _choices(first: int, second: int) -> tuple[np.ndarray, bool]:
+  """Who is in the first group [arrangements, members], and whether all."""
+  size = first + second
+  if math.comb(size, first) <= _EXACT:
+    places = np.array([*itertools.combinations(range(size), first)])
+    exact = True
+  else:
+    draw = np.random.default_rng(0)
+    places = draw.random((_DRAWN, size)).argsort(1)[:, :first]
+    exact = False
+  chosen = np.zeros((len(places), size))
+  np.put_along_axis(chosen, places, 1.0, axis=1)
+  return chosen, exact
+
+
+def _welch(a: np.ndarray, b: np.ndarray) -> float:
+  """Half of Welch's interval of the difference; NaN with one member alone."""
+  if min(len(a), len(b)) < 2:
+    return float('nan')
+  parts = np.array([x.var(ddof=1) / len(x) for x in (a, b)])
+  if not parts.sum():
+    return 0.0
+  freedom = parts.sum() ** 2 / (parts**2 / [len(a) - 1, len(b) - 1]).sum()
+  return float(stats.t.ppf((1 + LEVEL) / 2, freedom) * parts.sum() ** 0.5)
+
+
+def holm(p: Iterable[float]) -> np.ndarray:
+  """p values [T] corrected for their number (Holm, 1979); NaN stays NaN.
+
+  The i-th smallest of T, from 1, becomes max_{j <= i} min(1, (T - j + 1) p_j):
+  the chance of one false finding or more among them is below the level.
+  """
+  p = np.array([*p], np.float64)
+  order = np.argsort(p)[: int(np.isfinite(p).sum())]
+  found = np.full(len(p), np.nan)
+  scaled = p[order] * np.arange(len(order), 0, -1)
+  found[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+  return found

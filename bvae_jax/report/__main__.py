@@ -1,0 +1,107 @@
+"""Compares finished runs on one page, or draws the page of one run anew.
+
+    python -m bvae_jax.report RUN RUN ... [--out=compare.html]
+    python -m bvae_jax.report RUN
+
+A RUN is the folder of a run, of a study (which stands for its units), or of
+one unit: STUDY/units/NAME. Beside compare.html lie compare.json, with every
+figure, and compare.csv, a line a test.
+"""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from bvae_jax import cli, population, report, workdir
+from bvae_jax.report import compare, study
+from bvae_jax.studies import execute, plan
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import program
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+  parser = argparse.ArgumentParser(
+    'python -m bvae_jax.report',
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+    allow_abbrev=False,
+  )
+  parser.add_argument(
+    'runs', nargs='+', type=pathlib.Path, metavar='RUN', help='folders'
+  )
+  parser.add_argument(
+    '--out', type=pathlib.Path, metavar='FILE', help='of a comparison',
+  )  # fmt: skip
+  args = parser.parse_args(argv)
+  if args.out and args.out.suffix != '.html':
+    parser.error(f'--out={args.out} must end in .html')
+  return args
+
+
+def _is_study(path: pathlib.Path) -> bool:
+  return (path / 'plan.json').exists()
+
+
+def _units(path: pathlib.Path) -> list[pathlib.Path]:
+  """The units of a study that are done; of a run, the run.
+
+  Raises:
+    WorkdirError: no unit is done.
+  """
+  if not _is_study(path):
+    return [path]
+  found = plan.status(path)
+  done = [
+    plan.unit_path(path, name) for name, s in found.items() if s == 'done'
+  ]
+  if not done:
+    raise workdir.WorkdirError(f'{path}: no unit of this study is done')
+  left = len(found) - len(done)
+  if left:
+    print(f'{path}: {left} unit(s) are not done and left out', file=sys.stderr)
+  return done
+
+
+def redraw(path: pathlib.Path) -> pathlib.Path:
+  """Draws the page of one run, or of a study, anew.
+
+  Raises:
+    OSError: there is none, or it is not finished.
+  """
+  if _is_study(path):
+    _units(path)
+    study.write(path, plan.read_plan(path), execute.gather(path))
+    return path / 'report.html'
+  config, results = compare.load(path)
+  folder = workdir.Workdir(path)
+  experiment = experiment_lib.build(config)
+  states = program.restore(experiment, folder)
+  members = population.members(config)
+  with folder.lock():
+    report.write(path, experiment, states, members, results, folder.read_log())
+    if (path / workdir.MANIFEST).exists():
+      folder.seal(['report.html', 'traversals.gif'])
+  return path / 'report.html'
+
+
+def main(argv: Sequence[str]) -> None:
+  """Writes the page that the command line asks for."""
+  args = _parse(argv)
+  cli.cache_compilations()
+  try:
+    runs = [unit for path in args.runs for unit in _units(path)]
+    if len(args.runs) == 1 and args.out is None:
+      page = redraw(args.runs[0])
+    elif len(runs) == 1:
+      raise ValueError('--out needs two runs or more to compare')
+    else:
+      page = args.out or pathlib.Path('compare.html')
+      compare.write(runs, page)
+  except (ValueError, OSError, ImportError, plan.Busy) as error:
+    sys.exit('error: ' + ' '.join(str(error).split()))
+  print(f'{page}: open it in a browser')
+
+
+if __name__ == '__main__':
+  main(sys.argv[1:])

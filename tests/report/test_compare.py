@@ -1,0 +1,131 @@
+"""Runs against each other: the tests are right, the page says what differs."""
+
+import json
+import shutil
+
+import numpy as np
+import pages
+import pytest
+from scipy import stats
+
+from bvae_jax.evaluation import statistics
+from bvae_jax.report import __main__ as command
+from bvae_jax.report import compare
+
+
+def by_seed(values, first=0):
+  return dict(enumerate(values, first))
+
+
+@pytest.mark.parametrize('paired', [True, False])
+def test_exact_p_values_are_those_of_scipy(paired):
+  rng = np.random.default_rng(0)
+  a, b = rng.normal(1, 1, 6), rng.normal(0, 1, 6 if paired else 5)
+  found = statistics.difference(by_seed(a), by_seed(b, 0 if paired else 10))
+  kind = 'samples' if paired else 'independent'
+  mean = lambda x, y, axis=-1: x.mean(axis) - y.mean(axis)
+  want = stats.permutation_test((a, b), mean, permutation_type=kind)
+  t = (
+    stats.ttest_rel(a, b) if paired else stats.ttest_ind(a, b, equal_var=False)
+  )
+  ends = t.confidence_interval(0.95)
+  assert found.exact and found.pairs == (6 if paired else 0)
+  assert found.p == pytest.approx(want.pvalue)
+  np.testing.assert_allclose(found[:3], [mean(a, b), *ends])
+  u = stats.mannwhitneyu(a, b).statistic
+  assert found.chance == pytest.approx(u / (len(a) * len(b)))
+
+
+def test_p_values_in_closed_form():
+  # All above: two of 2^4 signs, and two of C(6, 3) choices, are as extreme.
+  pair = statistics.difference(by_seed([5, 6, 7, 8]), by_seed([1, 2, 3, 4]))
+  apart = statistics.difference(by_seed([5, 6, 7]), by_seed([1, 2, 3], 7))
+  assert (pair.p, apart.p) == (2 / 16, 2 / 20)
+  assert pair.chance == apart.chance == 1
+  same = statistics.difference(by_seed([1, 2, 3]), by_seed([1, 2, 3]))
+  assert (same.mean, same.p, same.chance) == (0, 1, 0.5)
+  many = by_seed(np.arange(20.0))
+  drawn = statistics.difference(many, {s: v + 1 for s, v in many.items()})
+  assert not drawn.exact and drawn.p == 1 / 20_001
+  # A seed that one group lacks is no pair; NaN is none either.
+  some = statistics.difference({0: 1.0, 1: 2.0, 2: np.nan}, by_seed([0, 0, 9]))
+  assert (some.pairs, some.mean) == (2, 1.5)
+  none = statistics.difference({0: np.nan}, {0: 1.0})
+  assert np.isnan(none.p)
+
+
+def test_holm():
+  found = statistics.holm([0.01, 0.04, float('nan'), 0.03, 0.5])
+  np.testing.assert_allclose(found, [0.04, 0.09, np.nan, 0.09, 0.5])
+
+
+@pytest.fixture
+def other_run(small_run, tmp_path):
+  """A copy of a run whose MIG is higher by 0.5, on less of other points."""
+  folder = tmp_path / 'other'
+  shutil.copytree(small_run, folder)
+  (folder / 'manifest.json').unlink()
+  results = json.loads((folder / 'results.json').read_text())
+  for member in results['members']:
+    member['metrics']['mig'] += 0.5
+  results['evaluation']['num_train'] = 7
+  results['provenance']['bvae_jax'] = '0.0.1'
+  (folder / 'results.json').write_text(json.dumps(results))
+  return folder
+
+
+def test_two_runs_on_one_page(small_run, other_run, tmp_path):
+  out = tmp_path / 'page.html'
+  command.main([str(small_run), str(other_run), f'--out={out}'])
+  tree = pages.tree(out.read_text())
+  assert all(e.get('href').startswith('#') for e in tree.iter('a'))
+  assert all(e.get('src').startswith('data:') for e in tree.iter('img'))
+  titles = [e.text for e in tree.iter('h2')]
+  assert titles[:3] == ['Scores', 'Differences', 'What differs in the configs']
+  assert 'Traversals' in titles and 'Training' in titles
+  found = json.loads(out.with_suffix('.json').read_text())
+  (test,) = [t for t in found['tests'] if t['score'] == 'mig']
+  assert (test['pairs'], test['p'], test['exact']) == (2, 0.5, True)
+  assert test['difference'] == pytest.approx(-0.5)
+  assert test['p_holm'] == 1 and test['chance_a_above_b'] == 0
+  told = ' '.join(found['warnings'])
+  assert 'evaluation.num_train differ' in told and '0.0.1' in told
+  header, *rows = out.with_suffix('.csv').read_text().splitlines()
+  assert header.startswith('score,a,b,mean_a') and len(rows) == 5
+  curves = pages.charts(tree)['ELBO [nats]']
+  assert {row['group'] for row in curves} == {'run', 'other'}
+
+
+def test_what_cannot_be_compared(small_run, other_run, tmp_path, capsys):
+  def refused(*arguments):
+    with pytest.raises(SystemExit) as error:
+      command.main([*map(str, arguments)])
+    assert '\n' not in str(error.value)
+    return str(error.value)
+
+  assert 'is given twice' in refused(small_run, small_run)
+  assert 'holds no run' in refused(small_run, tmp_path)
+  (other_run / 'results.json').unlink()
+  assert 'is not finished: it is at step 6' in refused(small_run, other_run)
+  (other_run / 'error.txt').write_text('Traceback\nValueError: no\n')
+  assert 'has failed: ValueError: no' in refused(other_run)
+  assert 'two runs or more' in refused(small_run, '--out=a.html')
+
+
+def test_more_runs_than_pairs_are_compared_with_the_first(small_run, tmp_path):
+  runs = [small_run]
+  for i in range(6):
+    runs.append(tmp_path / f'run_{i}')
+    shutil.copytree(small_run, runs[-1])
+  study = compare.gather(runs)
+  found = compare.figures(study)
+  pairs = {(t['a'], t['b']) for t in found['tests']}
+  assert pairs == {('run', f'run_{i}') for i in range(6)}
+  assert not found['differing_keys'] and not found['warnings']
+
+
+def test_the_page_of_one_run_is_drawn_anew(other_run):
+  page = other_run / 'report.html'
+  page.unlink()
+  command.main([str(other_run)])
+  assert pages.tree(page.read_text()).iter('h2')
