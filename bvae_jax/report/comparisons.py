@@ -8,7 +8,7 @@ from bvae_jax import losses
 from bvae_jax.evaluation import statistics
 from bvae_jax.report import charts, markup, relations, scores
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import number, tag, text
+from bvae_jax.report.markup import number, text
 from bvae_jax.report.study_view import LOGGED, Study
 
 
@@ -56,11 +56,11 @@ def distributions(study: Study) -> str:
 def _with_interval(values: np.ndarray, places: int) -> str:
   """Mean ± std, and the interval of the mean below it."""
   mean = statistics.estimate(values)
-  shown = text(scores.spread(values, places))
+  shown = scores.spread(values, places)
   if not np.isfinite(mean.low):
     return shown
   ends = ', '.join(number(end, places) for end in (mean.low, mean.high))
-  return shown + tag('small', f'[{ends}]')
+  return markup.element('cell', shown, f'[{ends}]')
 
 
 def table(study: Study) -> str:

@@ -3,8 +3,9 @@
 import dataclasses
 
 from bvae_jax.evaluation import labelled
+from bvae_jax.report import markup
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import count, tag, text
+from bvae_jax.report.markup import count
 
 
 def listed(values, limit: int = 12) -> str:
@@ -58,19 +59,13 @@ def lede(view: view_lib.View) -> str:
   """One paragraph: what was trained, on what."""
   config, dataset = view.config, view.results['dataset']
   swept = ' and '.join(swept_values(view))
-  return tag(
-    'p',
-    text(
-      f'{count(len(view.entries), "member")} of {config["objective"]}'
-      f'{", " + swept if swept else ""}, trained for '
-      f'{count(config["num_steps"], "step")} of {config["batch_size"]} images.'
-      ' Data: '
-    ),
-    tag('strong', text(dataset['description'])),
-    '. ',
-    tag('a', 'Move its sliders', href='explorer.html'),
-    '.',
-    class_='lede',
+  return markup.element(
+    'lede',
+    f'{count(len(view.entries), "member")} of {config["objective"]}'
+    f'{", " + swept if swept else ""}, trained for '
+    f'{count(config["num_steps"], "step")} of {config["batch_size"]} images.',
+    dataset['description'],
+    [('Move its sliders', 'explorer.html')],
   )
 
 

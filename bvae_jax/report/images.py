@@ -82,13 +82,8 @@ def data_uri(kind: str, raw: bytes) -> str:
   return f'data:image/{kind};base64,{base64.b64encode(raw).decode()}'
 
 
-def element(pixels: np.ndarray, alt: str, **attributes: Any) -> str:
-  """An <img> that holds the pixels, uint8 [H, W, C]."""
-  return markup.tag(
-    'img',
-    src=data_uri('png', png(pixels)),
-    alt=alt,
-    width=pixels.shape[1],
-    height=pixels.shape[0],
-    **attributes,
-  )
+def element(pixels: np.ndarray, alt: str, kind: str = '') -> str:
+  """An <img> of class `kind` that holds the pixels, uint8 [H, W, C]."""
+  height, width = pixels.shape[:2]
+  address = data_uri('png', png(pixels))
+  return markup.element('image', address, alt, width, height, kind)

@@ -1,13 +1,35 @@
-"""Elements of HTML, escaped, and numbers as a reader wants them."""
+"""Elements of HTML, and numbers as a reader wants them.
 
+The elements are macros of templates/elements.html.
+"""
+
+import functools
 import html
 import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import jinja2
+
 MISSING = '–'
 _VOID = ('img', 'meta')
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+  """The templates of all pages."""
+  return jinja2.Environment(
+    loader=jinja2.PackageLoader('bvae_jax.report'),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+  )
+
+
+def element(name: str, *values: Any) -> str:
+  """Markup of a macro of templates/elements.html."""
+  macros: Any = environment().get_template('elements.html').module
+  return str(getattr(macros, name)(*values))
 
 
 def text(value: Any) -> str:
@@ -67,22 +89,12 @@ def table(
     rows: markup of the cells.
     classes: a class for each row.
   """
-  cells = lambda row: (
-    tag('th', row[0], scope='row')
-    + ''.join(tag('td', cell) for cell in row[1:])
-  )
-  body = [
-    tag('tr', cells(row), class_=kind or None)
-    for row, kind in zip(rows, classes or [''] * len(rows))
-  ]
-  top = tag('tr', *(tag('th', h, scope='col') for h in head))
-  inner = tag('table', tag('thead', top), tag('tbody', *body))
-  return tag('div', inner, class_='scroll', tabindex=0)
+  return element('table', head, rows, classes or [''] * len(rows))
 
 
 def figure(content: str, caption: str) -> str:
   """A numbered figure with its caption (markup) below."""
-  return tag('figure', content, tag('figcaption', caption))
+  return element('figure', content, caption)
 
 
 def _packed(rows: Sequence[dict[str, Any]]) -> dict[str, list]:
@@ -117,32 +129,15 @@ def chart(drawn: Any) -> str:
     if 'data' in part:
       part['data'] = _packed(part['data']['values'])
   packed = json.dumps(spec, allow_nan=False, separators=(',', ':'))
-  return tag(
-    'div',
-    class_='chart',
-    role='group',
-    aria_label=title,
-    data_spec=packed,
-  )
+  return element('chart', title, packed)
 
 
 def panels(charts: Iterable[Any], caption: str, *, above: str = '',
            kind: str = 'panels') -> str:  # fmt: skip
   """A figure of charts, with their values as a table; `above` is markup."""
-  body = tag('div', *map(chart, charts), class_=kind)
-  values = tag('details', tag('summary', 'Values as a table'), class_='values')
-  return tag('figure', above, body, tag('figcaption', caption), values)
+  return element('panels', [*map(chart, charts)], caption, above, kind)
 
 
 def key(colour: str, words: str, members: Sequence[str], role: str = '') -> str:
   """A button with a swatch that singles members out in its section."""
-  swatch = tag('i', '', class_=role or None, style=f'--c:{colour}')
-  return tag(
-    'button',
-    swatch,
-    text(words),
-    type='button',
-    class_='key',
-    aria_pressed='false',
-    data_members=json.dumps(list(members)),
-  )
+  return element('key', colour, words, json.dumps(list(members)), role)

@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import jinja2
 import markupsafe
 import vl_convert
 
-from bvae_jax.report import curves, facts, pictures, scores
+from bvae_jax.report import curves, facts, markup, pictures, scores
 from bvae_jax.report import view as view_lib
 
 # The sections of a run's page in the order in which a reader asks: a title, and
@@ -60,13 +59,6 @@ class Head(NamedTuple):
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
-  return jinja2.Environment(
-    loader=jinja2.PackageLoader('bvae_jax.report'), autoescape=True
-  )
-
-
-@functools.cache
 def _vega() -> str:
   """The one script that draws all charts: Vega, Vega-Lite and their embedder.
 
@@ -86,7 +78,7 @@ def document(
     sections: titles (text) and contents (markup); empty ones are left out.
     config: shown whole in the last section.
   """
-  source = lambda name: _environment().get_template(name).render()
+  source = lambda name: markup.environment().get_template(name).render()
   shown = [
     {
       'title': title,
@@ -97,7 +89,7 @@ def document(
     if content
   ]
   return (
-    _environment()
+    markup.environment()
     .get_template('page.html')
     .render(
       title=head.title,

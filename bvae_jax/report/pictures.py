@@ -8,7 +8,7 @@ from bvae_jax import losses, population
 from bvae_jax.report import images as image_lib
 from bvae_jax.report import markup, traversals
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import number, tag, text
+from bvae_jax.report.markup import number, text
 from bvae_jax.training import experiment as experiment_lib
 
 COLUMNS = 11  # inputs shown; as many as a traversal has steps
@@ -59,10 +59,11 @@ def draw(
   )
 
 
-def _row(label: str, strip: np.ndarray, alt: str, kind: str = '') -> str:
-  """A labelled strip of images [S, H, W, C] in [0, 1]."""
+def _row(label: str, strip: np.ndarray, alt: str, *, note: str = '',
+         idle: bool = False) -> str:  # fmt: skip
+  """A labelled strip of images [S, H, W, C] in [0, 1]; `label` is markup."""
   picture = image_lib.element(traversals.image_grid(strip[None]), alt)
-  return tag('div', tag('span', label), picture, class_=f'row {kind}'.strip())
+  return markup.element('strip', label, note, picture, idle)
 
 
 def reconstructions(view: view_lib.View, drawn: Pictures) -> str:
@@ -108,15 +109,14 @@ def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
   lines = []
   for d in shown_latents(kl):
     idle = not (markup.is_number(kl[d]) and kl[d] > losses.COLLAPSED)
-    label = tag('b', f'z{d}') + f' {number(kl[d], 2)} nats'
+    label = f'<b>z{d}</b> {number(kl[d], 2)} nats'
     known = '' if idle else factor(view, entry, d)
-    label += tag('small', text(known)) if known else ''
-    lines.append(_row(label, rows[d], f'traversal of z{d}', 'idle' * idle))
-  ends = f'{traversals.VALUES[0]:g}', '0', f'{traversals.VALUES[-1]:g}'
-  scale = [tag('em', end.replace('-', '−')) for end in ends]
-  lines.append(
-    tag('div', tag('span', ''), tag('div', *scale, class_='ends'), class_='row')
-  )
+    alt = f'traversal of z{d}'
+    lines.append(_row(label, rows[d], alt, note=known, idle=idle))
+  ends = [
+    number(end, 0) for end in (traversals.VALUES[0], 0, traversals.VALUES[-1])
+  ]
+  lines.append(markup.element('ends', ends))
   left_out = len(kl) - len(shown_latents(kl))
   percent = (
     ' The factor is the one of which the latent knows most, with the share of '
@@ -138,28 +138,21 @@ def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
 def traversal_figures(view: view_lib.View, drawn: Pictures) -> str:
   """Traversals of the best and the median member, then the animation."""
   source = image_lib.element(
-    image_lib.to_uint8(drawn.source), 'the image traversed', class_='inline'
+    image_lib.to_uint8(drawn.source), 'the image traversed', 'inline'
   )
   kl = view.entries[view.best]['elbo']['kl_per_latent']
   order = ', '.join(f'z{d}' for d in shown_latents(kl))
-  moving = tag(
-    'img',
-    src=image_lib.data_uri('gif', drawn.gif),
-    alt='traversals in motion',
-    class_='moving',
-  )
-  pause = tag(
-    'button',
-    'Pause',
-    type='button',
-    class_='pause',
-    data_still=image_lib.data_uri('png', drawn.still),
+  moving = markup.element(
+    'film',
+    image_lib.data_uri('gif', drawn.gif),
+    image_lib.data_uri('png', drawn.still),
+    'traversals in motion',
   )
   return ''.join(
     _traversal(view, role, rows, source)
     for role, rows in drawn.traversals.items()
   ) + markup.figure(
-    moving + pause,
+    moving,
     f'The same in motion, {text(view.role("best"))}; in reading order {order}. '
     'Also in <code>traversals.gif</code>.',
   )

@@ -6,7 +6,7 @@ from bvae_jax import losses
 from bvae_jax.evaluation.results import Member
 from bvae_jax.report import charts, markup
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import count, number, tag, text
+from bvae_jax.report.markup import count, number, text
 
 
 def keys(view: view_lib.View, *more: str) -> str:
@@ -15,7 +15,7 @@ def keys(view: view_lib.View, *more: str) -> str:
     markup.key(colour, words, [m.label for m in view.marks if m.group == words])
     for colour, words in view.legend
   ]
-  return tag('p', *groups, *more, class_='legend')
+  return markup.element('legend', [*groups, *more])
 
 
 def legend(view: view_lib.View) -> str:
@@ -146,7 +146,7 @@ def every_score(view: view_lib.View) -> str:
     for m, label in enumerate(view.labels)
   ]
   inner = markup.table(['', *(text(k.replace('_', ' ')) for k in keys)], rows)
-  return tag('details', tag('summary', 'Every figure of every metric'), inner)
+  return markup.element('fold', 'Every figure of every metric', inner)
 
 
 def strips(view: view_lib.View) -> str:

@@ -4,7 +4,7 @@ from bvae_jax import population, workdir
 from bvae_jax.report import images as image_lib
 from bvae_jax.report import markup, pictures, scores, traversals
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import number, tag, text
+from bvae_jax.report.markup import number, text
 from bvae_jax.report.study_view import Study
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import program
@@ -21,23 +21,20 @@ def _column(view, m: int, title: str, experiment, params) -> str:
   entry = view.entries[m]
   kl = entry['elbo']['kl_per_latent']
   score = number(float(view.values(view.criterion)[m]), 2)
-  parts = [
-    tag('h3', text(title)),
-    tag(
-      'p',
-      f'{text(view_lib.name(view.criterion))} {score}, '
-      f'{markup.count(entry["active_latents"], "active latent")}',
-    ),
-  ]
+  about = (
+    f'{view_lib.name(view.criterion)} {score}, '
+    f'{markup.count(entry["active_latents"], "active latent")}'
+  )
+  strips = []
   source = traversals.reference_images(experiment)[0]
   rows = traversals.traverse(experiment, params, source)
   for d in pictures.shown_latents(kl):
     label = f'z{d}, {number(kl[d], 2)} nats'
     known = pictures.factor(view, entry, d)
-    parts.append(tag('small', text(f'{label}, {known}' if known else label)))
     strip = traversals.image_grid(rows[d][None])
-    parts.append(image_lib.element(strip, f'{title}: traversal of z{d}'))
-  return tag('div', *parts)
+    picture = image_lib.element(strip, f'{title}: traversal of z{d}')
+    strips.append((f'{label}, {known}' if known else label, picture))
+  return markup.element('model', title, about, strips)
 
 
 def _figure(study: Study, chosen: list[tuple[str, str, int]], of: str) -> str:
@@ -51,14 +48,14 @@ def _figure(study: Study, chosen: list[tuple[str, str, int]], of: str) -> str:
         experiment = experiment_lib.build(study.units[unit])
         restored[unit] = experiment, program.restore(experiment, folder)
     except (OSError, ValueError) as error:  # data or checkpoints are gone
-      columns.append(tag('div', tag('h3', text(title)), tag('p', text(error))))
+      columns.append(markup.element('model', title, str(error), ()))
       continue
     experiment, states = restored[unit]
     params = population.select(states.params, index)
     view = study.methods[method]
     columns.append(_column(view, m, title, experiment, params))
   return markup.figure(
-    tag('div', *columns, class_='panels'),
+    markup.element('columns', columns),
     'Latent traversals from one image of each data set: each strip moves one '
     'latent from −2 to 2 and leaves the others at their posterior means. '
     'Latents by falling KL, with the factor of which each knows most and the '

@@ -23,14 +23,14 @@ from bvae_jax.report import (
   study_view,
 )
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import count, tag, text
+from bvae_jax.report.markup import count, text
 from bvae_jax.report.study_view import Study
 
 
 def _matrices(study: Study) -> str:
   """What the best and the median model of each method know of the factors."""
   return ''.join(
-    tag('h3', text(method)) + curves.matrices(view)
+    markup.element('heading', method) + curves.matrices(view)
     for method, view in study.methods.items()
     if any(entry['matrices'] for entry in view.entries)
   )
@@ -186,7 +186,7 @@ def _head(study: Study, question: str) -> page.Head:
   ]
   return page.Head(
     study.config['study'],
-    tag('p', text(question), class_='lede'),
+    markup.element('lede', question, '', ()),
     [*_failures(study), *facts.warnings(study.everyone)],
     pairs,
   )
@@ -197,7 +197,7 @@ def _links(study: Study) -> str:
   rows = []
   for unit, result in study.results.items():
     entries = result['members']
-    name = tag('a', text(unit), href=f'units/{unit}/report.html')
+    name = markup.element('link', unit, f'units/{unit}/report.html')
     good = [e for e in entries if e['status'] == 'ok']
     cells = []
     for key in study.keys:

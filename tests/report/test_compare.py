@@ -24,7 +24,10 @@ def test_exact_p_values_are_those_of_scipy(paired):
   found = statistics.difference(by_seed(a), by_seed(b, 0 if paired else 10))
   kind = 'samples' if paired else 'independent'
   mean = lambda x, y, axis=-1: x.mean(axis) - y.mean(axis)
-  want = stats.permutation_test((a, b), mean, permutation_type=kind)
+  far = lambda x, y, axis=-1: abs(mean(x, y, axis))
+  want = stats.permutation_test(
+    (a, b), far, permutation_type=kind, alternative='greater'
+  )
   t = (
     stats.ttest_rel(a, b) if paired else stats.ttest_ind(a, b, equal_var=False)
   )
