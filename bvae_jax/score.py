@@ -24,6 +24,7 @@ from bvae_jax.evaluation import results as results_lib
 
 _LOG = logging.getLogger(__name__)
 
+PAGE = 'score.html'
 TEST_SHARE = 1 / 3  # of the points, where no test points are given
 
 
@@ -320,7 +321,9 @@ def _parse(argv: list[str]) -> Any:
   )  # fmt: skip
   parser.add_argument('--seed', type=int, default=0, help='of all draws')
   parser.add_argument(
-    '--out', type=pathlib.Path, help='folder for results.json and results.csv'
+    '--out',
+    type=pathlib.Path,
+    help=f'folder for results.json, results.csv and {PAGE}',
   )
   args = parser.parse_args(argv)
   if (args.test_codes is None) != (args.test_factors is None):
@@ -364,6 +367,10 @@ def main(argv: list[str]) -> None:
       folder.path.mkdir(parents=True, exist_ok=True)
       folder.replace('results.json', results.text())
       folder.replace('results.csv', tables.csv_text({'points': results}))
+      from bvae_jax.report import points  # the libraries of pages
+
+      folder.replace(PAGE, points.document(args.codes.name, results))
+      print(f'{args.out / PAGE}: open it in a browser')
   except (ValueError, OSError, ImportError) as error:
     sys.exit('error: ' + ' '.join(str(error).split()))
 

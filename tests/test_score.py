@@ -4,6 +4,7 @@ import itertools
 import json
 
 import numpy as np
+import pages
 import pytest
 
 from bvae_jax import metrics, score
@@ -108,6 +109,14 @@ def test_the_command_writes_results_and_names_factors(
   assert found['dataset']['factor_names'] == ['shape', 'x', 'y']
   assert found['members'][0]['errors']['mig'] > 0
   assert (tmp_path / 'out' / 'results.csv').exists()
+  page = pages.tree((tmp_path / 'out' / score.PAGE).read_text())
+  cells = {row[0].text: [c.text for c in row[1:]] for row in page.iter('tr')}
+  member = found['members'][0]
+  own = member['metrics']['mig/shape'], member['errors']['mig/shape']
+  assert cells['shape'] == ['3', '{:.3f} ± {:.3f}'.format(*own)]
+  errors = f'{member["errors"]["mig"]:.3f}'
+  assert cells['MIG'] == [f'{member["metrics"]["mig"]:.3f}', errors]
+  assert len(pages.charts(page)['MIG']) == 3 * codes.shape[1]
 
 
 def _bad_files(folder):

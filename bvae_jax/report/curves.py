@@ -1,6 +1,6 @@
 """Training curves, the KL of each latent, matrices, and sweeps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -130,6 +130,21 @@ def latents(view: view_lib.View) -> str:
   )
 
 
+def matrix_map(
+  matrix: Sequence[Sequence[Any]],
+  names: Sequence[str],
+  columns: Mapping[str, int],
+  title: str,
+) -> Any:
+  """A map of [D][K]: factors by some latents, {label: latent}."""
+  rows = [
+    {'row': name, 'column': label, 'value': charts.rounded(matrix[d][k])}
+    for k, name in enumerate(names)
+    for label, d in columns.items()
+  ]
+  return charts.heat_map(rows, title=title)
+
+
 def matrices(view: view_lib.View) -> str:
   """Factor-by-latent matrices of the best and the median member."""
   names = view.results['dataset']['factor_names']
@@ -140,18 +155,10 @@ def matrices(view: view_lib.View) -> str:
     kl = entry['elbo']['kl_per_latent']
     order = range(len(kl)) if view.components else traversal_lib.order_by_kl(kl)
     order = order[: traversal_lib.MAX_ROWS]
+    columns = {f'{letter}{d}': d for d in order}
     for key, matrix in entry['matrices'].items():
-      rows = [
-        {
-          'row': name,
-          'column': f'{letter}{d}',
-          'value': charts.rounded(matrix[d][k]),
-        }
-        for k, name in enumerate(names)
-        for d in order
-      ]
       title = f'{view_lib.name(key)}, {view.role(role)}'
-      maps.append(charts.heat_map(rows, title=title))
+      maps.append(matrix_map(matrix, names, columns, title))
   if not maps:
     return ''
   return markup.panels(

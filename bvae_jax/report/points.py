@@ -1,0 +1,125 @@
+"""The page of codes that were scored from files: score.html."""
+
+import math
+
+from bvae_jax.evaluation.results import Results
+from bvae_jax.report import curves, markup, page
+from bvae_jax.report import view as view_lib
+from bvae_jax.report.markup import count, number, text
+
+_MOST = 40  # codes in a map
+
+
+def _is_factors(results: Results, name: str) -> bool:
+  """Whether a figure is of one factor."""
+  return name.rpartition('/')[2] in results.dataset.factor_names
+
+
+def _label(name: str) -> str:
+  """METRIC or METRIC/SCORE for readers."""
+  metric, _, score = name.partition('/')
+  if not score:
+    return view_lib.name(metric)
+  return f'{metric}: {score}'.replace('_', ' ')
+
+
+def _repeats(name: str) -> bool:
+  """Whether METRIC/SCORE is the metric's main score again."""
+  metric, _, score = name.partition('/')
+  return bool(score) and score in view_lib.name(metric).lower()
+
+
+def _table(results: Results) -> str:
+  """A row a score, with its standard error where it has one."""
+  member = results.members[0]
+  rows = [
+    [text(_label(name)), number(value), number(member.errors.get(name))]
+    for name, value in member.metrics.items()
+    if not _is_factors(results, name) and not _repeats(name)
+  ]
+  resamples = results.evaluation.get('num_resamples', 0)
+  return markup.figure(
+    markup.table(['', 'score', 'standard error'], rows),
+    f'Standard errors over {resamples} resamples of the points.'
+    if resamples
+    else 'No standard errors were asked for: --num_resamples=20 gives them.',
+  )
+
+
+def _factors(results: Results) -> str:
+  """A row a factor, a column a score that has figures of each."""
+  member = results.members[0]
+  scores = dict.fromkeys(
+    name.rpartition('/')[0]
+    for name in member.metrics
+    if _is_factors(results, name)
+  )
+  if not scores:
+    return ''
+
+  def cell(score: str, factor: str) -> str:
+    name = f'{score}/{factor}'
+    error = member.errors.get(name)
+    shown = number(member.metrics.get(name))
+    return shown if error is None else f'{shown} ± {number(error)}'
+
+  facts = results.dataset
+  rows = [
+    [text(factor), str(size or 'continuous')]
+    + [cell(score, factor) for score in scores]
+    for factor, size in zip(facts.factor_names, facts.factor_sizes)
+  ]
+  head = ['', 'values', *(text(_label(score)) for score in scores)]
+  return markup.figure(
+    markup.table(head, rows), 'Each factor’s own figure of each score.'
+  )
+
+
+def _matrices(results: Results) -> str:
+  """What each code knows of each factor."""
+  maps = []
+  for key, matrix in results.members[0].matrices.items():
+    columns = {f'z{d}': d for d in range(min(len(matrix), _MOST))}
+    title = view_lib.name(key)
+    names = results.dataset.factor_names
+    maps.append(curves.matrix_map(matrix, names, columns, title))
+  if not maps:
+    return ''
+  return markup.panels(
+    maps,
+    'What each code knows of each factor, in the order of the file'
+    + (f', the first {_MOST}' if len(matrix) > _MOST else '')
+    + '. For MIG: mutual information as a share of the factor’s entropy. A '
+    'disentangled code has one full cell in each row.',
+    kind='maps',
+  )
+
+
+def document(title: str, results: Results) -> str:
+  """The page: tables with standard errors, figures of factors, matrices.
+
+  Args:
+    title: names the codes.
+    results: as `score.score` has them, of one representation.
+  """
+  facts, made = results.dataset, results.provenance
+  known = [v for v in facts.factor_sizes if v]
+  whole = 'each once' if facts.complete_grid else 'not each once'
+  head = page.Head(
+    title,
+    markup.element('lede', 'What do these codes know of the factors?', '', ()),
+    [],
+    [
+      ('Points', f'{facts.num_images:,}; {facts.description}'),
+      ('Combinations', f'{math.prod(known):,} of the factors, {whole}'),
+      ('Codes that vary', count(results.members[0].active_latents, 'column')),
+      ('Factors', ', '.join(facts.factor_names)),
+      ('Versions', f'bvae_jax {made.bvae_jax}, jax {made.jax}'),
+    ],
+  )  # fmt: skip
+  sections = [
+    ('Scores', _table(results)),
+    ('Factors', _factors(results)),
+    ('What the codes know', _matrices(results)),
+  ]
+  return page.document(head, sections, dict(results.evaluation))
