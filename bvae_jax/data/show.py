@@ -7,12 +7,10 @@ It writes NAME.html, which needs no other file, and NAME.png, its pictures.
 """
 
 import argparse
-import base64
-import html
-import io
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,48 +18,71 @@ import numpy as np
 from bvae_jax import config as config_lib
 from bvae_jax import data
 
-_ACROSS = 12  # images in a row
+ACROSS = 12  # images in a row
 _SAMPLES = 48
+_TILE = 96  # pixels a side of an image, at most
 _MOST_COUNTED = 100_000  # images whose factors are counted
 _BINS = 20  # of a continuous factor
 
-Section = tuple[str, np.ndarray]  # its heading, and uint8 [H, W, C]
+
+class Count(NamedTuple):
+  """How often each value of a factor is there.
+
+  Attributes:
+    name: of the factor.
+    images: with each value, or in each of 20 bins [S].
+    missing: images without a label.
+    values: what the values are called; may be empty.
+  """
+
+  name: str
+  images: np.ndarray
+  missing: int
+  values: tuple[str, ...] = ()
 
 
-def sheet(images: np.ndarray) -> np.ndarray:
-  """Images [n, H, W, C] in [0, 1] as one, in rows of 12, uint8 [., ., C]."""
-  count, height, width, channels = images.shape
-  rows = -(-count // _ACROSS)
-  across = min(count, _ACROSS)
-  cells = np.ones((rows * across, height + 1, width + 1, channels))
-  cells[:count, :height, :width] = images
-  cells = cells.reshape(rows, across, height + 1, width + 1, channels)
-  flat = cells.swapaxes(1, 2).reshape(rows * (height + 1), -1, channels)
-  return np.round(255 * np.clip(flat, 0, 1)).astype(np.uint8)
+class Look(NamedTuple):
+  """What is to be seen of a data set; images are float in [0, 1].
+
+  Attributes:
+    samples: [n, H, W, C].
+    varied: the images of each factor varied alone, of a grid.
+    counts: of the factors.
+  """
+
+  samples: np.ndarray
+  varied: dict[str, np.ndarray]
+  counts: list[Count]
 
 
-def pictures(dataset: data.Dataset) -> list[Section]:
-  """Samples of a data set and, of a grid, each factor varied alone."""
+def look(dataset: data.Dataset, samples: int = _SAMPLES) -> Look:
+  """Looks at a data set: the same images whenever it is called."""
   draw = np.random.default_rng(0)
-  count = min(_SAMPLES, dataset.num_images)
+  count = min(samples, dataset.num_images)
   chosen = draw.choice(dataset.num_images, count, replace=False)
-  look = lambda index: sheet(np.asarray(dataset.images(jnp.asarray(index))))
-  sections = [('samples', look(np.sort(chosen).astype(np.int32)))]
+  height, width, _ = dataset.image_shape
+  apart = -(-max(height, width) // _TILE)
+
+  def images(index: np.ndarray) -> np.ndarray:
+    whole = dataset.images(jnp.asarray(index, jnp.int32))
+    return np.asarray(whole)[:, ::apart, ::apart]
+
+  varied = {}
   if isinstance(dataset.factors, data.Grid):
     sizes = dataset.factors.sizes
     # Values apart, so that no hue hides another.
     base = np.arange(len(sizes)) * np.array(sizes) // len(sizes)
     for k, factor in enumerate(dataset.factors.factors):
-      values = np.linspace(0, factor.size - 1, min(factor.size, _ACROSS))
+      values = np.linspace(0, factor.size - 1, min(factor.size, ACROSS))
       rows = np.tile(base, (len(values), 1))
       rows[:, k] = np.round(values)
       index = data.factors_to_index(jnp.asarray(rows), sizes)
-      sections.append((f'{factor.name}: {factor.size} values', look(index)))
-  return sections
+      varied[factor.name] = images(np.asarray(index))
+  return Look(images(np.sort(chosen)), varied, counts(dataset))
 
 
-def counts(dataset: data.Dataset) -> list[tuple[str, np.ndarray, int]]:
-  """The name of each factor, its histogram, and how many labels are missing.
+def counts(dataset: data.Dataset) -> list[Count]:
+  """How often each value of each factor is there.
 
   Of at most the first 100,000 images; a grid has each combination once, and
   needs no count.
@@ -72,7 +93,7 @@ def counts(dataset: data.Dataset) -> list[tuple[str, np.ndarray, int]]:
   if isinstance(known, data.Grid):
     each = [dataset.num_images // factor.size for factor in known.factors]
     return [
-      (factor.name, np.full(factor.size, n), 0)
+      Count(factor.name, np.full(factor.size, n), 0)
       for factor, n in zip(known.factors, each)
     ]
   values = np.asarray(known.values)[:_MOST_COUNTED].astype(np.float64)
@@ -84,7 +105,8 @@ def counts(dataset: data.Dataset) -> list[tuple[str, np.ndarray, int]]:
       histogram = np.histogram(there, _BINS)[0]
     else:
       histogram = np.bincount(there.astype(int), minlength=factor.size)
-    found.append((factor.name, histogram, len(column) - len(there)))
+    missing = len(column) - len(there)
+    found.append(Count(factor.name, histogram, missing, factor.values))
   return found
 
 
@@ -92,68 +114,29 @@ def _discrete(table: data.Table) -> bool:
   return np.asarray(table.values).dtype.kind != 'f'
 
 
-def _png(pixels: np.ndarray) -> bytes:
-  from PIL import Image
-
-  squeezed = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-  stream = io.BytesIO()
-  Image.fromarray(squeezed).save(stream, 'png')
-  return stream.getvalue()
-
-
-def _bars(histogram: np.ndarray) -> str:
-  """A histogram as an SVG picture, 4 pixels a bar."""
-  top = max(int(histogram.max(initial=0)), 1)
-  bars = ''.join(
-    f'<rect x="{6 * i}" y="{40 - 40 * n / top:.1f}" width="5" '
-    f'height="{40 * n / top:.1f}"><title>{i}: {n}</title></rect>'
-    for i, n in enumerate(histogram)
-  )
-  return f'<svg width="{6 * len(histogram)}" height="40">{bars}</svg>'
-
-
-def page(dataset: data.Dataset, sections: Sequence[Section]) -> str:
+def page(dataset: data.Dataset, found: Look) -> str:
   """The whole page, HTML that needs no other file."""
-  facts = (
-    f'{dataset.description}. {dataset.num_images:,} images of '
-    f'{" x ".join(map(str, dataset.image_shape))} (height, width, channels).'
+  from bvae_jax.report import dataset as figures  # the libraries of pages
+  from bvae_jax.report import markup
+  from bvae_jax.report import page as page_lib
+
+  lede = (
+    f'{markup.count(dataset.num_images, "image")} of '
+    f'{"×".join(map(str, dataset.image_shape))} (height, width, channels).'
   )
   if dataset.noisy_fn is not None:
-    facts += ' Training draws fresh noise at every look; here it is fixed.'
-  parts = [f'<h1>{html.escape(dataset.name)}</h1><p>{html.escape(facts)}</p>']
-  for heading, pixels in sections:
-    encoded = base64.b64encode(_png(pixels)).decode()
-    name = html.escape(heading)
-    parts.append(
-      f'<h2>{name}</h2><img alt="{name}" src="data:image/png;base64,{encoded}">'
-    )
-  rows = ''.join(
-    f'<tr><td>{html.escape(name)}</td><td>{len(histogram)}</td>'
-    f'<td>{missing}</td><td>{_bars(histogram)}</td></tr>'
-    for name, histogram, missing in counts(dataset)
+    lede += ' Training draws fresh noise at every look; here it is fixed.'
+  factors = ', '.join(
+    f'{name} ({size or "continuous"})'
+    for name, size in zip(dataset.factor_names, dataset.factor_sizes)
   )
-  table = (
-    '<tr><th>factor</th><th>values or bins</th><th>labels missing</th>'
-    f'<th>images of each</th></tr>{rows}'
+  head = page_lib.Head(
+    dataset.name,
+    markup.element('lede', lede, dataset.description, ()),
+    [],
+    [('Factors', factors or 'none known')],
   )
-  told = f'<table>{table}</table>' if rows else '<p>None is known.</p>'
-  return (
-    '<!doctype html><html lang="en"><meta charset="utf-8">'
-    f'<title>{html.escape(dataset.name)}</title><style>'
-    'body{font:16px sans-serif;margin:2em auto;max-width:60em}'
-    'img{max-width:100%;image-rendering:pixelated}td{padding:0 1em 0 0}'
-    f'</style>{"".join(parts)}<h2>factors</h2>{told}</html>'
-  )
-
-
-def stacked(sections: Sequence[Section]) -> np.ndarray:
-  """The pictures beneath each other, uint8 [H, W, C]."""
-  width = max(pixels.shape[1] for _, pixels in sections)
-  wide = [
-    np.pad(p, ((0, 6), (0, width - p.shape[1]), (0, 0)), constant_values=255)
-    for _, p in sections
-  ]
-  return np.concatenate(wide)
+  return page_lib.document(head, [('Images', figures.figures(found))], {})
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -172,6 +155,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def main(argv: Sequence[str]) -> None:
   """Writes NAME.html and NAME.png of the data set on the command line."""
+  from bvae_jax.report import dataset as figures  # the libraries of pages
+
   args = _parse(argv)
   config = config_lib.default_config('beta_vae').dataset
   config.update(
@@ -179,12 +164,12 @@ def main(argv: Sequence[str]) -> None:
   )
   try:
     dataset = data.load(config)
-    sections = pictures(dataset)
+    found = look(dataset)
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     stem = out / args.name.replace(':', '_').replace('/', '_')
-    stem.with_suffix('.png').write_bytes(_png(stacked(sections)))
-    stem.with_suffix('.html').write_text(page(dataset, sections))
+    stem.with_suffix('.html').write_text(page(dataset, found))
+    stem.with_suffix('.png').write_bytes(figures.picture(found))
   except (ValueError, OSError, ImportError) as error:
     sys.exit('error: ' + ' '.join(str(error).split()))
   print(f'{stem}.html: open it in a browser')

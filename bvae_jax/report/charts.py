@@ -269,15 +269,23 @@ def heat_map(
   return _whole(title, rows, cells, numbers, width=step(44), height=step(26))
 
 
-def bars(rows: Rows, *, title: str) -> alt.LayerChart:
-  """A bar a name from zero; rows: name, value."""
+def bars(rows: Rows, *, title: str, numbers: bool = True) -> alt.LayerChart:
+  """A bar a name from zero, perhaps with its number; rows: name, value."""
   base = alt.Chart().encode(
-    x=alt.X('name:N', sort=None, title=None, axis=alt.Axis(labelAngle=0)),
+    x=alt.X(
+      'name:N',
+      sort=None,
+      title=None,
+      axis=alt.Axis(labelAngle=0, labelOverlap='greedy'),
+    ),
     y=alt.Y('value:Q', title=None),
     tooltip=['name:N', 'value:Q'],
   )
-  numbers = base.mark_text(dy=-6).encode(text=alt.Text('value:Q', format='.2f'))
-  return _whole(title, rows, base.mark_bar(color=NEUTRAL, opacity=0.6), numbers)
+  layers = [base.mark_bar(color=NEUTRAL, opacity=0.6)]
+  if numbers:
+    told = alt.Text('value:Q', format='.2f')
+    layers.append(base.mark_text(dy=-6).encode(text=told))
+  return _whole(title, rows, *layers)
 
 
 def latents(

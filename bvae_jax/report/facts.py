@@ -34,6 +34,14 @@ def _optimizer(config: dict) -> str:
   return f'{name}, gradients of norm at most {clip:g}' if clip else name
 
 
+def _decoded(config: dict) -> str:
+  """How images of one's own became squares."""
+  if config['dataset']['name'] != 'images':
+    return ''
+  how = {'crop': 'cropped', 'pad': 'padded'}[config['dataset']['fit']]
+  return f'; each turned as its EXIF says, scaled, and {how} to the square'
+
+
 def _overlap(images: int, points: int) -> str:
   """How likely a test point is one of the training points of the metrics."""
   share = 1.0 - (1.0 - 1.0 / images) ** points
@@ -107,7 +115,7 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
       f'{count(config["num_latents"], "latent")}',
     ),
     ('Likelihood', config['likelihood']),
-    ('Data', f'{dataset["description"]}; {images}'),
+    ('Data', f'{dataset["description"]}; {images}{_decoded(config)}'),
     ('Factors', factors or 'none known'),
     (
       'Evaluation',

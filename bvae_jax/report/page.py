@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 import markupsafe
 import vl_convert
 
-from bvae_jax.report import curves, facts, markup, pictures, scores
+from bvae_jax.report import (
+  curves,
+  dataset,
+  facts,
+  markup,
+  pictures,
+  scores,
+)
 from bvae_jax.report import view as view_lib
 
 # The sections of a run's page in the order in which a reader asks: a title, and
@@ -39,6 +46,7 @@ SECTIONS: tuple[tuple[str, tuple[Draw, ...]], ...] = (
   ('Hyperparameters', (_of_view(curves.sweep), _of_view(scores.settings))),
   ('Agreement of the metrics', (_of_view(scores.correlations),)),
   ('Training', (_of_view(curves.training),)),
+  ('Data', (lambda _, drawn: dataset.figures(drawn.data),)),
 )
 
 
@@ -76,7 +84,7 @@ def document(
   Args:
     head: what stands above the sections.
     sections: titles (text) and contents (markup); empty ones are left out.
-    config: shown whole in the last section.
+    config: shown whole in the last section, if there is any.
   """
   source = lambda name: markup.environment().get_template(name).render()
   shown = [
@@ -97,7 +105,7 @@ def document(
       warnings=head.warnings,
       facts=head.facts,
       sections=shown,
-      config=json.dumps(config, indent=2),
+      config=json.dumps(config, indent=2) if config else '',
       charts=any('class="chart"' in content for _, content in sections),
       style=source('style.css'),
       script=source('page.js'),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bvae_jax import losses, population
+from bvae_jax.data import show
 from bvae_jax.report import images as image_lib
 from bvae_jax.report import markup, traversals
 from bvae_jax.report import view as view_lib
@@ -23,6 +24,7 @@ class Pictures(NamedTuple):
     inputs: [COLUMNS, H, W, C].
     reconstructions: by role, [COLUMNS, H, W, C].
     traversals: by role, [D, S, H, W, C].
+    data: a look at the data set.
     gif: all shown latents of the best member move there and back.
     still: its first frame, a PNG file.
   """
@@ -31,6 +33,7 @@ class Pictures(NamedTuple):
   inputs: np.ndarray
   reconstructions: dict[str, np.ndarray]
   traversals: dict[str, np.ndarray]
+  data: show.Look
   gif: bytes
   still: bytes
 
@@ -54,6 +57,7 @@ def draw(
       r: traversals.reconstruct(experiment, p, inputs) for r, p in shown.items()
     },
     {r: traversals.traverse(experiment, p, source) for r, p in shown.items()},
+    show.look(experiment.dataset, 2 * show.ACROSS),
     image_lib.gif(frames, milliseconds=80),
     image_lib.png(frames[0]),
   )

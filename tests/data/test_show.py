@@ -1,25 +1,28 @@
 """The look at a data set: one page without other files, and its picture."""
 
-import re
-
 import numpy as np
+import pages
 import pytest
 from PIL import Image
 
 from bvae_jax import data
 from bvae_jax.data import show
+from bvae_jax.report import dataset as figures
 
 
 def test_show_writes_a_page_and_a_picture(tmp_path, capsys):
   show.main(['blob', '--image_size=16', f'--out={tmp_path}'])
   assert 'blob.html' in capsys.readouterr().out
   page = (tmp_path / 'blob.html').read_text()
+  pictures = [e for e in pages.tree(page).iter('img') if e.get('alt')]
   # Samples, and each of both factors varied alone.
-  assert page.count('src="data:image/png;base64,') == 3
-  assert not re.findall(r'(?:src|href)="(?!data:)', page)
+  assert [e.get('alt') for e in pictures] == ['samples', 'x varied', 'y varied']
+  assert all(e.get('src').startswith('data:') for e in pictures)
   assert 'drawn procedurally' in page and '256 images' in page
-  # 4 rows of samples and 2 of factors, cells of 17 pixels, gaps of 6.
-  assert Image.open(tmp_path / 'blob.png').size == (12 * 17, 6 * 17 + 3 * 6)
+  # 4 rows of samples and 2 of factors, cells of 17 pixels but the last, gaps of
+  # 6 below each of the three.
+  size = 12 * 17 - 1, 4 * 17 - 1 + 2 * 16 + 3 * 6
+  assert Image.open(tmp_path / 'blob.png').size == size
 
 
 def test_counts_leave_missing_labels_out():
@@ -31,9 +34,12 @@ def test_counts_leave_missing_labels_out():
   dataset = data.Dataset(
     'x', 'x', (8, 8, 1), 4, (), lambda *_: np.zeros((4, 8, 8, 1)), table
   )
-  (_, one, missing), (_, two, more) = show.counts(dataset)
-  assert one.tolist() == [1, 0, 2] and missing == 1
-  assert two.tolist() == [1, 1] and more == 2
+  one, two = show.counts(dataset)
+  assert one.images.tolist() == [1, 0, 2] and one.missing == 1
+  assert two.images.tolist() == [1, 1] and two.missing == 2
+  shown = figures.figures(show.Look(np.zeros((4, 8, 8, 1)), {}, [one, two]))
+  charts = pages.charts(pages.tree(f'<div>{shown}</div>'))
+  assert [row['value'] for row in charts['class']] == [1, 0, 2]
 
 
 def test_show_refuses_in_one_line():

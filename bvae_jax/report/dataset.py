@@ -1,0 +1,79 @@
+"""A data set on a page: samples, factors one by one, histograms, labels."""
+
+import numpy as np
+
+from bvae_jax.data import show
+from bvae_jax.report import charts, markup, traversals
+from bvae_jax.report import images as image_lib
+from bvae_jax.report.markup import text
+
+_EACH = 40  # values of a factor that have a bar of their own
+
+
+def _sheet(images: np.ndarray) -> np.ndarray:
+  """Images [n, H, W, C] in rows of 12, filled up with grey, uint8 [., ., C]."""
+  fill = np.full((-len(images) % show.ACROSS, *images.shape[1:]), 128 / 255)
+  whole = np.concatenate([images, fill])
+  return traversals.image_grid(
+    whole.reshape(-1, show.ACROSS, *images.shape[1:])
+  )
+
+
+def picture(look: show.Look) -> bytes:
+  """Samples, then a row a factor, as one PNG file."""
+  sheets = [_sheet(images) for images in (look.samples, *look.varied.values())]
+  apart = [
+    np.pad(s, ((0, 6), (0, 0), (0, 0)), constant_values=255) for s in sheets
+  ]
+  return image_lib.png(np.concatenate(apart))
+
+
+def _samples(look: show.Look) -> str:
+  shown = image_lib.element(_sheet(look.samples), 'samples', 'sheet')
+  return markup.figure(shown, 'Images of the data set, drawn at random.')
+
+
+def _varied(look: show.Look) -> str:
+  """A row a factor."""
+  rows = []
+  for name, images in look.varied.items():
+    shown = image_lib.element(_sheet(images), f'{name} varied')
+    rows.append(markup.element('strip', text(name), '', shown, False))
+  if not rows:
+    return ''
+  return markup.figure(
+    ''.join(rows),
+    'Each factor varied alone, the others held; of more than '
+    f'{show.ACROSS} values, {show.ACROSS} spread over them.',
+  )
+
+
+def _histograms(look: show.Look) -> str:
+  """How often each value is there; of a grid it needs no chart."""
+  if not look.counts or look.varied:
+    return ''
+  panels = []
+  for factor in look.counts:
+    step = -(-len(factor.images) // _EACH)  # neighbours share a bar
+    names = factor.values or range(len(factor.images))
+    rows = [
+      {'name': str(names[i]), 'value': int(factor.images[i : i + step].sum())}
+      for i in range(0, len(factor.images), step)
+    ]
+    panels.append(charts.bars(rows, title=factor.name, numbers=False))
+  rows = [
+    [text(f.name), str(int(f.images.sum())), str(f.missing)]
+    for f in look.counts
+  ]
+  table = markup.table(['', 'images with a label', 'without'], rows)
+  return markup.panels(
+    panels,
+    'How many images have each value of a factor; a '
+    'continuous one is cut into 20 bins from its least to its largest value.',
+    above=table,
+  )
+
+
+def figures(look: show.Look) -> str:
+  """The figures of a data set."""
+  return _samples(look) + _varied(look) + _histograms(look)
