@@ -128,7 +128,8 @@ def test_the_numbers_of_the_page(tmp_path):
   page_lib.write(tmp_path, config, results)
   tree, words = drawn(tmp_path)
   cells = rows_of(tree, 'beta_vae beta 2')
-  assert cells[1:4] == ['3', '0.200 ± 0.000', '0.100 ± 0.100']
+  assert cells[1:4] == ['3', '0.200 ± 0.000[0.200, 0.200]',
+                        '0.100 ± 0.100[−0.148, 0.348]']  # fmt: skip
   # MIG is the same for both methods and all seeds; SAP depends on the seed.
   assert rows_of(tree, 'method')[1:3] == ['0.00', '0.00']
   assert rows_of(tree, 'hyperparameter')[1:3] == ['1.00', '0.00']
