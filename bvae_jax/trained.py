@@ -31,6 +31,18 @@ CHOICES = ('best', 'median', 'udr')
 BLOCK = 256  # images or latents that go through a network together
 
 
+def walk(start: Any, latents: Any, values: Any) -> jax.Array:
+  """Codes [L, S, D] along single latents from `start` [D], the others held.
+
+  Args:
+    start: where the walk starts [D].
+    latents: which ones move [L].
+    values: that each of them takes [L, S].
+  """
+  moved = jax.nn.one_hot(latents, len(start))[:, None]
+  return start * (1 - moved) + moved * values[..., None]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
   """One trained member of a population.
@@ -147,8 +159,7 @@ class Model:
     start = jnp.zeros(self.num_latents)
     if image is not None:
       start = self.encode(jnp.asarray(image)[None])[0][0]
-    moved = jax.nn.one_hot(chosen, self.num_latents)[:, None]
-    z = start * (1 - moved) + moved * values[..., None]
+    z = walk(start, chosen, values)
     images = self.decode(z.reshape(-1, self.num_latents))
     return images.reshape(*values.shape, *self.image_shape)
 

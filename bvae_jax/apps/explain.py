@@ -9,6 +9,7 @@ from bvae_jax.apps import coders, pictures, responses, traverse
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
+from bvae_jax.report import images as image_lib
 
 _SAMPLE = 4000  # images that are searched
 _NEIGHBOURS = 4
@@ -109,9 +110,8 @@ def run(options: Options) -> Section:
       f'Member {model.member}: each latent’s walk from the image, then the '
       'images of the data that are nearest in that latent alone.'
     )
-  files['explain_image.png'] = pictures.png(
-    pictures.tiled(image[None], tile=128)
-  )
+  picture = pictures.tiled(image[None], tile=128)
+  files['explain_image.png'] = image_lib.png(picture)
   shown = {'explain_image.png': f'Image {index} of {dataset.name}.', **shown}
   spent = statistics.estimate(one.nats.sum() for one in every)
   return Section(

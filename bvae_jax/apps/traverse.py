@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from bvae_jax import trained
 from bvae_jax.apps import coders, pictures
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
+from bvae_jax.report import images as image_lib
 
 SPANS = ('prior', 'posterior', 'percentile')
 _CAPTION = f'Ranges of the latents of {coders.IDLE} nats or more'
@@ -91,9 +93,7 @@ def walks(
   chosen = chosen or [int(d) for d in np.argsort(-kl)]
   values = ranges(mean, span, steps)[chosen]
   start = np.asarray(coder.encode(anchors)[0])
-  z = np.tile(start[:, None, None], (1, len(chosen), steps, 1))
-  for row, d in enumerate(chosen):
-    z[:, row, :, d] = values[row]
+  z = np.stack([trained.walk(one, np.array(chosen), values) for one in start])
   decoded = np.asarray(coder.decode(z.reshape(-1, z.shape[-1])))
   shape = (*z.shape[:3], *decoded.shape[1:])
   return Walks(decoded.reshape(shape), values, tuple(chosen), kl[chosen])
@@ -120,7 +120,7 @@ def run(options: Options) -> Section:
     for a, images in enumerate(found.images):
       title = f'seed {model.seed}, image {chosen[a]}, {options.span} range'
       stem = f'{name}_image_{chosen[a]}'
-      files[f'{stem}.png'] = pictures.png(pictures.tiled(images))
+      files[f'{stem}.png'] = image_lib.png(pictures.tiled(images))
       columns = _heads(found.values, options.span)
       svg = pictures.labelled(images, labels, columns, title)
       files[f'{stem}.svg'] = svg

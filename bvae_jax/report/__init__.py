@@ -6,7 +6,8 @@ import pathlib
 from bvae_jax import population, workdir
 from bvae_jax.evaluation.results import Results
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.traversals import image_grid, traversal_png, traverse
+from bvae_jax.report.images import grid as image_grid
+from bvae_jax.report.traversals import traversal_png, traverse
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bvae_jax.data import show
-from bvae_jax.report import charts, markup, traversals
+from bvae_jax.report import charts, markup
 from bvae_jax.report import images as image_lib
 from bvae_jax.report.markup import text
 
@@ -14,9 +14,7 @@ def _sheet(images: np.ndarray) -> np.ndarray:
   """Images [n, H, W, C] in rows of 12, filled up with grey, uint8 [., ., C]."""
   fill = np.full((-len(images) % show.ACROSS, *images.shape[1:]), 128 / 255)
   whole = np.concatenate([images, fill])
-  return traversals.image_grid(
-    whole.reshape(-1, show.ACROSS, *images.shape[1:])
-  )
+  return image_lib.grid(whole.reshape(-1, show.ACROSS, *images.shape[1:]))
 
 
 def picture(look: show.Look) -> bytes:

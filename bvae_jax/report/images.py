@@ -22,8 +22,12 @@ def to_uint8(images: Any) -> np.ndarray:
   return shown[..., :3]
 
 
-def _picture(pixels: np.ndarray) -> Image.Image:
-  """uint8 [H, W, 1 or 3] as a picture."""
+def picture(pixels: np.ndarray) -> Image.Image:
+  """uint8 [H, W, 1 or 3] as a picture of Pillow.
+
+  Raises:
+    ValueError: another dtype, rank or number of channels.
+  """
   if (
     pixels.dtype != np.uint8
     or pixels.ndim != 3
@@ -36,6 +40,28 @@ def _picture(pixels: np.ndarray) -> Image.Image:
   return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
+def grid(images: np.ndarray, pad: int = 1) -> np.ndarray:
+  """Lays images in [0, 1], [R, S, H, W, C], out as uint8 [H', W', C].
+
+  `pad` grey pixels lie between neighbours and none around the whole.
+
+  Raises:
+    ValueError: another rank.
+  """
+  if np.ndim(images) != 5:
+    raise ValueError(
+      f'expected images [rows, columns, H, W, C], got {np.shape(images)}'
+    )
+  pixels = to_uint8(images)
+  rows, columns, height, width, channels = pixels.shape
+  cells = np.full(
+    (rows, height + pad, columns, width + pad, channels), 128, np.uint8
+  )
+  cells[:, :height, :, :width] = pixels.transpose(0, 2, 1, 3, 4)
+  whole = cells.reshape(rows * (height + pad), -1, channels)
+  return whole[: len(whole) - pad, : whole.shape[1] - pad]
+
+
 def png(pixels: np.ndarray) -> bytes:
   """Encodes uint8 [H, W, 1 or 3] as a PNG file.
 
@@ -43,7 +69,7 @@ def png(pixels: np.ndarray) -> bytes:
     ValueError: another dtype, rank or number of channels.
   """
   file = io.BytesIO()
-  _picture(pixels).save(file, 'PNG', optimize=True)
+  picture(pixels).save(file, 'PNG', optimize=True)
   return file.getvalue()
 
 
@@ -60,7 +86,7 @@ def gif(frames: np.ndarray, *, milliseconds: int = 60) -> bytes:
     ValueError: another dtype, rank or number of channels.
   """
   size, height, width = frames.shape[:3]
-  whole = _picture(frames.reshape(size * height, width, -1))
+  whole = picture(frames.reshape(size * height, width, -1))
   if whole.mode == 'RGB':
     whole = whole.quantize(256, dither=Image.Dither.NONE)
   boxes = [(0, t * height, width, (t + 1) * height) for t in range(size)]

@@ -31,7 +31,7 @@ def _column(view, m: int, title: str, experiment, params) -> str:
   for d in pictures.shown_latents(kl):
     label = f'z{d}, {number(kl[d], 2)} nats'
     known = pictures.factor(view, entry, d)
-    strip = traversals.image_grid(rows[d][None])
+    strip = image_lib.grid(rows[d][None])
     picture = image_lib.element(strip, f'{title}: traversal of z{d}')
     strips.append((f'{label}, {known}' if known else label, picture))
   return markup.element('model', title, about, strips)

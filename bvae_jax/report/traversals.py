@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data, losses
+from bvae_jax import data, losses, trained
 from bvae_jax.report import images as image_lib
 from bvae_jax.training import experiment as experiment_lib
 
@@ -47,8 +47,8 @@ def reference_images(experiment: experiment_lib.Experiment) -> jax.Array:
 @functools.partial(jax.jit, static_argnames=('encode', 'decode'))
 def _traverse(params, image, values, *, encode, decode):
   mean, _ = encode(params, image)
-  walk = lambda d: jnp.tile(mean, (len(values), 1)).at[:, d].set(values)
-  z = jax.vmap(walk)(jnp.arange(mean.shape[-1]))
+  every = jnp.arange(mean.shape[-1])
+  z = trained.walk(mean[0], every, jnp.tile(values, (len(every), 1)))
   return jax.nn.sigmoid(jax.lax.map(lambda row: decode(params, row), z))
 
 
@@ -101,28 +101,6 @@ def order_by_kl(kl: Any) -> np.ndarray:
   return np.argsort(-np.where(np.isfinite(kl), kl, -np.inf), kind='stable')
 
 
-def image_grid(images: np.ndarray, pad: int = 1) -> np.ndarray:
-  """Lays images in [0, 1], [R, S, H, W, C], out as uint8 [H', W', C].
-
-  `pad` grey pixels lie between neighbours and none around the whole.
-
-  Raises:
-    ValueError: another rank.
-  """
-  if np.ndim(images) != 5:
-    raise ValueError(
-      f'expected images [rows, columns, H, W, C], got {np.shape(images)}'
-    )
-  pixels = image_lib.to_uint8(images)
-  rows, columns, height, width, channels = pixels.shape
-  cells = np.full(
-    (rows, height + pad, columns, width + pad, channels), 128, np.uint8
-  )
-  cells[:, :height, :, :width] = pixels.transpose(0, 2, 1, 3, 4)
-  whole = cells.reshape(rows * (height + pad), -1, channels)
-  return whole[: len(whole) - pad, : whole.shape[1] - pad]
-
-
 def traversal_png(experiment: experiment_lib.Experiment, params: Any) -> bytes:
   """A PNG of one member's traversals: a row a latent, the largest KL first.
 
@@ -135,7 +113,7 @@ def traversal_png(experiment: experiment_lib.Experiment, params: Any) -> bytes:
   images = reference_images(experiment)
   kl = _mean_kl(params, images, encode=experiment.encode)
   rows = traverse(experiment, params, images[0])[order_by_kl(kl)[:MAX_ROWS]]
-  return image_lib.png(image_grid(rows))
+  return image_lib.png(image_lib.grid(rows))
 
 
 def sweep_frames(
@@ -154,4 +132,4 @@ def sweep_frames(
   fill = np.full((-len(rows) % columns, *rows.shape[1:]), 128 / 255)
   tiles = np.concatenate([rows, fill]).swapaxes(0, 1)
   tiles = tiles.reshape(len(tiles), -1, columns, *tiles.shape[2:])
-  return np.stack([image_grid(frame, pad=2) for frame in tiles])
+  return np.stack([image_lib.grid(frame, pad=2) for frame in tiles])

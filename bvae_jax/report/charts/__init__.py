@@ -1,0 +1,48 @@
+"""Charts: each a function from tidy rows to an `alt.Chart`.
+
+A row is a dict; `member` names the model it is of, `group` its entry in the
+legend and `role` is 'best', 'median' or ''. A click on a point, a line or an
+entry of the legend singles it out. In a notebook:
+
+    from bvae_jax.report import charts
+    charts.scatter([{'member': 'seed=0', 'x': 3.0, 'y': 0.2}], title='MIG')
+"""
+
+from bvae_jax.report.charts.maps import bars, graph, heat_map, intervals
+from bvae_jax.report.charts.members import (
+  curves,
+  distribution,
+  latents,
+  scatter,
+  strip,
+)
+from bvae_jax.report.charts.parts import (
+  BELOW,
+  NEUTRAL,
+  SIZE,
+  UP,
+  Rows,
+  domain,
+  rounded,
+  svg,
+)
+
+__all__ = [
+  'BELOW',
+  'NEUTRAL',
+  'SIZE',
+  'UP',
+  'Rows',
+  'bars',
+  'curves',
+  'distribution',
+  'domain',
+  'graph',
+  'heat_map',
+  'intervals',
+  'latents',
+  'rounded',
+  'scatter',
+  'strip',
+  'svg',
+]

@@ -1,0 +1,220 @@
+"""A mark a member: curves, points on a line, in columns, against each other."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from bvae_jax.report.charts import parts
+from bvae_jax.report.charts.parts import Colours, Rows
+
+
+def curves(
+  rows: Rows,
+  *,
+  title: str,
+  colours: Colours | None = None,
+  legend: bool = True,
+) -> alt.LayerChart:
+  """A line a member over training; rows: member, step, value."""
+  members = list(dict.fromkeys(row['member'] for row in rows))
+  by = {m: [] for m in members}
+  for row in rows:
+    by[row['member']].append(row['value'])
+  longest = max(map(len, by.values()), default=0)
+  grid = np.full((longest, len(members)), np.nan)
+  for m, values in enumerate(by.values()):
+    grid[: len(values), m] = parts.values_of([{'value': v} for v in values])
+  span, outside = parts.domain(grid)
+  crowd = len(members) > 12
+  opacity, params = parts.faded(
+    parts.picked(), colours, legend, 0.55 if crowd else 1.0
+  )
+  base = alt.Chart().encode(
+    x=alt.X('step:Q', title='step', axis=alt.Axis(tickCount=4, format='~s')),
+    y=parts.y_axis('value', span),
+    color=parts.colour(colours, legend),
+    detail='member:N',
+  )
+  line = base.mark_line(clip=True).encode(opacity=opacity, **parts.style(crowd))
+  point = base.mark_point(clip=True, filled=True, size=70, opacity=0)
+  return parts.whole(
+    title,
+    rows,
+    line.add_params(*params),
+    point.encode(tooltip=['member:N', 'step:Q', 'value:Q']),
+    outside=outside,
+  )
+
+
+def _lanes(values: np.ndarray, span: tuple[float, float]) -> np.ndarray:
+  """The lane of each point [M], so that neighbours do not overlap."""
+  ends: list[Any] = [-math.inf] * 6
+  lanes = np.zeros(len(values), int)
+  scale = parts.SIZE['width'] / (span[1] - span[0])
+  for m in np.argsort(values):
+    if math.isfinite(values[m]):
+      x = values[m] * scale
+      free = [i for i, end in enumerate(ends) if x - end >= 11]
+      lanes[m] = free[0] if free else int(np.argmin(ends))
+      ends[lanes[m]] = x
+  return lanes
+
+
+def strip(
+  rows: Rows,
+  *,
+  title: str,
+  colours: Colours | None = None,
+  span: tuple[float, float] | None = None,
+  legend: bool = True,
+) -> alt.LayerChart:
+  """A point a member on a line, with the median; rows: member, value.
+
+  Args:
+    rows: the members.
+    title: names the values.
+    colours: of each group.
+    span: range of the axis; by default that of the values.
+    legend: whether the chart has a legend of its own.
+  """
+  found, outside = parts.domain(parts.values_of(rows), pad=0.08)
+  span = span or found
+  lanes = _lanes(np.array(parts.values_of(rows)), span)
+  rows = [{**row, 'lane': int(lane)} for row, lane in zip(rows, lanes)]
+  base = alt.Chart()
+  scale = alt.Scale(domain=list(span), nice=False)
+  x = alt.X(
+    'value:Q', scale=scale, title=None, axis=alt.Axis(tickCount=5, grid=False)
+  )
+  y = alt.Y('lane:Q', scale=alt.Scale(domain=[-0.7, 6]), axis=None)
+  tips = ['member:N', 'value:Q']
+  points = parts.points(base, colours, legend, tips, len(rows) > 100)
+  median = base.mark_rule(strokeDash=[2, 3], color=parts.NEUTRAL, clip=True)
+  return parts.whole(
+    title,
+    rows,
+    median.encode(x=alt.X('median(value):Q', scale=scale, title=None)),
+    points.encode(x=x, y=y),
+    outside=outside,
+    height=62,
+  )
+
+
+def latents(
+  rows: Rows,
+  *,
+  title: str,
+  colours: Colours | None = None,
+  legend: bool = True,
+) -> alt.LayerChart:
+  """KL by rank, bars the means; rows: member, rank, latent, value."""
+  base = alt.Chart()
+  x = alt.X('rank:O', title='latents of each member, by falling KL',
+            axis=alt.Axis(labelAngle=0))  # fmt: skip
+  bar = base.mark_bar(color=parts.NEUTRAL, opacity=0.35).encode(
+    x=x, y=alt.Y('mean(value):Q', title=None)
+  )
+  members = len({row['member'] for row in rows})
+  tips = ['member:N', 'latent:N', 'value:Q']
+  points = parts.points(base, colours, legend, tips, members > 12)
+  points = points.encode(x=x, y=alt.Y('value:Q', title=None))
+  return parts.whole(title, rows, bar, points, width=720, height=200)
+
+
+def scatter(
+  rows: Rows,
+  *,
+  title: str,
+  x_title: str = '',
+  lines: Rows = (),
+  colours: Colours | None = None,
+  log_x: bool = False,
+  ticks: Sequence[float] = (),
+  legend: bool = True,
+) -> alt.LayerChart:
+  """A point a member; rows: member, x, y.
+
+  Args:
+    rows: the members.
+    title: names y.
+    x_title: names x.
+    lines: points of lines, one a group: group, x, y, order.
+    colours: of each group.
+    log_x: whether x, then positive, is on a logarithmic scale.
+    ticks: places of the ticks of x.
+    legend: whether the chart has a legend of its own.
+  """
+  (low, high), left_out = parts.domain(parts.values_of(rows, 'x'))
+  span, outside = parts.domain(parts.values_of(rows, 'y'))
+  if log_x:
+    known = [v for v in parts.values_of(rows, 'x') if v > 0]
+    low, high = min(known) / 1.15, max(known) * 1.15
+  scale = alt.Scale(
+    type='log' if log_x else 'linear', domain=[low, high], nice=False
+  )
+  axis = alt.Axis(values=list(ticks), format='~g') if ticks else alt.Axis(
+    tickCount=5
+  )  # fmt: skip
+  x = alt.X('x:Q', scale=scale, title=x_title or None, axis=axis)
+  base = alt.Chart()
+  tips = [
+    'member:N',
+    alt.Tooltip('x:Q', title=x_title or 'x'),
+    alt.Tooltip('y:Q', title=title),
+  ]
+  points = parts.points(base, colours, legend, tips, len(rows) > 100)
+  layers = [points.encode(x=x, y=parts.y_axis('y', span))]
+  if lines:
+    path = alt.Chart(alt.Data(values=list(lines))).mark_line(clip=True)
+    layers.insert(
+      0,
+      path.encode(
+        x=x,
+        y=parts.y_axis('y', span),
+        order='order:Q',
+        color=parts.colour(colours, legend),
+        detail='group:N',
+      ),
+    )
+  return parts.whole(title, rows, *layers, outside=max(outside, left_out))
+
+
+def distribution(
+  rows: Rows,
+  *,
+  title: str,
+  colours: Colours | None = None,
+  legend: bool = True,
+) -> alt.LayerChart:
+  """A column a setting, a point a seed; rows: member, setting, value.
+
+  The bar of a column is its mean over the rows that count, those whose
+  `counted` is not false.
+  """
+  span, outside = parts.domain(parts.values_of(rows))
+  golden = 0.618034  # neighbours in a column lie apart, the first in the middle
+  settings = dict.fromkeys((row['setting'] for row in rows), 0.5)
+  shifted = []
+  for row in rows:
+    at = row['setting']
+    shifted.append({**row, 'shift': round(settings[at], 3)})
+    settings[at] = (settings[at] + golden) % 1
+  base = alt.Chart()
+  axis = alt.Axis(labelAngle=-30, labelOverlap='greedy', labelLimit=120)
+  x = alt.X('setting:N', sort=None, title=None, axis=axis)
+  tips = ['member:N', 'value:Q']
+  points = parts.points(base, colours, legend, tips, len(rows) > 100)
+  across = alt.Scale(domain=[-0.6, 1.6])
+  place = alt.XOffset('shift:Q', scale=across)
+  middle = alt.XOffsetDatum(0.5, scale=across)
+  mean = (
+    base.transform_filter('datum.counted !== false')
+    .mark_point(shape='stroke', size=500, strokeWidth=2, color=parts.NEUTRAL)
+    .encode(x=x, xOffset=middle, y=alt.Y('mean(value):Q', title=None))
+  )
+  points = points.encode(x=x, xOffset=place, y=parts.y_axis('value', span))
+  width = max(300, min(1000, 36 * len(settings)))
+  return parts.whole(title, shifted, points, mean, outside=outside, width=width)

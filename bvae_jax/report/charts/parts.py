@@ -1,0 +1,156 @@
+"""What all charts share: frames, colours, and what a click singles out."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import vl_convert
+from altair.utils import schemapi
+
+Rows = Sequence[Mapping[str, Any]]
+Colours = Mapping[str, str]
+
+UP, BELOW, NEUTRAL = '#3d83c4', '#c46a1c', '#8793a0'
+SIZE = {'width': 300, 'height': 170}
+_ROLES = ['', 'median', 'best']
+
+
+def rounded(value: Any) -> float | None:
+  """A number to five digits, None for one that is not finite."""
+  if not isinstance(value, int | float) or not math.isfinite(value):
+    return None
+  return float(f'{value:.5g}')
+
+
+def domain(
+  values: Any, *, pad: float = 0.05
+) -> tuple[tuple[float, float], int]:
+  """The range of curves [L, M] or of points [M], and how many lie beyond it.
+
+  A member whose range ends over 30 typical ranges away from the median member's
+  is left out: one that diverged does not flatten the others.
+  """
+  values = np.atleast_2d(np.asarray(values, np.float64))
+  seen = np.isfinite(values)
+  columns = np.flatnonzero(seen.any(0))
+  if not len(columns):
+    return (0.0, 1.0), 0
+  low = np.where(seen, values, np.inf).min(0)[columns]
+  high = np.where(seen, values, -np.inf).max(0)[columns]
+  apart = lambda ends: np.abs(ends - np.median(ends))
+  typical = max(
+    float(np.median(of)) for of in (high - low, apart(low), apart(high))
+  )
+  inside = np.ones(len(columns), bool)
+  if typical > 0:
+    inside = np.maximum(apart(low), apart(high)) <= 30 * typical
+  first, last = float(low[inside].min()), float(high[inside].max())
+  margin = pad * (last - first) or 0.05 * abs(last) or 1.0
+  return (first - margin, last + margin), int((~inside).sum())
+
+
+def values_of(rows: Rows, key: str = 'value') -> list[float]:
+  found = [row[key] for row in rows]
+  return [math.nan if v is None else v for v in found]
+
+
+def whole(
+  title: str, rows: Rows, *layers: Any, outside: int = 0, **size: Any
+) -> Any:
+  """A panel of layers of rows under its title; each gets a group and a role."""
+  rows = [{'group': row.get('member', ''), 'role': '', **row} for row in rows]
+  words = f'{title} ({outside} outside the frame)' if outside else title
+  with schemapi.debug_mode(False):  # no check of every row
+    chart = alt.layer(*layers, data=alt.Data(values=rows))
+    return chart.properties(
+      title=alt.Title(words, anchor='start', fontSize=12), **(SIZE | size)
+    )
+
+
+def picked() -> alt.Parameter:
+  return alt.selection_point(name='picked', fields=['member'])
+
+
+def colour(colours: Colours | None, legend: bool) -> alt.Color:
+  shown = alt.Legend(title=None) if legend else None
+  if not colours:
+    return alt.Color('group:N', legend=shown)
+  scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+  return alt.Color('group:N', scale=scale, legend=shown)
+
+
+def style(crowd: bool) -> dict[str, Any]:
+  """Lines of the best and the median member stand out."""
+  scale = lambda values: alt.Scale(domain=_ROLES, range=values)
+  widths = [0.8, 1.8, 1.8] if crowd else [1.4, 2.2, 2.6]
+  dashes = scale([[1, 0], [5, 4], [1, 0]])
+  return {
+    'strokeWidth': alt.StrokeWidth('role:N', scale=scale(widths), legend=None),
+    'strokeDash': alt.StrokeDash('role:N', scale=dashes, legend=None),
+  }
+
+
+def faded(
+  picked: alt.Parameter, colours: Colours | None, legend: bool, full: float
+) -> tuple[Any, list[alt.Parameter]]:
+  """The opacity of what is singled out and of the rest; its parameters."""
+  if not legend:
+    return alt.when(picked).then(alt.value(full)).otherwise(alt.value(0.06)), [
+      picked
+    ]
+  group = alt.selection_point(name='keys', fields=['group'], bind='legend')
+  both = alt.when(picked & group)
+  return both.then(alt.value(full)).otherwise(alt.value(0.06)), [picked, group]
+
+
+def points(
+  base: alt.Chart,
+  colours: Colours | None,
+  legend: bool,
+  tooltip: list[str],
+  crowd: bool,
+) -> alt.Chart:
+  """Points, those of the best and the median member ringed and larger."""
+  opacity, params = faded(picked(), colours, legend, 0.85)
+  sizes = [18, 60, 70] if crowd else [50, 90, 100]
+  return (
+    base.mark_circle(clip=True, stroke='currentColor')
+    .encode(
+      color=colour(colours, legend),
+      opacity=opacity,
+      size=alt.Size(
+        'role:N', scale=alt.Scale(domain=_ROLES, range=sizes), legend=None
+      ),
+      strokeWidth=alt.StrokeWidth(
+        'role:N', scale=alt.Scale(domain=_ROLES, range=[0, 1, 2]), legend=None
+      ),
+      order=alt.Order('role:N'),
+      tooltip=tooltip,
+    )
+    .add_params(*params)
+  )
+
+
+def y_axis(
+  key: str, span: tuple[float, float], title: str | None = None
+) -> alt.Y:
+  scale = alt.Scale(domain=list(span), zero=False, nice=False)
+  return alt.Y(f'{key}:Q', scale=scale, title=title, axis=alt.Axis(tickCount=5))
+
+
+def svg(chart: Any) -> str:
+  """The chart as an SVG file, in the colour of the text around it."""
+  ink = 'currentColor'
+  config = {
+    'background': 'transparent',
+    'title': {'color': ink},
+    'text': {'color': ink},
+    'legend': {'labelColor': ink, 'titleColor': ink},
+    'view': {'stroke': None},
+    'axis': {'labelColor': ink, 'titleColor': ink, 'gridColor': NEUTRAL,
+             'gridOpacity': 0.3, 'titleFontWeight': 'normal'},
+  }  # fmt: skip
+  spec = chart.to_dict(validate=False)
+  return vl_convert.vegalite_to_svg({**spec, 'config': config})
