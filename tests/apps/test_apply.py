@@ -22,7 +22,7 @@ def test_sections_make_one_page(run):
   section.write(found, run)
   page = section.write(explain.run(options._replace(latents=())), run)
   html = page.read_text()
-  assert 'id="traverse"' in html and 'id="explain"' in html
+  assert 'id="traversals"' in html and 'id="explanation-of-one-image"' in html
   assert '&lt;traverse&gt;' in html and '<traverse>' not in html
   assert 'http' not in html.replace('http://www.w3.org/2000/svg', '')
   names = {path.suffix for path in (run / 'apps').iterdir()}
