@@ -94,8 +94,6 @@ def document(run: pathlib.Path) -> str:
       'What the codes of this run are good for, and where not. Every figure is '
       'a mean over members with its 95 % interval (Student’s t, between '
       'members).',
-      '',
-      (),
     ),
     [],
     [],
@@ -126,5 +124,5 @@ def _picture(path: pathlib.Path, caption: str) -> str:
   if path.suffix == '.svg':
     return markup.element('drawing', path.read_text(encoding='utf-8'))
   address = images.data_uri(path.suffix[1:], path.read_bytes())
-  shown = markup.element('image', address, caption, 0, 0, '')
+  shown = markup.element('image', address, caption)
   return markup.element('drawing', shown)

@@ -183,9 +183,7 @@ def notes(cells: Cells) -> str:
       told = ['cannot tell perfect codes from random ones', markup.MISSING]
     rows.append([text(name(score)), *map(text, told)])
   return ''.join(
-    markup.tag('h3', title)
-    + markup.tag('p', f'<b>Sees</b> {sees}. <b>Blind to</b> {blind}.')
-    for title, sees, blind in rows
+    markup.element('seen', title, sees, blind) for title, sees, blind in rows
   )
 
 
@@ -237,11 +235,10 @@ def document(results: Mapping[str, Results], seeds: Sequence[int]) -> str:
   ]  # fmt: skip
   head = page.Head(
     'Scores on trial',
-    markup.tag(
-      'p',
+    markup.element(
+      'lede',
       'What does each score say of codes whose quality is known, and which '
       'faults does it not see?',
-      class_='lede',
     ),
     [],
     facts,

@@ -5,7 +5,7 @@ import numpy as np
 from bvae_jax.evaluation import selection
 from bvae_jax.report import comparisons, markup, scores
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import number, tag, text
+from bvae_jax.report.markup import number, text
 from bvae_jax.report.study_view import Study
 
 
@@ -77,7 +77,7 @@ def _medians(study: Study) -> str:
       rows.append(
         [
           text(method),
-          tag('strong', words) if setting == chosen else words,
+          markup.element('strong', words) if setting == chosen else words,
           *(
             markup.MISSING if v is None else number(v, n)
             for v, n in zip(medians, places)

@@ -10,7 +10,7 @@ from bvae_jax.evidence import claims as claims_lib
 from bvae_jax.evidence import grid as grid_lib
 from bvae_jax.report import charts, markup, scores, study_view
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import number, tag, text
+from bvae_jax.report.markup import number, text
 from bvae_jax.report.study_view import Study
 
 # Scores that do not say how disentangled a model is.
@@ -120,11 +120,8 @@ def chances(study: Study) -> str:
       words = f'{view_lib.name(score)}, {data}'
       first = (data, score) == (found.data[0], names[0])
       tables.append(
-        tag(
-          'details',
-          tag('summary', text(words)),
-          markup.table(['', *map(text, best)], rows),
-          open='' if first else None,
+        markup.element(
+          'fold', words, markup.table(['', *map(text, best)], rows), first
         )
       )
   return markup.figure(
@@ -143,7 +140,7 @@ def _chance(a: np.ndarray, b: np.ndarray, same: bool) -> str:
   if not np.isfinite(found.low):
     return number(found.value, 2)
   ends = f'[{number(found.low, 2)}, {number(found.high, 2)}]'
-  return number(found.value, 2) + tag('small', ends)
+  return markup.element('cell', number(found.value, 2), ends)
 
 
 def dependence(study: Study) -> str:

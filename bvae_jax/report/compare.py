@@ -124,7 +124,7 @@ def _configs(study: Study) -> str:
     for key, values in differing(study).items()
   ]
   if not rows:
-    return markup.element('lede', 'The configs are the same.', '', ())
+    return markup.element('lede', 'The configs are the same.')
   head = ['', *map(text, study.methods)]
   return markup.figure(
     markup.table(head, rows), 'The keys in which the configs differ.'
@@ -232,7 +232,7 @@ def write(paths: Sequence[pathlib.Path], out: pathlib.Path) -> None:
   found = figures(study)
   head = page.Head(
     study.config['study'],
-    markup.element('lede', 'How do these runs differ?', '', ()),
+    markup.element('lede', 'How do these runs differ?'),
     found['warnings'],
     study_page.methods(study),
   )

@@ -36,7 +36,7 @@ def _varied(look: show.Look) -> str:
   rows = []
   for name, images in look.varied.items():
     shown = image_lib.element(_sheet(images), f'{name} varied')
-    rows.append(markup.element('strip', text(name), '', shown, False))
+    rows.append(markup.element('strip', text(name), shown))
   if not rows:
     return ''
   return markup.figure(

@@ -13,7 +13,6 @@ from typing import Any
 import jinja2
 
 MISSING = '–'
-_VOID = ('img', 'meta')
 
 
 @functools.cache
@@ -35,22 +34,6 @@ def element(name: str, *values: Any) -> str:
 def text(value: Any) -> str:
   """Any value as text that is safe inside an element."""
   return html.escape(str(value))
-
-
-def tag(name: str, /, *children: str, **attributes: Any) -> str:
-  """An element; children are markup already, attributes are escaped here.
-
-  `class_` stands for class, and an underscore for a hyphen; an attribute that
-  is None is left out.
-  """
-  parts = [name]
-  for key, value in attributes.items():
-    if value is not None:
-      parts.append(f'{key.rstrip("_").replace("_", "-")}="{text(value)}"')
-  opened = ' '.join(parts)
-  if name in _VOID:
-    return f'<{opened}/>'
-  return f'<{opened}>{"".join(children)}</{name}>'
 
 
 def is_number(value: Any) -> bool:

@@ -67,7 +67,7 @@ def _row(label: str, strip: np.ndarray, alt: str, *, note: str = '',
          idle: bool = False) -> str:  # fmt: skip
   """A labelled strip of images [S, H, W, C] in [0, 1]; `label` is markup."""
   picture = image_lib.element(image_lib.grid(strip[None]), alt)
-  return markup.element('strip', label, note, picture, idle)
+  return markup.element('strip', label, picture, note, idle)
 
 
 def reconstructions(view: view_lib.View, drawn: Pictures) -> str:

@@ -107,7 +107,7 @@ def document(title: str, results: Results) -> str:
   whole = 'each once' if facts.complete_grid else 'not each once'
   head = page.Head(
     title,
-    markup.element('lede', 'What do these codes know of the factors?', '', ()),
+    markup.element('lede', 'What do these codes know of the factors?'),
     [],
     [
       ('Points', f'{facts.num_images:,}; {facts.description}'),

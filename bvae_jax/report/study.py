@@ -186,7 +186,7 @@ def _head(study: Study, question: str) -> page.Head:
   ]
   return page.Head(
     study.config['study'],
-    markup.element('lede', question, '', ()),
+    markup.element('lede', question),
     [*_failures(study), *facts.warnings(study.everyone)],
     pairs,
   )
