@@ -80,6 +80,8 @@ def write(section: Section, run: pathlib.Path) -> pathlib.Path:
   workdir_lib.replace_file(folder / f'{section.name}.json', told)
   target = run / PAGE
   workdir_lib.replace_file(target, document(run))
+  if (run / workdir_lib.MANIFEST).exists():
+    workdir_lib.Workdir(run).seal([PAGE])
   return target
 
 

@@ -103,6 +103,31 @@ function savePicture() {
   canvas.toBlob((blob) => save(`${DATA.title}.png`, blob));
 }
 
+// The latent that moves: the one moved last, else the largest; its value at a
+// phase in [-1, 1] of its range.
+const moving = () => STATE.last ?? model().order[0];
+
+function valueAt(phase) {
+  const m = model(), d = moving();
+  return (m.low[d] + m.high[d]) / 2 + phase * (m.high[d] - m.low[d]) / 2;
+}
+
+// The latent that moves, there and back, at the code shown.
+function film() {
+  const zoom = Math.max(1, Math.round(256 / WIDTH)), count = 30;
+  const small = make('canvas');
+  const canvas = make('canvas', {width: zoom * WIDTH, height: zoom * HEIGHT});
+  const context = canvas.getContext('2d', {willReadFrequently: true});
+  context.imageSmoothingEnabled = false;
+  return gif(Array.from({length: count}, (_, t) => {
+    const z = [...STATE.z];
+    z[moving()] = valueAt(Math.sin(2 * Math.PI * t / count));
+    paint(small, decoded(model(), z));
+    context.drawImage(small, 0, 0, canvas.width, canvas.height);
+    return context.getImageData(0, 0, canvas.width, canvas.height);
+  }));
+}
+
 // The page as it was opened, with the names that the user gave.
 function savePage() {
   const names = JSON.stringify(STATE.names).replaceAll('<', '\\u003c');
@@ -131,12 +156,9 @@ function play() {
   playing = 0;
   $('play').textContent = stop ? 'Play' : 'Stop';
   if (stop) return;
-  const d = STATE.last ?? model().order[0], m = model();
   const start = performance.now();
   const frame = (now) => {
-    const phase = Math.sin((now - start) / 900);
-    const middle = (m.low[d] + m.high[d]) / 2;
-    STATE.z[d] = middle + phase * (m.high[d] - m.low[d]) / 2;
+    STATE.z[moving()] = valueAt(Math.sin((now - start) / 900));
     show();
     playing = requestAnimationFrame(frame);
   };
@@ -157,6 +179,7 @@ function wire() {
   click('play', play);
   click('copy', copy);
   click('png', savePicture);
+  click('gif', () => save(`${DATA.title}.gif`, film()));
   click('page', savePage);
   $('file').onchange = ({target: {files}}) => files[0] && anchorFile(files[0]);
   $('model').onchange = $('beside').onchange = choose;
@@ -255,6 +278,11 @@ async function check(codes) {
     reset: reset === before,
     dropped,
     code: model().code(0),
+    film: await new Promise((done) => {
+      const reader = new FileReader();
+      reader.onload = () => done(reader.result.split(',')[1]);
+      reader.readAsDataURL(film());
+    }),
     decoded: codes.map((z) => Array.from(
       decoded(model(), z), (v) => Number(v.toFixed(4)))),
     requests: performance.getEntriesByType('resource').map(({name}) => name)

@@ -16,7 +16,7 @@ from bvae_jax.models import graph
 
 LIMIT = 5_000_000  # bytes
 _HERE = pathlib.Path(__file__).parent
-_SCRIPTS = ('network.js', 'state.js', 'panels.js', 'explorer.js')
+_SCRIPTS = ('network.js', 'state.js', 'panels.js', 'gif.js', 'explorer.js')
 _COLUMNS = 25  # images side by side in a sheet
 
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from bvae_jax import apply, apps
+from bvae_jax import apply, apps, workdir
 from bvae_jax.apps import augment, coders, explain, section, traverse
 from bvae_jax.apps.options import Options
 
@@ -21,6 +21,7 @@ def test_sections_make_one_page(run):
   found = traverse.run(options).of_command('<traverse>')
   section.write(found, run)
   page = section.write(explain.run(options._replace(latents=())), run)
+  assert not workdir.Workdir(run).changed()
   html = page.read_text()
   assert 'id="traversals"' in html and 'id="explanation-of-one-image"' in html
   assert '&lt;traverse&gt;' in html and '<traverse>' not in html

@@ -1,6 +1,8 @@
 """explorer.html: the same numbers as Flax, in a browser, without a request."""
 
+import base64
 import http.client
+import io
 import json
 import re
 import shutil
@@ -11,6 +13,7 @@ import urllib.parse
 
 import numpy as np
 import pytest
+from PIL import Image, ImageSequence
 
 import bvae_jax
 from bvae_jax import explore
@@ -34,6 +37,13 @@ def _check(path, codes):
   return json.loads(found)
 
 
+def _frames(found):
+  """The frames of the saved film, [T, H, W, 3]."""
+  film = Image.open(io.BytesIO(base64.b64decode(found['film'])))
+  return np.stack([np.asarray(f.convert('RGB')) for f in
+                   ImageSequence.Iterator(film)])  # fmt: skip
+
+
 def _used_without_fault(found):
   assert found['errors'] == [] and found['requests'] == []
   assert found['moved'] and found['reset']
@@ -51,6 +61,11 @@ def test_a_run_leaves_a_page_that_decodes_as_flax_does(small_run):
   assert found['driven'].startswith('shape 0, scale 0')
   expected = np.asarray(model.decode(codes)).reshape(20, -1)
   np.testing.assert_allclose(found['decoded'], expected, atol=0.01)
+  frames = _frames(found)
+  size = 256 // model.image_shape[0] * model.image_shape[0]
+  assert frames.shape == (30, size, size, 3)
+  # There and back: half a round later the sine is minus what it was.
+  assert (frames[3] == frames[12]).all() and (frames[3] != frames[18]).any()
 
 
 def _convolutional(rng):
