@@ -191,6 +191,20 @@ def batched_map(function: Callable, batch_size: int) -> Callable:
   return mapped
 
 
+def map_members(function: Callable, xs: Any, member_batch: int = 0) -> Any:
+  """Maps over members, one at a time on CPU, else `member_batch` together.
+
+  Args:
+    function: pure, of one member's leaves.
+    xs: leaves [M, ...].
+    member_batch: members under one vmap; 0 means all.
+  """
+  if jax.default_backend() == 'cpu':
+    return lax.map(function, xs)
+  count = len(jax.tree.leaves(xs)[0])
+  return lax.map(function, xs, batch_size=member_batch or count)
+
+
 def layout(mode: str, num_members: int, batch_size: int, *,
            num_devices: int = 0, member_batch: int = 0) -> Layout:  # fmt: skip
   """Chooses devices for a population.

@@ -1,5 +1,7 @@
 """Codes, bounds and results of a population, against direct computation."""
 
+import dataclasses
+
 import helpers
 import jax
 import jax.numpy as jnp
@@ -115,11 +117,31 @@ def test_the_table_of_members_has_a_line_each(results):
 def test_more_members_than_fit_at_once_are_scored_in_turns(
   trained, results, monkeypatch
 ):
+  """Each metric is compiled once for all turns."""
   experiment, members, states = trained
   monkeypatch.setattr(scores, 'MEMBERS_AT_ONCE', 3)
+  mig, traced = metrics.METRICS['mig'], []
+
+  def compute(*args):
+    traced.append(args)
+    return mig.compute(*args)
+
+  counted = dataclasses.replace(mig, compute=compute)
+  monkeypatch.setitem(metrics.METRICS, 'mig', counted)
   again = scores.evaluate(experiment, states, members)
+  assert len(again['members']) == len(members)
+  assert len(traced) == 2  # the score, and its resamples
   for one, other in zip(results['members'], again['members'], strict=True):
     assert one['metrics'] == pytest.approx(other['metrics'], rel=1e-5)
+
+
+@pytest.mark.parametrize('count, size', [(1, 1), (3, 3), (4, 2), (7, 3)])
+def test_members_are_scored_in_blocks_of_one_size(monkeypatch, count, size):
+  monkeypatch.setattr(scores, 'MEMBERS_AT_ONCE', 3)
+  rows = scores._blocks(count)
+  assert rows.shape[1] == size
+  assert list(rows.ravel()[:count]) == list(range(count))
+  assert rows.max() == count - 1
 
 
 def test_the_kl_decomposition_of_the_log_is_that_of_the_probes_images(trained):

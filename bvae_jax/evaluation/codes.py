@@ -29,41 +29,49 @@ class Codes(NamedTuple):
   logvar: Any  # NumPy [M, N, D]
 
 
-def encode_all(experiment: experiment_lib.Experiment, params: Any) -> Codes:
+def encoder(experiment: experiment_lib.Experiment) -> Callable[[Any], Codes]:
   """Encodes each image once, for all members.
 
-  Args:
-    experiment: the run.
-    params: parameters with leading axis M.
+  Returns:
+    `encode(params)`, of parameters with leading axis M; it is compiled once.
   """
 
   def encode(params, images, _):
     one = lambda p: experiment.encode(p, images)
-    return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
+    found = parallel.map_members(one, params, experiment.config.member_batch)
+    return jax.tree.map(lambda x: x.swapaxes(0, 1), found)
 
   dataset = experiment.dataset
-  mean, logvar = over_images(dataset, encode, params, dataset.num_images)
-  return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
+  mapped = over_images(dataset, encode, dataset.num_images)
+
+  def codes(params: Any) -> Codes:
+    mean, logvar = mapped(params)
+    return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
+
+  return codes
+
+
+def encode_all(experiment: experiment_lib.Experiment, params: Any) -> Codes:
+  """`encoder`, called once."""
+  return encoder(experiment)(params)
 
 
 def over_images(
   dataset: data.Dataset,
   function: Callable,
-  params: Any,
   count: int,
   chosen: jax.Array | None = None,
-) -> Any:
+) -> Callable[[Any], Any]:
   """Maps `function(params, images [b], place [b])` over many images.
 
   Args:
     dataset: of which the images are, on the device or streamed.
     function: pure, gives a tree of [b, ...].
-    params: its first argument.
     count: how many images n.
     chosen: their indices [n]; 0 to n - 1 by default.
 
   Returns:
-    The tree of [n, ...] on the host.
+    A function of the params: the tree of [n, ...] on the host.
   """
   index_of = lambda place: place if chosen is None else chosen[place]
   rows = dataset.rows
@@ -74,7 +82,7 @@ def over_images(
       return function(params, images, place)
 
     take = lambda place: rows.take(np.asarray(index_of(place)))
-    return parallel.stream_index(gathered, take, count, BLOCK)(params)
+    return parallel.stream_index(gathered, take, count, BLOCK)
 
   def looked_up(shared, place):
     arrays, params = shared
@@ -82,7 +90,7 @@ def over_images(
     return function(params, images, place)
 
   mapped = parallel.split_index(looked_up, count, BLOCK)
-  return mapped((dataset.arrays, params))
+  return lambda params: mapped((dataset.arrays, params))
 
 
 def set_aside(codes: Codes) -> tuple[np.ndarray, Codes]:
@@ -95,35 +103,47 @@ def set_aside(codes: Codes) -> tuple[np.ndarray, Codes]:
   return good, Codes(*(np.where(kept, x, np.float32(0)) for x in codes))
 
 
-def elbo(
-  experiment: experiment_lib.Experiment, params: Any
-) -> dict[str, np.ndarray]:
+def bounds(
+  experiment: experiment_lib.Experiment,
+) -> Callable[[Any], dict[str, np.ndarray]]:
   """ELBO, nll, KL and KL per latent of each member, on a fixed sample.
 
   One posterior sample an image; `evaluation.num_elbo` images, the same for all
   members and all runs with this data set and seed: those that are trained on,
   and beside them, as `held_out_...`, those that are not.
+
+  Returns:
+    A function of parameters with leading axis M; it is compiled once.
   """
   settings, dataset = experiment.config.evaluation, experiment.dataset
   key = jax.random.key(settings.seed)
   chosen = dataset.sample_train(key, settings.num_elbo)
-  found = _elbo_of(experiment, params, key, chosen)
+  trained = _elbo_of(experiment, key, chosen)
   if dataset.split is None:
-    return found
+    return trained
   rest = jnp.asarray(dataset.split.held_out)
   chosen = rest[data.sample_index(key, settings.num_elbo, len(rest))]
-  other = _elbo_of(experiment, params, key, chosen)
-  return found | {
-    f'held_out_{name}': other[name] for name in ('elbo', 'nll', 'kl')
-  }
+  held_out = _elbo_of(experiment, key, chosen)
+
+  def both(params: Any) -> dict[str, np.ndarray]:
+    other = held_out(params)
+    return trained(params) | {
+      f'held_out_{name}': other[name] for name in ('elbo', 'nll', 'kl')
+    }
+
+  return both
+
+
+def elbo(
+  experiment: experiment_lib.Experiment, params: Any
+) -> dict[str, np.ndarray]:
+  """`bounds`, called once."""
+  return bounds(experiment)(params)
 
 
 def _elbo_of(
-  experiment: experiment_lib.Experiment,
-  params: Any,
-  key: jax.Array,
-  chosen: jax.Array,
-) -> dict[str, np.ndarray]:
+  experiment: experiment_lib.Experiment, key: jax.Array, chosen: jax.Array
+) -> Callable[[Any], dict[str, np.ndarray]]:
   """The terms of the ELBO, their means over the chosen images."""
 
   def terms(params, images, row):
@@ -138,13 +158,19 @@ def _elbo_of(
       nll = experiment.context.nll(p, outputs, images)
       return nll, experiment.kl(mean, logvar)
 
-    return jax.tree.map(lambda x: x.swapaxes(0, 1), jax.lax.map(one, params))
+    found = parallel.map_members(one, params, experiment.config.member_batch)
+    return jax.tree.map(lambda x: x.swapaxes(0, 1), found)
 
-  nll, kl = over_images(experiment.dataset, terms, params, len(chosen), chosen)
-  nll, kl_per_latent = nll.mean(0), kl.mean(0)
-  total = kl_per_latent.sum(-1)
-  return {'elbo': -nll - total, 'nll': nll, 'kl': total,
-          'kl_per_latent': kl_per_latent}  # fmt: skip
+  mapped = over_images(experiment.dataset, terms, len(chosen), chosen)
+
+  def means(params: Any) -> dict[str, np.ndarray]:
+    nll, kl = mapped(params)
+    nll, kl_per_latent = nll.mean(0), kl.mean(0)
+    total = kl_per_latent.sum(-1)
+    return {'elbo': -nll - total, 'nll': nll, 'kl': total,
+            'kl_per_latent': kl_per_latent}  # fmt: skip
+
+  return means
 
 
 def draw_points(

@@ -42,7 +42,7 @@ def tables(
   chosen = dataset.sample_train(image_key, min(NUM_IMAGES, dataset.num_train))
   fitted = principal_axes(np.asarray(dataset.images(chosen)), latents)
   encode = lambda fit, images, _: project(fit[0], fit[1], images)
-  principal = codes_lib.over_images(dataset, encode, fitted, dataset.num_images)
+  principal = codes_lib.over_images(dataset, encode, dataset.num_images)(fitted)
   turn = metrics.ica(principal[np.asarray(chosen)], ica_key)
   turned = (principal - np.asarray(turn.offset)) @ np.asarray(turn.matrix)
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from bvae_jax import data, losses, metrics, population
+from bvae_jax import data, losses, metrics, parallel, population
 from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import floors as floors_lib
 from bvae_jax.evaluation import labelled
@@ -92,16 +92,30 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
       ) from error
 
 
-def _over_members(function: Callable, member_batch: int) -> Callable:
-  """`function(key, sample)` for all members, each with the same key."""
+@functools.cache
+def _over_members(
+  metric: metrics.Metric,
+  sizes: tuple[int, ...],
+  resamples: int,
+  member_batch: int,
+) -> Callable:
+  """`(key, sample) -> Found` for all members, each with the same key.
+
+  One function for all blocks of members, so that it is compiled once.
+  """
+
+  def compute(key, sample):
+    if resamples:
+      return Found(
+        *metrics.with_standard_error(metric, key, sample, sizes, resamples)
+      )
+    return Found(metric.compute(key, sample, sizes), {})
 
   def mapped(key, points):
     found = points._asdict()
     codes = {n: found[n] for n in _OF_MEMBERS if found[n] is not None}
-    one = lambda c: function(key, points._replace(**c))
-    if jax.default_backend() == 'cpu':
-      return jax.lax.map(one, codes)
-    return jax.lax.map(one, codes, batch_size=member_batch or None)
+    one = lambda c: compute(key, points._replace(**c))
+    return parallel.map_members(one, codes, member_batch)
 
   return jax.jit(mapped)
 
@@ -117,23 +131,13 @@ def scores(
   """
   resamples = config.evaluation.num_resamples
   key = jax.random.key(config.evaluation.seed)
-
-  def compute(metric, key, sample):
-    if resamples:
-      scored = metrics.with_standard_error(
-        metric, key, sample, sizes, resamples
-      )
-      return Found(*scored)
-    return Found(metric.compute(key, sample, sizes), {})
-
   found = {}
   for i, name in enumerate(config.metrics):
     metric = metrics.METRICS[name]
     if metric.needs == 'population':
       continue
     begin = time.monotonic()
-    one = functools.partial(compute, metric)
-    mapped = _over_members(one, config.member_batch)
+    mapped = _over_members(metric, tuple(sizes), resamples, config.member_batch)
     found[name] = jax.tree.map(
       np.asarray, mapped(jax.random.fold_in(key, i), points)
     )
@@ -276,6 +280,16 @@ def _facts(dataset: data.Dataset, settings: Any) -> results_lib.DatasetFacts:
   )
 
 
+def _blocks(count: int) -> np.ndarray:
+  """Rows [blocks, n] of members: blocks of one size, so of one program.
+
+  The last member fills up the last block; its copies are to be dropped.
+  """
+  blocks = -(-count // MEMBERS_AT_ONCE)
+  size = -(-count // blocks)
+  return np.minimum(np.arange(blocks * size), count - 1).reshape(blocks, size)
+
+
 def evaluate(
   experiment: experiment_lib.Experiment,
   states: step.TrainState,
@@ -294,14 +308,12 @@ def evaluate(
     The results, as results.json holds them.
   """
   dataset, config = experiment.dataset, experiment.config
+  bound, encode = codes_lib.bounds(experiment), codes_lib.encoder(experiment)
   blocks = []
-  for first in range(0, len(members), MEMBERS_AT_ONCE):
-    params = population.select(
-      states.params, slice(first, first + MEMBERS_AT_ONCE)
-    )
+  for rows in _blocks(len(members)):
+    params = population.select(states.params, rows)
     begin = time.monotonic()
-    bounds = codes_lib.elbo(experiment, params)
-    codes = codes_lib.encode_all(experiment, params)
+    bounds, codes = bound(params), encode(params)
     _LOG.info(
       'encoded %d images for %d members: %.1f s',
       dataset.num_images,
@@ -315,7 +327,9 @@ def evaluate(
     blocks.append(
       (bounds, good, one, _activity(config, bounds, points), compared)
     )
-  bounds, good, found, activity, compared = population.concatenate(blocks)
+  bounds, good, found, activity, compared = jax.tree.map(
+    lambda x: x[: len(members)], population.concatenate(blocks)
+  )
   for name in config.metrics:
     metric = metrics.METRICS[name]
     if metric.needs == 'population':
