@@ -10,7 +10,6 @@ The reference is the one that the tests compare values with. BetaVAE, FactorVAE
 and fairness scores draw their own points, so that they agree up to sampling.
 """
 
-import json
 import pathlib
 import resource
 import statistics
@@ -22,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
+from benchmarks import timing
 from bvae_jax import metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -111,7 +111,7 @@ def timed(function, *args):
 def measure(name: str, sample: metrics.Sample) -> dict:
   """Times one metric, cold and warm, and its reference."""
   metric = metrics.METRICS[name]
-  compute = jax.jit(lambda key, s: metric.compute(key, s, SIZES))
+  compute = jax.jit(lambda key, s: metric.compute(key, s, SIZES).scores)
   key, on_device = jax.random.key(0), jax.tree.map(jnp.asarray, sample)
   scores, cold = timed(compute, key, on_device)
   warm = statistics.median(timed(compute, key, on_device)[1] for _ in range(3))
@@ -169,7 +169,7 @@ def main(argv):
   if unknown:
     raise app.UsageError(f'unknown metrics {sorted(unknown)}')
   names = FLAGS.only or list(metrics.METRICS)
-  print(f'device {jax.devices()[0]}, {FLAGS.points} points')
+  print(f'{timing.chip()}, {jax.devices()[0]}, {FLAGS.points} points')
   columns = (
     'metric',
     'difference',
@@ -181,11 +181,13 @@ def main(argv):
   sample = make_sample(FLAGS.points)
   print(' | '.join(f'{c:>12}' for c in columns))
   rows = []
+  results = {**timing.setting(), 'rows': rows}
   for name in names:
     rows.append(measure(name, sample))
     show(rows[-1], columns)
+    if FLAGS.json:  # row by row: an interruption loses nothing
+      timing.write(FLAGS.json, results)
   print(f'suite, warm: {sum(row["warm_s"] for row in rows):.1f} s')
-  results = {'device': str(jax.devices()[0]), 'rows': rows}
   if FLAGS.members:
     # No name for the members alone, so that their memory does not count.
     stacked = jax.tree.map(
@@ -201,7 +203,7 @@ def main(argv):
         results['members'].append(measure_members(name, way, stacked))
         show(results['members'][-1], columns)
   if FLAGS.json:
-    pathlib.Path(FLAGS.json).write_text(json.dumps(results, indent=2))
+    timing.write(FLAGS.json, results)
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ import importlib
 import json
 import pathlib
 import tempfile
+from collections.abc import Iterable
 
 from benchmarks import timing
 
@@ -44,7 +45,7 @@ def metric_rows(scale: float) -> list[timing.Row]:
   ]  # fmt: skip
 
 
-def rows(part: str, scale: float) -> list[timing.Row]:
+def rows(part: str, scale: float) -> Iterable[timing.Row]:
   if part == 'metrics':
     return metric_rows(scale)
   return importlib.import_module(f'benchmarks.{part}').rows(scale)
@@ -84,15 +85,14 @@ def main() -> None:
   results = {}
   for name in names:
     print(f'{name}: {PARTS[name]}', flush=True)
-    results[name] = rows(name, options.scale)
-    timing.write(
-      options.output / f'{name}.json',
-      {
-        **timing.setting(),
-        'scale': options.scale,
-        'rows': [r._asdict() for r in results[name]],
-      },
-    )
+    results[name] = []
+    for row in rows(name, options.scale):
+      results[name].append(row)
+      found = [r._asdict() for r in results[name]]
+      timing.write(
+        options.output / f'{name}.json',
+        {**timing.setting(), 'scale': options.scale, 'rows': found},
+      )
   setting = timing.setting()
   print('\n' + ', '.join(f'{key} {value}' for key, value in setting.items()))
   print(f'scale {options.scale}\n\n{table(results)}')

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import pathlib
+import platform
 import resource
 import subprocess
 import sys
@@ -105,6 +106,16 @@ def process(*argv: str, **environment: str) -> tuple[str, float, float]:
   return done.stdout, time.perf_counter() - wall, used() - cpu
 
 
+def chip() -> str:
+  """The processor's own name for itself."""
+  try:
+    lines = pathlib.Path('/proc/cpuinfo').read_text().splitlines()
+  except OSError:
+    lines = []
+  names = [x.partition(':')[2].strip() for x in lines if 'model name' in x]
+  return names[0] if names else platform.processor() or 'unknown chip'
+
+
 def setting() -> dict[str, Any]:
   """Versions, cores and device."""
   versions = {}
@@ -115,6 +126,7 @@ def setting() -> dict[str, Any]:
       continue
   return {
     **versions,
+    'chip': chip(),
     'backend': jax.default_backend(),
     'device': jax.devices()[0].device_kind,
     'cores': len(os.sched_getaffinity(0)),

@@ -10,7 +10,7 @@ trains members one after the other, which per member costs what one does.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -221,11 +221,12 @@ def benchmark(
   }
 
 
-def rows(scale: float) -> list[timing.Row]:
+def rows(scale: float) -> Iterator[timing.Row]:
   """The table's rows; `scale` multiplies the number of rounds."""
   rounds = max(2, round(10 * scale))
-  names = [name for name in NAMES if name != 'mlp_small']
-  return [timing.Row(**benchmark(n, rounds=rounds)['row']) for n in names]
+  for name in NAMES:
+    if name != 'mlp_small':
+      yield timing.Row(**benchmark(name, rounds=rounds)['row'])
 
 
 def main() -> None:
@@ -244,8 +245,10 @@ def main() -> None:
     parser.error(f'unknown case in {names}; there are {NAMES}')
   setting = {**timing.setting(), **options}
   print('  '.join(f'{key} {value}' for key, value in setting.items()))
-  results = {name: benchmark(name, **options) for name in names}
-  timing.write(output, {**setting, 'results': results})
+  results = {}
+  for name in names:
+    results[name] = benchmark(name, **options)
+    timing.write(output, {**setting, 'results': results})
 
 
 if __name__ == '__main__':
