@@ -176,3 +176,25 @@ def holm(p: Iterable[float]) -> np.ndarray:
   scaled = p[order] * np.arange(len(order), 0, -1)
   found[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
   return found
+
+
+def seed_share(values: np.ndarray, groups: list[list[int]]) -> float:
+  """Variance within the groups over the variance of all; NaN where that is 0.
+
+  1 - eta^2 = sum_g sum_{i in g} (x_i - mean_g)^2 / sum_i (x_i - mean)^2.
+  """
+  parts = [values[g][np.isfinite(values[g])] for g in groups]
+  whole = np.concatenate(parts)
+  scatter = lambda x: float(np.sum((x - x.mean()) ** 2)) if len(x) else 0.0
+  total = scatter(whole)
+  return sum(map(scatter, parts)) / total if total > 0 else float('nan')
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> float:
+  """Rank correlation over the points that have both; NaN for a constant."""
+  both = np.isfinite(x) & np.isfinite(y)
+  if both.sum() < 3:
+    return float('nan')
+  a, b = (r - r.mean() for r in map(stats.rankdata, (x[both], y[both])))
+  size = float(np.sqrt(np.sum(a**2) * np.sum(b**2)))
+  return float(np.sum(a * b)) / size if size > 0 else float('nan')

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bvae_jax.evaluation import selection
+from bvae_jax.evaluation import selection, statistics
 from bvae_jax.report import comparisons, markup, scores
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.markup import number, text
@@ -39,7 +39,7 @@ def choice(study: Study) -> str:
         *cells,
       ]
     )
-    own = [scores.spearman(udr, view.values(key)) for key in keys]
+    own = [statistics.spearman(udr, view.values(key)) for key in keys]
     ranks.append([text(method), *(number(r, 2) for r in own)])
   names = [text(comparisons.short(key)) for key in keys]
   return (

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bvae_jax import losses, metrics
+from bvae_jax.evaluation import statistics
 from bvae_jax.evaluation.results import UNRANKED
 from bvae_jax.evidence import claims as claims_lib
 from bvae_jax.evidence import grid as grid_lib
@@ -168,7 +169,7 @@ def dependence(study: Study) -> str:
           view.row(m, x=i, y=charts.rounded(float(values[m])), setting=label)
           for m in chosen
         ]
-      ranks[method].append(scores.spearman(strength, values))
+      ranks[method].append(statistics.spearman(strength, values))
     panels.append(
       charts.scatter(rows, title=title, x_title='strength, by rank',
                      lines=lines, colours=colours, legend=False)
@@ -202,7 +203,7 @@ def downstream(study: Study) -> str:
   rows = [
     [
       text(f'{view_lib.name(key)}, {data}'),
-      *(number(scores.spearman(of[:, k], of[:, len(keys) + c]), 2)
+      *(number(statistics.spearman(of[:, k], of[:, len(keys) + c]), 2)
         for c in range(len(names))),
     ]
     for k, key in enumerate(keys)

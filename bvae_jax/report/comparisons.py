@@ -90,8 +90,8 @@ def variance_shares(study: Study) -> dict[str, list[float]]:
     methods.append((before + np.flatnonzero(view.healthy)).tolist())
     before += len(view.entries)
   found = [study.everyone.values(key) for key in study.keys]
-  seed = [scores.seed_share(v, settings) for v in found]
-  within = [scores.seed_share(v, methods) for v in found]
+  seed = [statistics.seed_share(v, settings) for v in found]
+  within = [statistics.seed_share(v, methods) for v in found]
   hparam = [a - b for a, b in zip(within, seed)]
   parts = {} if study.single else {'method': [1.0 - a for a in within]}
   return parts | {'hyperparameter': hparam, 'seed': seed}
@@ -111,7 +111,9 @@ def shares(study: Study) -> str:
   if not study.single:
     for method, view in study.methods.items():
       groups = list(scores.setting_groups(view).values())
-      own = [scores.seed_share(view.values(key), groups) for key in study.keys]
+      own = [
+        statistics.seed_share(view.values(key), groups) for key in study.keys
+      ]
       rows.append(
         [text(f'seed, within {method}'), *(number(s, 2) for s in own)]
       )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bvae_jax import losses
+from bvae_jax.evaluation import statistics
 from bvae_jax.evaluation.results import Member
 from bvae_jax.report import charts, markup
 from bvae_jax.report import view as view_lib
@@ -206,7 +207,9 @@ def settings(view: view_lib.View) -> str:
   ]
   caption = 'Scores at each setting, mean ± std over its seeds.'
   if max(map(len, groups.values())) > 1:
-    shares = [seed_share(view.values(k), list(groups.values())) for k in keys]
+    shares = [
+      statistics.seed_share(view.values(k), list(groups.values())) for k in keys
+    ]
     rows.append(['share of the seed', '', *(number(s, 2) for s in shares)])
     caption += (
       ' The last row is the share of the variance over all members that lies '
@@ -214,35 +217,6 @@ def settings(view: view_lib.View) -> str:
     )
   head = ['', 'members', *(text(view_lib.name(k)) for k in keys)]
   return markup.figure(markup.table(head, rows), caption)
-
-
-def seed_share(values: np.ndarray, groups: list[list[int]]) -> float:
-  """Variance within the groups over the variance of all; NaN where that is 0.
-
-  1 - eta^2 = sum_g sum_{i in g} (x_i - mean_g)^2 / sum_i (x_i - mean)^2.
-  """
-  parts = [values[g][np.isfinite(values[g])] for g in groups]
-  whole = np.concatenate(parts)
-  scatter = lambda x: float(np.sum((x - x.mean()) ** 2)) if len(x) else 0.0
-  total = scatter(whole)
-  return sum(map(scatter, parts)) / total if total > 0 else float('nan')
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-  """Ranks from 0, ties at the mean of their ranks."""
-  below = (values[:, None] > values).sum(1)
-  equal = (values[:, None] == values).sum(1)
-  return below + (equal - 1) / 2
-
-
-def spearman(x: np.ndarray, y: np.ndarray) -> float:
-  """Rank correlation over the points that have both; NaN for a constant."""
-  both = np.isfinite(x) & np.isfinite(y)
-  if both.sum() < 3:
-    return float('nan')
-  a, b = (r - r.mean() for r in (_ranks(x[both]), _ranks(y[both])))
-  size = float(np.sqrt(np.sum(a**2) * np.sum(b**2)))
-  return float(np.sum(a * b)) / size if size > 0 else float('nan')
 
 
 def correlations(view: view_lib.View) -> str:
@@ -256,7 +230,7 @@ def correlations(view: view_lib.View) -> str:
     {
       'row': f'{i} {view_lib.name(key)}',
       'column': str(j),
-      'value': charts.rounded(spearman(a, b)),
+      'value': charts.rounded(statistics.spearman(a, b)),
     }
     for i, (key, a) in enumerate(zip(keys, found), 1)
     for j, b in enumerate(found, 1)

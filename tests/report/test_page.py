@@ -15,7 +15,7 @@ from scipy import stats
 
 from bvae_jax import data, population, report, workdir
 from bvae_jax.evaluation import results as results_lib
-from bvae_jax.report import scores
+from bvae_jax.evaluation import statistics
 from bvae_jax.report import traversals as traversal_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
@@ -211,19 +211,23 @@ def test_own_images_without_factors_or_metrics(tmp_path):
 
 def test_seed_share_of_closed_forms():
   groups = [[0, 1], [2, 3]]
-  assert scores.seed_share(np.array([1.0, 1.0, 5.0, 5.0]), groups) == 0.0
-  assert scores.seed_share(np.array([1.0, 5.0, 1.0, 5.0]), groups) == 1.0
-  assert scores.seed_share(np.array([0.0, 2.0, 4.0, 6.0]), groups) == 0.2
-  assert np.isnan(scores.seed_share(np.ones(4), groups))
+  assert statistics.seed_share(np.array([1.0, 1.0, 5.0, 5.0]), groups) == 0.0
+  assert statistics.seed_share(np.array([1.0, 5.0, 1.0, 5.0]), groups) == 1.0
+  assert statistics.seed_share(np.array([0.0, 2.0, 4.0, 6.0]), groups) == 0.2
+  assert np.isnan(statistics.seed_share(np.ones(4), groups))
 
 
 def test_spearman_agrees_with_scipy_on_ties_and_gaps():
   rng = np.random.default_rng(2)
   x, y = rng.integers(0, 5, (2, 30)).astype(float)
-  assert scores.spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
+  assert statistics.spearman(x, y) == pytest.approx(
+    stats.spearmanr(x, y).statistic
+  )
   gap = np.append(x, np.nan)
-  assert scores.spearman(gap, np.append(y, 1.0)) == scores.spearman(x, y)
-  assert np.isnan(scores.spearman(x, np.ones(30)))
+  assert statistics.spearman(gap, np.append(y, 1.0)) == statistics.spearman(
+    x, y
+  )
+  assert np.isnan(statistics.spearman(x, np.ones(30)))
 
 
 def test_traversals_move_one_latent_of_the_posterior_mean(three):
