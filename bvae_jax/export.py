@@ -44,12 +44,18 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
   Raises:
     ImportError: the extra `export` is not installed.
     OSError: a file cannot be written.
-    ValueError: the networks have no list of layers, or ONNX differs.
+    ValueError: the networks have no list of layers, codes are points, or ONNX
+      differs.
   """
   try:
     import safetensors.numpy
   except ImportError as error:
     raise ImportError(f'safetensors {_EXTRA}') from error
+  if model.experiment.objective.points:
+    raise ValueError(
+      f'export writes encoders with a mean and a variance; the codes of '
+      f'{model.config.objective} are points'
+    )
   networks = networks_lib.networks(model.experiment, model.params)
   files = {
     'model.safetensors': safetensors.numpy.save(_tensors(networks)),

@@ -102,6 +102,8 @@ class Model:
   def encode(self, images: Any) -> tuple[jax.Array, jax.Array]:
     """Mean and log-variance of the posterior q(z|x), each [B, D].
 
+    Codes that are points have log-variances of -inf.
+
     Raises:
       ValueError: images of another shape, or values that are none of images.
     """
@@ -123,7 +125,16 @@ class Model:
     return self.decode(self.encode(images)[0])
 
   def sample(self, key: jax.Array, n: int) -> jax.Array:
-    """n mean images of latents drawn from the prior, float [n, H, W, C]."""
+    """n mean images of latents drawn from the prior, float [n, H, W, C].
+
+    Raises:
+      ValueError: the codes are points, which have no prior.
+    """
+    if self.experiment.objective.points:
+      raise ValueError(
+        f'the codes of {self.config.objective} are points without a prior: '
+        'there is nothing to sample from; encode images and decode their codes'
+      )
     shape = (n, self.num_latents)
     prior = (jnp.zeros(shape), jnp.zeros(shape))
     return self.decode(self.experiment.sample(key, *prior))

@@ -176,5 +176,14 @@ def deviations(codes: Any) -> np.ndarray:
 
 
 def kl(mean: Any, logvar: Any) -> np.ndarray:
-  """KL of a Gaussian posterior from the prior, nats, [N, D]."""
+  """KL of a Gaussian posterior from the prior, nats, [N, D].
+
+  Raises:
+    ValueError: the codes are points.
+  """
+  if np.isneginf(logvar).all():
+    raise ValueError(
+      'this application weighs latents by their KL, and the codes of this '
+      'model are points; take a model with a posterior, such as a beta-VAE'
+    )
   return np.asarray(losses.gaussian_kl(jnp.asarray(mean), jnp.asarray(logvar)))

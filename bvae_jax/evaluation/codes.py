@@ -95,8 +95,8 @@ def over_images(
 
 def set_aside(codes: Codes) -> tuple[np.ndarray, Codes]:
   """Whose codes are finite, bool [M]; zeros in place of those of the others."""
-  finite = lambda x: np.isfinite(x).all((1, 2))
-  good = finite(codes.mean) & finite(codes.logvar)
+  good = np.isfinite(codes.mean).all((1, 2))
+  good &= (codes.logvar < np.inf).all((1, 2))  # points have -inf
   if good.all():
     return good, codes
   kept = good[:, None, None]
@@ -107,6 +107,8 @@ def bounds(
   experiment: experiment_lib.Experiment,
 ) -> Callable[[Any], dict[str, np.ndarray]]:
   """ELBO, nll, KL and KL per latent of each member, on a fixed sample.
+
+  Of codes that are points, nll and `variance_per_latent`.
 
   One posterior sample an image; `evaluation.num_elbo` images, the same for all
   members and all runs with this data set and seed: those that are trained on,
@@ -128,7 +130,9 @@ def bounds(
   def both(params: Any) -> dict[str, np.ndarray]:
     other = held_out(params)
     return trained(params) | {
-      f'held_out_{name}': other[name] for name in ('elbo', 'nll', 'kl')
+      f'held_out_{name}': other[name]
+      for name in ('elbo', 'nll', 'kl')
+      if name in other
     }
 
   return both
@@ -145,6 +149,7 @@ def _elbo_of(
   experiment: experiment_lib.Experiment, key: jax.Array, chosen: jax.Array
 ) -> Callable[[Any], dict[str, np.ndarray]]:
   """The terms of the ELBO, their means over the chosen images."""
+  points = experiment.objective.points
 
   def terms(params, images, row):
     def draw(i, mean, logvar):
@@ -156,7 +161,7 @@ def _elbo_of(
       z = jax.vmap(draw)(row, mean, logvar)
       outputs = experiment.decode(p, z)
       nll = experiment.context.nll(p, outputs, images)
-      return nll, experiment.kl(mean, logvar)
+      return nll, mean if points else experiment.kl(mean, logvar)
 
     found = parallel.map_members(one, params, experiment.config.member_batch)
     return jax.tree.map(lambda x: x.swapaxes(0, 1), found)
@@ -165,6 +170,8 @@ def _elbo_of(
 
   def means(params: Any) -> dict[str, np.ndarray]:
     nll, kl = mapped(params)
+    if points:
+      return {'nll': nll.mean(0), 'variance_per_latent': kl.var(0)}
     nll, kl_per_latent = nll.mean(0), kl.mean(0)
     total = kl_per_latent.sum(-1)
     return {'elbo': -nll - total, 'nll': nll, 'kl': total,

@@ -128,8 +128,10 @@ class Member(_Record):
     hparams: its traced hyperparameters.
     status: 'ok', or why its figures are not to be trusted.
     steps: steps taken.
-    elbo: elbo, nll, kl, and kl_per_latent [D], nats.
-    active_latents: latents with a KL above `losses.COLLAPSED`.
+    elbo: elbo, nll, kl, and kl_per_latent [D], nats; of codes that are points,
+      nll and variance_per_latent [D].
+    active_latents: latents that carry more than `losses.COLLAPSED`, see
+      `carried`.
     metrics: METRIC is a metric's main score; METRIC/SCORE another of its
       scores; METRIC/FACTOR and METRIC/SCORE/FACTOR one factor's figure. None
       where there is no value.
@@ -153,10 +155,27 @@ class Member(_Record):
     return self.status == OK
 
   @property
+  def carried(self) -> Any:
+    """What each latent carries [D], see the function."""
+    return carried(self.elbo)
+
+  @property
   def scores(self) -> dict[str, float | None]:
     """Scalars under flat names: the ELBO's terms, then the metrics."""
     bounds = {k: v for k, v in self.elbo.items() if np.ndim(v) == 0}
     return {**bounds, 'active_latents': self.active_latents, **self.metrics}
+
+
+def carried(terms: Mapping[str, Any]) -> Any:
+  """What each latent carries [..., D]: its KL in nats, as the file has it.
+
+  Of codes that are points, its variance as a share of the largest one.
+  """
+  if 'kl_per_latent' in terms:
+    return terms['kl_per_latent']
+  variance = np.asarray(terms['variance_per_latent'], np.float64)
+  largest = np.max(variance, axis=-1, keepdims=True)
+  return variance / np.where(largest > 0, largest, 1)
 
 
 def varying(members: Iterable[Any]) -> tuple[str, ...]:

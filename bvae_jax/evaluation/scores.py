@@ -49,7 +49,9 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
     'codes': True,
     'population': True,
     'factors': dataset.has_factors,
-    'variances': dataset.has_factors and config.evaluation.transform == 'none',
+    'variances': dataset.has_factors
+    and config.evaluation.transform == 'none'
+    and not losses.OBJECTIVES[config.objective].points,
   }
   latents, settings = config.num_latents, config.evaluation
   num_factors = len(dataset.factor_sizes)
@@ -71,8 +73,9 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
     if not known[metric.needs]:
       if metric.needs == 'variances' and dataset.has_factors:
         raise ValueError(
-          f'metrics: {name} needs the variances of the latents, which '
-          f'components have not: leave it out, or set evaluation.transform=none'
+          f'metrics: {name} needs the variances of a posterior, which '
+          'components of codes (evaluation.transform) and the points of '
+          f'{config.objective} may lack; leave it out'
         )
       able = [n for n, m in metrics.METRICS.items() if known[m.needs]]
       raise ValueError(
@@ -232,7 +235,7 @@ def member_results(
       flat, errors = dict.fromkeys(flat), dict.fromkeys(errors)
       matrices = {}
     status = results_lib.OK if states.alive[m] else STOPPED
-    active = bounds['kl_per_latent'][m] > losses.COLLAPSED
+    active = results_lib.carried(bounds)[m] > losses.COLLAPSED
     entries.append(
       results_lib.Member(
         seed=member.seed,
@@ -256,7 +259,7 @@ def _activity(
 ) -> np.ndarray:
   """What a column of codes carries [M, D]: its KL; of components, 0 or 1."""
   if config.evaluation.transform == 'none':
-    return bounds['kl_per_latent']
+    return results_lib.carried(bounds)
   return np.ptp(points.codes, axis=1) > 0
 
 

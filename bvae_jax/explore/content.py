@@ -31,7 +31,9 @@ class Member(NamedTuple):
     networks: encoder, empty where it was left out, and decoder.
     mean: codes of the images, float32 [N, D].
     sigma: posterior standard deviation of each latent, root mean square [D].
-    kl: of each latent from the prior, mean over the images, nats [D].
+    kl: of each latent from the prior, mean over the images, nats [D]; of codes
+      that are points, the variance as a share of the largest one, and sigma is
+      their deviation.
     low, high: `QUANTILES` of the means [D].
     shares: of a latent's variance that a factor explains [D, K].
     score: what ranked it, in words.
@@ -62,6 +64,7 @@ class Content:
     values: which values of each factor its slider has; empty without a grid.
     grid: images of each combination of those, the last factor fastest, uint8.
     members: the models.
+    points: whether their codes are points.
   """
 
   title: str
@@ -72,6 +75,7 @@ class Content:
   values: list[list[int]]
   grid: np.ndarray
   members: list[Member]
+  points: bool = False
 
 
 def make(
@@ -116,6 +120,7 @@ def make(
       _member(experiment, place, pair, images, labels, results)
       for (place, _), pair in zip(members, nets)
     ],
+    points=experiment.objective.points,
   )
 
 
@@ -186,8 +191,13 @@ def _member(
   codes = graph.evaluate(nets.encoder, images.astype(np.float32) / 255)
   if not np.isfinite(codes).all():
     raise ValueError(f'member {place} has codes that are not finite')
-  mean, logvar = np.split(codes, 2, -1)
-  kl = np.asarray(experiment.kl(jnp.asarray(mean), jnp.asarray(logvar)))
+  if experiment.objective.points:
+    mean, sigma = codes, np.maximum(codes.std(0), 1e-6)
+    kl = (sigma / sigma.max()) ** 2
+  else:
+    mean, logvar = np.split(codes, 2, -1)
+    kl = experiment.kl(jnp.asarray(mean), jnp.asarray(logvar)).mean(0)
+    sigma = np.sqrt(np.exp(logvar).mean(0))
   score, seed = '', 0
   if results is not None:
     name, _ = results.ranking
@@ -200,8 +210,8 @@ def _member(
     seed=seed,
     networks=nets,
     mean=mean,
-    sigma=np.sqrt(np.exp(logvar).mean(0)),
-    kl=kl.mean(0),
+    sigma=sigma,
+    kl=np.asarray(kl),
     low=low,
     high=high,
     shares=explained(mean, labels),

@@ -12,7 +12,7 @@ class Networks(NamedTuple):
 
   Attributes:
     encoder: images [B, H, W, C] in [0, 1] -> [B, 2 D], means then
-      log-variances.
+      log-variances; [B, D] where codes are points, before they are quantised.
     decoder: latents [B, D] -> mean images [B, H, W, C] in [0, 1].
   """
 

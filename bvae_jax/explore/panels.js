@@ -34,7 +34,9 @@ function factsOf(m, d) {
     `${DATA.factors[k].name} explains ${Math.round(100 * m.shares[d][k])} %`)];
   const bar = make('span');
   bar.style.width = `${100 * m.kl[d] / Math.max(...m.kl, 1e-9)}%`;
-  const facts = `KL ${m.kl[d].toFixed(2)} nats, tick ${tickOf(m, d)} σ`;
+  const [what, unit] = DATA.measure;
+  const facts =
+    `${what} ${m.kl[d].toFixed(2)} ${unit}, tick ${tickOf(m, d)} σ`;
   return [...known, make('div', {}, facts),
     make('div', {className: 'kl'}, bar)];
 }
@@ -88,7 +90,7 @@ function buildLatents() {
   rest.hidden = !idle.length;
   rest.ontoggle = drawStrips;
   rest.querySelector('summary').textContent =
-    `${idle.length} latents under ${IDLE} nats, which say nothing`;
+    `${idle.length} latents under ${IDLE} ${DATA.measure[1]}, which say nothing`;
   rest.querySelector('div').replaceChildren(...idle.map(({row}) => row));
 }
 

@@ -13,6 +13,7 @@ from bvae_jax.losses import (
   gan_wiring,
   information,
   objectives,
+  points,
   supervised,
 )
 from bvae_jax.losses import wiring as wiring_lib
@@ -26,7 +27,9 @@ class Role(NamedTuple):
     make: (config, image_shape) -> the Flax module.
     example: (config, image_shape) -> the shape of an input, of batch 1.
     optimizer: 'model', or 'adversary' for a network that opposes others.
-    posterior: its outputs -> (mean, logvar), where it can stand for an encoder.
+    posterior: its outputs -> (mean, logvar), where it can stand for an encoder;
+      log-variances of -inf where codes are points.
+    decays: whether the optimiser's weight decay holds for it.
   """
 
   name: str
@@ -34,6 +37,7 @@ class Role(NamedTuple):
   example: Callable[[Any, tuple[int, ...]], tuple[int, ...]]
   optimizer: str = 'model'
   posterior: Callable[[Any], tuple[jax.Array, jax.Array]] | None = None
+  decays: bool = True
 
 
 class Objective(NamedTuple):
@@ -51,6 +55,9 @@ class Objective(NamedTuple):
       'second_images'); 'pairs' (with 'pair_images', some factors changed);
       'labelled' (with 'labelled_images' [L, ...], 'labels' [L, K] in [0, 1]).
     wiring: joins the loss to the networks, (loss, nets, context) -> loss_fn.
+    points: whether codes are points: nothing is sampled, and there is no KL.
+    codes: (nets, params, images) -> codes [B, D], where they are not what the
+      encoder gives.
   """
 
   loss: Callable[..., objectives.Result]
@@ -60,6 +67,8 @@ class Objective(NamedTuple):
   networks: tuple[str | Role, ...] = ('encoder', 'decoder')
   batch: str = 'images'
   wiring: wiring_lib.Wiring = wiring_lib.vae
+  points: bool = False
+  codes: Callable[..., jax.Array] | None = None
 
   def wire(
     self, nets: wiring_lib.Nets, context: wiring_lib.Context
@@ -143,5 +152,22 @@ OBJECTIVES: dict[str, Objective] = {
     {'kind': 'bce', 'num_labels': 100, 'labels': 'perfect'},
     batch='labelled',
     wiring=wiring_lib.semi_supervised,
+  ),
+  'ae': Objective(
+    points.ae,
+    networks=('coder', 'decoder'),
+    wiring=points.wire_ae,
+    points=True,
+  ),
+  # The paper's 0.01, of means over subpixels and latents, are 4 of sums over
+  # 64x64 grey pixels and 10 latents.
+  'qlae': Objective(
+    points.qlae,
+    {'quantization': 4.0, 'commitment': 4.0},
+    {'num_values': 10},
+    networks=('coder', 'decoder', 'codebooks'),
+    wiring=points.wire_qlae,
+    points=True,
+    codes=points.quantized_codes,
   ),
 }

@@ -43,6 +43,17 @@ class Encoder(nn.Module):
     return mean, logvar
 
 
+class Coder(nn.Module):
+  """Images [B, H, W, C] in [0, 1] -> codes [B, D] that are points."""
+
+  trunk: nn.Module
+  num_latents: int = 10
+
+  @nn.compact
+  def __call__(self, images: jax.Array) -> jax.Array:
+    return Dense(self.num_latents, name='mean')(self.trunk(images))
+
+
 class Critic(nn.Module):
   """The discriminator and Q head of InfoGAN on one trunk.
 
@@ -89,6 +100,19 @@ def make_encoder(
   encoder = lookup('encoder', name, ENCODERS)
   check_image_shape(name, image_shape)
   return encoder(num_latents=num_latents)
+
+
+def make_coder(
+  name: str, num_latents: int, image_shape: Sequence[int]
+) -> Coder:
+  """The coder on the trunk of the encoder of this name.
+
+  Raises:
+    ValueError: if the name is unknown or the network cannot take the images.
+  """
+  trunk = lookup('encoder', name, TRUNKS)
+  check_image_shape(name, image_shape)
+  return Coder(trunk, num_latents=num_latents)
 
 
 def make_critic(

@@ -52,13 +52,14 @@ def graph(module: nn.Module, params: Any, input_shape: Sequence[int]) -> Layers:
   """The layers of an encoder, a critic or a decoder of this package.
 
   Args:
-    module: as `make_encoder`, `make_critic` or `make_decoder` gives it.
+    module: as `make_encoder`, `make_coder`, `make_critic` or `make_decoder`
+      gives it.
     params: its parameters.
     input_shape: of one example: (H, W, C) of an encoder, (D,) of a decoder.
 
   Returns:
     Layers that end in [B, 2 D] of an encoder (the means, then the
-    log-variances), in logits [B, H, W, C] of a decoder.
+    log-variances), in [B, D] of a coder, in logits [B, H, W, C] of a decoder.
 
   Raises:
     ValueError: a network of another kind, or an activation without a name here.
@@ -67,6 +68,9 @@ def graph(module: nn.Module, params: Any, input_shape: Sequence[int]) -> Layers:
   if isinstance(module, encoders.Encoder | encoders.Critic):
     head = [_joined(params['mean'], params['logvar'])]
     return _trunk(module.trunk, params['trunk'], shape) + head
+  if isinstance(module, encoders.Coder):
+    trunk = _trunk(module.trunk, params['trunk'], shape)
+    return [*trunk, _dense(params['mean'])]
   if isinstance(module, decoders.MLPDecoder):
     activation = getattr(nn, module.activation)
     stack = MLP(module.widths, activation)

@@ -46,12 +46,14 @@ def _curve_panel(views: Sequence[view_lib.View], key: str) -> Any:
 
 def _latent_panel(view: view_lib.View) -> list[Any]:
   """The KL of each latent of the best member over training."""
-  steps, values = view.series('kl_per_latent')
+  steps, values = view.series(
+    'variance_per_latent' if view.points else 'kl_per_latent'
+  )
   if values.ndim < 3:  # every member was stopped before the first line
     return []
   values = values[:, view.best]
   order = [int(d) for d in traversal_lib.order_by_kl(values[-1])]
-  strong = [d for d in order[:6] if values[-1, d] > 0.05]
+  strong = [d for d in order[:6] if view.points or values[-1, d] > 0.05]
   colours = {f'z{d}': view_lib.ramp(i / 5) for i, d in enumerate(strong)}
   others = 'other latents'
   rows = [
@@ -64,7 +66,9 @@ def _latent_panel(view: view_lib.View) -> list[Any]:
     for d in order
     for i in _thinned(len(steps), 1)
   ]
-  title = 'KL of each latent, best member [nats]'
+  what = 'Variance' if view.points else 'KL'
+  unit = '' if view.points else ' [nats]'
+  title = f'{what} of each latent, best member{unit}'
   colours[others] = view_lib.NEUTRAL
   return [charts.curves(rows, title=title, colours=colours)]
 
@@ -94,9 +98,14 @@ def training(view: view_lib.View) -> str:
   shown = losses.SHOWN_TC in _logged(view)
   return markup.panels(
     together([view]) + _latent_panel(view),
-    'Training. Means over the steps of each log line; the decomposition of the '
-    'KL (mutual information, total correlation, dimension-wise KL), MSS, is '
-    'the minibatch-stratified estimate on a fixed sample.'
+    'Training. Means over the steps of each log line'
+    + (
+      '.'
+      if view.points
+      else '; the decomposition of the KL (mutual information, total '
+      'correlation, dimension-wise KL), MSS, is the minibatch-stratified '
+      'estimate on a fixed sample.'
+    )
     + (f' {markup.text(losses.SHOWN_TC_NOTE)}' if shown else ''),
     above=scores.legend(view),
   )
@@ -104,7 +113,7 @@ def training(view: view_lib.View) -> str:
 
 def latents(view: view_lib.View) -> str:
   """KL of each latent, sorted within each member."""
-  kl = np.array([e['elbo']['kl_per_latent'] for e in view.entries], np.float64)
+  kl = np.array([e.carried for e in view.entries], np.float64)
   orders = [traversal_lib.order_by_kl(row) for row in kl]
   single = len(kl) == 1
   rows = [
@@ -115,6 +124,8 @@ def latents(view: view_lib.View) -> str:
     for rank, d in enumerate(order, 1)
   ]
   title = 'KL of each latent [nats]'
+  if view.points:
+    title = 'Variance of each latent, share of the largest'
   if single:
     named = [{'name': row['latent'], 'value': row['value']} for row in rows]
     chart = charts.bars(named, title=title)
@@ -123,7 +134,7 @@ def latents(view: view_lib.View) -> str:
     chart = charts.latents(rows, title=title, colours=colours, legend=False)
   return markup.panels(
     [chart],
-    'KL of each latent to the prior, largest first.'
+    f'{title}, largest first.'
     + ('' if single else ' Bars: mean over members. Points: each member.'),
     above=scores.legend(view),
     kind='whole',
@@ -152,7 +163,7 @@ def matrices(view: view_lib.View) -> str:
   maps = []
   for role, m in view.shown.items():
     entry = view.entries[m]
-    kl = entry['elbo']['kl_per_latent']
+    kl = entry.carried
     order = range(len(kl)) if view.components else traversal_lib.order_by_kl(kl)
     order = order[: traversal_lib.MAX_ROWS]
     columns = {f'{letter}{d}': d for d in order}
@@ -166,7 +177,7 @@ def matrices(view: view_lib.View) -> str:
     (
       f'Which of the {view.components} of the codes knows of which factor. '
       if view.components
-      else 'Which latent knows of which factor; latents by falling KL. '
+      else f'Which latent knows of which factor; latents by {view.order}. '
     )
     + 'For MIG: '
     'mutual information as a share of the factor’s entropy. A disentangled '
@@ -188,13 +199,15 @@ def sweep(view: view_lib.View) -> str:
     )
     for name in view.swept
   ]
-  pairs = [('kl', 'nll'), *(('nll', s) for s in view.scores)]
+  pairs = [('nll', s) for s in view.scores]
+  if 'kl' in view.bounds:
+    pairs.insert(0, ('kl', 'nll'))
   trade = [relations.panel([view], x, y, lines=False) for x, y in pairs]
   figures.append(
     markup.panels(
       trade,
-      'Trade-offs: rate (KL) against distortion (nll), and distortion against '
-      'each score, a point a member.',
+      'Trade-offs: rate (KL), where there is one, against distortion (nll), '
+      'and distortion against each score, a point a member.',
     )
   )
   return ''.join(figures)

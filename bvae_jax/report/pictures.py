@@ -48,7 +48,7 @@ def draw(
   phases = np.arange(_PHASES) * (2 * np.pi / _PHASES)
   wave = traversals.VALUES[-1] * np.sin(phases)
   motion = traversals.traverse(experiment, shown['best'], source, wave)
-  latents = shown_latents(view.entries[view.best]['elbo']['kl_per_latent'])
+  latents = shown_latents(view.entries[view.best].carried)
   frames = traversals.sweep_frames(motion[latents])
   return Pictures(
     np.asarray(source),
@@ -78,8 +78,9 @@ def reconstructions(view: view_lib.View, drawn: Pictures) -> str:
     rows.append(_row(label, made, f'reconstructions, {role}'))
   return markup.figure(
     ''.join(rows),
-    'Inputs, drawn at random, above their reconstructions from the posterior '
-    f'mean: {text(" and ".join(map(view.role, view.shown)))}.',
+    'Inputs, drawn at random, above their reconstructions from the '
+    f'{"codes" if view.points else "posterior mean"}: '
+    f'{text(" and ".join(map(view.role, view.shown)))}.',
   )
 
 
@@ -109,11 +110,12 @@ def shown_latents(kl: list) -> np.ndarray:
 def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
   """The figure of one member; rows [D, S, H, W, C]."""
   entry = view.entries[view.shown[role]]
-  kl = entry['elbo']['kl_per_latent']
+  kl = entry.carried
   lines = []
   for d in shown_latents(kl):
     idle = not (markup.is_number(kl[d]) and kl[d] > losses.COLLAPSED)
-    label = f'<b>z{d}</b> {number(kl[d], 2)} nats'
+    unit = ' of the largest variance' if view.points else ' nats'
+    label = f'<b>z{d}</b> {number(kl[d], 2)}{unit}'
     known = '' if idle else factor(view, entry, d)
     alt = f'traversal of z{d}'
     lines.append(_row(label, rows[d], alt, note=known, idle=idle))
@@ -122,6 +124,7 @@ def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
   ]
   lines.append(markup.element('ends', ends))
   left_out = len(kl) - len(shown_latents(kl))
+  deviations = ' standard deviations from the mean' if view.points else ''
   percent = (
     ' The factor is the one of which the latent knows most, with the share of '
     'its entropy that it knows.'
@@ -131,9 +134,9 @@ def _traversal(view, role: str, rows: np.ndarray, source: str) -> str:
   return markup.figure(
     ''.join(lines),
     f'Latent traversals, {text(view.role(role))}. Each row moves one latent '
-    'from −2 to 2 and leaves the others at the posterior mean of '
-    f'{source}. Latents by falling KL; pale labels: under '
-    f'{losses.COLLAPSED:g} nats.'
+    f'from −2 to 2{deviations} and leaves the others at the code of '
+    f'{source}. Latents by {view.order}; pale labels: under '
+    f'{losses.COLLAPSED:g} {view.measure}.'
     + percent
     + (f' {left_out} more latents are not shown.' if left_out else ''),
   )
@@ -144,7 +147,7 @@ def traversal_figures(view: view_lib.View, drawn: Pictures) -> str:
   source = image_lib.element(
     image_lib.to_uint8(drawn.source), 'the image traversed', 'inline'
   )
-  kl = view.entries[view.best]['elbo']['kl_per_latent']
+  kl = view.entries[view.best].carried
   order = ', '.join(f'z{d}' for d in shown_latents(kl))
   moving = markup.element(
     'film',

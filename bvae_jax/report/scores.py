@@ -101,7 +101,8 @@ def members(view: view_lib.View) -> str:
     classes.append('' if status == 'ok' else 'bad')
   caption = (
     'All members. Bounds in nats an image on a fixed sample; <em>active</em> '
-    f'counts the latents that carry more than {losses.COLLAPSED:g} nats.'
+    f'counts the latents that carry more than {losses.COLLAPSED:g} '
+    f'{view.measure}.'
   )
   if view.components:
     caption += f' Scored: white {view.components} of the codes.'
@@ -224,7 +225,7 @@ def correlations(view: view_lib.View) -> str:
   healthy = view.healthy
   if healthy.sum() < 4:
     return ''
-  keys = [*view.scores, *view_lib.BOUNDS]
+  keys = [*view.scores, *view.bounds]
   found = [view.values(k)[healthy] for k in keys]
   rows = [
     {

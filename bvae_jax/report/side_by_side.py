@@ -19,7 +19,7 @@ def _best(view: view_lib.View, chosen: list[int]) -> int:
 def _column(view, m: int, title: str, experiment, params) -> str:
   """One model: its name and score, then a strip a latent."""
   entry = view.entries[m]
-  kl = entry['elbo']['kl_per_latent']
+  kl = entry.carried
   score = number(float(view.values(view.criterion)[m]), 2)
   about = (
     f'{view_lib.name(view.criterion)} {score}, '
@@ -29,7 +29,7 @@ def _column(view, m: int, title: str, experiment, params) -> str:
   source = traversals.reference_images(experiment)[0]
   rows = traversals.traverse(experiment, params, source)
   for d in pictures.shown_latents(kl):
-    label = f'z{d}, {number(kl[d], 2)} nats'
+    label = f'z{d}, {number(kl[d], 2)} {view.measure}'
     known = pictures.factor(view, entry, d)
     strip = image_lib.grid(rows[d][None])
     picture = image_lib.element(strip, f'{title}: traversal of z{d}')

@@ -45,10 +45,10 @@ def reference_images(experiment: experiment_lib.Experiment) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnames=('encode', 'decode'))
-def _traverse(params, image, values, *, encode, decode):
+def _traverse(params, image, values, middle, unit, *, encode, decode):
   mean, _ = encode(params, image)
   every = jnp.arange(mean.shape[-1])
-  z = trained.walk(mean[0], every, jnp.tile(values, (len(every), 1)))
+  z = trained.walk(mean[0], every, middle[:, None] + unit[:, None] * values)
   return jax.nn.sigmoid(jax.lax.map(lambda row: decode(params, row), z))
 
 
@@ -59,8 +59,25 @@ def _reconstruct(params, images, *, encode, decode):
 
 
 @functools.partial(jax.jit, static_argnames='encode')
-def _mean_kl(params, images, *, encode):
-  return losses.gaussian_kl(*encode(params, images)).mean(0)
+def _moments(params, images, *, encode):
+  """Mean and deviation of codes [D], and their mean KL."""
+  mean, logvar = encode(params, images)
+  kl = losses.gaussian_kl(mean, logvar).mean(0)
+  return mean.mean(0), mean.std(0), kl
+
+
+def _scale(
+  experiment: experiment_lib.Experiment, params: Any
+) -> tuple[jax.Array, jax.Array]:
+  """Where a walk is centred and its unit, [D] each: 0 and 1 of the prior.
+
+  Codes that are points have no prior: their own mean and deviation.
+  """
+  latents = experiment.config.num_latents
+  if not experiment.objective.points:
+    return jnp.zeros(latents), jnp.ones(latents)
+  images = reference_images(experiment)
+  return _moments(params, images, encode=experiment.encode)[:2]
 
 
 def traverse(
@@ -78,13 +95,15 @@ def traverse(
     experiment: the run.
     params: parameters of one member.
     image: the image to start from [H, W, C].
-    values: of the latent that moves [S].
+    values: of the latent that moves [S], in units of `_scale`.
 
   Returns:
     Images in [0, 1], float [D, S, H, W, C].
   """
   nets = {'encode': experiment.encode, 'decode': experiment.decode}
-  return np.asarray(_traverse(params, image[None], jnp.asarray(values), **nets))
+  middle, unit = _scale(experiment, params)
+  steps = jnp.asarray(values)
+  return np.asarray(_traverse(params, image[None], steps, middle, unit, **nets))
 
 
 def reconstruct(
@@ -111,8 +130,10 @@ def traversal_png(experiment: experiment_lib.Experiment, params: Any) -> bytes:
     params: parameters of one member, `population.select(states.params, m)`.
   """
   images = reference_images(experiment)
-  kl = _mean_kl(params, images, encode=experiment.encode)
-  rows = traverse(experiment, params, images[0])[order_by_kl(kl)[:MAX_ROWS]]
+  _, deviation, kl = _moments(params, images, encode=experiment.encode)
+  carried = deviation if experiment.objective.points else kl
+  order = order_by_kl(np.asarray(carried))
+  rows = traverse(experiment, params, images[0])[order[:MAX_ROWS]]
   return image_lib.png(image_lib.grid(rows))
 
 

@@ -123,7 +123,22 @@ class View:
     """The terms of the ELBO, of images held out as well where some are."""
     held_out = tuple(f'held_out_{key}' for key in BOUNDS)
     terms = self.entries[0]['elbo']
-    return BOUNDS + tuple(key for key in held_out if key in terms)
+    return tuple(key for key in (*BOUNDS, *held_out) if key in terms)
+
+  @property
+  def points(self) -> bool:
+    """Whether codes are points: of a latent its variance counts, not its KL."""
+    return 'kl_per_latent' not in self.entries[0]['elbo']
+
+  @property
+  def measure(self) -> str:
+    """What a latent carries, in words."""
+    return 'share of the largest variance' if self.points else 'nats'
+
+  @property
+  def order(self) -> str:
+    """How latents are sorted, in words."""
+    return 'falling variance' if self.points else 'falling KL'
 
   def values(self, key: str) -> np.ndarray:
     """A score, or a term of the ELBO, of each member; NaN where missing."""

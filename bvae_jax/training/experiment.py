@@ -32,12 +32,18 @@ class Experiment(NamedTuple):
   optimizer: optax.GradientTransformation
 
   def encode(self, params: Any, images: jax.Array) -> tuple[jax.Array, ...]:
-    """The mean and log-variance [B, D] of one member's posterior."""
+    """The mean and log-variance [B, D] of one member's posterior.
+
+    Codes that are points have log-variances of -inf.
+    """
     name, posterior = next(
       (role.name, role.posterior) for role in self.roles if role.posterior
     )
     with jax.default_matmul_precision('highest'):
-      return posterior(self.nets[name](params[name], images))
+      mean, logvar = posterior(self.nets[name](params[name], images))
+      if self.objective.codes:
+        mean = self.objective.codes(self.nets, params, images)
+    return mean, logvar
 
   @property
   def num_categories(self) -> int:
@@ -48,6 +54,8 @@ class Experiment(NamedTuple):
     self, key: jax.Array, mean: jax.Array, logvar: jax.Array
   ) -> jax.Array:
     """A sample [B, D] of the posterior, categories one-hot."""
+    if self.objective.points:
+      return mean
     if not self.num_categories:
       return losses.reparameterize(key, mean, logvar)
     return losses.sample_posterior(

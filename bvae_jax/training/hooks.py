@@ -82,7 +82,7 @@ class Watch:
 
   def __call__(self, chunk: Chunk) -> None:
     """Looks at alive [M] and at the KL of each latent [M, D]."""
-    kl = chunk.terms['kl_per_latent']
+    kl = chunk.terms.get('kl_per_latent')  # of points there is none
     for m, label in enumerate(self._labels):
       if not chunk.alive[m] and (m, 'nan') not in self._warned:
         self._warned.add((m, 'nan'))
@@ -90,7 +90,8 @@ class Watch:
           '%s met a NaN or an infinite gradient before step %d and is frozen '
           'there; try a lower learning rate', label, chunk.at,
         )  # fmt: skip
-      flat = chunk.alive[m] and np.all(kl[m] < losses.COLLAPSED)
+      flat = kl is not None and np.all(kl[m] < losses.COLLAPSED)
+      flat = flat and chunk.alive[m]
       if flat and (m, 'collapse') not in self._warned:
         self._warned.add((m, 'collapse'))
         _LOG.warning(
@@ -210,11 +211,13 @@ class Progress:
 
   def __call__(self, chunk: Chunk) -> None:
     """Shows the step; dead members are left out."""
-    nll, kl = (
-      np.mean(chunk.terms[name][chunk.alive]) if chunk.alive.any() else np.nan
-      for name in ('nll', 'kl')
-    )
-    self._progress.update(chunk.at, f'nll {nll:.1f} kl {kl:.2f}')
+    mean = lambda x: np.mean(x[chunk.alive]) if chunk.alive.any() else np.nan
+    shown = [
+      f'{name} {mean(chunk.terms[name]):.{places}f}'
+      for name, places in (('nll', 1), ('kl', 2))
+      if name in chunk.terms
+    ]
+    self._progress.update(chunk.at, ' '.join(shown))
 
   def close(self) -> None:
     """Takes the bar away."""

@@ -72,12 +72,13 @@ def move(
       is given.
   """
   kinds = {role.name: role.optimizer for role in roles}
+  decaying = {role.name for role in roles if role.decays}
 
   def moved(name: str) -> Any:
     rate = rates['learning_rate']
     if kinds.get(name) == 'adversary':
       rate = rates.get('discriminator_rate', rate)
-    if name in kinds and 'weight_decay' in rates:
+    if name in decaying and 'weight_decay' in rates:
       decay = rates['weight_decay']
       along = lambda p, u: p - rate * (u + decay * p)
     else:

@@ -5,6 +5,7 @@ A kind that only one objective needs is a `losses.Role` in its own entry.
 
 from typing import Any
 
+import jax.numpy as jnp
 import ml_collections
 
 from bvae_jax import losses, models
@@ -31,6 +32,22 @@ _ALL = (
     ),
     _images,
     posterior=lambda outputs: outputs,
+  ),
+  losses.Role(
+    'coder',
+    lambda config, image_shape: models.make_coder(
+      config.encoder, config.num_latents, image_shape
+    ),
+    _images,
+    posterior=lambda codes: (codes, jnp.full_like(codes, -jnp.inf)),
+  ),
+  losses.Role(
+    'codebooks',
+    lambda config, _: models.Codebooks(
+      config.num_latents, config.options.num_values
+    ),
+    lambda config, _: (1, config.num_latents),
+    decays=False,
   ),
   losses.Role(
     'critic',

@@ -203,7 +203,7 @@ def probe(
   categories = {'num_categories': experiment.num_categories}
   z = experiment.sample(noise_key, mean, logvar)
   terms = {}
-  for estimator in losses.ESTIMATORS:
+  for estimator in () if experiment.objective.points else losses.ESTIMATORS:
     parts = losses.kl_decomposition(
       z, mean, logvar, dataset_size=size, estimator=estimator, **categories
     )

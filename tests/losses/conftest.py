@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import losses
+from bvae_jax import losses, models
 
 BATCH, LATENTS, LABELLED, SIDE = 8, 4, 4, 3
 
@@ -24,11 +24,20 @@ CASES = [(name, {}) for name in losses.OBJECTIVES] + [
 
 def _encoder(params, images):
   hidden = jnp.tanh(images.reshape(images.shape[0], -1) @ params['trunk'])
-  return hidden @ params['mean'], 0.5 * hidden @ params['logvar'] - 1
+  logvar = 0.5 * hidden @ params['logvar'] - 1 if 'logvar' in params else 0
+  return hidden @ params['mean'], logvar
 
 
 def _decoder(params, z):
   return (jnp.tanh(z) @ params['out']).reshape(-1, SIDE, SIDE, 1)
+
+
+def _coder(params, images):
+  return _encoder(params, images)[0]
+
+
+def _codebooks(params, z):
+  return models.Codebooks(LATENTS, 3).apply({'params': params}, z)
 
 
 def _discriminator(params, z):
@@ -42,6 +51,8 @@ def _critic(params, images):
 
 NETS = {
   'encoder': _encoder,
+  'coder': _coder,
+  'codebooks': _codebooks,
   'decoder': _decoder,
   'discriminator': _discriminator,
   'critic': _critic,
@@ -58,6 +69,8 @@ def _make_params(rng, num_inputs):
   }
   return {
     'encoder': encoder(),
+    'coder': {k: v for k, v in encoder().items() if k != 'logvar'},
+    'codebooks': {'values': normal(LATENTS, 3)},
     'critic': encoder(),
     'decoder': {'out': normal(num_inputs, pixels)},
     'discriminator': {'hidden': normal(LATENTS, 6), 'logits': normal(6, 2)},
@@ -78,6 +91,7 @@ def make_case(name, **options):
   images = lambda n: jnp.asarray(rng.uniform(size=(n, SIDE, SIDE, 1)))
   case = types.SimpleNamespace(
     objective=objective,
+    nets=NETS,
     params={network: params[network] for network in objective.networks},
     hparams={k: jnp.asarray(v) for k, v in objective.hparams.items()},
     batch={

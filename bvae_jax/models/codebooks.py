@@ -1,0 +1,29 @@
+"""Scalar codebooks: each latent takes one of a few values."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Codebooks(nn.Module):
+  """The nearest of V learnable values for each of D latents, [B, D] -> [B, D].
+
+  They start evenly spaced from -1/2 to 1/2. The output depends on the values
+  and, for its gradient, on nothing else.
+
+  Source: Hsu et al. 2023 (arXiv:2305.18378) section 3.
+  """
+
+  num_latents: int = 10
+  num_values: int = 10
+
+  @nn.compact
+  def __call__(self, z: jax.Array) -> jax.Array:
+    start = lambda _: jnp.tile(
+      jnp.linspace(-0.5, 0.5, self.num_values, dtype=float),
+      (self.num_latents, 1),
+    )
+    values = self.param('values', start)
+    nearest = jnp.abs(z[:, :, None] - values[None]).argmin(-1)
+    chosen = jax.nn.one_hot(nearest, self.num_values, dtype=values.dtype)
+    return (chosen * values[None]).sum(-1)

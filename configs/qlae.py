@@ -1,0 +1,29 @@
+"""Quantised latents on dSprites (QLAE; Hsu et al. 2023, arXiv:2305.18378).
+
+    python -m bvae_jax.main --config=configs/qlae.py:quick
+    python -m bvae_jax.main --config=configs/qlae.py
+
+An autoencoder whose latents each take one of ten learned values, under a high
+weight decay (sections 3 and 5): the grid of codes and the plain networks leave
+no room for tangled ones. InfoMEC is that of discrete codes.
+"""
+
+from configs import common
+
+
+def get_config(preset: str = ''):
+  """AdamW at 1e-3 with a decay of 0.1, 128 images a batch; or a quick one."""
+  config = common.get('qlae', preset)
+  config.optimizer, config.weight_decay = 'adamw', 0.1
+  config.metrics = (
+    'mig',
+    'factor_vae_score',
+    'sap',
+    'infomec_discrete',
+    'unsupervised',
+  )
+  if preset:  # 0.01 of means, as sums over 32x32 pixels and 10 latents
+    config.hparams = {'quantization': 1.0, 'commitment': 1.0}
+  else:
+    config.learning_rate, config.batch_size = 1e-3, 128
+  return config

@@ -1,0 +1,54 @@
+"""A whole run whose codes are points: no KL, no bound, no prior is shown."""
+
+import re
+
+import helpers
+import jax
+import numpy as np
+import pytest
+
+import bvae_jax
+from bvae_jax import data
+from bvae_jax.apps import coders
+from bvae_jax.evaluation import scores
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('points') / 'run'
+  config = helpers.small_config('qlae', metrics=('mig',))
+  config.options.num_values, config.weight_decay = 3, 0.1
+  bvae_jax.train_and_evaluate(config, folder)
+  return folder
+
+
+def test_codes_take_the_values_of_their_codebooks(folder):
+  model = bvae_jax.load(folder)
+  codes, logvar = model.encode(model.dataset.images(np.arange(216)))
+  values = np.sort(model.params['codebooks']['values'], axis=1)
+  for d in range(6):
+    assert set(np.asarray(codes[:, d])) <= set(values[d])
+  assert np.isneginf(logvar).all()
+  variance = model.result.elbo['variance_per_latent']
+  assert np.shape(variance) == (6,)
+  assert set(model.result.elbo) == {'nll', 'variance_per_latent'}
+  assert max(model.result.carried) == 1
+  # Weight decay leaves the codebooks alone: they stay near where they began.
+  np.testing.assert_allclose(values, [[-0.5, 0, 0.5]] * 6, atol=0.02)
+
+
+def test_what_points_do_not_have_is_neither_shown_nor_computed(folder):
+  page = (folder / 'report.html').read_text()
+  page = re.sub(r'"data:[^"]*"|<script.*?</script>', '', page, flags=re.DOTALL)
+  assert 'falling variance' in page
+  assert not re.search(r'.{40}\b(KL|ELBO|posterior)\b.{20}', page)
+  lines = (folder / 'metrics.jsonl').read_text()
+  assert 'nll' in lines and 'kl' not in lines and 'mutual' not in lines
+  model = bvae_jax.load(folder)
+  with pytest.raises(ValueError, match='points without a prior'):
+    model.sample(jax.random.key(0), 1)
+  with pytest.raises(ValueError, match='weighs latents by their KL'):
+    coders.kl(*model.encode(model.dataset.images(np.arange(2))))
+  config = helpers.small_config('qlae', metrics=('mig_sampled',))
+  with pytest.raises(ValueError, match='mig_sampled needs the variances'):
+    scores.check(config, data.load(config.dataset))
