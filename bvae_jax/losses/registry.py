@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 import jax
 
 from bvae_jax.losses import (
+  control,
   gan_wiring,
   information,
+  jacobian,
   objectives,
   points,
   supervised,
+  support,
 )
 from bvae_jax.losses import wiring as wiring_lib
 
@@ -58,6 +61,9 @@ class Objective(NamedTuple):
     points: whether codes are points: nothing is sampled, and there is no KL.
     codes: (nets, params, images) -> codes [B, D], where they are not what the
       encoder gives.
+    memory: scalars that the loss carries from step to step, with their first
+      values: it is given them as hyperparameters, and gives the next ones in
+      terms under the same names. They lie in the state beside the networks.
   """
 
   loss: Callable[..., objectives.Result]
@@ -69,6 +75,7 @@ class Objective(NamedTuple):
   wiring: wiring_lib.Wiring = wiring_lib.vae
   points: bool = False
   codes: Callable[..., jax.Array] | None = None
+  memory: Mapping[str, float] = {}
 
   def wire(
     self, nets: wiring_lib.Nets, context: wiring_lib.Context
@@ -152,6 +159,23 @@ OBJECTIVES: dict[str, Objective] = {
     {'kind': 'bce', 'num_labels': 100, 'labels': 'perfect'},
     batch='labelled',
     wiring=wiring_lib.semi_supervised,
+  ),
+  'control_vae': Objective(
+    control.control_vae,
+    {
+      'capacity': 16.0,
+      'proportional': 0.01,
+      'integrating': 0.001,
+      'beta_min': 1.0,
+    },
+    memory=control.MEMORY,
+  ),
+  'hfs': Objective(support.hfs, {'beta': 1.0, 'gamma': 100.0, 'delta': 10.0}),
+  'jl1_vae': Objective(
+    jacobian.jl1_vae,
+    {'beta': 4.0, 'gamma': 0.1},
+    {'num_columns': 0},
+    wiring=jacobian.wire,
   ),
   'ae': Objective(
     points.ae,

@@ -84,7 +84,7 @@ def vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   ) -> Result:
     images = batch['images']
     mean, logvar = nets['encoder'](params['encoder'], images)
-    posterior = _decode(nets, params, images, mean, logvar, key, context)
+    posterior = decode(nets, params, images, mean, logvar, key, context)
     posterior = context.gather(posterior)
     return loss(*posterior, **hparams, **context.options)
 
@@ -117,7 +117,7 @@ def factor_vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
     key, other_key, permute_key = jax.random.split(key, 3)
     frozen, images = lax.stop_gradient(params), batch['images']
     mean, logvar = nets['encoder'](params['encoder'], images)
-    posterior = _decode(nets, params, images, mean, logvar, key, context)
+    posterior = decode(nets, params, images, mean, logvar, key, context)
 
     z = other = lax.stop_gradient(posterior.z)
     if permutation == 'independent':
@@ -166,7 +166,7 @@ def weak_vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
     )
     mean = _interleave(pair.mean, pair.pair_mean)
     logvar = _interleave(pair.logvar, pair.pair_logvar)
-    posterior = _decode(nets, params, images, mean, logvar, key, twice)
+    posterior = decode(nets, params, images, mean, logvar, key, twice)
     posterior, shared = context.gather((posterior, pair.shared))
     value, terms = loss(*posterior, **hparams)
     terms['shared_latents'] = jnp.mean(jnp.sum(shared, axis=1))
@@ -187,7 +187,7 @@ def semi_supervised(loss: Loss, nets: Nets, context: Context) -> LossFn:
     mean, logvar = nets['encoder'](params['encoder'], every)
     mean, labelled_mean = jnp.split(mean, [images.shape[0]])
     logvar = logvar[: images.shape[0]]
-    posterior = _decode(nets, params, images, mean, logvar, key, context)
+    posterior = decode(nets, params, images, mean, logvar, key, context)
     posterior, labelled_mean, labels = context.gather(
       (posterior, labelled_mean, batch['labels'])
     )
@@ -202,7 +202,7 @@ def semi_supervised(loss: Loss, nets: Nets, context: Context) -> LossFn:
   return loss_fn
 
 
-def _decode(
+def decode(
   nets: Nets,
   params: Params,
   images: jax.Array,

@@ -68,6 +68,11 @@ def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
     params[role.name] = module.init(own_key, inputs)['params']
   if experiment.config.likelihood == 'gaussian_learned':
     params['likelihood'] = {'log_scale': jnp.zeros(())}
+  if experiment.objective.memory:
+    params['memory'] = {
+      name: jnp.full((), value)
+      for name, value in experiment.objective.memory.items()
+    }
   opt_state = experiment.optimizer.init(params)
   return TrainState(
     jnp.zeros((), jnp.int32),
@@ -146,15 +151,18 @@ def make_train_step(
     rates = {
       name: values.pop(name) for name in optimizer.RATES if name in values
     }
+    memory = state.params.get('memory', {})
     with _products(experiment.config.matmul_precision):
       (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(
-        state.params, batch, loss_key, values
+        state.params, batch, loss_key, {**values, **memory}
       )
     grads = spread.mean(grads)
     updates, opt_state = experiment.optimizer.update(
       grads, state.opt_state, state.params
     )
     params = optimizer.move(experiment.roles, state.params, updates, rates)
+    if memory:
+      params['memory'] = {name: terms[name] for name in memory}
     # A sum with a NaN or an infinity among its terms is not finite.
     healthy = (
       state.alive & jnp.isfinite(loss) & jnp.isfinite(optax.tree.sum(grads))

@@ -19,6 +19,7 @@ CASES = [(name, {}) for name in losses.OBJECTIVES] + [
   ('factor_vae', {'permutation': 'same'}),
   ('infogan', {'num_noise': 3, 'num_categories': 2, 'prior': 'uniform'}),
   ('semi_supervised', {'kind': 'l2'}),
+  ('jl1_vae', {'num_columns': 1}),
 ]
 
 
@@ -93,7 +94,10 @@ def make_case(name, **options):
     objective=objective,
     nets=NETS,
     params={network: params[network] for network in objective.networks},
-    hparams={k: jnp.asarray(v) for k, v in objective.hparams.items()},
+    hparams={
+      k: jnp.asarray(v)
+      for k, v in {**objective.hparams, **objective.memory}.items()
+    },
     batch={
       'images': images(BATCH),
       'second_images': images(BATCH),

@@ -26,6 +26,16 @@ NEUTRAL = {
   'ada_gvae': {'beta': 1.0},
   'ada_ml_vae': {'beta': 1.0},
   'semi_supervised': {'beta': 1.0, 'gamma_sup': 0.0},
+  'control_vae': {
+    'capacity': 0.0,
+    'proportional': 0.0,
+    'integrating': 0.0,
+    'beta_min': 1.0,
+    'integral': 0.0,
+    'control': 1.0,
+  },
+  'hfs': {'beta': 1.0, 'gamma': 0.0, 'delta': 0.0},
+  'jl1_vae': {'beta': 1.0, 'gamma': 0.0},
 }
 
 
