@@ -7,6 +7,10 @@ The L1 norm of the decoder's Jacobian asks each latent to move few pixels; beta
 and gamma rise over the first 100,000 steps, as in its authors' code, which
 gives both in units of their own. Quick looks at one latent of each image at a
 time, an unbiased estimate of the norm.
+
+Expected of quick, medians over its three seeds: MIG 0.02, FactorVAE score
+0.38, SAP 0.01, ELBO -45.1 nats; two to three minutes on two cores. Its weights
+are not tuned.
 """
 
 from configs import common
