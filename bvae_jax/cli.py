@@ -20,7 +20,8 @@ from bvae_jax.studies import execute
 CONFIG = config_flags.DEFINE_config_file(
   'config', None,
   'FILE[:PRESET], or the name of a config that ships, or list; override a key '
-  'with --config.KEY=VALUE.',
+  'with --config.KEY=VALUE, a key of all units of a study with '
+  '--config.every.KEY=VALUE.',
 )  # fmt: skip
 WORKDIR = flags.DEFINE_string(
   'workdir', None, 'Folder of the run; default: runs/<config name>.'
@@ -34,6 +35,7 @@ HOSTS = flags.DEFINE_string(
 )
 _HELP = frozenset(('-h', '-help', '--help', '--helpfull', '--helpshort'))
 REQUIRED = {'config': 'FILE[:PRESET]'}
+_EVERY = 'config.every.'
 
 
 def default_workdir(filename: str) -> str:
@@ -81,6 +83,40 @@ def _refuse_twice(argv: list[str]) -> None:
     raise flags.Error(f'--{twice} is given twice; give it once')
 
 
+def split_every(argv: list[str]) -> tuple[list[str], list[str]]:
+  """The arguments, and those of `--config.every.KEY=VALUE` as `--unit.KEY`."""
+  every = [word for word in argv if word.lstrip('-').startswith(_EVERY)]
+  for word in every:
+    if '=' not in word:
+      raise flags.Error(f'{word} needs its value after an equals sign')
+  rest = [word for word in argv if word not in every]
+  return rest, [f'--unit.{word.lstrip("-")[len(_EVERY) :]}' for word in every]
+
+
+def override_units(config: ml_collections.ConfigDict, words: list[str]) -> None:
+  """Sets keys of all units of a study alike.
+
+  Args:
+    config: the study.
+    words: as `split_every` gives them.
+
+  Raises:
+    flags.Error: the config is no study.
+    AttributeError: a unit has no such key.
+  """
+  if words and 'units' not in config:
+    raise flags.Error(
+      f'--{_EVERY}KEY is for the units of a study; give --config.KEY'
+    )
+  for unit in config.units.values() if words else ():
+    values = flags.FlagValues()
+    line = ['unit', *words]
+    config_flags.DEFINE_config_dict(
+      'unit', unit, flag_values=values, sys_argv=line
+    )
+    values(line)
+
+
 def _help() -> str:
   """The page of `--help`, its keys with the values of `--config`."""
   doc = sys.modules['__main__'].__doc__
@@ -106,6 +142,8 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   try:
     argv = [word for word in _find_config(argv) if word not in _HELP]
     _refuse_twice(argv)
+    argv, every = split_every(argv)
+    sys.argv[1:] = split_every(sys.argv[1:])[0]  # config_flags looks there
     rest = flags.FLAGS(argv)
     if asked:
       print(_help())
@@ -115,6 +153,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
     require(required)
     if CONFIG.present:
       CONFIG.value.get('units')  # raises where the file could not be read
+      override_units(CONFIG.value, every)
   except flags.Error as error:
     lines = str(error).splitlines()
     inner = 'Traceback' in str(error)  # of the config's own code: it comes last

@@ -53,6 +53,24 @@ def members(config: ml_collections.ConfigDict) -> list[Member]:
   ]
 
 
+class Cohort(NamedTuple):
+  """Seeds that a run was given at once, and how many programs train them."""
+
+  seeds: tuple[int, ...]
+  programs: int
+
+
+def places(
+  config: ml_collections.ConfigDict, cohort: Cohort
+) -> list[np.ndarray]:
+  """Where the members of each program of a cohort are in the population."""
+  settings: Any = config
+  seeds = list(settings.seeds)
+  first = np.arange(len(_settings(config)))[:, None] * len(seeds)
+  found = first + [seeds.index(seed) for seed in cohort.seeds]
+  return np.array_split(found.ravel(), cohort.programs)
+
+
 def keys(population: Sequence[Member]) -> jax.Array:
   """One typed PRNG key a member [M], from its seed alone."""
   return jnp.stack([jax.random.key(m.seed) for m in population])
@@ -75,6 +93,13 @@ def select(tree: Any, index) -> Any:
 def concatenate(trees: list[Any]) -> Any:
   """One population of several, on the host: leaves joined along members."""
   return jax.tree.map(lambda *x: np.concatenate(x), *trees)
+
+
+def in_order(
+  tree: Any, found: Sequence[Member], wanted: Sequence[Member]
+) -> Any:
+  """Rows of the members `found` as those of the members `wanted`."""
+  return select(tree, np.array([found.index(member) for member in wanted]))
 
 
 def label(member: Member, population: Sequence[Member]) -> str:

@@ -196,7 +196,7 @@ def _train(
     functools.partial(report.traversal_png, experiment),
     config.num_steps,
   )
-  states = []
+  states, trained = [], []
   while programs:  # each is dropped once trained: the device is free again
     program = programs.pop(0)
     _LOG.info(
@@ -206,8 +206,9 @@ def _train(
     )  # fmt: skip
     extra = [pictures] if program.group == 0 else []
     states.append(loop.train(program, folder, extra))
+    trained += program.members
   _note_training(folder)
-  return step.evaluated(population.concatenate(states))
+  return program_lib.assembled(config, trained, states)
 
 
 def _provenance(

@@ -18,7 +18,6 @@ import os
 import pathlib
 import re
 import socket
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -27,7 +26,7 @@ import ml_collections
 import numpy as np
 
 from bvae_jax import config as config_lib
-from bvae_jax import losses, parallel
+from bvae_jax import losses, metrics_log, parallel, population
 
 _LOG = logging.getLogger(__name__)
 
@@ -78,22 +77,6 @@ def replace_file(path: pathlib.Path, content: str | bytes) -> None:
       f'cannot write {path} ({error.strerror}); free the disk or choose '
       'another --workdir, then run the same command again to resume'
     ) from error
-
-
-def read_groups(path: pathlib.Path, num_members: int) -> int:
-  """Into how many programs a population was split, from groups.json.
-
-  Raises:
-    WorkdirError: the file holds something else.
-  """
-  read = read_json(path)
-  count = read.get('groups')
-  if type(count) is not int or not 1 <= count <= num_members:
-    raise WorkdirError(
-      f'{path} is damaged (it must be {{"groups": N}} with N the number of '
-      f'folders in checkpoints, at most {num_members}); write that by hand'
-    )
-  return count
 
 
 def flat(tree: dict, prefix: str = '') -> dict[str, Any]:
@@ -149,10 +132,20 @@ def _complete(old: dict) -> dict:
   return filled
 
 
-def _is_longer(old: dict, new: dict) -> bool:
-  """Whether a config asks for more steps than the run took."""
+def _grown(old: dict, new: dict) -> tuple[str, ...]:
+  """What a config asks for more of than the run has: steps, seeds."""
+  grown = []
   before, after = old.get('num_steps'), new.get('num_steps')
-  return type(before) is int and type(after) is int and before < after
+  if type(before) is int and type(after) is int and before < after:
+    grown.append('num_steps')
+  before, after = old.get('seeds'), new.get('seeds')
+  if (
+    isinstance(before, list)
+    and isinstance(after, list)
+    and set(before) < set(after)
+  ):
+    grown.append('seeds')
+  return tuple(grown)
 
 
 class Workdir:
@@ -239,7 +232,7 @@ class Workdir:
     if not (self.path / 'config.json').exists():
       return None
     old = _complete(read_json(self.path / 'config.json'))
-    changed = differing_keys(old, plain(config.to_dict()), free)
+    changed = differing_keys(old, _complete(plain(config.to_dict())), free)
     if changed:
       raise WorkdirError(
         f'workdir {self.path} holds a run with another config '
@@ -254,7 +247,7 @@ class Workdir:
   ) -> None:
     """Makes the folder, or checks that it holds this very run.
 
-    More steps than the run in the folder took continue it.
+    More steps or seeds than the run in the folder has continue it.
 
     Args:
       config: of the run.
@@ -264,9 +257,10 @@ class Workdir:
     new = plain(config.to_dict())
     path = self.path / 'config.json'
     old = _complete(read_json(path)) if path.exists() else {}
-    if _is_longer(old, new):
-      self.check(config, (*free, 'num_steps'))
-      self._extend(old['num_steps'])
+    grown = _grown(old, new)
+    if grown:
+      self.check(config, (*free, *grown))
+      self._extend(old, grown)
     elif old:
       self.check(config, free)
     # The scores that a later command asks for are in results.json alone.
@@ -276,14 +270,63 @@ class Workdir:
       if (self.path / MANIFEST).exists():
         self.seal(['config.json'])
 
-  def _extend(self, num_steps: int) -> None:
-    """Keeps a shorter run's results beside those of the run to come."""
-    _LOG.info('a run of %d steps lies here; it is continued', num_steps)
+  def _extend(self, old: dict, grown: tuple[str, ...]) -> None:
+    """Keeps a smaller run's results beside those of the run to come."""
+    count, what = (
+      (old['num_steps'], 'steps')
+      if 'num_steps' in grown
+      else (len(old['seeds']), 'seeds')
+    )
+    _LOG.info('a run of %d %s lies here; it is continued', count, what)
+    self.keep_cohorts(self.cohorts(as_config(old)))
     self.discard(MANIFEST)
     self.discard('training.json')
     if self.results_path.exists() and parallel.is_first_host():
-      kept = f'results_{num_steps}_steps.json'
-      os.replace(self.results_path, self.path / kept)
+      os.replace(self.results_path, self.path / f'results_{count}_{what}.json')
+
+  def cohorts(
+    self, config: ml_collections.ConfigDict
+  ) -> list[population.Cohort]:
+    """Which seeds of a run train together, from groups.json.
+
+    None of them where there is no such file. A file of before, {"groups": N},
+    is of all seeds.
+
+    Raises:
+      WorkdirError: the file holds something else.
+    """
+    path = self.path / 'groups.json'
+    if not path.exists():
+      return []
+    settings: Any = config
+    found = read_json(path)
+    if 'groups' in found:
+      found = {'cohorts': [[list(settings.seeds), found['groups']]]}
+    try:
+      cohorts = [population.Cohort(tuple(s), n) for s, n in found['cohorts']]
+      # A kill may have left those of seeds that the run does not have yet.
+      cohorts = [c for c in cohorts if {*c.seeds} & {*settings.seeds}]
+      members = len(population.members(config)) // len(settings.seeds)
+      whole = all(
+        {*c.seeds} <= {*settings.seeds}
+        and type(c.programs) is int
+        and 1 <= c.programs <= members * len(c.seeds)
+        for c in cohorts
+      )
+    except (KeyError, TypeError, ValueError):
+      whole, cohorts = False, []
+    if not whole:
+      raise WorkdirError(
+        f'{path} is damaged (it must be {{"cohorts": [[SEEDS, N], ...]}} with N'
+        ' programs a cohort, together the number of folders in checkpoints); '
+        'write that by hand'
+      )
+    return cohorts
+
+  def keep_cohorts(self, cohorts: list[population.Cohort]) -> None:
+    """Writes groups.json."""
+    text = json.dumps({'cohorts': cohorts})
+    self.replace('groups.json', text + '\n')
 
   @property
   def started(self) -> bool:
@@ -353,30 +396,11 @@ class Workdir:
     if parallel.is_first_host():
       (self.path / name).unlink(missing_ok=True)
 
-  def _lines(self) -> list[dict]:
-    """The log's whole lines; others are left out, and said."""
-    lines = []
-    if not self.log_path.exists():
-      return lines
-    text = self.log_path.read_text(errors='replace')
-    for number, raw in enumerate(text.splitlines(), 1):
-      line = _log_line(raw)
-      if line is not None:
-        lines.append(line)
-      else:
-        _LOG.warning(
-          '%s: line %d is damaged and left out', self.log_path, number
-        )
-    return lines
-
   def read_log(self) -> list[dict]:
     """The log, a line a step with all members, whatever their program."""
-    merged = {}
-    for line in self._lines():
-      whole = merged.setdefault(line['step'], {**line, 'members': []})
-      whole['members'] += line.get('members', [])
-    size = max((len(x['members']) for x in merged.values()), default=0)
-    return [x for x in merged.values() if len(x['members']) == size]
+    path = self.path / 'config.json'
+    seeds = read_json(path).get('seeds', ()) if path.exists() else ()
+    return metrics_log.merged(metrics_log.lines(self.log_path), seeds)
 
   def rewind_log(self, step: int, group: int, last: int = 0) -> None:
     """Drops a group's lines after `step`, which it will write again.
@@ -386,7 +410,7 @@ class Workdir:
       group: which of the programs.
       last: step of the group's last line before; a warning where it is gone.
     """
-    lines = self._lines()
+    lines = metrics_log.lines(self.log_path)
     if last and not any(x['step'] == last for x in lines):
       _LOG.warning(
         '%s has lost its line of step %d; the curves lack it',
@@ -394,7 +418,7 @@ class Workdir:
       )  # fmt: skip
     if self.log_path.exists():
       kept = [x for x in lines if x['group'] != group or x['step'] <= step]
-      self.replace('metrics.jsonl', ''.join(map(_log_text, kept)))
+      self.replace('metrics.jsonl', ''.join(map(metrics_log.text, kept)))
 
   def log(self, line: dict) -> None:
     """Appends a line to metrics.jsonl; of several hosts, the first one does."""
@@ -402,7 +426,7 @@ class Workdir:
       return
     try:
       with self.log_path.open('a') as file:
-        file.write(_log_text(plain(line)))
+        file.write(metrics_log.text(plain(line)))
     except OSError as error:
       raise WorkdirError(
         f'cannot write {self.log_path} ({error.strerror}); free the disk, then'
@@ -430,23 +454,3 @@ def read_json(path: pathlib.Path) -> dict:
       'and run the command again'
     ) from error
   return read
-
-
-def _log_text(line: dict) -> str:
-  """A line of the log; its sum tells whether it is whole."""
-  text = json.dumps(line, allow_nan=False)
-  return json.dumps({**line, 'crc32': zlib.crc32(text.encode())}) + '\n'
-
-
-def _log_line(raw: str) -> dict | None:
-  """The line of the log in a text; None where it is damaged."""
-  try:
-    line = json.loads(raw)
-    found = line.pop('crc32', None)
-    text = json.dumps(line, allow_nan=False)
-  except (ValueError, RecursionError, AttributeError, TypeError):
-    return None
-  whole = found in (None, zlib.crc32(text.encode()))  # None: a run of before
-  numbered = all(type(line.get(name)) is int for name in ('step', 'group'))
-  members = isinstance(line.get('members', []), list)
-  return line if whole and numbered and members else None

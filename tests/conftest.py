@@ -3,10 +3,13 @@
 Compilation takes most of the time, so most of the compiler's passes are off.
 """
 
+import atexit
 import gc
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import jax
 import pytest
@@ -15,6 +18,18 @@ jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_disable_most_optimizations', True)
 # Of the commands that tests start as well.
 os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'
+# What one test has compiled, others load: workers and commands share a folder.
+if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
+  _cache = tempfile.mkdtemp(prefix='bvae_jax_tests_')
+  atexit.register(shutil.rmtree, _cache, ignore_errors=True)
+  os.environ.update(
+    JAX_COMPILATION_CACHE_DIR=_cache,
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0.2',
+    JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES='-1',
+  )
+  jax.config.update('jax_compilation_cache_dir', _cache)
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
+  jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
 _HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(_HERE), str(_HERE.parent)]  # helpers, configs
 

@@ -142,6 +142,15 @@ def get_config(preset=''):
   'syntax.py': 'def get_config(:\n',
   'raises.py': 'def get_config():\n  return 1 / 0\n',
   'imports.py': 'import nothing_of_this_name\n',
+  'two.py': (
+    'import sys\n'
+    'sys.path.append({tests!r})\n'
+    'import helpers, ml_collections\n'
+    'def get_config():\n'
+    '  units = dict(a=helpers.small_config(), b=helpers.small_config())\n'
+    '  return ml_collections.ConfigDict(\n'
+    '    dict(study="Two", page="", units=units))\n'
+  ),
   'study.py': (
     'import ml_collections\n'
     'def get_config():\n'
@@ -149,15 +158,24 @@ def get_config(preset=''):
   ),
   'text.txt': 'no Python at all\n',
 }
+GOOD = ('ok.py', 'two.py')
 # Arguments, and a part of the line that answers.
 COMMANDS = [
   ('', '--config=FILE[:PRESET] is missing'),
   ('--config=', 'config'),
   ('--config=nowhere.py', 'nowhere.py'),
   ('--config=.', 'config'),
-  *((f'--config={name}', 'error') for name in CONFIGS if name != 'ok.py'),
+  *((f'--config={name}', 'error') for name in CONFIGS if name not in GOOD),
   ('--config=ok.py:slow', "unknown preset 'slow'"),
   ('--config=ok.py --config.seeds=(4,5) --config.seeds=(6,7)', 'given twice'),
+  ('--config=ok.py --config.every.num_steps=1', 'the units of a study'),
+  ('--config=two.py --config.every.num_steps', 'after an equals sign'),
+  ('--config=two.py --config.every.nun_steps=1', 'nun_steps'),
+  ('--config=two.py --config.every.num_steps=x', 'num_steps'),
+  (
+    '--config=two.py --config.every.seeds=(2,2) --config.every.num_steps=7',
+    'unit a: seeds=(2, 2) repeats a seed',
+  ),
   ('--config=ok.py stray', 'stray argument(s): stray'),
   ('--config=ok.py --confg=ok.py', 'confg'),
   ('--config=ok.py --mode=test', 'mode'),

@@ -12,7 +12,7 @@ import helpers
 import numpy as np
 import pytest
 
-from bvae_jax import workdir
+from bvae_jax import metrics_log, workdir
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import checkpoint, hooks
 
@@ -67,7 +67,7 @@ def test_a_line_cut_short_by_a_kill_is_dropped(folder):
   with folder.log_path.open('a') as file:
     file.write('{"step": 6, "memb')
   folder.rewind_log(2, group=0)
-  assert folder._lines() == [
+  assert metrics_log.lines(folder.log_path) == [
     {'step': 2, 'group': 0},
     {'step': 4, 'group': 1},
   ]
@@ -119,13 +119,16 @@ def test_paths_that_are_no_folder_are_refused(tmp_path, monkeypatch):
     '{"groups": 0}',
     '{"groups": 2}',
     '{"groups": "x"}',
+    '{"cohorts": 1}',
+    '{"cohorts": [[[0], 0]]}',
+    '{"cohorts": [[[0, 3], 1]]}',
   ],
 )
 def test_damaged_groups_and_results_are_noticed(folder, text):
   path = folder.path / 'groups.json'
   path.write_text(text)
   with pytest.raises(workdir.WorkdirError, match='groups.json is damaged'):
-    workdir.read_groups(path, 1)
+    folder.cohorts(helpers.small_config())
   folder.results_path.write_text(text)
   with pytest.raises(results_lib.Damaged, match='computed anew'):
     results_lib.Results.read(folder.results_path)

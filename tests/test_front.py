@@ -137,3 +137,16 @@ def test_quiet_leaves_warnings_and_the_log_file_has_all(tmp_path, capsys):
   assert 'a collapse' in shown and 'a step' not in shown
   lines = (tmp_path / 'logs' / 'run.log').read_text().splitlines()
   assert [line[9:] for line in lines] == ['a step', 'a collapse']
+
+
+def test_a_key_of_every_unit_is_set_in_all():
+  unit = config_lib.default_config('vae')
+  units = {'a': unit, 'b': config_lib.default_config('dip_vae_i')}
+  config = ml_collections.ConfigDict({'units': units})
+  words = ['main', '--config.every.num_steps=7', '--config.every.seeds=(3,)']
+  rest, every = cli.split_every([*words, '--config.every.dataset.holdout=.5'])
+  assert rest == ['main']
+  cli.override_units(config, every)
+  for unit in config.units.values():
+    assert (unit.num_steps, unit.seeds) == (7, (3,))
+    assert unit.dataset.holdout == 0.5

@@ -198,35 +198,43 @@ def test_a_population_is_split_where_that_shortens_each_devices_share():
   assert split('data', 8, 0.4) == 3
 
 
-def test_more_steps_continue_a_finished_run_bit_for_bit(tmp_path):
-  for name, counts in (('whole', [6]), ('parts', [4, 6])):
-    for count in counts:
-      config = helpers.small_config(num_steps=count)
-      results = run_lib.train_and_evaluate(config, tmp_path / name)
+def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
+  tmp_path, monkeypatch
+):
+  for page in (run_lib.report, run_lib.explore):
+    monkeypatch.setattr(page, 'write', lambda *_: None)
+  make = lambda steps, seeds=(0, 1, 2), **changes: helpers.small_config(
+    num_steps=steps, seeds=seeds, grid={'beta': (1.0, 2.0)}, **changes
+  )
+  parts = [((1,), 4), ((1,), 6), ((0, 1, 2), 6)]
+  for name, runs in (('whole', parts[-1:]), ('parts', parts)):
+    for seeds, count in runs:
+      results = run_lib.train_and_evaluate(make(count, seeds), tmp_path / name)
     assert results['members'][0]['steps'] == 6
   kept = tmp_path / 'parts' / 'results_4_steps.json'
   assert json.loads(kept.read_text())['members'][0]['steps'] == 4
+  kept = tmp_path / 'parts' / 'results_1_seeds.json'
+  assert len(json.loads(kept.read_text())['members']) == 2
+  one, two = (
+    workdir_lib.Workdir(tmp_path / name).read_log()
+    for name in ('whole', 'parts')
+  )
+  assert [x['members'] for x in one] == [x['members'] for x in two]
   whole, parts = (
     json.loads((tmp_path / name / 'results.json').read_text())
     for name in ('whole', 'parts')
   )
   assert whole['members'] == parts['members']
   with pytest.raises(OSError, match='num_steps: 6 -> 4'):
-    run_lib.train_and_evaluate(
-      helpers.small_config(num_steps=4), tmp_path / 'parts'
-    )
+    run_lib.train_and_evaluate(make(4), tmp_path / 'parts')
   before = {
     p: p.read_bytes() for p in tmp_path.glob('parts/*.*') if p.is_file()
   }
   with pytest.raises(OSError, match='num_steps: 6 -> 8'):
-    run_lib.evaluate_again(
-      helpers.small_config(num_steps=8), tmp_path / 'parts'
-    )
+    run_lib.evaluate_again(make(8), tmp_path / 'parts')
   shutil.rmtree(tmp_path / 'parts' / 'checkpoints')
   with pytest.raises(OSError, match='holds no whole checkpoint'):
-    run_lib.evaluate_again(
-      helpers.small_config(num_steps=6, metrics=('sap',)), tmp_path / 'parts'
-    )
+    run_lib.evaluate_again(make(6, metrics=('sap',)), tmp_path / 'parts')
   assert all(p.read_bytes() == raw for p, raw in before.items())
 
 

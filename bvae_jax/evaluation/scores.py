@@ -17,7 +17,7 @@ from bvae_jax.evaluation import floors as floors_lib
 from bvae_jax.evaluation import labelled
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import step
+from bvae_jax.training import progress, step
 from bvae_jax.workdir import plain
 
 _LOG = logging.getLogger(__name__)
@@ -95,32 +95,64 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
       ) from error
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def _over_members(
-  metric: metrics.Metric,
-  sizes: tuple[int, ...],
-  resamples: int,
-  member_batch: int,
+  metric: metrics.Metric, sizes: tuple[int, ...], resampled: bool
 ) -> Callable:
-  """`(key, sample) -> Found` for all members, each with the same key.
+  """`(key, sample)` -> a metric of each member of a block, compiled once."""
 
-  One function for all blocks of members, so that it is compiled once.
-  """
+  def function(key, sample):
+    if resampled:
+      return metrics.resample(metric, key, sample, sizes)
+    return metric.compute(key, sample, sizes)
 
-  def compute(key, sample):
-    if resamples:
-      return Found(
-        *metrics.with_standard_error(metric, key, sample, sizes, resamples)
-      )
-    return Found(metric.compute(key, sample, sizes), {})
-
+  @jax.jit
   def mapped(key, points):
     found = points._asdict()
     codes = {n: found[n] for n in _OF_MEMBERS if found[n] is not None}
-    one = lambda c: compute(key, points._replace(**c))
-    return parallel.map_members(one, codes, member_batch)
+    one = lambda c: function(key, points._replace(**c))
+    return parallel.map_members(one, codes)
 
-  return jax.jit(mapped)
+  return mapped
+
+
+def _block(points: metrics.Sample, start: int, size: int) -> metrics.Sample:
+  """The points of some members."""
+  found = points._asdict()
+  rows = slice(start, start + size)
+  return points._replace(
+    **{n: found[n][rows] for n in _OF_MEMBERS if found[n] is not None}
+  )
+
+
+def _score(
+  metric: metrics.Metric,
+  sizes: tuple[int, ...],
+  key: jax.Array,
+  resamples: int,
+  points: metrics.Sample,
+  block: int,
+  tick: Callable[[], None],
+) -> Found:
+  """One metric of all members, a block of them and a resample at a time."""
+  value = _over_members(metric, tuple(sizes), False)
+  drawn = _over_members(metric, tuple(sizes), True)
+  keys = metrics.resample_keys(key, resamples) if resamples else ()
+  blocks = []
+  for start in range(0, len(points.codes), block):
+    some = _block(points, start, block)
+    found = jax.tree.map(np.asarray, value(key, some))
+    tick()
+    scores_again = []
+    for one in keys:
+      scores_again.append(jax.tree.map(np.asarray, drawn(one, some)))
+      tick()
+    errors = {
+      name: np.std([again[name] for again in scores_again], 0, ddof=1)
+      for name in (scores_again[0] if resamples else ())
+    }
+    blocks.append(Found(found, errors))
+  return population.concatenate(blocks)
 
 
 def scores(
@@ -132,25 +164,29 @@ def scores(
 
   Errors are there where the config asks for resamples.
   """
-  resamples = config.evaluation.num_resamples
-  key = jax.random.key(config.evaluation.seed)
+  settings: Any = config
+  resamples, members = settings.evaluation.num_resamples, len(points.codes)
+  key = jax.random.key(settings.evaluation.seed)
+  on_cpu = jax.default_backend() == 'cpu'
+  block = 1 if on_cpu else settings.member_batch or members
   found = {}
-  for i, name in enumerate(config.metrics):
+  for i, name in enumerate(settings.metrics):
     metric = metrics.METRICS[name]
     if metric.needs == 'population':
       continue
-    begin = time.monotonic()
-    mapped = _over_members(metric, tuple(sizes), resamples, config.member_batch)
-    found[name] = jax.tree.map(
-      np.asarray, mapped(jax.random.fold_in(key, i), points)
+    title = f'{name} ({i + 1} of {len(settings.metrics)})'
+    ticks = -(-members // block) * (1 + resamples)
+    parts = progress.Parts(title, ticks)
+    found[name] = _score(
+      metric,
+      sizes,
+      jax.random.fold_in(key, i),
+      resamples,
+      points,
+      block,
+      parts.tick,
     )
-    _LOG.info(
-      '%s (%d of %d): %.1f s',
-      name,
-      i + 1,
-      len(config.metrics),
-      time.monotonic() - begin,
-    )
+    parts.close()
   return found
 
 
@@ -316,6 +352,7 @@ def evaluate(
   for rows in _blocks(len(members)):
     params = population.select(states.params, rows)
     begin = time.monotonic()
+    _LOG.info('encoding %d images', dataset.num_images)
     bounds, codes = bound(params), encode(params)
     _LOG.info(
       'encoded %d images for %d members: %.1f s',

@@ -31,7 +31,11 @@ from bvae_jax.metrics._mig import mig, mig_matrix
 from bvae_jax.metrics._mig_sampled import mig_sampled, mig_sampled_matrix
 from bvae_jax.metrics._modularity import modularity_explicitness
 from bvae_jax.metrics._registry import METRICS, Metric, Sample
-from bvae_jax.metrics._resampling import with_standard_error
+from bvae_jax.metrics._resampling import (
+  resample,
+  resample_keys,
+  with_standard_error,
+)
 from bvae_jax.metrics._sap import sap, sap_matrix
 from bvae_jax.metrics._scored import Scored
 from bvae_jax.metrics._transforms import TRANSFORMS, Affine, ica, pca
@@ -76,5 +80,7 @@ __all__ = [
   'sap_matrix',
   'udr',
   'unsupervised_scores',
+  'resample',
+  'resample_keys',
   'with_standard_error',
 ]

@@ -11,6 +11,36 @@ if TYPE_CHECKING:
   from bvae_jax.metrics import _registry
 
 
+def resample_keys(key: jax.Array, num_resamples: int) -> jax.Array:
+  """The keys [R] of the resamples that go with a metric's key."""
+  return jax.random.split(jax.random.fold_in(key, 1), num_resamples)
+
+
+def resample(
+  metric: '_registry.Metric',
+  key: jax.Array,
+  sample: '_registry.Sample',
+  factor_sizes: tuple[int, ...],
+) -> dict[str, jax.Array]:
+  """The scores of one resample, as `with_standard_error` draws it."""
+  metric_key, train_key, test_key = jax.random.split(key, 3)
+  found = sample._asdict()
+  parts: list[tuple[jax.Array, tuple[str, ...]]] = [
+    (train_key, ('codes', 'factors')),
+    (test_key, ('test_codes', 'test_factors')),
+  ]
+  if sample.table_factors is not None:
+    tables = 'code_table', 'logvar_table', 'table_factors'
+    parts.append((jax.random.fold_in(key, 3), tables))
+  for part_key, names in parts:
+    count = found[names[0]].shape[0]
+    rows = jax.random.randint(part_key, (count,), 0, count)
+    for name in names:
+      if found[name] is not None:
+        found[name] = found[name][rows]
+  return metric.compute(metric_key, type(sample)(**found), factor_sizes).scores
+
+
 def with_standard_error(
   metric: '_registry.Metric',
   key: jax.Array,
@@ -45,28 +75,11 @@ def with_standard_error(
   if num_resamples < 2:
     raise ValueError(f'num_resamples must be 2 or more, got {num_resamples}')
 
-  def resample(resample_key):
-    metric_key, train_key, test_key = jax.random.split(resample_key, 3)
-    found = sample._asdict()
-    parts: list[tuple[jax.Array, tuple[str, ...]]] = [
-      (train_key, ('codes', 'factors')),
-      (test_key, ('test_codes', 'test_factors')),
-    ]
-    if sample.table_factors is not None:
-      tables = 'code_table', 'logvar_table', 'table_factors'
-      parts.append((jax.random.fold_in(resample_key, 3), tables))
-    for part_key, names in parts:
-      count = found[names[0]].shape[0]
-      rows = jax.random.randint(part_key, (count,), 0, count)
-      for name in names:
-        if found[name] is not None:
-          found[name] = found[name][rows]
-    drawn = type(sample)(**found)
-    return metric.compute(metric_key, drawn, factor_sizes).scores
-
   sample = jax.tree.map(jnp.asarray, sample)
-  keys = jax.random.split(jax.random.fold_in(key, 1), num_resamples)
-  scores = jax.lax.map(resample, keys)
+  scores = jax.lax.map(
+    lambda drawn: resample(metric, drawn, sample, factor_sizes),
+    resample_keys(key, num_resamples),
+  )
   return (
     metric.compute(key, sample, factor_sizes),
     jax.tree.map(lambda score: score.std(0, ddof=1), scores),

@@ -18,6 +18,7 @@ from collections.abc import Callable
 import jax
 import ml_collections
 
+from bvae_jax import population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import tables
@@ -38,6 +39,7 @@ from bvae_jax.studies.plan import (
   with_jobs,
   write_plan,
 )
+from bvae_jax.training import progress
 
 __all__ = [
   'Busy',
@@ -131,13 +133,32 @@ def gather(workdir: Path) -> dict[str, Results]:
   return results
 
 
+def _member_steps(config: ml_collections.ConfigDict) -> int:
+  """What a unit's time goes with: members times steps."""
+  return len(population.members(config)) * config.num_steps
+
+
 def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
   """The plainest executor: one unit after the other, in this process."""
   failures = {}
-  for name in names:
+  left = {n: _member_steps(u) for n, u in read_plan(workdir).units.items()}
+  left = {name: left[name] for name in names}
+  begin, done = time.monotonic(), 0
+  for number, name in enumerate(names, 1):
+    steps = left.pop(name)
     if state(workdir, name) != 'todo':  # another process was faster
       continue
-    _LOG.info('unit %s', name)
+    seconds = (time.monotonic() - begin) / done if done else 0.0
+    _LOG.info(
+      'unit %s (%d of %d)%s',
+      name,
+      number,
+      len(names),
+      f', {progress.clock(seconds * (steps + sum(left.values())))} left of all'
+      if done
+      else '',
+    )
+    done += steps
     try:
       run_unit(workdir, name)
     except run_lib.Interrupted:

@@ -6,7 +6,6 @@ states.
 
 import dataclasses
 import functools
-import json
 import logging
 import math
 import time
@@ -201,33 +200,48 @@ def plan(
 
   Their number follows from `config.members_per_program`, or from the memory
   that the program of the whole population needs; it is kept in the workdir, so
-  that a resumed run has the same ones.
+  that a resumed run has the same ones. Seeds that a run is given later have
+  programs of their own.
   """
-  settings: Any = experiment.config
-  members = population.members(experiment.config)
-  path = folder.path / 'groups.json'
+  config: Any = experiment.config
+  members = population.members(config)
+  programs: list[Program] = []
 
-  def split(count: int) -> list[Program]:
-    rows = np.array_split(np.arange(len(members)), count)
+  def of(cohort: population.Cohort) -> list[Program]:
     return [
-      make(experiment, [members[m] for m in group], i)
-      for i, group in enumerate(rows)
+      make(experiment, [members[m] for m in rows], len(programs) + i)
+      for i, rows in enumerate(population.places(config, cohort))
     ]
 
-  if settings.members_per_program:
-    return split(math.ceil(len(members) / settings.members_per_program))
-  if path.exists():
-    return split(workdir_lib.read_groups(path, len(members)))
-  programs = split(1)
-  limit, needed = parallel.memory_limit(), programs[0].bytes
-  if needed > limit:
-    programs = split(programs[0].layout.programs_within(limit / needed))
-    _LOG.info(
-      'the population needs %.1f GB of the %.1f GB of a device: %d program(s)',
-      needed / 1e9, limit / 1e9, len(programs),
-    )  # fmt: skip
-  folder.replace('groups.json', json.dumps({'groups': len(programs)}) + '\n')
+  cohorts = folder.cohorts(config)
+  for cohort in cohorts:
+    programs += of(cohort)
+  known = {seed for cohort in cohorts for seed in cohort.seeds}
+  fresh = tuple(seed for seed in config.seeds if seed not in known)
+  if not fresh:
+    return programs
+  together = of(population.Cohort(fresh, 1))
+  count = _programs_needed(together[0])
+  cohorts.append(population.Cohort(fresh, count))
+  programs += together if count == 1 else of(cohorts[-1])
+  folder.keep_cohorts(cohorts)
   return programs
+
+
+def _programs_needed(whole: Program) -> int:
+  """Into how many programs the members of one are to be split."""
+  config: Any = whole.experiment.config
+  if config.members_per_program:
+    return math.ceil(len(whole.members) / config.members_per_program)
+  limit, needed = parallel.memory_limit(), whole.bytes
+  if needed <= limit:
+    return 1
+  count = whole.layout.programs_within(limit / needed)
+  _LOG.info(
+    'the population needs %.1f GB of the %.1f GB of a device: %d program(s)',
+    needed / 1e9, limit / 1e9, count,
+  )  # fmt: skip
+  return count
 
 
 def checkpoints(
@@ -241,6 +255,21 @@ def checkpoints(
   )
 
 
+def assembled(
+  config: Any, trained: list[population.Member], states: list[step.TrainState]
+) -> step.TrainState:
+  """The population of its programs' states, as it is scored.
+
+  Args:
+    config: of the run.
+    trained: the members of all programs, in their order.
+    states: of each program, on the host.
+  """
+  whole = population.concatenate(states)
+  wanted = population.members(config)
+  return step.evaluated(population.in_order(whole, trained, wanted))
+
+
 def restore(
   experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
 ) -> step.TrainState:
@@ -249,7 +278,7 @@ def restore(
   Raises:
     WorkdirError: a program of the population has no whole checkpoint.
   """
-  states = []
+  states, trained = [], []
   for program in plan(experiment, folder):
     opened = checkpoints(folder, program)
     try:
@@ -261,4 +290,5 @@ def restore(
         f'{folder.path} holds no whole checkpoint; run its command again'
       )
     states.append(found.state)
-  return step.evaluated(population.concatenate(states))
+    trained += program.members
+  return assembled(experiment.config, trained, states)

@@ -58,6 +58,35 @@ class Progress:
       self._bar.stop()
 
 
+class Parts:
+  """Plain lines of what takes a known number of equal parts.
+
+  Args:
+    title: what it is.
+    parts: how many.
+  """
+
+  def __init__(self, title: str, parts: int):
+    self._title, self._parts, self._done = title, parts, 0
+    self._begin = self._told = time.monotonic()
+
+  def tick(self) -> None:
+    """One part is done; a line at most every ten seconds."""
+    self._done += 1
+    now = time.monotonic()
+    if now - self._told >= 10 and self._done < self._parts:
+      self._told = now
+      left = (now - self._begin) / self._done * (self._parts - self._done)
+      _LOG.info(
+        '%s: %d of %d parts, %s left',
+        self._title, self._done, self._parts, clock(left),
+      )  # fmt: skip
+
+  def close(self) -> None:
+    """All is done: the time it took."""
+    _LOG.info('%s: %.1f s', self._title, time.monotonic() - self._begin)
+
+
 def _shown() -> bool:
   """Whether the screen has more than warnings, which `--quiet` leaves."""
   handlers = logging.getLogger('bvae_jax').handlers

@@ -16,21 +16,11 @@ from bvae_jax.studies import execute
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-@pytest.fixture(scope='session')
-def cache(tmp_path_factory):
-  """Where all processes of these tests find what one of them compiled."""
-  return tmp_path_factory.mktemp('cache')
-
-
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch, cache):
-  """The repository's root, whence launchers start; quick compilation."""
+def surroundings(monkeypatch):
+  """The repository's root, whence launchers start."""
   monkeypatch.chdir(ROOT)
   monkeypatch.syspath_prepend(str(ROOT))
-  monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
-  monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', str(cache))
-  monkeypatch.setenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
-  monkeypatch.setenv('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '-1')
 
 
 @pytest.fixture

@@ -1,0 +1,70 @@
+"""metrics.jsonl: a line a log step and program, each with its sum."""
+
+import json
+import logging
+import pathlib
+import zlib
+from collections.abc import Sequence
+
+_LOG = logging.getLogger(__name__)
+
+
+def text(line: dict) -> str:
+  """A line of the log; its sum tells whether it is whole."""
+  plain = json.dumps(line, allow_nan=False)
+  return json.dumps({**line, 'crc32': zlib.crc32(plain.encode())}) + '\n'
+
+
+def parse(raw: str) -> dict | None:
+  """The line of the log in a text; None where it is damaged."""
+  try:
+    line = json.loads(raw)
+    found = line.pop('crc32', None)
+    plain = json.dumps(line, allow_nan=False)
+  except (ValueError, RecursionError, AttributeError, TypeError):
+    return None
+  whole = found in (None, zlib.crc32(plain.encode()))  # None: a run of before
+  numbered = all(type(line.get(name)) is int for name in ('step', 'group'))
+  members = isinstance(line.get('members', []), list)
+  return line if whole and numbered and members else None
+
+
+def lines(path: pathlib.Path) -> list[dict]:
+  """The log's whole lines; others are left out, and said."""
+  found = []
+  if not path.exists():
+    return found
+  whole = path.read_text(errors='replace')
+  for number, raw in enumerate(whole.splitlines(), 1):
+    line = parse(raw)
+    if line is not None:
+      found.append(line)
+    else:
+      _LOG.warning('%s: line %d is damaged and left out', path, number)
+  return found
+
+
+def merged(found: list[dict], seeds: Sequence[int]) -> list[dict]:
+  """A line a step with all members, in the order of the population.
+
+  Args:
+    found: lines of all programs.
+    seeds: of the run; the members of a setting are in their order.
+  """
+  steps = {}
+  for line in found:
+    whole = steps.setdefault(line['step'], {**line, 'members': []})
+    whole['members'] += line.get('members', [])
+  settings: dict[str, int] = {}
+
+  def place(member: dict) -> tuple[int, int]:
+    setting = json.dumps(member.get('hparams'), sort_keys=True)
+    number = settings.setdefault(setting, len(settings))
+    seed = member.get('seed')
+    return number, seeds.index(seed) if seed in seeds else 0
+
+  size = max((len(x['members']) for x in steps.values()), default=0)
+  whole = [x for x in steps.values() if len(x['members']) == size]
+  for line in whole:
+    line['members'].sort(key=place)
+  return whole
