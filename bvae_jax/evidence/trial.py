@@ -23,8 +23,8 @@ _OF_TABLES = 'beta_vae_score', 'factor_vae_score', 'mig_sampled', 'fairness'
 _LOG = logging.getLogger(__name__)
 
 SEEDS = (0, 1, 2)
-# What grows many trees looks at the first seed of each level alone.
-ONCE = ('downstream', 'fairness')
+# What grows many trees, looking at the first seed of each level alone.
+ONCE = ('dci', 'downstream', 'fairness')
 NUM_TRAIN, NUM_TEST = 1000, 500
 FACTORS = tuple(f'factor {k + 1}' for k in range(len(representations.SIZES)))
 
