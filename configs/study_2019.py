@@ -9,11 +9,11 @@ data set, by default dSprites, else the one that is NAMEd (NAME-quick for both).
 A unit is a method: one population in one program. The paper spent about 1.75
 hours of a P100 on a model. `launch/` spreads the units over machines.
 
-The quick preset, two values and three seeds a method on each of three drawn
-sets, is 108 models: two thirds of an hour on two cores (dsprites-quick: eleven
-minutes). Its page holds the paper's claims beside its own figures. It has a
-quarter of the pixels, so that its values weigh like four times as much in the
-paper.
+The quick preset has two values and three seeds a method on each of three drawn
+sets, 108 models; dsprites-quick, a third of them, takes eleven minutes on two
+cores. The page holds the paper's claims beside these models' figures. They have
+a quarter of the pixels, so that their values weigh like four times as much in
+the paper.
 """
 
 from bvae_jax import data
