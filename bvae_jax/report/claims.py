@@ -27,9 +27,10 @@ def judged(study: Study) -> list[str]:
 
 def grid(study: Study, names: Sequence[str]) -> grid_lib.Grid:
   """The models of a study by data set, setting and seed."""
-  # Units that differ in the data set alone are one method.
+  # Units that differ in the data alone are one method, unless it is a shift.
+  shift = lambda dataset: [dataset.get(k) for k in ('correlated', 'sigma')]
   units = {
-    unit: {**config, 'dataset': {**config['dataset'], 'name': ''}}
+    unit: {**config, 'dataset': shift(config['dataset'])}
     for unit, config in study.config['units'].items()
   }
   methods = study_view.method_names(units)

@@ -42,6 +42,8 @@ def study(tmp_path_factory):
       unit = f'{objective}_{name}'
       config = units[unit] = common.get(objective, 'quick')
       config.dataset.name = name
+      if name == 'scene3d':
+        config.dataset.factor_stride = (2, 2, 2, 1, 1, 1)
       config.metrics = ('mig', 'sap', 'unsupervised', 'downstream')
       config.grid = {'beta': (1.0, 2.0)}
       results[unit] = results_lib.Results(
