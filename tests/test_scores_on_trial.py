@@ -107,8 +107,10 @@ def test_what_is_seen_is_a_share_of_the_way_to_random_codes(results):
   assert cells['rotated', 45]['udr'].mean > 0.8 > 0.1 > cells[
     'random', 0.0
   ]['udr'].mean  # fmt: skip
-  mean, half = trial.interval(np.array([1.0, 3.0]))
-  assert (mean, half) == pytest.approx((2.0, 12.706))
+  first, second = (m.metrics['mig'] for m in results['perfect'].members)
+  cell = cells['perfect', 0.0]['mig']
+  assert cell.mean == pytest.approx((first + second) / 2)
+  assert cell.half == pytest.approx(12.706 * abs(first - second) / 2, rel=1e-3)
 
 
 def test_the_page_shows_every_cell(results):

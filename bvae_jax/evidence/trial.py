@@ -14,7 +14,7 @@ import numpy as np
 
 from bvae_jax import metrics, population, workdir
 from bvae_jax.evaluation import results as results_lib
-from bvae_jax.evaluation import scores
+from bvae_jax.evaluation import scores, statistics
 from bvae_jax.evidence import representations
 from bvae_jax.evidence.representations import KINDS
 
@@ -187,7 +187,8 @@ class Cell(NamedTuple):
 
   Attributes:
     mean: over the seeds.
-    half: half the width of the 95 % interval of that mean (Student's t).
+    half: half the width of the 95 % interval of that mean (Student's t); NaN
+      of one seed.
     seen: the share of the way from the perfect codes' mean to the random ones'
       that it has gone, in [0, 1]; NaN where those two are alike.
   """
@@ -195,19 +196,6 @@ class Cell(NamedTuple):
   mean: float
   half: float
   seen: float
-
-
-# Two-sided 95 % quantiles of Student's t by degrees of freedom, 1 to 9.
-_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-  """The mean, and half its 95 % interval by Student's t; NaN of one value."""
-  mean = float(values.mean())
-  if len(values) < 2:
-    return mean, float('nan')
-  t = _T[len(values) - 2] if len(values) <= len(_T) + 1 else 1.96
-  return mean, float(t * values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def cells(
@@ -226,14 +214,18 @@ def cells(
   for who, own in groups.items():
     values = {name: [m[name] for m in own] for name in own[0]}
     known = {n: [x for x in of if x is not None] for n, of in values.items()}
-    stacked[who] = {n: interval(np.array(x)) for n, x in known.items() if x}
+    stacked[who] = {n: statistics.estimate(x) for n, x in known.items() if x}
   best, worst = (stacked.get((kind, 0.0), {}) for kind in ('perfect', 'random'))
   table = {}
   for who, found in stacked.items():
     table[who] = {}
-    for name, (mean, half) in found.items():
-      top, floor = (x.get(name, (np.nan,))[0] for x in (best, worst))
+    for name, of in found.items():
+      top, floor = (
+        x[name].mean if name in x else np.nan for x in (best, worst)
+      )
       apart = abs(top - floor) > 0.02
-      seen = (top - mean) / (top - floor) if apart else np.nan
-      table[who][name] = Cell(mean, half, float(np.clip(seen, 0.0, 1.0)))
+      seen = (top - of.mean) / (top - floor) if apart else np.nan
+      table[who][name] = Cell(
+        of.mean, of.high - of.mean, float(np.clip(seen, 0.0, 1.0))
+      )
   return table

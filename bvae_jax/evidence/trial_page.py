@@ -134,7 +134,7 @@ def _curves(cells: Cells, kind: str) -> str:
   return markup.panels(
     curves(cells, kind),
     f'{text(KINDS[kind].words.capitalize())}: means over seeds with their 95 % '
-    f'intervals; of {" and ".join(trial.ONCE)} one seed.',
+    f'intervals; of {", ".join(trial.ONCE)} one seed.',
   )
 
 

@@ -9,6 +9,7 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import tables
 from bvae_jax.evaluation.results import Results, spread_of
 from bvae_jax.report import (
+  claims,
   comparisons,
   curves,
   differences,
@@ -190,6 +191,7 @@ _SECTIONS = (
   ('Traversals', (side_by_side.traversals_of_methods,)),
   ('Reconstruction against scores', (comparisons.trade_offs,)),
   ('Training', (_curves,)),
+  claims.SECTION,
 )
 
 

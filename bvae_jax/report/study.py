@@ -51,23 +51,13 @@ _SCORES = ('Scores', (comparisons.distributions, comparisons.table))
 _SHARES = ('The share of the seed', (comparisons.shares,))
 _CHOICE = ('Choice by UDR', (choice.choice,))
 _TRADE = ('Reconstruction against scores', (comparisons.trade_offs,))
-_CLAIMS = (
-  'The claims of the 2019 study',
-  (
-    claims.variance,
-    claims.transfer,
-    claims.chances,
-    claims.dependence,
-    claims.downstream,
-  ),
-)
 _AGREE = ('Agreement of the metrics', (_correlations,))
 
 PAGES = {
   'study': Page(
     'Which method, hyperparameters and seeds score how, what decides it, and '
     'can a model be chosen without labels?',
-    (_SCORES, _SHARES, _AGREE, _CHOICE, _TRADE, _CLAIMS),
+    (_SCORES, _SHARES, _AGREE, _CHOICE, _TRADE, claims.SECTION),
   ),
   'tuning': Page(
     'At one budget of settings and seeds, which setting of each method has the '
