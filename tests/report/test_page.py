@@ -126,8 +126,8 @@ def test_page_says_what_was_trained_on_what(three, tmp_path):
   found = words(tree)
   for fact in (
     '3 members of beta_tcvae', 'beta 6', 're-rendered procedurally',
-    'learning_rate 0.001', 'mlp_small', 'shape (3), scale (2)', 'best: seed=2',
-    'median: seed=1', '0.200 ± 0.100', 'z2 2.00 nats',
+    'learning_rate 0.001', 'mlp_small', 'shape (3 values), scale (2 values)',
+    'best: seed=2', 'median: seed=1', '0.200 ± 0.100', 'z2 2.00 nats',
   ):  # fmt: skip
     assert fact in found
   assert 'Hyperparameters' not in headings(tree)
