@@ -8,7 +8,7 @@ nothing but reconstruction and weight decay (AdamW); what is scored are the
 independent components of its codes, as `evaluation.transform=ica` says.
 
 Expected of quick, medians over its three seeds: MIG 0.02, FactorVAE score
-0.38, SAP 0.01, InfoM 0.34, nll 17.0 nats; one to two minutes on two cores. On
+0.38, SAP 0.01, InfoM 0.34, nll 17.0 nats. On
 this small network that is no more than ICA of pixels scores (docs/metrics.md).
 """
 

@@ -8,7 +8,7 @@ slowly; its integral is a part of the checkpoint. The paper's run is 1.5 million
 steps, a third of them for the ramp to 16 nats; here it is a third of 300,000.
 
 Expected of quick, medians over its three seeds: MIG 0.16, FactorVAE score
-0.56, SAP 0.03, ELBO -38.2 nats; one to two minutes on two cores. Its KL ends
+0.56, SAP 0.03, ELBO -38.2 nats. Its KL ends
 near 8 nats, under the set point, where beta is down at its least, 1.
 """
 

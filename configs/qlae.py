@@ -9,7 +9,7 @@ no room for tangled ones. InfoMEC is that of discrete codes. The paper's
 decoder, which gives each latent a layer of its own, is not here.
 
 Expected of quick, medians over its three seeds: MIG 0.05, FactorVAE score
-0.58, SAP 0.02, InfoM 0.44, nll 21.0 nats; one to two minutes on two cores.
+0.58, SAP 0.02, InfoM 0.44, nll 21.0 nats.
 """
 
 from configs import common
