@@ -1,0 +1,82 @@
+"""The notebooks run from top to bottom, in a small setting."""
+
+import json
+import logging
+import pathlib
+import sys
+import types
+
+import pytest
+
+FOLDER = pathlib.Path(__file__).parents[2] / 'colabs'
+NAMES = sorted(path.stem for path in FOLDER.glob('*.ipynb'))
+_SMALL = {
+  'num_steps': 2,
+  'batch_size': 4,
+  'log_every': 1,
+  'checkpoint_every': 2,
+  'num_latents': 6,
+  'evaluation.num_train': 60,
+  'evaluation.num_test': 40,
+  'evaluation.num_elbo': 16,
+}
+_DSPRITES = {
+  'dataset.image_size': 16,
+  'dataset.factor_stride': (1, 3, 10, 11, 11),
+  'encoder': 'mlp_small',
+  'decoder': 'mlp_small',
+}
+# What the cell of parameters of a notebook is followed by.
+_INJECTED = {
+  'metrics': {'NUM_POINTS': 200},
+  'own_images': {
+    'CHANGES': {**_SMALL, 'dataset.image_size': 16, 'seeds': (0, 1)}
+  },
+}
+
+
+def cells(name):
+  found = json.loads((FOLDER / f'{name}.ipynb').read_text())['cells']
+  return [{**cell, 'source': ''.join(cell['source'])} for cell in found]
+
+
+@pytest.fixture(scope='module')
+def desk(tmp_path_factory):
+  """One folder for all notebooks: what one has trained, another finds."""
+  return tmp_path_factory.mktemp('desk')
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_notebook_runs(name, desk, monkeypatch):
+  monkeypatch.chdir(desk)
+  monkeypatch.setattr(sys, 'path', [*sys.path])
+  monkeypatch.setattr(logging, 'basicConfig', lambda **_: None)
+  shown = []
+  display = types.ModuleType('IPython.display')
+  monkeypatch.setattr(
+    display, 'HTML', lambda filename: shown.append(filename), raising=False
+  )
+  monkeypatch.setitem(sys.modules, 'IPython.display', display)
+  monkeypatch.setitem(sys.modules, 'IPython', types.ModuleType('IPython'))
+  space = {'__name__': 'notebook'}
+  for cell in cells(name):
+    if cell['cell_type'] == 'code':
+      exec(compile(cell['source'], cell['id'], 'exec'), space)
+      if 'parameters' in cell['metadata'].get('tags', ()):
+        space |= _INJECTED.get(name, {'CHANGES': {**_SMALL, **_DSPRITES}})
+  assert all(pathlib.Path(path).exists() for path in shown)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_notebook_is_a_lesson_without_outputs(name):
+  """It installs what is missing, says so, asks, and keeps no outputs."""
+  found = cells(name)
+  code = [cell for cell in found if cell['cell_type'] == 'code']
+  assert (
+    'pip' in code[0]['source'] and "find_spec('bvae_jax')" in code[0]['source']
+  )
+  assert not any(cell['outputs'] or cell['execution_count'] for cell in code)
+  prose = ' '.join(c['source'] for c in found if c['cell_type'] == 'markdown')
+  assert '?' in prose and len(prose.split()) > 80
+  if name == 'exercises':
+    assert prose.count('**Predict**') == 5
