@@ -7,6 +7,7 @@ It writes NAME.html, which needs no other file, and NAME.png, its pictures.
 """
 
 import argparse
+import io
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ _SAMPLES = 48
 _TILE = 96  # pixels a side of an image, at most
 _MOST_COUNTED = 100_000  # images whose factors are counted
 _BINS = 20  # of a continuous factor
+_FRAMES = 24  # of the moving picture, there and back
 
 
 class Count(NamedTuple):
@@ -79,6 +81,35 @@ def look(dataset: data.Dataset, samples: int = _SAMPLES) -> Look:
       index = data.factors_to_index(jnp.asarray(rows), sizes)
       varied[factor.name] = images(np.asarray(index))
   return Look(images(np.sort(chosen)), varied, counts(dataset))
+
+
+def film(dataset: data.Dataset) -> bytes | None:
+  """A GIF with a panel a factor, which moves alone; None without a grid."""
+  from PIL import Image
+
+  if not isinstance(dataset.factors, data.Grid):
+    return None
+  sizes = np.array(dataset.factors.sizes)
+  base = np.arange(len(sizes)) * sizes // len(sizes)
+  share = (1 - np.cos(2 * np.pi * np.arange(_FRAMES) / _FRAMES)) / 2
+  rows = np.tile(base, (_FRAMES, len(sizes), 1))
+  for k, size in enumerate(sizes):
+    rows[:, k, k] = np.round(share * (size - 1))
+  index = data.factors_to_index(jnp.asarray(rows), tuple(sizes.tolist()))
+  images = np.asarray(dataset.images(index))
+  wide = np.concatenate(list(images.swapaxes(0, 1)), axis=2)
+  frames = []
+  for pixels in np.uint8(np.round(255 * np.clip(wide, 0, 1))):
+    picture = Image.fromarray(
+      pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    )
+    size = 2 * picture.width, 2 * picture.height
+    frames.append(picture.resize(size, Image.Resampling.NEAREST))
+  stream = io.BytesIO()
+  frames[0].save(
+    stream, 'gif', save_all=True, append_images=frames[1:], duration=90, loop=0
+  )
+  return stream.getvalue()
 
 
 def counts(dataset: data.Dataset) -> list[Count]:
@@ -154,7 +185,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str]) -> None:
-  """Writes NAME.html and NAME.png of the data set on the command line."""
+  """Writes the page and the pictures of the data set on the command line."""
   from bvae_jax.report import dataset as figures  # the libraries of pages
 
   args = _parse(argv)
@@ -170,6 +201,9 @@ def main(argv: Sequence[str]) -> None:
     stem = out / args.name.replace(':', '_').replace('/', '_')
     stem.with_suffix('.html').write_text(page(dataset, found))
     stem.with_suffix('.png').write_bytes(figures.picture(found))
+    moving = film(dataset)
+    if moving is not None:
+      stem.with_suffix('.gif').write_bytes(moving)
   except (ValueError, OSError, ImportError) as error:
     sys.exit('error: ' + ' '.join(str(error).split()))
   print(f'{stem}.html: open it in a browser')
