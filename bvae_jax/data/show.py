@@ -98,8 +98,9 @@ def film(dataset: data.Dataset) -> bytes | None:
   index = data.factors_to_index(jnp.asarray(rows), tuple(sizes.tolist()))
   images = np.asarray(dataset.images(index))
   wide = np.concatenate(list(images.swapaxes(0, 1)), axis=2)
+  bytes_of = np.round(255 * np.clip(wide, 0, 1)).astype(np.uint8)
   frames = []
-  for pixels in np.uint8(np.round(255 * np.clip(wide, 0, 1))):
+  for pixels in [*bytes_of]:
     picture = Image.fromarray(
       pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     )

@@ -14,6 +14,7 @@ def test_show_writes_a_page_and_a_picture(tmp_path, capsys):
   show.main(['blob', '--image_size=16', f'--out={tmp_path}'])
   assert 'blob.html' in capsys.readouterr().out
   page = (tmp_path / 'blob.html').read_text()
+  assert (tmp_path / 'blob.gif').read_bytes()[:6] == b'GIF89a'
   pictures = [e for e in pages.tree(page).iter('img') if e.get('alt')]
   # Samples, and each of both factors varied alone.
   assert [e.get('alt') for e in pictures] == ['samples', 'x varied', 'y varied']

@@ -30,7 +30,13 @@ _DSPRITES = {
 _INJECTED = {
   'metrics': {'NUM_POINTS': 200},
   'own_images': {
-    'CHANGES': {**_SMALL, 'dataset.image_size': 16, 'seeds': (0, 1)}
+    'CHANGES': {
+      **_SMALL,
+      'dataset.image_size': 16,
+      'encoder': 'mlp_small',
+      'decoder': 'mlp_small',
+      'seeds': (0, 1),
+    }
   },
 }
 
