@@ -95,7 +95,7 @@ def fit_boosted_trees(
   known = (factors >= 0)[:, owner]
   number = by_value[owner]
   target = _common.block_one_hot(factors, sizes)
-  mean = target.sum(0) / jnp.maximum(known.sum(0), 1)
+  mean = target.sum(0) * (1 / jnp.maximum(known.sum(0), 1))
   prior = jnp.log(mean)
   num_classes = _common.block_sum((prior > -jnp.inf).astype(float), sizes)
   shrink = rate * (num_classes - 1) / jnp.maximum(num_classes, 1)

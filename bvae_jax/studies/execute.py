@@ -141,8 +141,8 @@ def _member_steps(config: ml_collections.ConfigDict) -> int:
 def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
   """The plainest executor: one unit after the other, in this process."""
   failures = {}
-  left = {n: _member_steps(u) for n, u in read_plan(workdir).units.items()}
-  left = {name: left[name] for name in names}
+  units = read_plan(workdir).units
+  left = {name: _member_steps(units[name.partition('@')[0]]) for name in names}
   begin, done = time.monotonic(), 0
   for number, name in enumerate(names, 1):
     steps = left.pop(name)

@@ -258,7 +258,7 @@ def checkpoints(
 def assembled(
   config: Any, trained: list[population.Member], states: list[step.TrainState]
 ) -> step.TrainState:
-  """The population of its programs' states, as it is scored.
+  """The population (or a part) of its programs' states, as it is scored.
 
   Args:
     config: of the run.
@@ -266,7 +266,7 @@ def assembled(
     states: of each program, on the host.
   """
   whole = population.concatenate(states)
-  wanted = population.members(config)
+  wanted = [m for m in population.members(config) if m in trained]
   return step.evaluated(population.in_order(whole, trained, wanted))
 
 
