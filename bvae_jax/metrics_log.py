@@ -25,8 +25,11 @@ def parse(raw: str) -> dict | None:
     return None
   whole = found in (None, zlib.crc32(plain.encode()))  # None: a run of before
   numbered = all(type(line.get(name)) is int for name in ('step', 'group'))
-  members = isinstance(line.get('members', []), list)
-  return line if whole and numbered and members else None
+  members = line.get('members', [])
+  named = isinstance(members, list) and all(
+    isinstance(m, dict) for m in members
+  )
+  return line if whole and numbered and named else None
 
 
 def lines(path: pathlib.Path) -> list[dict]:

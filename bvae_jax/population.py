@@ -99,6 +99,8 @@ def in_order(
   tree: Any, found: Sequence[Member], wanted: Sequence[Member]
 ) -> Any:
   """Rows of the members `found` as those of the members `wanted`."""
+  if list(found) == list(wanted):
+    return tree
   return select(tree, np.array([found.index(member) for member in wanted]))
 
 

@@ -142,7 +142,8 @@ def _grown(old: dict, new: dict) -> tuple[str, ...]:
   if (
     isinstance(before, list)
     and isinstance(after, list)
-    and set(before) < set(after)
+    and len(before) < len(after)
+    and all(seed in after for seed in before)
   ):
     grown.append('seeds')
   return tuple(grown)

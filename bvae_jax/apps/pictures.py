@@ -1,6 +1,5 @@
 """Images laid out in rows, and the files that they become."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,19 +20,6 @@ def tiled(images: Any, *, tile: int = 48) -> np.ndarray:
   images = np.asarray(images, np.float32)
   zoom = max(1, round(tile / images.shape[2]))
   return image_lib.grid(images.repeat(zoom, 2).repeat(zoom, 3), _PAD)
-
-
-def film(
-  frames: Sequence[np.ndarray], kind: str, milliseconds: int = 80
-) -> bytes:
-  """A GIF or WebP that loops for ever, of frames uint8 [H, W, 1 or 3]."""
-  first, *rest = map(image_lib.picture, frames)
-  out = io.BytesIO()
-  first.save(
-    out, kind.upper(), save_all=True, append_images=rest, loop=0,
-    duration=milliseconds, **({'lossless': True} if kind == 'webp' else {}),
-  )  # fmt: skip
-  return out.getvalue()
 
 
 def back_and_forth(frames: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -133,7 +133,7 @@ def run(options: Options) -> Section:
       [pictures.tiled(row) for row in found.images.transpose(2, 0, 1, 3, 4, 5)]
     )
     for kind in ('gif', 'webp'):
-      files[f'{name}.{kind}'] = pictures.film(frames, kind)
+      files[f'{name}.{kind}'] = image_lib.film(frames, kind)
     rows += [
       (f'{model.member}', f'z{d}', f'{k:.3f}', f'{v[0]:.2f}', f'{v[-1]:.2f}')
       for d, k, v in zip(found.latents, found.kl, found.values)
@@ -180,7 +180,7 @@ def training_film(options: Options) -> tuple[bytes | None, list[str]]:
   steps = ', '.join(
     path.stem.removeprefix('step_').lstrip('0') for path in strips
   )
-  return pictures.film(large, 'gif', 700), [f'Steps of the film: {steps}.']
+  return image_lib.film(large, 'gif', 700), [f'Steps of the film: {steps}.']
 
 
 def _heads(values: np.ndarray, span: str) -> list[str]:

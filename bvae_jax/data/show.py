@@ -3,11 +3,11 @@
     python -m bvae_jax.data.show scene3d
     python -m bvae_jax.data.show images --path=DIR --image_size=64
 
-It writes NAME.html, which needs no other file, and NAME.png, its pictures.
+It writes NAME.html, which needs no other file, NAME.png, its pictures, and, of
+a grid, NAME.gif, in which one factor a panel moves.
 """
 
 import argparse
-import io
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def look(dataset: data.Dataset, samples: int = _SAMPLES) -> Look:
 
 def film(dataset: data.Dataset) -> bytes | None:
   """A GIF with a panel a factor, which moves alone; None without a grid."""
-  from PIL import Image
+  from bvae_jax.report import images as images_lib  # the libraries of pages
 
   if not isinstance(dataset.factors, data.Grid):
     return None
@@ -98,19 +98,8 @@ def film(dataset: data.Dataset) -> bytes | None:
   index = data.factors_to_index(jnp.asarray(rows), tuple(sizes.tolist()))
   images = np.asarray(dataset.images(index))
   wide = np.concatenate(list(images.swapaxes(0, 1)), axis=2)
-  bytes_of = np.round(255 * np.clip(wide, 0, 1)).astype(np.uint8)
-  frames = []
-  for pixels in [*bytes_of]:
-    picture = Image.fromarray(
-      pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-    )
-    size = 2 * picture.width, 2 * picture.height
-    frames.append(picture.resize(size, Image.Resampling.NEAREST))
-  stream = io.BytesIO()
-  frames[0].save(
-    stream, 'gif', save_all=True, append_images=frames[1:], duration=90, loop=0
-  )
-  return stream.getvalue()
+  frames = np.round(255 * np.clip(wide, 0, 1)).astype(np.uint8)
+  return images_lib.film([*frames.repeat(2, 1).repeat(2, 2)], 'gif', 90)
 
 
 def counts(dataset: data.Dataset) -> list[Count]:

@@ -3,17 +3,8 @@
 from typing import Any
 
 import altair as alt
-from altair.utils import schemapi
 
-from bvae_jax.report.charts import NEUTRAL, SIZE, UP, Rows
-
-
-def _whole(title: str, rows: Rows, *layers: Any, **size: Any) -> Any:
-  with schemapi.debug_mode(False):  # no check of every row
-    chart = alt.layer(*layers, data=alt.Data(values=list(rows)))
-    return chart.properties(
-      title=alt.Title(title, anchor='start', fontSize=12), **(SIZE | size)
-    )
+from bvae_jax.report.charts import NEUTRAL, UP, Rows, parts
 
 
 def labelled_map(rows: Rows, *, title: str) -> Any:
@@ -37,7 +28,7 @@ def labelled_map(rows: Rows, *, title: str) -> Any:
     text='words:N', color=alt.when('datum.share > 0.6').then(alt.value('#fff'))
   )
   step = alt.Step
-  return _whole(title, rows, cells, words, width=step(44), height=step(24))
+  return parts.whole(title, rows, cells, words, width=step(44), height=step(24))
 
 
 def band(rows: Rows, *, title: str, x_title: str) -> Any:
@@ -49,4 +40,4 @@ def band(rows: Rows, *, title: str, x_title: str) -> Any:
   area = base.mark_area(opacity=0.25, color=UP).encode(y=y('low'), y2='high:Q')
   tips = ['x:Q', 'value:Q', 'low:Q', 'high:Q']
   line = base.mark_line(color=UP, point=True).encode(y=y('value'), tooltip=tips)
-  return _whole(title, rows, area, line)
+  return parts.whole(title, rows, area, line)

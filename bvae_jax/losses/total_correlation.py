@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.special import logsumexp
 
 from bvae_jax.losses import checks, divergence
 
@@ -136,6 +135,19 @@ def _checked(
   return z, mean, logvar
 
 
+def _logsumexp(x: jax.Array, axis: int) -> jax.Array:
+  """Of finite entries, along an axis.
+
+  A compiler may compute x once for its maximum and once for the difference, and
+  round otherwise; of entries beyond 1e9 that leaves a positive difference,
+  whose exponential is infinite. It is held at 0. Elsewhere no bit changes.
+  """
+  largest = lax.stop_gradient(x.max(axis, keepdims=True))
+  below = x - largest
+  below = below - lax.stop_gradient(jnp.maximum(below, 0))
+  return jnp.log(jnp.exp(below).sum(axis)) + largest.squeeze(axis)
+
+
 def _aggregate(
   z: jax.Array,
   mean: jax.Array,
@@ -159,8 +171,8 @@ def _aggregate(
   def row(inputs: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array]:
     z_j, weights = inputs
     log_q = log_density(z_j)
-    joint = logsumexp(weights + log_q.sum(0))
-    return joint, logsumexp(weights[None] + log_q, axis=1).sum()
+    joint = _logsumexp(weights + log_q.sum(0), 0)
+    return joint, _logsumexp(weights[None] + log_q, 1).sum()
 
   rows = z, jnp.broadcast_to(log_weights, (len(z), log_weights.shape[1]))
   count = max(1, BLOCK // z.size)

@@ -102,6 +102,13 @@ def make_encoder(
   return encoder(num_latents=num_latents)
 
 
+def _trunk(name: str, image_shape: Sequence[int]) -> nn.Module:
+  """That of the encoder of this name, checked as `make_encoder` does."""
+  trunk = lookup('encoder', name, TRUNKS)
+  check_image_shape(name, image_shape)
+  return trunk
+
+
 def make_coder(
   name: str, num_latents: int, image_shape: Sequence[int]
 ) -> Coder:
@@ -110,9 +117,7 @@ def make_coder(
   Raises:
     ValueError: if the name is unknown or the network cannot take the images.
   """
-  trunk = lookup('encoder', name, TRUNKS)
-  check_image_shape(name, image_shape)
-  return Coder(trunk, num_latents=num_latents)
+  return Coder(_trunk(name, image_shape), num_latents=num_latents)
 
 
 def make_critic(
@@ -123,6 +128,4 @@ def make_critic(
   Raises:
     ValueError: if the name is unknown or the network cannot take the images.
   """
-  trunk = lookup('encoder', name, TRUNKS)
-  check_image_shape(name, image_shape)
-  return Critic(trunk, num_latents=num_latents)
+  return Critic(_trunk(name, image_shape), num_latents=num_latents)

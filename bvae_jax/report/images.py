@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -90,16 +91,28 @@ def gif(frames: np.ndarray, *, milliseconds: int = 60) -> bytes:
   if whole.mode == 'RGB':
     whole = whole.quantize(256, dither=Image.Dither.NONE)
   boxes = [(0, t * height, width, (t + 1) * height) for t in range(size)]
-  first, *rest = [whole.crop(box) for box in boxes]
+  return _looped([whole.crop(box) for box in boxes], 'gif', milliseconds)
+
+
+def film(
+  frames: Sequence[np.ndarray], kind: str, milliseconds: int = 80
+) -> bytes:
+  """A GIF or WebP that loops for ever, of frames uint8 [H, W, 1 or 3].
+
+  Each frame of a GIF has a table of colours of its own.
+  """
+  return _looped(list(map(picture, frames)), kind, milliseconds)
+
+
+def _looped(
+  pictures: Sequence[Image.Image], kind: str, milliseconds: int
+) -> bytes:
+  first, *rest = pictures
   file = io.BytesIO()
   first.save(
-    file,
-    'GIF',
-    save_all=True,
-    append_images=rest,
-    duration=milliseconds,
-    loop=0,
-  )
+    file, kind.upper(), save_all=True, append_images=rest, loop=0,
+    duration=milliseconds, **({'lossless': True} if kind == 'webp' else {}),
+  )  # fmt: skip
   return file.getvalue()
 
 
