@@ -2,8 +2,9 @@
 
     local   processes of this machine          slurm   array jobs (submitit)
     ray     tasks of a Ray cluster             unit    one unit of a plan
-    tpu_vm.sh, jobset.yaml, skypilot.yaml   to edit: a study on a TPU VM, on
-        Kubernetes (its image: Dockerfile), on any cloud
+    slurm.sh, tpu_vm.sh, jobset.yaml, skypilot.yaml   to edit: a study on Slurm
+        by a script, on a TPU VM, on Kubernetes (its image: Dockerfile), on any
+        cloud
 
 Every launcher runs what is not yet done of plan.json, any number of times and
 beside any other, then gathers the results and draws the study's page. A plain

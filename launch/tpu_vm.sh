@@ -19,9 +19,9 @@ tpu() { gcloud compute tpus tpu-vm "$@" --zone="$zone"; }
 remote="
 set -uo pipefail
 cd bvae_jax && mkdir -p '$workdir' || exit 1
-python3 -c 'import sys; assert sys.version_info >= (3, 11)' ||
-  { echo 'the VM needs Python 3.11 or later'; exit 1; }
-python3 -m venv ~/venv && source ~/venv/bin/activate || exit 1
+python3 -m pip install -q --user uv &&
+  ~/.local/bin/uv venv -q --seed --python 3.12 ~/venv &&
+  source ~/venv/bin/activate || exit 1
 pip install -q -e . 'jax[tpu]' || exit 1
 gcloud storage rsync --recursive '$mirror' '$workdir' || echo 'nothing to resume'
 (while sleep 300; do gcloud storage rsync --recursive '$workdir' '$mirror'; done) &

@@ -117,11 +117,21 @@ def test_every_command_is_understood(path, monkeypatch):
       raise AssertionError(f'{shlex.join(words)}: {error!r}') from error
 
 
+def anchors(path):
+  """What a page's headings are called in links."""
+  text = FENCE.sub('', path.read_text())
+  for heading in re.findall(r'^#+ (.+)$', text, re.M):
+    yield re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-')
+
+
 @pytest.mark.parametrize('path', PAGES, ids=name_of)
-def test_every_link_leads_to_a_file(path):
-  for link in re.findall(r'\]\(([^)#\s]+)', path.read_text()):
+def test_every_link_leads_to_a_file_and_a_heading(path):
+  for link in re.findall(r'\]\(([^)\s]+)\)', path.read_text()):
     if '://' not in link:
-      assert (path.parent / link).exists(), link
+      name, _, heading = link.partition('#')
+      target = path.parent / name if name else path
+      assert target.exists(), link
+      assert not heading or heading in anchors(target), link
 
 
 def test_the_site_has_every_page():

@@ -231,6 +231,32 @@ def test_the_tpu_script_runs_again_until_the_study_is_done(
   assert subprocess.run(check, check=False).returncode == 0
 
 
+@pytest.mark.parametrize(
+  'ends, requeued', [('exit 1', True), ('exit 0', False)]
+)
+def test_a_slurm_task_at_its_limit_checkpoints_and_requeues(
+  tmp_path, monkeypatch, ends, requeued
+):
+  (tmp_path / 'venv/bin').mkdir(parents=True)
+  (tmp_path / 'venv/bin/activate').touch()
+  stop = f'trap "sleep 0.2; echo saved; {ends}" TERM'
+  script(tmp_path / 'bvae', f'{stop}; echo "$*"; sleep 30 & wait')
+  script(tmp_path / 'scontrol', 'echo "$*"')
+  monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+  monkeypatch.setenv('HOME', str(tmp_path))
+  monkeypatch.setenv('SLURM_JOB_ID', '12')
+  task = subprocess.Popen(
+    ['bash', FILES / 'slurm.sh'], stdout=subprocess.PIPE, text=True
+  )
+  command = task.stdout.readline().split()
+  assert command[:3] == ['launch', 'local', '--config=study_2019']
+  task.terminate()
+  assert task.stdout.read().split('\n')[:2] == (
+    ['saved', 'requeue 12'] if requeued else ['saved', '']
+  )
+  assert task.wait() == (1 if requeued else 0)
+
+
 def test_the_jobset_has_workers_that_share_a_volume():
   manifest = yaml.safe_load((FILES / 'jobset.yaml').read_text())
   assert manifest['apiVersion'] == 'jobset.x-k8s.io/v1alpha2'
