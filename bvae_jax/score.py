@@ -17,7 +17,7 @@ import ml_collections
 import numpy as np
 
 from bvae_jax import metrics, workdir
-from bvae_jax.data import files, labels
+from bvae_jax.data import dependence, files, labels
 from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import labelled, scores, tables
 from bvae_jax.evaluation import results as results_lib
@@ -135,6 +135,7 @@ def score(
       num_images=count,
       complete_grid=place is not None,
       num_points=(num_train, num_test),
+      dependence=() if place is not None else dependence.between(table, sizes),
       **labelled.facts(table, sizes),
     ),
     provenance=results_lib.Provenance.here(),

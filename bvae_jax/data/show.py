@@ -18,6 +18,7 @@ import numpy as np
 
 from bvae_jax import config as config_lib
 from bvae_jax import data
+from bvae_jax.data import dependence
 
 ACROSS = 12  # images in a row
 _SAMPLES = 48
@@ -50,11 +51,13 @@ class Look(NamedTuple):
     samples: [n, H, W, C].
     varied: the images of each factor varied alone, of a grid.
     counts: of the factors.
+    dependence: two factors and their Cramér's V, the strongest first.
   """
 
   samples: np.ndarray
   varied: dict[str, np.ndarray]
   counts: list[Count]
+  dependence: Sequence[tuple[str, str, float]] = ()
 
 
 def look(dataset: data.Dataset, samples: int = _SAMPLES) -> Look:
@@ -80,7 +83,9 @@ def look(dataset: data.Dataset, samples: int = _SAMPLES) -> Look:
       rows[:, k] = np.round(values)
       index = data.factors_to_index(jnp.asarray(rows), sizes)
       varied[factor.name] = images(np.asarray(index))
-  return Look(images(np.sort(chosen)), varied, counts(dataset))
+  together = dependence.pairs(dataset.factor_names, dependence.of(dataset))
+  shown = images(np.sort(chosen))
+  return Look(shown, varied, counts(dataset), together)
 
 
 def film(dataset: data.Dataset) -> bytes | None:

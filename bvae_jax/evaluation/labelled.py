@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 
 from bvae_jax import metrics
+from bvae_jax.data import dependence
 from bvae_jax.evaluation.results import DatasetFacts
 
 IMBALANCED = 0.9  # share of one value above which a line warns
+_NAMED = 5  # pairs of factors that a line names
 
 
 def facts(table: Any, sizes: tuple[int, ...]) -> dict[str, tuple]:
@@ -69,5 +71,16 @@ def warnings(dataset: DatasetFacts) -> list[str]:
       + ', '.join(f'{name} {share:.0%}' for name, share in largest.items())
       + '; accuracies (dci, sap, downstream) are as high for codes that tell '
       'nothing'
+    )
+  pairs = dependence.pairs(dataset.factor_names, dataset.dependence)
+  strong = [pair for pair in pairs if pair[2] >= dependence.STRONG]
+  if strong:
+    more = len(strong) - _NAMED
+    lines.append(
+      f"factors go together (Cramér's V of {dependence.STRONG} or more): "
+      + ', '.join(f'{one} and {two} {v:.2f}' for one, two, v in strong[:_NAMED])
+      + (f' and {more} more pairs' if more > 0 else '')
+      + '; a latent of the one tells of the other, so mig, dci, sap and '
+      'modularity mislead there'
     )
   return lines

@@ -63,6 +63,8 @@ class DatasetFacts(_Record):
       those of the settings.
     missing_labels: points without a label of each factor; empty of a grid.
     largest_shares: of the most frequent value of each factor; empty of a grid.
+    dependence: Cramér's V of each pair of factors (0, 1), (0, 2), ... among the
+      training images, see `data.dependence`; empty of a whole grid.
   """
 
   name: str
@@ -75,6 +77,7 @@ class DatasetFacts(_Record):
   num_points: tuple[int, ...] = ()
   missing_labels: tuple[int, ...] = ()
   largest_shares: tuple[float, ...] = ()
+  dependence: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

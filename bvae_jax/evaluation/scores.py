@@ -12,6 +12,7 @@ import ml_collections
 import numpy as np
 
 from bvae_jax import data, losses, metrics, parallel, population
+from bvae_jax.data import dependence
 from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import floors as floors_lib
 from bvae_jax.evaluation import labelled
@@ -315,6 +316,7 @@ def _facts(dataset: data.Dataset, settings: Any) -> results_lib.DatasetFacts:
     image_shape=tuple(dataset.image_shape),
     num_images=dataset.num_images,
     complete_grid=dataset.is_grid,
+    dependence=dependence.of(dataset),
     **about,
   )
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from bvae_jax.data import show
+from bvae_jax.data import dependence, show
 from bvae_jax.report import charts, markup
 from bvae_jax.report import images as image_lib
 from bvae_jax.report.markup import text
 
 _EACH = 40  # values of a factor that have a bar of their own
+_PAIRS = 20  # of factors that have a bar
 
 
 def _sheet(images: np.ndarray) -> np.ndarray:
@@ -72,6 +73,23 @@ def _histograms(look: show.Look) -> str:
   )
 
 
+def _dependence(look: show.Look) -> str:
+  """The pairs of factors that go together most."""
+  if not look.dependence:
+    return ''
+  rows = [
+    {'name': f'{one}, {two}', 'value': charts.rounded(v)}
+    for one, two, v in look.dependence[:_PAIRS]
+  ]
+  return markup.panels(
+    [charts.bars(rows, title='Factors that go together')],
+    f'Cramér’s V of the {len(rows)} strongest of {len(look.dependence)} pairs '
+    'of factors in training: 0 where independent, 1 where one tells the other. '
+    f'From {dependence.STRONG} on, scores that compare latents mislead.',
+  )
+
+
 def figures(look: show.Look) -> str:
   """The figures of a data set."""
-  return _samples(look) + _varied(look) + _histograms(look)
+  parts = _samples, _varied, _histograms, _dependence
+  return ''.join(part(look) for part in parts)
