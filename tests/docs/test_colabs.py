@@ -1,8 +1,10 @@
 """The notebooks run from top to bottom, in a small setting."""
 
+import importlib.util
 import json
 import logging
 import pathlib
+import subprocess
 import sys
 import types
 
@@ -73,14 +75,34 @@ def test_a_notebook_runs(name, desk, monkeypatch):
   assert all(pathlib.Path(path).exists() for path in shown)
 
 
+def install_cell(name):
+  """The first cell of code, up to the imports of what it installs."""
+  return cells(name)[1]['source'].partition('import jax\n')[0]
+
+
+def test_a_notebook_installs_its_clone_or_what_it_is_told(
+  monkeypatch, tmp_path
+):
+  run, code = [], install_cell('metrics')
+  monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+  monkeypatch.setattr(
+    subprocess, 'run', lambda command, check: run.append(command[-1])
+  )
+  monkeypatch.chdir(FOLDER)
+  exec(code, {})
+  monkeypatch.chdir(tmp_path)
+  exec(code.replace("SOURCE = ''", "SOURCE = 'git+https://example'"), {})
+  assert run == [str(FOLDER.parent), 'git+https://example']
+  with pytest.raises(SystemExit, match='SOURCE'):
+    exec(code, {})
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_a_notebook_is_a_lesson_without_outputs(name):
-  """It installs what is missing, says so, asks, and keeps no outputs."""
+  """It installs as the others do, asks, and keeps no outputs."""
   found = cells(name)
   code = [cell for cell in found if cell['cell_type'] == 'code']
-  assert (
-    'pip' in code[0]['source'] and "find_spec('bvae_jax')" in code[0]['source']
-  )
+  assert code[0]['source'].startswith(install_cell('metrics'))
   assert not any(cell['outputs'] or cell['execution_count'] for cell in code)
   prose = ' '.join(c['source'] for c in found if c['cell_type'] == 'markdown')
   assert '?' in prose and len(prose.split()) > 80
