@@ -135,6 +135,11 @@ def factor(
   )
 
 
+def known(values: Any, factor: factors_lib.Factor) -> np.ndarray:
+  """Which values [N] of a factor are known, bool [N]."""
+  return np.isfinite(values) & ((np.asarray(values) >= 0) | (factor.size == 0))
+
+
 def classes(values: Any, size: int, most: int = MAX_CLASSES) -> np.ndarray:
   """Values 0 to size - 1 as at most `most` classes of equal width, int [N]."""
   values = np.asarray(values, np.int64)

@@ -64,7 +64,7 @@ def purposes(
   shares = []
   for k, one in enumerate(known):
     values = sample.factors[:, k]
-    told = values >= 0 if one.size else np.isfinite(values)
+    told = coders.known(values, one)
     fitted = responses.fit(np.asarray(codes)[told], values[told], one)
     shares.append(fitted.share)
   best = np.argmax(shares, 0)

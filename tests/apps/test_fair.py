@@ -1,20 +1,28 @@
-"""Erasures and gaps in closed form, and a spurious correlation of a grid."""
+"""Erasures and gaps in closed form; a correlation of a grid and of a table."""
+
+import dataclasses
 
 import jax
+import ml_collections
 import numpy as np
 import pytest
+from PIL import Image
 
-from bvae_jax.apps import erasure, fair
+from bvae_jax import data
+from bvae_jax.apps import erasure, fair, groups
+from bvae_jax.data import prepare, shifts
 
 
 def test_gaps_are_differences_of_rates():
   group = np.array([0, 0, 0, 0, 1, 1, 1, 1])
   target = np.array([0, 0, 1, 1, 0, 0, 1, 1])
   predicted = np.array([0, 0, 0, 1, 0, 1, 1, 1])
-  found = fair.gaps(predicted, target, group)
+  found = groups.gaps(predicted, target, group)
   assert found == (0.75, 0.5, 0.5)
+  often = np.r_[0, 0, 0, np.arange(8)]  # three of one combination more
+  assert groups.gaps(predicted[often], target[often], group[often]) == found
   with pytest.raises(ValueError, match='no test image'):
-    fair.gaps(predicted, target, 0 * group)
+    groups.gaps(predicted, target, 0 * group)
 
 
 @pytest.mark.parametrize('weighted', (False, True))
@@ -55,21 +63,118 @@ def test_dropped_and_swapped_latents_say_nothing():
   assert np.array_equal(swapped[:, 2] - swapped[:, 0], [2, 2, 2, 2])
 
 
-def test_a_correlated_draw_and_a_perfect_coder(world):
-  key = jax.random.key(0)
-  train = fair.draw(world.dataset, key, 1500, (0, 2), 0.9)
-  assert (train.group == train.target).mean() == pytest.approx(0.9, abs=0.03)
-  assert train.group.mean() == pytest.approx(0.5, abs=0.05)
-  test = fair.draw(world.dataset, jax.random.key(1), 800, (0, 2), 0.5)
-  known = world.dataset.factors.factors
-  codes, told = (world.coder.encode(x.sample.images)[0] for x in (train, test))
+def judged(coder, dataset, names):
+  """Gaps of each erasure, and the latents that were found."""
+  train, test = groups.split(dataset, jax.random.key(0), names)
+  places = [dataset.factor_names.index(name) for name in names]
+  factors = [dataset.factors.factors[k] for k in places]
+  codes, told = (coder.encode(x.sample.images)[0] for x in (train, test))
   latents = fair.knowing(
-    codes, train.sample.factors[:, 0], train.sample.factors[:, 2],
-    (known[0], known[2]), 0.1,
-  )  # fmt: skip
+    codes, *train.sample.factors[:, places].T, factors, 0.1
+  )
+  return (
+    {
+      name: fair.judge(rows, codes, train, told, test)
+      for name, rows in fair.erasures(codes, train, latents, 0).items()
+    },
+    latents,
+    (train, test),
+  )
+
+
+def test_a_correlated_grid_and_a_perfect_coder(world):
+  dataset = world.dataset
+  assert groups.names(dataset, None, None) == ('fine', 'middle')
+  assert groups.names(dataset, None, 'fine') == ('middle', 'fine')
+  assert groups.names(dataset, 'middle', None) == ('middle', 'fine')
+  names = 'fine', 'middle'
+  found, latents, (train, test) = judged(world.coder, dataset, names)
+  assert latents == [0]
+  # Agreement of the halves by Traeuble's law of 3 and 5 values.
+  law = np.exp(-((np.arange(3)[:, None] / 2 - np.arange(5) / 4) ** 2) / 0.08)
+  agree = (law[:2, :3].sum() + law[2, 3:].sum()) / law.sum()
+  assert train.agree == pytest.approx(agree, abs=0.03)
+  assert test.agree == pytest.approx(8 / 15, abs=0.03)
+  dropped = found['latents dropped']
+  assert dropped.accuracy > 0.95 and dropped.opportunity < 0.05
+  blind = erasure.drop([0, 1, 2, 3], np.zeros(4))
+  codes = [world.coder.encode(x.sample.images)[0] for x in (train, test)]
+  assert fair.judge(blind, codes[0], train, codes[1], test).parity == 0
+  # The run's own correlation comes first, with its own strength.
+  own = shifts.correlate(dataset, ('middle', 'fine'), 5.0)
+  train, _ = groups.split(own, jax.random.key(0), names)
+  assert train.agree == pytest.approx(8 / 15, abs=0.03)
+  own = shifts.correlate(dataset, ('on', 'middle'), 0.3)
+  assert set(groups.names(own, None, None)) == {'on', 'middle'}
+  with pytest.raises(ValueError, match='must be two factors'):
+    groups.split(dataset, jax.random.key(0), ('on', 'on'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Colours:
+  """Codes are the mean red, what smiles, and green, what is young."""
+
+  num_latents: int = 2
+
+  def encode(self, images):
+    mean = np.asarray(images).mean((1, 2))[:, :2] * 4 - 2
+    return mean, np.full_like(mean, -4.0)
+
+
+@pytest.fixture(scope='module')
+def faces(tmp_path_factory):
+  """CelebA's own layout: unbalanced attributes that go together, no grid."""
+  folder = tmp_path_factory.mktemp('celeba')
+  rng = np.random.default_rng(0)
+  young = (rng.random(240) < 0.7).astype(int)
+  smiling = np.where(rng.random(240) < 0.85, young, 1 - young)
+  bald = (rng.random(240) < 0.05).astype(int)
+  table = np.stack([smiling, bald, young], 1)
+  names = [f'{i:06d}.jpg' for i in range(1, 241)]
+  (folder / 'img_align_celeba').mkdir()
+  for name, (smile, _, age) in zip(names, table):
+    colour = 60 + 90 * smile, 60 + 90 * age, 90
+    noisy = np.clip(np.add(colour, rng.normal(0, (60, 10, 10))), 0, 255).astype(
+      int
+    )
+    whole = Image.new('RGB', (178, 218), tuple(noisy.tolist()))
+    whole.save(folder / 'img_align_celeba' / name)
+  rows = [' '.join(map(str, 2 * row - 1)) for row in table]
+  (folder / 'list_attr_celeba.txt').write_text(
+    '240\nSmiling Bald Young\n'
+    + ''.join(f'{n} {row}\n' for n, row in zip(names, rows))
+  )
+  parts = ''.join(f'{n} 0\n' for n in names)
+  (folder / 'list_eval_partition.txt').write_text(parts)
+  prepare.prepare('celeba', str(folder / 'out'), str(folder))
+  config = {'name': 'celeba', 'path': '', 'image_size': 64}
+  config |= {'factor_stride': (), 'data_dir': str(folder / 'out')}
+  return data.load(ml_collections.ConfigDict(config)), table
+
+
+def test_attributes_that_go_together(faces):
+  dataset, table = faces
+  assert set(groups.names(dataset, None, None)) == {'Smiling', 'Young'}
+  assert groups.names(dataset, 'Young', None) == ('Young', 'Smiling')
+  found, latents, (train, test) = judged(
+    Colours(), dataset, ('Young', 'Smiling')
+  )
   assert latents == [1]
-  rows = fair.erasures(codes, train, latents, 0)
-  found = fair.judge(rows['latents dropped'], codes, train, told, test)
-  assert found.accuracy == 1 and found.opportunity == 0
-  blind = erasure.drop([0, 1, 2, 3], codes.mean(0))
-  assert fair.judge(blind, codes, train, told, test).parity == 0
+  index = np.concatenate([train.sample.index, test.sample.index])
+  assert sorted(index) == list(range(240))  # none twice
+  assert train.agree == pytest.approx(0.85, abs=0.05)
+  np.testing.assert_array_equal(test.target, table[test.sample.index, 0])
+  before, after = found['nothing removed'], found['latents dropped']
+  assert before.parity > 0.05 and after.parity < before.parity - 0.05
+  assert after.accuracy > before.accuracy
+  assert found['LEACE'].accuracy < found['LEACE, balanced'].accuracy
+  # The four combinations weigh alike, whatever their numbers.
+  weight = train.alike
+  assert np.average(train.target, weights=weight) == pytest.approx(0.5)
+  # 5 % are bald: some combination may be lacking, and is told in one line.
+  few = dataclasses.replace(
+    dataset,
+    factors=data.Table(dataset.factors.factors, table * [1, 0, 1]),
+  )
+  with pytest.raises(ValueError, match='none has one of the combinations'):
+    groups.split(few, jax.random.key(0), ('Bald', 'Young'))

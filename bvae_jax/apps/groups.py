@@ -1,0 +1,171 @@
+"""Images with a binary target and a binary sensitive group, and fair measures.
+
+Training images have the two go together; test images have the four combinations
+weigh alike, so that what a prediction makes of the group is its own doing. For
+groups s, predictions p and targets t (all 0 or 1):
+
+  demographic parity gap  |P(p=1 | s=1) - P(p=1 | s=0)|
+  equal opportunity gap   |P(p=1 | t=1, s=1) - P(p=1 | t=1, s=0)|
+
+Both are 0 of a fair and of a useless prediction: read them with the accuracy.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax import data
+from bvae_jax.apps import coders
+from bvae_jax.data import dependence
+from bvae_jax.data import factors as factors_lib
+from bvae_jax.data.correlated import Correlation
+
+SIGMA = 0.2  # of the pair in training, where the run has none of its own
+_TRAIN, _TEST = 2000, 4000
+
+
+class Gaps(NamedTuple):
+  """How a prediction treats two groups."""
+
+  accuracy: float
+  parity: float
+  opportunity: float
+
+
+class Groups(NamedTuple):
+  """Images with a binary target and a binary sensitive group.
+
+  Attributes:
+    sample: the images.
+    target, group: 0 or 1, int [N].
+  """
+
+  sample: coders.Sample
+  target: np.ndarray
+  group: np.ndarray
+
+  @property
+  def agree(self) -> float:
+    """How often target and group are the same."""
+    return float((self.target == self.group).mean())
+
+  @property
+  def alike(self) -> np.ndarray:
+    """Weights by which the four combinations are equally frequent [N]."""
+    cell = 2 * self.group + self.target
+    return 1 / np.bincount(cell, minlength=4)[cell]
+
+
+def gaps(predicted: Any, target: Any, group: Any) -> Gaps:
+  """Accuracy, and the two gaps, of binary predictions [N].
+
+  The four combinations of target and group weigh alike.
+
+  Raises:
+    ValueError: a combination is not there.
+  """
+  predicted, target, group = map(np.asarray, (predicted, target, group))
+  rate = np.empty((2, 2))  # of p = 1, by group and target
+  for s, t in np.ndindex(2, 2):
+    chosen = (group == s) & (target == t)
+    if not chosen.any():
+      raise ValueError('a group has no test image of one target; give others')
+    rate[s, t] = predicted[chosen].mean()
+  right = (1 - rate[:, 0] + rate[:, 1]) / 2
+  parity = rate.mean(1)
+  return Gaps(
+    float(right.mean()),
+    float(abs(parity[1] - parity[0])),
+    float(abs(rate[1, 1] - rate[0, 1])),
+  )
+
+
+def halves(values: Any, factor: factors_lib.Factor) -> np.ndarray:
+  """Lower and upper half of an ordered factor; the first kind and the rest.
+
+  A continuous one is cut at the median.
+  """
+  values = np.asarray(values)
+  cut = {
+    'categorical': lambda: 1,
+    'ordinal': lambda: factor.size / 2,
+    'continuous': lambda: np.median(values),
+  }[factor.kind]()
+  return (values >= cut).astype(np.int64)
+
+
+def split(
+  dataset: data.Dataset, key: jax.Array, names: tuple[str, str]
+) -> tuple[Groups, Groups]:
+  """Images to train on, with a spurious correlation, and images to test on.
+
+  Of a grid, training images follow `Correlation`, with the sigma of the data
+  set where it has these two factors correlated, and test images are uniform. Of
+  observed points, both are drawn from those that have both labels, none twice:
+  the correlation is the one that is there.
+
+  Args:
+    dataset: with known factors.
+    key: randomness.
+    names: of the sensitive factor and of the target.
+
+  Raises:
+    ValueError: no such factors, or a combination of both has no image.
+  """
+  places, factors = zip(*(coders.factor(dataset, n, 'fair') for n in names))
+  if places[0] == places[1]:
+    raise ValueError('fair: --factor and --target must be two factors')
+  drawn, own = jax.random.split(key)
+  if dataset.is_grid:
+    law = dataset.correlation
+    if law is None or set(law.pair) != set(places):
+      law = Correlation(places, SIGMA)
+    train = law.draw(drawn, _TRAIN, dataset.factor_sizes)
+    test = data.sample_index(own, _TEST, dataset.num_images)
+  else:
+    labels = np.asarray(dataset.labels(jnp.arange(dataset.num_images)))
+    known = [coders.known(labels[:, k], f) for k, f in zip(places, factors)]
+    index = np.flatnonzero(known[0] & known[1])
+    index = np.asarray(jax.random.permutation(drawn, index))
+    first = min(_TEST, len(index) // 2)
+    test, train = index[:first], index[first : first + _TRAIN]
+  whole = coders.take(dataset, np.concatenate([train, test]))
+  target, group = (
+    halves(whole.factors[:, places[k]], factors[k]) for k in (1, 0)
+  )
+  parts = []
+  for rows in np.split(np.arange(len(whole.index)), [len(train)]):
+    sample = coders.Sample(*(x[rows] for x in whole))
+    parts.append(Groups(sample, target[rows], group[rows]))
+    if np.bincount(2 * group[rows] + target[rows], minlength=4).min() == 0:
+      raise ValueError(
+        f'fair: of {len(rows)} images none has one of the combinations of '
+        f'{names[0]} and {names[1]}; choose other factors'
+      )
+  return parts[0], parts[1]
+
+
+def names(
+  dataset: data.Dataset, sensitive: str | None, target: str | None
+) -> tuple[str, str]:
+  """Sensitive factor and target, those not given by default.
+
+  The two that go together most in the data, where they do; of a whole grid the
+  last ordinal factor and the coarsest one.
+  """
+  known = dataset.require_factors('fair').factors
+  if len(known) < 2:
+    raise ValueError(f'fair: needs two factors, {dataset.name} has one')
+  if dataset.is_grid and dataset.correlation is None:
+    free = [f for f in known if f.kind == 'ordinal'] or list(known)
+    first = [f.name for f in free[::-1]]
+    second = [f.name for f in sorted(free, key=lambda f: f.size)]
+  else:
+    found = dependence.pairs(dataset.factor_names, dependence.of(dataset))
+    given = {sensitive, target} - {None}
+    first = next((two for *two, _ in found if given <= set(two)), [])
+    second = first[::-1]
+  target = target or next((n for n in second if n != sensitive), '')
+  return sensitive or next((n for n in first if n != target), ''), target
