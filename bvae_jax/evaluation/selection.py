@@ -40,7 +40,7 @@ def choose(members: Iterable[Member], score: str = RULE) -> Setting | None:
 
   A setting of which a seed failed is not chosen; of equals, the first is. What
   it scored here is what made it the choice: judge it on seeds that took no
-  part (Locatello et al. 2019, section 5.5, on why one must).
+  part (Locatello et al. 2019, section 5.4, on why one must).
 
   Args:
     members: of one method, at one budget of settings and seeds.

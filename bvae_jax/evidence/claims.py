@@ -1,6 +1,6 @@
 """The claims of the 2019 study, computed from a grid of models.
 
-Locatello et al. 2019 (arXiv:1811.12359), sections 5.3 to 5.5. Each function is
+Locatello et al. 2019 (arXiv:1811.12359), sections 5.1 and 5.3 to 5.5. Each is
 NumPy on arrays and knows nothing of runs.
 """
 
@@ -30,7 +30,7 @@ def explained(values: Any, groups: Any) -> float:
   """The share of the variance that the groups' means account for.
 
   eta^2 = 1 - sum_g sum_{i in g} (x_i - mean_g)^2 / sum_i (x_i - mean)^2, the
-  R^2 of a regression on the group as a category, as in section 5.4. With few
+  R^2 of a regression on the group as a category, as in section 5.3. With few
   members a group it is too high: g groups of noise have (g - 1) / (n - 1).
 
   Args:

@@ -71,7 +71,7 @@ def unsupervised_scores(
   Raises:
     ValueError: see `check_codes`; fewer points than bins.
 
-  Source: Locatello et al. 2019 (arXiv:1811.12359) section 5.2; Watanabe 1960;
+  Source: Locatello et al. 2019 (arXiv:1811.12359) section 5.1; Watanabe 1960;
   Olkin & Pukelsheim 1982.
 
   >>> import numpy as np

@@ -75,7 +75,7 @@ def variance(study: Study) -> str:
   return markup.figure(
     markup.table(head, rows),
     'Shares of the variance of each score over the models of a data set (R² of '
-    'the category), mean over data sets; section 5.4 of the paper. With '
+    'the category), mean over data sets; section 5.3 of the paper. With '
     f'{len(found.seeds)} seeds a setting, groups of noise explain a share too: '
     'the corrected rows (ε²) take that off, which the 50 seeds of the paper '
     'need less.',
@@ -181,7 +181,7 @@ def dependence(study: Study) -> str:
   )
   return markup.panels(
     panels,
-    'Section 5.2 of the paper: as the strength rises, the total correlation of '
+    'Section 5.1 of the paper: as the strength rises, the total correlation of '
     'sampled codes falls while that of the means rises, save for DIP-VAE-I. '
     'Both here of a Gaussian: samples of the log’s last line, less what '
     'permuted samples have; means of the evaluation’s points, not corrected. '
