@@ -1,9 +1,10 @@
-"""Draws the figures of these pages from two runs.
+"""Draws the figures of these pages from the runs that it is given.
 
     python -m docs.figures --beta=runs/beta --tcvae=runs/tcvae_quick
+    python -m docs.figures --tcvae=runs/tcvae_quick --collapsed=runs/collapsed
 
-`runs/beta` and `runs/tcvae_quick` come from the commands in docs/beta.md and
-docs/start.md. It prints the scores that the pages quote.
+The runs come from the commands on the pages: docs/start.md, beta.md,
+metrics.md. It prints the scores that the pages quote.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from bvae_jax import metrics, trained
+from bvae_jax import metrics, metrics_log, trained
 from bvae_jax.data import Dataset
 
 FIGURES = pathlib.Path(__file__).parent / 'figures'
@@ -115,14 +116,112 @@ def draw_rotation(model: trained.Model) -> None:
     print(f'{name}: MIG {score:.2f}, {len(active)} latents')
 
 
+def by_kl(model: trained.Model) -> np.ndarray:
+  """The latents of a model, that with the largest KL first."""
+  return np.argsort(model.result.elbo['kl_per_latent'])[::-1]
+
+
+def draw_collapse(healthy: trained.Model, collapsed: trained.Model) -> None:
+  """Images above the reconstructions of both; the KL of each latent."""
+  both = {'healthy': healthy, 'collapsed': collapsed}
+  images = random_images(healthy.dataset, 12)
+  again = [model.reconstruct(images) for model in both.values()]
+  save_grid('collapse', jnp.stack([images, *again]))
+  values = [
+    {'model': name, 'rank': i + 1, 'KL': model.result.elbo['kl_per_latent'][d]}
+    for name, model in both.items()
+    for i, d in enumerate(by_kl(model))
+  ]
+  chart = altair.Chart(altair.Data(values=values)).mark_bar()
+  chart = chart.encode(
+    x=altair.X('rank:O').title('latent, by its KL').axis(labelAngle=0),
+    y=altair.Y('KL:Q').title('KL [nats]'),
+  )
+  chart = chart.properties(width=220, height=120)
+  chart.facet(altair.Column('model:N').title(None).sort(list(both))).save(
+    FIGURES / 'collapse.svg'
+  )
+
+
+def matrix_chart(model: trained.Model, metric: str, title: str, latents: int):
+  """What a score is computed from: a cell for each latent and factor."""
+  names = model.dataset.factor_names
+  matrix = np.asarray(model.result.matrices[metric])[by_kl(model)]
+  values = []
+  for (d, k), value in np.ndenumerate(matrix[:latents]):
+    rank = int((matrix[:, k] > value).sum())
+    cell = {'latent': d + 1, 'factor': names[k], 'value': float(value)}
+    values.append({**cell, 'top': rank < 2})
+  score = model.result.metrics[metric]
+  base = altair.Chart(
+    altair.Data(values=values), title=[f'{title}', f'score {score:.2f}']
+  ).encode(
+    x=altair.X('factor:N').sort(list(names)).title(None).axis(labelAngle=-35),
+    y=altair.Y('latent:O').title('latent, by its KL'),
+  )
+  cells = base.mark_rect().encode(
+    color=altair.Color('value:Q').scale(scheme='blues').legend(None)
+  )
+  middle = float(matrix.max() + matrix.min()) / 2
+  dark = altair.datum.value > middle
+  text = base.mark_text(fontSize=10).encode(
+    text=altair.Text('value:Q').format('.2f'),
+    color=altair.when(dark)
+    .then(altair.value('white'))
+    .otherwise(altair.value('#333')),
+  )
+  bold = text.transform_filter(altair.datum.top).mark_text(
+    fontSize=10, fontWeight='bold'
+  )
+  rest = text.transform_filter(~altair.datum.top)
+  return (cells + rest + bold).properties(width=190, height=130)
+
+
+def draw_scores(model: trained.Model) -> None:
+  """The matrices that MIG, DCI and SAP are computed from, of one model."""
+  titles = {
+    'mig': 'MIG: information [share of entropy]',
+    'dci': 'DCI: importance to trees',
+    'sap': 'SAP: accuracy of one latent',
+  }
+  panels = [matrix_chart(model, *item, 6) for item in titles.items()]
+  chart = altair.hconcat(*panels).resolve_scale(color='independent')
+  chart.save(FIGURES / 'scores.svg')
+
+
+def draw_opening(run: pathlib.Path) -> None:
+  """The KL of each latent while the capacity rises: they open one by one."""
+  lines = metrics_log.lines(run / 'metrics.jsonl')
+  values = [
+    {'step': line['step'], 'latent': str(d), 'KL': kl}
+    for line in lines
+    for d, kl in enumerate(line['members'][0]['kl_per_latent'])
+  ]
+  chart = altair.Chart(altair.Data(values=values)).mark_line()
+  chart = chart.encode(
+    x=altair.X('step:Q'),
+    y=altair.Y('KL:Q').title('KL [nats]'),
+    color=altair.Color('latent:N').sort(None),
+  )
+  chart.properties(width=460, height=170).save(FIGURES / 'opening.svg')
+
+
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
-  parser.add_argument('--beta', default='runs/beta')
-  parser.add_argument('--tcvae', default='runs/tcvae_quick')
+  for name in ('beta', 'tcvae', 'collapsed'):
+    parser.add_argument(f'--{name}')
   args = parser.parse_args()
   FIGURES.mkdir(exist_ok=True)
-  draw_beta(trained.load_all(args.beta))
-  draw_rotation(trained.load(args.tcvae, member=0))
+  if args.beta:
+    draw_beta(trained.load_all(args.beta))
+  if args.tcvae:
+    draw_opening(pathlib.Path(args.tcvae))
+    model = trained.load(args.tcvae, member=0)
+    draw_rotation(model)
+    if {'mig', 'dci', 'sap'} <= set(model.result.matrices):
+      draw_scores(model)
+    if args.collapsed:
+      draw_collapse(model, trained.load(args.collapsed, member=0))
 
 
 if __name__ == '__main__':
