@@ -87,6 +87,7 @@ class Sample(NamedTuple):
     index: their places in it, int [N].
     images: float [N, H, W, C].
     factors: [N, K], int or float; NaN or -1 where unknown; K may be 0.
+      Continuous ones are shares of their range.
   """
 
   index: np.ndarray
@@ -106,7 +107,10 @@ def draw(dataset: data.Dataset, key: jax.Array, count: int) -> Sample:
 
 
 def take(dataset: data.Dataset, index: Any) -> Sample:
-  """The images of indices [N]."""
+  """The images of indices [N].
+
+  Continuous factors are shares of their range in the data set.
+  """
   index = np.asarray(index)
   images = np.asarray(dataset.images(jnp.asarray(index)))
   known = (
@@ -114,6 +118,13 @@ def take(dataset: data.Dataset, index: Any) -> Sample:
     if dataset.has_factors
     else np.zeros((len(index), 0), np.int32)
   )
+  continuous = np.array(dataset.factor_sizes) == 0
+  if continuous.any() and isinstance(dataset.factors, data.Table):
+    values = np.asarray(dataset.factors.values)
+    values = np.where(np.isfinite(values), values, np.nan)
+    low, high = np.nanmin(values, 0), np.nanmax(values, 0)
+    share = (known - low) / np.where(high > low, high - low, 1)
+    known = np.where(continuous, share, known)
   return Sample(index, images, known)
 
 
@@ -138,6 +149,29 @@ def factor(
 def known(values: Any, factor: factors_lib.Factor) -> np.ndarray:
   """Which values [N] of a factor are known, bool [N]."""
   return np.isfinite(values) & ((np.asarray(values) >= 0) | (factor.size == 0))
+
+
+def change(
+  before: Any, after: Any, factors: Sequence[factors_lib.Factor]
+) -> np.ndarray:
+  """How far factors moved [..., K], as shares of a range; 0 or 1 for a kind.
+
+  |after - before| / (size - 1), and whether they differ where categorical; NaN
+  where a value is unknown (below 0, or NaN).
+  """
+  before, after = (np.asarray(x, np.float64) for x in (before, after))
+  apart = np.abs(after - before)
+  sizes = np.array([max(one.size - 1, 1) for one in factors])
+  kinds = np.array([one.kind == 'categorical' for one in factors])
+  told = (before >= 0) & (after >= 0)
+  return np.where(told, np.where(kinds, apart > 0, apart / sizes), np.nan)
+
+
+def known_mean(values: np.ndarray) -> np.ndarray:
+  """Means over the finite ones of values [B, ...]; NaN where there is none."""
+  told = np.isfinite(values)
+  with np.errstate(invalid='ignore'):
+    return np.where(told, values, 0).sum(0) / told.sum(0)
 
 
 def classes(values: Any, size: int, most: int = MAX_CLASSES) -> np.ndarray:

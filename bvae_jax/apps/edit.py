@@ -2,21 +2,16 @@
 
 The latent is named, or the one that a factor explains best among few labelled
 examples. It is set to what the fit calls for at the wanted value; the others
-stay. The renderer's truth (the render nearest to the edited image) then tells
-
-  progress = 1 - |f' - t| / |f - t|
-
-of the way from the value f to the wanted t (1: arrived, 0: stayed, below 0:
-away), and how far every other factor moved, in shares of its range.
+stay. How far the attribute came, and how far every other factor moved, tells
+`truth`: the nearest render, or the nearest observed image.
 """
 
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from bvae_jax import data, trained
-from bvae_jax.apps import coders, pictures, renders, responses
+from bvae_jax import trained
+from bvae_jax.apps import coders, pictures, responses, truth
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
@@ -44,24 +39,6 @@ class Edit(NamedTuple):
   share: float
   reencoded: np.ndarray
   drift: np.ndarray
-
-
-class Truth(NamedTuple):
-  """What the renderer says of an edit.
-
-  Attributes:
-    progress: mean over the images.
-    arrived: how often the wanted value is met exactly.
-    moved: mean move of each factor [K], in shares of its range.
-    kept: mean move of each factor of the reconstruction alone [K].
-    error: root mean squared error of the nearest render.
-  """
-
-  progress: float
-  arrived: float
-  moved: np.ndarray
-  kept: np.ndarray
-  error: float
 
 
 def edit(
@@ -111,58 +88,14 @@ def edit(
   )  # fmt: skip
 
 
-def measure(
-  dataset: data.Dataset, done: Edit, factors: Any, place: int, wanted: Any
-) -> Truth:
-  """What the renders nearest to edited images say.
-
-  Args:
-    dataset: a grid.
-    done: the edit.
-    factors: true ones of the images before it, int [B, K].
-    place: of the edited factor.
-    wanted: its value of each image [B].
-
-  Raises:
-    ValueError: the data set is no grid.
-  """
-  known = dataset.require_grid('edit').factors
-  factors, wanted = np.asarray(factors), np.asarray(wanted)
-  goal = factors.copy()
-  goal[:, place] = wanted
-  after, error = renders.nearest(
-    dataset, done.images, np.stack([factors, goal])
-  )
-  plain, _ = renders.nearest(dataset, done.reconstructions, factors[None])
-  gap = lambda f: renders.change(goal, f, known)[:, place]
-  start = gap(factors)
-  far = start > 0
-  progress = 1 - gap(after)[far] / start[far] if far.any() else np.zeros(1)
-  return Truth(
-    float(progress.mean()), float((after[:, place] == wanted).mean()),
-    renders.change(factors, after, known).mean(0),
-    renders.change(factors, plain, known).mean(0),
-    float(np.sqrt(error.mean())),
-  )  # fmt: skip
-
-
-def other_values(key: jax.Array, values: np.ndarray, size: int) -> np.ndarray:
-  """For each value another one, half of the range away on average."""
-  step = jax.random.randint(key, values.shape, 1, size)
-  return (values + np.asarray(step)) % size
-
-
 def run(options: Options) -> Section:
   """The edit on all members, on a PCA, and on the members of another run."""
   models, dataset = options.load()
-  grid = dataset.require_grid('edit')
-  name = options.factor or _default(dataset)
+  known = dataset.require_factors('edit').factors
+  name = options.factor or _default(known)
   place, factor = coders.factor(dataset, name, 'edit')
-  keys = jax.random.split(options.key, 3 + options.repeats)
-  work = coders.draw(dataset, keys[0], options.images)
-  wanted = other_values(keys[1], work.factors[:, place], factor.size)
-  draws = [coders.draw(dataset, k, options.labels[0]) for k in keys[3:]]
-  basis = coders.draw(dataset, keys[2], min(4000, dataset.num_images))
+  bench = truth.bench(dataset, options, place)
+  work, basis = bench.work, bench.basis
   pca = coders.fit_pca(basis.images, models[0].num_latents)
   named = options.latents[0] if options.latents else None
   methods = {'this run': models, 'PCA': (pca,)}
@@ -176,11 +109,16 @@ def run(options: Options) -> Section:
     truths, drifts, shares = [], [], []
     for m, member in enumerate(members):
       own = named if method == 'this run' else None
-      for draw in draws:
+      for draw in bench.draws:
         done = edit(
-          member, work.images, wanted, draw, place, factor, latent=own
+          member, work.images, bench.wanted, draw, place, factor, latent=own
         )
-        truths.append(measure(dataset, done, work.factors, place, wanted))
+        truths.append(
+          truth.measure(
+            bench.judge, known, done.images, done.reconstructions,
+            work.factors, place, bench.wanted,
+          )
+        )  # fmt: skip
         drifts.append(done.drift.mean())
         shares.append(done.share)
       if m == 0:
@@ -188,37 +126,42 @@ def run(options: Options) -> Section:
     cells = _cells(truths, drifts, shares, len(members), place)
     rows.append((method, *map(str, cells.values())))
     figures[method] = {k: v._asdict() for k, v in cells.items()} | {
-      'moved': statistics_of(truths, 'moved', grid.factors),
-      'reconstruction_moved': statistics_of(truths, 'kept', grid.factors),
+      'moved': statistics_of(truths, 'moved', known),
+      'reconstruction_moved': statistics_of(truths, 'kept', known),
     }
-  truth = work.factors.copy()
-  truth[:, place] = wanted
-  goal = coders.take(dataset, _places(truth, grid.sizes)).images[:8]
-  images = np.stack([work.images[:8], goal, *strips.values()])
-  labels = ['before', 'wanted', *strips]
+  images, labels = [work.images[:8], *strips.values()], ['before', *strips]
+  if dataset.is_grid:
+    goal = work.factors[:8].copy()
+    goal[:, place] = bench.wanted[:8]
+    wanted = coders.take(
+      dataset, np.ravel_multi_index(goal.T, dataset.factor_sizes)
+    )
+    images.insert(1, wanted.images)
+    labels.insert(1, 'wanted')
   heads = ('', 'progress', 'arrived', 'others moved', 'others, unedited',
            'drift of latents', 'share found')  # fmt: skip
   table = Table(
-    f'{name} set to another value in {options.images} images; the latent found '
-    f'from {options.labels[0]} labelled images, {options.repeats} draws; '
+    f'{name} set to another value in {len(work.index)} images; the latent '
+    f'found from {options.labels[0]} labelled images, {options.repeats} draws; '
     'moves are mean shares of a factor’s range',
     heads, tuple(rows),
   )  # fmt: skip
+  drawn = pictures.labelled(np.stack(images), labels, title=f'{name} edited')
   return Section(
     'edit',
     f'Edit: {name}',
     f'One latent is set so that {name} takes another value, and the rest is '
-    'kept. The nearest render of all values of all factors judges.',
+    f'kept. {_judged(dataset, len(basis.index))} judges.',
     {'factor': name, 'latent': named, 'methods': figures},
-    (table, _by_factor(figures, dataset.factor_names)),
-    {'edit.svg': pictures.labelled(images, labels, title=f'{name} edited')},
-    {'edit.svg': 'Eight images: before, as the renderer would have it, and '
-     'after the edit.'},
+    (table, _by_factor(figures, dataset.factor_names, bench.error)),
+    {'edit.svg': drawn},
+    {'edit.svg': 'Images before and after the edit; of a grid, also as the '
+     'renderer would have them.'},
     tuple(_notes(name, figures)),
   )  # fmt: skip
 
 
-def statistics_of(truths: list[Truth], field: str, factors: Any) -> dict:
+def statistics_of(truths: list[truth.Truth], field: str, factors: Any) -> dict:
   """{factor: mean} of a field of all edits."""
   means = np.mean([getattr(t, field) for t in truths], 0)
   return {one.name: float(v) for one, v in zip(factors, means)}
@@ -226,7 +169,7 @@ def statistics_of(truths: list[Truth], field: str, factors: Any) -> dict:
 
 def _cells(truths, drifts, shares, count, place):
   """Estimates over members, each a mean over draws."""
-  others = lambda x: np.delete(x, place).mean()
+  others = lambda x: coders.known_mean(np.delete(x, place))
   columns = {
     'progress': [t.progress for t in truths],
     'arrived': [t.arrived for t in truths],
@@ -239,14 +182,25 @@ def _cells(truths, drifts, shares, count, place):
   return {k: statistics.estimate(by_member(v)) for k, v in columns.items()}
 
 
-def _by_factor(figures, names):
-  rows = tuple(
+def _by_factor(figures, names, error):
+  rows = [
     (method, *(f'{one["moved"][n]:.3f} ({one["reconstruction_moved"][n]:.3f})'
                for n in names))
     for method, one in figures.items()
-  )  # fmt: skip
+  ]  # fmt: skip
+  if error.any():
+    rows.append(('the judge on real images', *(f'{e:.3f}' for e in error)))
   caption = 'By how much each factor moved; in brackets, without any edit'
-  return Table(caption, ('', *names), rows)
+  return Table(caption, ('', *names), tuple(rows))
+
+
+def _judged(dataset, count):
+  if dataset.is_grid:
+    return 'The nearest render of all values of all factors'
+  return (
+    f'There is no renderer: the nearest of {count} other images, which errs by '
+    'the last row below,'
+  )
 
 
 def _notes(name, figures):
@@ -264,13 +218,8 @@ def _notes(name, figures):
     yield 'Give --against=RUN of a plain VAE to set it beside this run.'
 
 
-def _default(dataset):
+def _default(known):
   """The last ordinal factor."""
-  known = dataset.require_grid('edit').factors
   return next(
     (f.name for f in known[::-1] if f.kind == 'ordinal'), known[0].name
   )
-
-
-def _places(factors, sizes):
-  return np.ravel_multi_index(tuple(factors.T), sizes)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.data import factors as factors_lib
 
 _BLOCK = 32  # images whose candidates are rendered together
 
@@ -97,16 +96,3 @@ def _sweep_rows(dataset, images, found, sizes, k):
   best = np.argmin(error - 1e-7 * kept, 1)
   ends = jnp.asarray(found).at[:, k].set(best)
   return ends, np.take_along_axis(error, best[:, None], 1)
-
-
-def change(
-  before: Any, after: Any, factors: tuple[factors_lib.Factor, ...]
-) -> np.ndarray:
-  """How far factors moved [B, K], in shares of their range; 0 or 1 for a kind.
-
-  |after - before| / (size - 1), and whether they differ where categorical.
-  """
-  gap = np.abs(np.asarray(after, np.float64) - np.asarray(before, np.float64))
-  sizes = np.array([max(one.size - 1, 1) for one in factors])
-  kinds = np.array([one.kind == 'categorical' for one in factors])
-  return np.where(kinds, gap > 0, gap / sizes)

@@ -44,6 +44,36 @@ class Perfect:
 
 
 @pytest.fixture(scope='session')
+def scattered():
+  """200 images of the same cells, in no grid: the last factor is continuous.
+
+  One label in ten of the middle factor is unknown.
+  """
+  rng = np.random.default_rng(0)
+  values = np.stack(
+    [rng.integers(0, 2, 200), rng.integers(0, 3, 200), rng.random(200)], 1
+  )
+  shares = jnp.asarray(values / [1, 2, 1], jnp.float32)
+
+  def drawn(arrays, index):
+    cells = jnp.pad(arrays[index], ((0, 0), (0, 1)))
+    return cells.reshape(-1, 2, 2, 1)
+
+  labels = values * [1, 1, 1000] + [0, 0, 2000]
+  labels[::10, 1] = np.nan
+  factors = (
+    factors_lib.Factor('on', 'categorical', 2),
+    factors_lib.Factor('middle', 'ordinal', 3),
+    factors_lib.Factor('fine', 'continuous', 0),
+  )
+  dataset = data.Dataset(
+    'points', 'points', (2, 2, 1), 200, arrays=shares, images_fn=drawn,
+    factors=data.Table(factors, labels.astype(np.float32)),
+  )  # fmt: skip
+  return dataset, Perfect()
+
+
+@pytest.fixture(scope='session')
 def world():
   """Three factors of 2, 3 and 5 values, each the brightness of one cell."""
   grid = factors_lib.Grid.of(

@@ -1,14 +1,26 @@
 """A perfect coder edits perfectly, the figures say so; too few labels."""
 
+import functools
+import pathlib
+
 import numpy as np
 import pytest
 
-from bvae_jax.apps import coders, edit, responses
+from bvae_jax.apps import coders, edit, renders, responses, truth
+from bvae_jax.apps.options import Options
 
 
 @pytest.fixture(scope='module')
 def everything(world):
   return coders.take(world.dataset, np.arange(30))
+
+
+def measured(world, done, sample, place, wanted):
+  return truth.measure(
+    functools.partial(renders.nearest, world.dataset),
+    world.dataset.factors.factors, done.images, done.reconstructions,
+    sample.factors, place, wanted,
+  )  # fmt: skip
 
 
 @pytest.mark.parametrize('place', (0, 1, 2))
@@ -25,10 +37,10 @@ def test_an_edit_reaches_its_value_and_moves_nothing_else(
   assert done.share == pytest.approx(1)
   np.testing.assert_allclose(done.reencoded, 1, atol=1e-5)
   np.testing.assert_allclose(done.drift, 0, atol=1e-5)
-  truth = edit.measure(world.dataset, done, everything.factors, place, wanted)
-  assert truth.progress == 1 and truth.arrived == 1
-  assert not np.delete(truth.moved, place).any() and not truth.kept.any()
-  assert truth.error < 1e-5
+  found = measured(world, done, everything, place, wanted)
+  assert found.progress == 1 and found.arrived == 1
+  assert not np.delete(found.moved, place).any() and not found.kept.any()
+  assert found.error < 1e-5
 
 
 def test_a_wrong_latent_makes_no_progress(world, everything):
@@ -37,8 +49,31 @@ def test_a_wrong_latent_makes_no_progress(world, everything):
   done = edit.edit(
     world.coder, everything.images, wanted, everything, 1, factor, latent=3
   )
-  truth = edit.measure(world.dataset, done, everything.factors, 1, wanted)
-  assert truth.progress == 0 and not truth.moved.any()
+  found = measured(world, done, everything, 1, wanted)
+  assert found.progress == 0 and not found.moved.any()
+
+
+@pytest.mark.parametrize('place', (0, 2))
+def test_an_edit_of_observed_points(scattered, place):
+  dataset, coder = scattered
+  options = Options(pathlib.Path(), labels=(40,), images=60, repeats=1)
+  bench = truth.bench(dataset, options, place)
+  assert not set(bench.work.index) & set(bench.basis.index)
+  assert (bench.wanted != bench.work.factors[:, place]).all()
+  assert np.nanmax(bench.error) < 0.1
+  known = dataset.factors.factors
+  (draw,) = bench.draws
+  done = edit.edit(
+    coder, bench.work.images, bench.wanted, draw, place, known[place]
+  )
+  found = truth.measure(
+    bench.judge, known, done.images, done.reconstructions, bench.work.factors,
+    place, bench.wanted,
+  )  # fmt: skip
+  assert found.progress > 0.9 and found.arrived > 0.8
+  assert np.nanmax(np.delete(found.moved, place)) < 0.1
+  with pytest.raises(ValueError, match='give fewer --labels or --images'):
+    truth.bench(dataset, options._replace(labels=(150,)), place)
 
 
 def test_what_a_factor_adds_to_another(world):

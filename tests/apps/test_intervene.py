@@ -4,28 +4,56 @@ import jax
 import numpy as np
 import pytest
 
-from bvae_jax.apps import intervene, renders, traverse
+from bvae_jax import data
+from bvae_jax.apps import coders, effects, observed, renders, traverse
 from bvae_jax.evaluation import statistics
 
 
 def test_the_shares_of_a_perfect_coder_are_a_permutation(world):
   key = jax.random.key(0)
-  found = intervene.on_factors(world.coder, world.dataset, key, 4000)
+  found = effects.on_factors(world.coder, world.dataset, key, 4000)
   expected = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]])
   np.testing.assert_allclose(found.total, expected, atol=0.08)
   assert not found.total[expected == 0].any()
   np.testing.assert_allclose(found.irs[:3], 1, atol=1e-5)
   assert found.owner[:3].tolist() == [2, 0, 1]
-  rows = intervene.report(found, ('on', 'middle', 'fine'), 0.1)
+  rows = effects.report(found, ('on', 'middle', 'fine'), 0.1)
   assert [row['answers'] for row in rows] == [[1], [2], [0]]
   assert rows[0]['stays'] == [0, 2] and rows[0]['shared'] == []
 
 
 def test_a_latent_that_moves_moves_its_own_factor(world):
-  moves = intervene.on_latents(world.coder, world.dataset, jax.random.key(1))
+  moves = effects.on_latents(world.coder, world.dataset, jax.random.key(1))
   own = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]], bool)
   assert not moves[~own].any()
   assert (moves[own] > 0.3).all()
+
+
+def test_observed_pairs_say_the_same(scattered):
+  """No grid: 200 points, a label in ten unknown, a continuous factor."""
+  dataset, coder = scattered
+  found = effects.on_factors(coder, dataset, jax.random.key(0))
+  expected = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]])
+  np.testing.assert_allclose(found.total, expected, atol=0.25)
+  assert found.total[expected == 0].max() < 0.1
+  assert found.residual.max() < 0.1 and found.apart < 0.1
+  moves = effects.on_latents(coder, dataset, jax.random.key(1))
+  own = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], bool)
+  assert moves[:3][own].min() > 0.3 and moves[:3][~own].max() < 0.1
+  assert not moves[3].any()
+
+
+def test_partners_are_nearest_in_all_but_one():
+  factors = (data.Factor('a', 'categorical', 3), data.Factor('b', 'ordinal', 5))
+  table = np.array([[0, 0], [1, 0], [1, 4], [2, 3], [-1, 2]])
+  rng = np.random.default_rng(0)
+  alike, left = observed.partners(table, factors, 0, rng)
+  assert alike[:3].tolist() == [1, 0, 3]
+  assert left == pytest.approx((0 + 0 + 0.25 + 0.25 + 0.25) / 5)
+  alike, _ = observed.partners(table, factors, 1, rng)
+  assert alike[1] == 2 and alike[2] == 1
+  _, left = observed.partners(table, factors, None, rng)
+  assert left == pytest.approx((1 + 1 + 1 + 1.25 + 1.25) / 10)
 
 
 def test_the_nearest_render_of_a_render_is_itself(world):
@@ -36,9 +64,7 @@ def test_the_nearest_render_of_a_render_is_itself(world):
   found, error = renders.nearest(world.dataset, images + 0.02, starts)
   assert np.array_equal(found, truth)
   np.testing.assert_allclose(error, 0.0004, rtol=1e-4)
-  moved = renders.change(
-    [[0, 0, 0]], [[1, 1, 2]], world.dataset.factors.factors
-  )
+  moved = coders.change([[0, 0, 0]], [[1, 1, 2]], world.dataset.factors.factors)
   np.testing.assert_allclose(moved, [[1, 0.5, 0.5]])
 
 

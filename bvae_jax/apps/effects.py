@@ -1,0 +1,168 @@
+"""Move one true factor and watch every latent, and the reverse.
+
+The share of latent d that answers to factor k is its total effect
+
+  T[k, d] = E[(z_d(f) - z_d(f'))^2] / (2 Var z_d),
+
+where f' is f with factor k drawn anew (Sobol's total index, by Jansen 1999):
+0 where the latent ignores the factor, 1 where it follows it alone. Of a perfect
+encoder, T is a permutation. What all factors claim beyond 1 is interaction.
+
+Of a grid, f' is drawn. Of observed points, an image that is nearest in all
+other factors stands for it (`observed.partners`), so that factor k is drawn as
+it goes with the others; what differs even between images that are alike in all
+factors is taken off.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bvae_jax import data, metrics
+from bvae_jax.apps import coders, observed, renders
+
+POINTS = 2000  # pairs of images an intervention
+
+
+class Interventions(NamedTuple):
+  """What one member's latents do when the world moves.
+
+  Attributes:
+    total: T [K, D]; 0 for a latent that is constant.
+    irs: of each latent [D]: how still it stays while all factors but its own
+      move (Suter et al. 2019, arXiv:1811.00007).
+    owner: the factor that each latent answers to most, int [D].
+    kl: mean of each latent [D], nats.
+    deviation: of each latent [D].
+    residual: the share of each latent [D] that moves while all factors stay; 0
+      of a grid.
+    apart: by how much the images of a pair differ in factors that should stay,
+      a mean of shares of their ranges; 0 of a grid.
+  """
+
+  total: np.ndarray
+  irs: np.ndarray
+  owner: np.ndarray
+  kl: np.ndarray
+  deviation: np.ndarray
+  residual: np.ndarray
+  apart: float
+
+
+def on_factors(
+  coder: coders.Coder,
+  dataset: data.Dataset,
+  key: jax.Array,
+  num_points: int = POINTS,
+) -> Interventions:
+  """Draws each factor anew in turn, and encodes both worlds.
+
+  Raises:
+    ValueError: nothing is known of the factors.
+  """
+  known = dataset.require_factors('intervene')
+  if dataset.is_grid:
+    key, own = jax.random.split(key)
+    index = data.sample_index(own, num_points, dataset.num_images)
+    sample = coders.take(dataset, index)
+  else:
+    sample = coders.draw(dataset, key, min(num_points, dataset.num_images))
+  mean, logvar = (np.asarray(x) for x in coder.encode(sample.images))
+  variance = mean.var(0)
+  alive = variance > 1e-12
+  share = lambda moved: (
+    ((moved - mean) ** 2).mean(0) / np.where(alive, 2 * variance, 1) * alive
+  )
+  total, residual, apart = [], np.zeros_like(variance), 0.0
+  if dataset.is_grid:
+    for k, size in enumerate(known.sizes):
+      key, own = jax.random.split(key)
+      other = sample.factors.copy()
+      other[:, k] = np.asarray(jax.random.randint(own, (num_points,), 0, size))
+      moved = data.factors_to_index(jnp.asarray(other), known.sizes)
+      total.append(share(np.asarray(coder.encode(dataset.images(moved))[0])))
+  else:
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    table, factors = sample.factors, known.factors
+    residual = share(mean[observed.partners(table, factors, None, rng)[0]])
+    for k in range(len(factors)):
+      chosen, left = observed.partners(table, factors, k, rng)
+      total.append((share(mean[chosen]) - residual).clip(0))
+      apart = max(apart, left)
+  total = np.stack(total)
+  by_latent = np.asarray(
+    metrics.irs_matrix(
+      jnp.asarray(mean), jnp.asarray(sample.factors), factor_sizes=known.sizes
+    )
+  ).max(1)
+  return Interventions(
+    total, by_latent, total.argmax(0), coders.kl(mean, logvar).mean(0),
+    coders.deviations(mean), residual, apart,
+  )  # fmt: skip
+
+
+def on_latents(
+  coder: coders.Coder,
+  dataset: data.Dataset,
+  key: jax.Array,
+  num_images: int = 64,
+  size: float = 2.0,
+) -> np.ndarray:
+  """How far each factor moves when a latent does: [D, K], shares of the range.
+
+  The latent moves by `size` deviations towards its mean and past it; factors
+  are those of the nearest render, before (of the reconstruction) and after; of
+  observed points, those of the nearest image.
+
+  Raises:
+    ValueError: nothing is known of the factors.
+  """
+  known = dataset.require_factors('intervene')
+  if dataset.is_grid:
+    index = data.sample_index(key, num_images, dataset.num_images)
+    sample = coders.take(dataset, index)
+    judge = lambda images, start: renders.nearest(dataset, images, start[None])
+  else:
+    sample, others = observed.halves(dataset, key, num_images)
+    judge = lambda images, _: observed.nearest(images, others)
+  mean = np.asarray(coder.encode(sample.images)[0], np.float64)
+  middle, spread = mean.mean(0), coders.deviations(mean)
+  before, _ = judge(np.asarray(coder.decode(mean)), sample.factors)
+  moves = []
+  for d in range(coder.num_latents):
+    z = mean.copy()
+    away = np.where(z[:, d] > middle[d], -1.0, 1.0)
+    z[:, d] += size * spread[d] * away
+    after, _ = judge(np.asarray(coder.decode(z)), before)
+    moves.append(coders.known_mean(coders.change(before, after, known.factors)))
+  return np.stack(moves)
+
+
+def report(
+  found: Interventions, names: tuple[str, ...], threshold: float
+) -> list[dict[str, Any]]:
+  """By factor: which latents answer to it, and which stay put.
+
+  Args:
+    found: of one member.
+    names: of the factors.
+    threshold: share of its variance from which on a latent answers.
+  """
+  active = found.kl >= coders.IDLE
+  rows = []
+  for k, name in enumerate(names):
+    answers = (found.total[k] >= threshold) & active
+    others = np.delete(found.total, k, 0) >= threshold
+    shared = answers & others.any(0)
+    rows.append(
+      {
+        'factor': name,
+        'answers': np.flatnonzero(answers).tolist(),
+        'stays': np.flatnonzero(active & ~answers).tolist(),
+        'shared': np.flatnonzero(shared).tolist(),
+        'largest': float(np.where(active, found.total[k], 0).max(initial=0)),
+      }
+    )
+  return rows
