@@ -368,9 +368,9 @@ def main(argv: list[str]) -> None:
       folder.path.mkdir(parents=True, exist_ok=True)
       folder.replace('results.json', results.text())
       folder.replace('results.csv', tables.csv_text({'points': results}))
-      from bvae_jax.report import points  # the libraries of pages
+      from bvae_jax.report import codes  # the libraries of pages
 
-      folder.replace(PAGE, points.document(args.codes.name, results))
+      folder.replace(PAGE, codes.document(args.codes.name, results))
       print(f'{args.out / PAGE}: open it in a browser')
   except (ValueError, OSError, ImportError) as error:
     sys.exit('error: ' + ' '.join(str(error).split()))

@@ -6,10 +6,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from markupsafe import Markup
+
 from bvae_jax import apps
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.report import images, markup, page
-from bvae_jax.report.markup import text
 
 FOLDER, PAGE = 'apps', 'apps.html'
 
@@ -100,20 +101,19 @@ def document(run: pathlib.Path) -> str:
     [],
     [],
   )
-  sections = [(one['title'], _section(one, run / FOLDER)) for one in found]
+  sections = [
+    page.Section(one['title'], _section(one, run / FOLDER)) for one in found
+  ]
   return page.document(head, sections, {})
 
 
-def _section(one: dict, folder: pathlib.Path) -> str:
+def _section(one: dict, folder: pathlib.Path) -> Markup:
   tables = [
-    markup.figure(
-      markup.table([*map(text, head)], [[*map(text, cells)] for cells in rows]),
-      text(caption),
-    )
+    markup.figure(markup.table(head, rows), caption)
     for caption, head, rows in one['tables']
   ]
   shown = [
-    markup.figure(_picture(folder / name, caption), text(caption))
+    markup.figure(_picture(folder / name, caption), caption)
     for name, caption in one['shown'].items()
     if (folder / name).exists()
   ]
@@ -122,9 +122,9 @@ def _section(one: dict, folder: pathlib.Path) -> str:
   )
 
 
-def _picture(path: pathlib.Path, caption: str) -> str:
+def _picture(path: pathlib.Path, caption: str) -> Markup:
   if path.suffix == '.svg':
-    return markup.element('drawing', path.read_text(encoding='utf-8'))
+    return markup.element('drawing', Markup(path.read_text(encoding='utf-8')))
   address = images.data_uri(path.suffix[1:], path.read_bytes())
   shown = markup.element('image', address, caption)
   return markup.element('drawing', shown)

@@ -142,9 +142,9 @@ def _discrete(table: data.Table) -> bool:
 
 def page(dataset: data.Dataset, found: Look) -> str:
   """The whole page, HTML that needs no other file."""
-  from bvae_jax.report import dataset as figures  # the libraries of pages
-  from bvae_jax.report import markup
+  from bvae_jax.report import markup  # the libraries of pages
   from bvae_jax.report import page as page_lib
+  from bvae_jax.report.sections.run import data as figures
 
   lede = (
     f'{markup.count(dataset.num_images, "image")} of '
@@ -162,7 +162,9 @@ def page(dataset: data.Dataset, found: Look) -> str:
     [],
     [('Factors', factors or 'none known')],
   )
-  return page_lib.document(head, [('Images', figures.figures(found))], {})
+  return page_lib.document(
+    head, [page_lib.Section('Images', figures.figures(found))], {}
+  )
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -181,7 +183,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def main(argv: Sequence[str]) -> None:
   """Writes the page and the pictures of the data set on the command line."""
-  from bvae_jax.report import dataset as figures  # the libraries of pages
+  from bvae_jax.report.sections.run import data as figures  # of pages
 
   args = _parse(argv)
   config = config_lib.default_config('beta_vae').dataset

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from bvae_jax import metrics
 from bvae_jax.evaluation.results import Results
 from bvae_jax.evidence import charts, representations, trial
 from bvae_jax.evidence.representations import KINDS
 from bvae_jax.report import charts as report_charts
-from bvae_jax.report import markup, page
-from bvae_jax.report import view as view_lib
+from bvae_jax.report import markup, names, page
 from bvae_jax.report.charts import rounded
-from bvae_jax.report.markup import number, text
+from bvae_jax.report.markup import number
 
 Who = tuple[str, float]
 Cells = Mapping[Who, Mapping[str, trial.Cell]]
@@ -47,7 +47,7 @@ def shown(cells: Cells) -> list[str]:
 
 def name(score: str) -> str:
   """What a reader calls a score."""
-  return _NAMES.get(score) or view_lib.name(score)
+  return _NAMES.get(score) or names.name(score)
 
 
 def label(who: Who) -> str:
@@ -73,7 +73,7 @@ def what_sees_what(cells: Cells) -> Any:
   return charts.labelled_map(rows, title='Scores of codes of known quality')
 
 
-def _map(cells: Cells) -> str:
+def _map(cells: Cells) -> Markup:
   return markup.panels(
     [what_sees_what(cells)],
     'The number is the mean score over seeds; the colour says how far it has '
@@ -83,14 +83,17 @@ def _map(cells: Cells) -> str:
   )
 
 
-def truths() -> str:
+def truths() -> Markup:
   """What each representation is, and what a perfect judge would say of it."""
   words = {True: 'yes', False: 'no', None: markup.MISSING}
   rows = [
-    [text(kind), text(found.words),
-     *(words[x] for x in (found.modular, found.compact, found.explicit))]
+    [
+      kind,
+      found.words,
+      *(words[x] for x in (found.modular, found.compact, found.explicit)),
+    ]
     for kind, found in KINDS.items()
-  ]  # fmt: skip
+  ]
   return markup.figure(
     markup.table(['', 'codes', 'modular', 'compact', 'explicit'], rows),
     'What is true of each. Modular: a latent tells of one factor. Compact: a '
@@ -130,15 +133,15 @@ def curves(cells: Cells, kind: str) -> list[Any]:
   ]
 
 
-def _curves(cells: Cells, kind: str) -> str:
+def _curves(cells: Cells, kind: str) -> Markup:
   return markup.panels(
     curves(cells, kind),
-    f'{text(KINDS[kind].words.capitalize())}: means over seeds with their 95 % '
+    f'{KINDS[kind].words.capitalize()}: means over seeds with their 95 % '
     f'intervals; of {", ".join(trial.ONCE)} one seed.',
   )
 
 
-def by_factor(cells: Cells) -> str:
+def by_factor(cells: Cells) -> Markup:
   """The figures of each factor, for the scores that have them."""
   panels = []
   for score in shown(cells):
@@ -163,7 +166,7 @@ def by_factor(cells: Cells) -> str:
   )
 
 
-def notes(cells: Cells) -> str:
+def notes(cells: Cells) -> Markup:
   """A line a score: what it sees, and what it is blind to."""
   rows = []
   for score in shown(cells):
@@ -181,8 +184,8 @@ def notes(cells: Cells) -> str:
     ]  # fmt: skip
     if all(np.isnan(share) for share in seen.values()):
       told = ['cannot tell perfect codes from random ones', markup.MISSING]
-    rows.append([text(name(score)), *map(text, told)])
-  return ''.join(
+    rows.append([name(score), *told])
+  return markup.join(
     markup.element('seen', title, sees, blind) for title, sees, blind in rows
   )
 
@@ -194,12 +197,12 @@ def _with_interval(cell: trial.Cell) -> str:
   return f'{shown} ± {number(cell.half, 2)}'
 
 
-def table(cells: Cells) -> str:
+def table(cells: Cells) -> Markup:
   """Mean ± half the interval of every score of the map."""
   scores = shown(cells)
   rows = [
     [
-      text(label(who)),
+      label(who),
       *(
         _with_interval(found[s]) if s in found else markup.MISSING
         for s in scores
@@ -208,9 +211,11 @@ def table(cells: Cells) -> str:
     for who, found in cells.items()
   ]
   return markup.figure(
-    markup.table(['', *(text(name(s)) for s in scores)], rows),
-    'Mean over seeds ± half its 95 % interval (Student’s t). '
-    '<code>results.csv</code> has every figure of every seed.',
+    markup.table(['', *map(name, scores)], rows),
+    Markup(
+      'Mean over seeds ± half its 95 % interval (Student’s t). '
+      '<code>results.csv</code> has every figure of every seed.'
+    ),
   )
 
 
@@ -218,13 +223,13 @@ def document(results: Mapping[str, Results], seeds: Sequence[int]) -> str:
   """The whole page of a trial, one HTML file."""
   cells = trial.cells(results)
   sections = [
-    ('What is known of the codes', truths()),
-    ('Which score sees what', _map(cells)),
-    ('Against the angle', _curves(cells, 'rotated')),
-    ('Against noise', _curves(cells, 'noisy')),
-    ('In words', notes(cells)),
-    ('Factor by factor', by_factor(cells)),
-    ('Every mean', table(cells)),
+    page.Section('What is known of the codes', truths()),
+    page.Section('Which score sees what', _map(cells)),
+    page.Section('Against the angle', _curves(cells, 'rotated')),
+    page.Section('Against noise', _curves(cells, 'noisy')),
+    page.Section('In words', notes(cells)),
+    page.Section('Factor by factor', by_factor(cells)),
+    page.Section('Every mean', table(cells)),
   ]
   facts = [
     ('Factors', f'all combinations of {representations.SIZES} values'),

@@ -1,11 +1,11 @@
 """What a run leaves to look at: report.html and traversals.gif."""
 
+import dataclasses
 import os
 import pathlib
 
 from bvae_jax import population, workdir
 from bvae_jax.evaluation.results import Results
-from bvae_jax.report import view as view_lib
 from bvae_jax.report.images import grid as image_grid
 from bvae_jax.report.traversals import traversal_png, traverse
 from bvae_jax.training import experiment as experiment_lib
@@ -35,11 +35,14 @@ def write(
   Raises:
     WorkdirError: a file cannot be written.
   """
-  from bvae_jax.report import page, pictures  # the libraries of the page
+  from bvae_jax.report import pictures, run  # the libraries of the page
+  from bvae_jax.report import view as view_lib
 
   folder = pathlib.Path(run_path)
   config = workdir.plain(experiment.config.to_dict())
   view = view_lib.make(config, members, results, log)
-  drawn = pictures.draw(view, experiment, states.params)
+  carried = view.entries[view.best].carried
+  drawn = pictures.draw(experiment, states.params, view.shown, carried)
   workdir.replace_file(folder / 'traversals.gif', drawn.gif)
-  workdir.replace_file(folder / 'report.html', page.assemble(view, drawn))
+  content = run.document(dataclasses.replace(view, pictures=drawn))
+  workdir.replace_file(folder / 'report.html', content)

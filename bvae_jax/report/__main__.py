@@ -31,8 +31,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     'runs', nargs='+', type=pathlib.Path, metavar='RUN', help='folders'
   )
   parser.add_argument(
-    '--out', type=pathlib.Path, metavar='FILE', help='of a comparison',
-  )  # fmt: skip
+    '--out', type=pathlib.Path, metavar='FILE', help='of a comparison'
+  )
   args = parser.parse_args(argv)
   if args.out and args.out.suffix != '.html':
     parser.error(f'--out={args.out} must end in .html')

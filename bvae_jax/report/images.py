@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bvae_jax.report import markup
-
 
 def to_uint8(images: Any) -> np.ndarray:
   """Images in [0, 1] as bytes of one channel or three; NaN as black.
@@ -110,19 +108,17 @@ def _looped(
   first, *rest = pictures
   file = io.BytesIO()
   first.save(
-    file, kind.upper(), save_all=True, append_images=rest, loop=0,
-    duration=milliseconds, **({'lossless': True} if kind == 'webp' else {}),
-  )  # fmt: skip
+    file,
+    kind.upper(),
+    save_all=True,
+    append_images=rest,
+    loop=0,
+    duration=milliseconds,
+    **({'lossless': True} if kind == 'webp' else {}),
+  )
   return file.getvalue()
 
 
 def data_uri(kind: str, raw: bytes) -> str:
   """A file's bytes as an address that needs no file."""
   return f'data:image/{kind};base64,{base64.b64encode(raw).decode()}'
-
-
-def element(pixels: np.ndarray, alt: str, kind: str = '') -> str:
-  """An <img> of class `kind` that holds the pixels, uint8 [H, W, C]."""
-  height, width = pixels.shape[:2]
-  address = data_uri('png', png(pixels))
-  return markup.element('image', address, alt, width, height, kind)

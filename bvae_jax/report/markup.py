@@ -1,16 +1,20 @@
 """Elements of HTML, and numbers as a reader wants them.
 
-The elements are macros of templates/elements.html.
+The elements are macros of templates/elements.html. What comes out of them is
+`Markup`; any other text, wherever it goes in, is escaped.
 """
 
 import functools
-import html
 import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from bvae_jax.report import images
 
 MISSING = '–'
 
@@ -25,15 +29,15 @@ def environment() -> jinja2.Environment:
   )
 
 
-def element(name: str, *values: Any) -> str:
-  """Markup of a macro of templates/elements.html."""
+def element(name: str, *values: Any) -> Markup:
+  """A macro of templates/elements.html."""
   macros: Any = environment().get_template('elements.html').module
-  return str(getattr(macros, name)(*values))
+  return getattr(macros, name)(*values)
 
 
-def text(value: Any) -> str:
-  """Any value as text that is safe inside an element."""
-  return html.escape(str(value))
+def join(parts: Iterable[str]) -> Markup:
+  """Elements one after the other."""
+  return Markup().join(parts)
 
 
 def is_number(value: Any) -> bool:
@@ -55,6 +59,17 @@ def number(value: Any, decimals: int | None = None) -> str:
   return f'{value:,.{decimals}f}'.replace('-', '−')
 
 
+def spread(values: np.ndarray, places: int) -> str:
+  """Mean ± the sample's standard deviation of the finite values."""
+  values = values[np.isfinite(values)]
+  if not len(values):
+    return MISSING
+  mean = number(values.mean(), places)
+  if len(values) == 1:
+    return mean
+  return f'{mean} ± {number(values.std(ddof=1), places)}'
+
+
 def count(size: int, noun: str) -> str:
   """A size with its noun, in the singular or the plural."""
   return f'{size:,} {noun}' + ('' if size == 1 else 's')
@@ -62,22 +77,29 @@ def count(size: int, noun: str) -> str:
 
 def table(
   head: Sequence[str],
-  rows: Sequence[Sequence[str]],
-  classes: Sequence[str] | None = None,
-) -> str:
+  rows: Iterable[Sequence[str]],
+  classes: Sequence[str] = (),
+) -> Markup:
   """A table in a box that scrolls: the first column labels its row.
 
   Args:
-    head: markup of the column heads.
-    rows: markup of the cells.
+    head: of the columns.
+    rows: their cells.
     classes: a class for each row.
   """
-  return element('table', head, rows, classes or [''] * len(rows))
+  return element('table', head, list(rows), classes)
 
 
-def figure(content: str, caption: str) -> str:
-  """A numbered figure with its caption (markup) below."""
+def figure(content: Markup, caption: str) -> Markup:
+  """A numbered figure with its caption below."""
   return element('figure', content, caption)
+
+
+def image(pixels: np.ndarray, alt: str, kind: str = '') -> Markup:
+  """An <img> of class `kind` that holds the pixels, uint8 [H, W, C]."""
+  height, width = pixels.shape[:2]
+  address = images.data_uri('png', images.png(pixels))
+  return element('image', address, alt, width, height, kind)
 
 
 def _packed(rows: Sequence[dict[str, Any]]) -> dict[str, list]:
@@ -94,7 +116,7 @@ def _packed(rows: Sequence[dict[str, Any]]) -> dict[str, list]:
   return columns
 
 
-def chart(drawn: Any) -> str:
+def chart(drawn: Any) -> Markup:
   """An `alt.Chart`, its rows packed; the page draws it when it is seen.
 
   A chart is as wide as its panel, but for one whose columns have a width.
@@ -115,12 +137,15 @@ def chart(drawn: Any) -> str:
   return element('chart', title, packed)
 
 
-def panels(charts: Iterable[Any], caption: str, *, above: str = '',
-           kind: str = 'panels') -> str:  # fmt: skip
-  """A figure of charts, with their values as a table; `above` is markup."""
+def panels(
+  charts: Iterable[Any], caption: str, *, above: str = '', kind: str = 'panels'
+) -> Markup:
+  """A figure of charts, with their values as a table; `above` stands first."""
   return element('panels', [*map(chart, charts)], caption, above, kind)
 
 
-def key(colour: str, words: str, members: Sequence[str], role: str = '') -> str:
+def key(
+  colour: str, words: str, members: Sequence[str], role: str = ''
+) -> Markup:
   """A button with a swatch that singles members out in its section."""
   return element('key', colour, words, json.dumps(list(members)), role)

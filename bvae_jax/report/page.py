@@ -1,69 +1,48 @@
-"""The page: a template, its sections in order, and one copy of the charts."""
+"""An HTML file: its head, its sections in order, one copy of the charts."""
 
 import functools
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import markupsafe
 import vl_convert
+from markupsafe import Markup
 
-from bvae_jax.report import (
-  curves,
-  dataset,
-  facts,
-  markup,
-  pictures,
-  scores,
-)
-from bvae_jax.report import view as view_lib
+from bvae_jax.report import markup
 
-# The sections of a run's page in the order in which a reader asks: a title, and
-# functions of the run and its pictures to markup. A section without content is
-# left out.
-Draw = Callable[[view_lib.View, pictures.Pictures], str]
-_of_view = lambda draw: lambda view, _: draw(view)
-SECTIONS: tuple[tuple[str, tuple[Draw, ...]], ...] = (
-  (
-    'Scores',
-    tuple(
-      map(
-        _of_view,
-        (
-          scores.summary,
-          scores.strips,
-          scores.members,
-          scores.floors,
-          scores.every_score,
-        ),
-      )
-    ),
-  ),
-  ('Reconstructions', (pictures.reconstructions,)),
-  ('Traversals', (pictures.traversal_figures,)),
-  ('Latents', (_of_view(curves.latents), _of_view(curves.matrices))),
-  ('Hyperparameters', (_of_view(curves.sweep), _of_view(scores.settings))),
-  ('Agreement of the metrics', (_of_view(scores.correlations),)),
-  ('Training', (_of_view(curves.training),)),
-  ('Data', (lambda _, drawn: dataset.figures(drawn.data),)),
-)
+
+class Section(NamedTuple):
+  """A part of a page; one without content is left out.
+
+  Attributes:
+    title: names it, and is its anchor.
+    content: elements.
+  """
+
+  title: str
+  content: Markup
 
 
 class Head(NamedTuple):
-  """What stands above the sections; all of it text, but for the lede.
+  """What stands above the sections.
 
   Attributes:
     title: of the page.
-    lede: markup of a paragraph.
+    lede: a paragraph.
     warnings: a line each.
     facts: (name, text) pairs.
   """
 
   title: str
-  lede: str
+  lede: Markup
   warnings: Sequence[str]
   facts: Sequence[tuple[str, str]]
+
+
+def section(title: str, *parts: Markup) -> Section:
+  """A section of elements one after the other."""
+  return Section(title, markup.join(parts))
 
 
 @functools.cache
@@ -77,58 +56,27 @@ def _vega() -> str:
 
 
 def document(
-  head: Head, sections: Sequence[tuple[str, str]], config: dict[str, Any]
+  head: Head, sections: Sequence[Section], config: dict[str, Any]
 ) -> str:
   """A whole HTML file; it asks for no other.
 
   Args:
     head: what stands above the sections.
-    sections: titles (text) and contents (markup); empty ones are left out.
+    sections: empty ones are left out.
     config: shown whole in the last section, if there is any.
   """
-  source = lambda name: markup.environment().get_template(name).render()
-  shown = [
-    {
-      'title': title,
-      'anchor': re.sub(r'\W+', '-', title.lower()),
-      'content': markupsafe.Markup(content),
-    }
-    for title, content in sections
-    if content
-  ]
-  return (
-    markup.environment()
-    .get_template('page.html')
-    .render(
-      title=head.title,
-      lede=markupsafe.Markup(head.lede),
-      warnings=head.warnings,
-      facts=head.facts,
-      sections=shown,
-      config=json.dumps(config, indent=2) if config else '',
-      charts=any('class="chart"' in content for _, content in sections),
-      style=source('style.css'),
-      script=source('page.js'),
-      vega=_vega(),
-    )
+  templates = markup.environment()
+  source = lambda name: Markup(templates.get_template(name).render())
+  charts = any('class="chart"' in content for _, content in sections)
+  return templates.get_template('page.html').render(
+    head=head,
+    sections=[
+      (title, re.sub(r'\W+', '-', title.lower()), content)
+      for title, content in sections
+      if content
+    ],
+    config=json.dumps(config, indent=2) if config else '',
+    style=source('style.css'),
+    script=source('page.js'),
+    vega=Markup(_vega()) if charts else '',
   )
-
-
-def assemble(view: view_lib.View, drawn: pictures.Pictures) -> str:
-  """The page of a run.
-
-  Args:
-    view: the run.
-    drawn: what its networks make of images.
-  """
-  head = Head(
-    facts.title(view),
-    facts.lede(view),
-    facts.warnings(view),
-    facts.rows(view),
-  )
-  sections = [
-    (title, ''.join(draw(view, drawn) for draw in draws))
-    for title, draws in SECTIONS
-  ]
-  return document(head, sections, view.config)

@@ -9,104 +9,85 @@ import ml_collections
 
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation.results import Results
-from bvae_jax.report import (
-  against,
+from bvae_jax.report import markup, page, study_view
+from bvae_jax.report.markup import count
+from bvae_jax.report.sections.run import head
+from bvae_jax.report.sections.study import (
+  agreement,
   choice,
   claims,
-  comparisons,
-  curves,
-  facts,
-  markup,
-  page,
+  correlation,
+  labels,
+  matrices,
   scores,
-  side_by_side,
-  study_view,
+  seed,
+  trade_offs,
+  traversals,
+  units,
 )
-from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import count, text
 from bvae_jax.report.study_view import Study
-
-
-def _matrices(study: Study) -> str:
-  """What the best and the median model of each method know of the factors."""
-  return ''.join(
-    markup.element('heading', method) + curves.matrices(view)
-    for method, view in study.methods.items()
-    if any(entry['matrices'] for entry in view.entries)
-  )
-
-
-def _correlations(study: Study) -> str:
-  return scores.correlations(study.everyone)
 
 
 class Page(NamedTuple):
   """What a study asks, and the sections that answer."""
 
   question: str
-  sections: tuple[tuple[str, tuple[Callable[[Study], str], ...]], ...]
+  sections: tuple[Callable[[Study], page.Section], ...]
 
-
-_SCORES = ('Scores', (comparisons.distributions, comparisons.table))
-_SHARES = ('The share of the seed', (comparisons.shares,))
-_CHOICE = ('Choice by UDR', (choice.choice,))
-_TRADE = ('Reconstruction against scores', (comparisons.trade_offs,))
-_AGREE = ('Agreement of the metrics', (_correlations,))
 
 PAGES = {
   'study': Page(
     'Which method, hyperparameters and seeds score how, what decides it, and '
     'can a model be chosen without labels?',
-    (_SCORES, _SHARES, _AGREE, _CHOICE, _TRADE, claims.SECTION),
+    (
+      scores.section,
+      seed.section,
+      agreement.section,
+      choice.by_udr,
+      trade_offs.section,
+      claims.section,
+    ),
   ),
   'tuning': Page(
     'At one budget of settings and seeds, which setting of each method has the '
     'highest median?',
-    (('Choice of a setting', (choice.settings,)), _SCORES, _AGREE),
+    (choice.of_settings, scores.section, agreement.section),
   ),
   'traversals': Page(
     'What does each latent draw when it moves, as the KL weighs more?',
-    (('Traversals', (side_by_side.traversals_of_settings,)), _SCORES),
+    (traversals.of_settings, scores.section),
   ),
   'mig': Page(
     'How much do the objectives separate the factors, by the gap between the '
     'two latents that know most of each (MIG)?',
     (
-      _SCORES,
-      ('What the latents know', (_matrices,)),
-      _AGREE,
-      _TRADE,
+      scores.section,
+      matrices.section,
+      agreement.section,
+      trade_offs.section,
     ),
   ),
   'curve': Page(
     'What does disentanglement cost in reconstruction?',
-    (
-      ('Reconstruction against scores', (comparisons.trade_offs,)),
-      ('Against the hyperparameter', (comparisons.over_hparam,)),
-      _SCORES,
-    ),
+    (trade_offs.section, trade_offs.over_hparam, scores.section),
   ),
   'comparison': Page(
     'At the same weight, which objective scores higher, and at what cost?',
-    (
-      ('Against the hyperparameter', (comparisons.over_hparam,)),
-      _TRADE,
-      _SCORES,
-    ),
+    (trade_offs.over_hparam, trade_offs.section, scores.section),
   ),
   'labels': Page(
     'How far do a few labels, or pairs of images, help, and does a choice '
     'without labels come near?',
-    (('Against the number of labels', (against.labels,)), _SCORES, _CHOICE),
+    (labels.section, scores.section, choice.by_udr),
   ),
   'correlated': Page(
     'What becomes of each method when two factors go together in training, and '
     'do a few labels repair it?',
-    (('Against the correlation', (against.correlation,)), _SCORES),
+    (correlation.section, scores.section),
   ),
   'seeds': Page(
     'How far do the scores of one setting lie apart, by the seed alone?',
-    (_SCORES, _SHARES, _CHOICE, _AGREE),
+    (scores.section, seed.section, choice.by_udr, agreement.section),
   ),
 }
 
@@ -139,7 +120,7 @@ def _range(values: list[float]) -> str:
   low, high = min(values), max(values)
   if len(values) > 3 and values == list(range(int(low), int(high) + 1)):
     return f'{low:g} to {high:g}'
-  return facts.listed(values)
+  return head.listed(values)
 
 
 def methods(study: Study) -> list[tuple[str, str]]:
@@ -147,10 +128,10 @@ def methods(study: Study) -> list[tuple[str, str]]:
   found = []
   for method, view in study.methods.items():
     config = view.config
-    seeds = _range(sorted({e['seed'] for e in view.entries}))
+    seeds = _range(sorted({e.seed for e in view.entries}))
     words = [
-      *facts.swept_values(view),
-      facts.fixed(view),
+      *head.swept_values(view),
+      head.fixed(view),
       f'seeds {seeds}',
       f'{count(config["num_steps"], "step")} of {config["batch_size"]} images',
       f'encoder {config["encoder"]}, decoder {config["decoder"]}',
@@ -162,11 +143,10 @@ def methods(study: Study) -> list[tuple[str, str]]:
 def _head(study: Study, question: str) -> page.Head:
   """Title, question, warnings, and what was trained on what."""
   described = dict.fromkeys(
-    r['dataset']['description'] for r in study.results.values()
+    r.dataset.description for r in study.results.values()
   )
   shapes = dict.fromkeys(
-    '×'.join(map(str, r['dataset']['image_shape']))
-    for r in study.results.values()
+    '×'.join(map(str, r.dataset.image_shape)) for r in study.results.values()
   )
   size, kinds = len(study.everyone.entries), len(study.methods)
   pairs = [
@@ -177,29 +157,8 @@ def _head(study: Study, question: str) -> page.Head:
   return page.Head(
     study.config['study'],
     markup.element('lede', question),
-    [*_failures(study), *facts.warnings(study.everyone)],
+    [*_failures(study), *head.warnings(study.everyone)],
     pairs,
-  )
-
-
-def _links(study: Study) -> str:
-  """A row a unit: its own report and its mean scores."""
-  rows = []
-  for unit, result in study.results.items():
-    entries = result['members']
-    name = markup.element('link', unit, f'units/{unit}/report.html')
-    good = [e for e in entries if e['status'] == 'ok']
-    cells = []
-    for key in study.keys:
-      values = view_lib.values_of(good, key)
-      cells.append(scores.spread(values, markup.digits(values)))
-    rows.append([name, str(len(entries)), *cells])
-  head = ['', 'members', *(text(comparisons.short(k)) for k in study.keys)]
-  return markup.figure(
-    markup.table(head, rows),
-    'The units, each with a report of its own; scores are mean ± std over its '
-    'members. <code>results.csv</code> beside this page has every score of '
-    'every member.',
   )
 
 
@@ -225,10 +184,7 @@ def write(
   chosen = find_page(config.page)
   folder = pathlib.Path(workdir)
   study = study_view.make(folder, config, results)
-  sections = [
-    (title, ''.join(draw(study) for draw in draws))
-    for title, draws in (*chosen.sections, ('Units', (_links,)))
-  ]
-  head = _head(study, chosen.question)
-  content = page.document(head, sections, study.config)
+  sections = [draw(study) for draw in (*chosen.sections, units.section)]
+  above = _head(study, chosen.question)
+  content = page.document(above, sections, study.config)
   workdir_lib.replace_file(folder / 'report.html', content)

@@ -1,7 +1,6 @@
 """A study as its page needs it: the members of all units, method by method."""
 
 import dataclasses
-import functools
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,8 +9,9 @@ import ml_collections
 
 from bvae_jax import losses, population, workdir
 from bvae_jax.evaluation.results import Member, Results
-from bvae_jax.report import scores
 from bvae_jax.report import view as view_lib
+from bvae_jax.report.charts import colours as colour_lib
+from bvae_jax.report.view import Setting, View
 from bvae_jax.training import optimizer
 
 # Terms of the log that stand beside the scores.
@@ -24,6 +24,24 @@ LOGGED = (
 )
 # What may differ between two units of one method.
 _SWEPT = ('hparams', 'grid', 'seeds', *optimizer.RATES)
+
+
+class Column(NamedTuple):
+  """One setting of one method, or run.
+
+  Attributes:
+    method: its name.
+    setting: values of what the method sweeps.
+    name: of both, as a reader needs it.
+    members: places of the healthy ones among those of the method.
+    places: the same among `Study.everyone`.
+  """
+
+  method: str
+  setting: Setting
+  name: str
+  members: list[int]
+  places: list[int]
 
 
 class Study(NamedTuple):
@@ -43,9 +61,9 @@ class Study(NamedTuple):
   units: Mapping[str, ml_collections.ConfigDict]
   folders: Mapping[str, pathlib.Path]
   results: dict[str, Results]
-  methods: dict[str, view_lib.View]
+  methods: dict[str, View]
   sources: dict[str, list[tuple[str, int]]]
-  everyone: view_lib.View
+  everyone: View
 
   @property
   def single(self) -> bool:
@@ -53,16 +71,19 @@ class Study(NamedTuple):
     return len(self.methods) == 1
 
   @property
-  def keys(self) -> list[str]:
-    """The main scores, then the bounds."""
-    return [*self.everyone.scores, *self.everyone.bounds]
-
-  def name(self, method: str, setting: tuple[float, ...]) -> str:
-    """A setting with its method: `beta_vae beta 4`; of one method, `beta 4`."""
-    words = scores.setting_label(self.methods[method], setting)
-    if self.single:
-      return words or method
-    return f'{method} {words}'.strip()
+  def columns(self) -> list[Column]:
+    """The settings of all methods, in order."""
+    found, before = [], 0
+    for method, view in self.methods.items():
+      for setting, members in view.settings.items():
+        words = view.words(setting)
+        name = f'{method} {words}'.strip()
+        if self.single:
+          name = words or method
+        places = [before + m for m in members]
+        found.append(Column(method, setting, name, members, places))
+      before += len(view.entries)
+    return found
 
 
 def method_names(units: dict[str, dict]) -> dict[str, str]:
@@ -85,20 +106,15 @@ def method_names(units: dict[str, dict]) -> dict[str, str]:
 
 def _with_log(log: list[dict], results: Results) -> list[Member]:
   """The members, the KL decomposition at their last step beside the scores."""
-  last = log[-1]['members'] if log else [{}] * len(results['members'])
+  last = log[-1]['members'] if log else [{}] * len(results.members)
+  kept = [{k: v for k, v in terms.items() if k in LOGGED} for terms in last]
   return [
-    dataclasses.replace(
-      entry,
-      metrics={
-        **entry.metrics,
-        **{k: v for k, v in terms.items() if k in LOGGED},
-      },
-    )
-    for entry, terms in zip(results['members'], last)
+    dataclasses.replace(entry, metrics={**entry.metrics, **terms})
+    for entry, terms in zip(results.members, kept)
   ]
 
 
-def _view(configs, results, entries, identities, log=()) -> view_lib.View:
+def _view(configs, results, entries, identities, log=()) -> View:
   """A view of members of several units; `identities` says how they differ."""
   metrics = dict.fromkeys(m for c in configs for m in c['metrics'])
   return view_lib.make(
@@ -109,12 +125,12 @@ def _view(configs, results, entries, identities, log=()) -> view_lib.View:
   )
 
 
-def _marked(view, colour, labels, method) -> view_lib.View:
+def _marked(view: View, colour: str, method: str) -> View:
   """The view with its members in one colour, and labelled."""
+  labels = [f'{method} {label}' for label in view.labels]
   marks = [view_lib.Mark(colour, label, '', method) for label in labels]
-  return dataclasses.replace(
-    view, marks=marks, labels=labels, legend=[(colour, method)]
-  )
+  legend = [(colour, method)]
+  return dataclasses.replace(view, marks=marks, labels=labels, legend=legend)
 
 
 def make(
@@ -154,12 +170,13 @@ def assemble(
     results: of the units that are done, at least one.
     names: the method of each unit.
   """
-  sources, methods = {}, {}
-  for unit in results:
-    found = [(unit, m) for m in range(len(results[unit]['members']))]
+  sources: dict[str, list[tuple[str, int]]] = {}
+  for unit, result in results.items():
+    found = [(unit, m) for m in range(len(result.members))]
     sources.setdefault(names[unit], []).extend(found)
   logs = {unit: workdir.Workdir(folders[unit]).read_log() for unit in results}
   logged = {unit: _with_log(logs[unit], r) for unit, r in results.items()}
+  methods = {}
   for method, found in sources.items():
     own = list(dict.fromkeys(unit for unit, _ in found))
     entries = [logged[unit][m] for unit, m in found]
@@ -167,30 +184,25 @@ def assemble(
       [config['units'][u] for u in own],
       results[own[0]],
       entries,
-      [population.Member(e['seed'], e['hparams']) for e in entries],
+      [population.Member(e.seed, dict(e.hparams)) for e in entries],
       logs[own[0]] if len(own) == 1 else [],
     )
-  made = functools.partial(
-    Study, config, units, folders, results, methods, sources
-  )
   if len(methods) == 1:
-    return made(*methods.values())
-  palette = view_lib.PALETTE
-  colours = [palette[i % len(palette)] for i in range(len(methods))]
-  for colour, (method, view) in zip(colours, list(methods.items())):
-    labels = [f'{method} {label}' for label in view.labels]
-    methods[method] = _marked(view, colour, labels, method)
-  entries = [e for view in methods.values() for e in view.entries]
-  everyone = _view(
-    [config['units'][unit] for unit in results],
-    next(iter(results.values())),
-    entries,
-    [population.Member(e['seed'], {}) for e in entries],
-  )
-  everyone = dataclasses.replace(
-    everyone,
-    labels=[label for view in methods.values() for label in view.labels],
-    marks=[mark for view in methods.values() for mark in view.marks],
-    legend=list(zip(colours, methods)),
-  )
-  return made(everyone)
+    (everyone,) = methods.values()
+  else:
+    colours = colour_lib.cycled(methods)
+    methods = {m: _marked(view, colours[m], m) for m, view in methods.items()}
+    views = methods.values()
+    entries = [e for view in views for e in view.entries]
+    everyone = dataclasses.replace(
+      _view(
+        [config['units'][unit] for unit in results],
+        next(iter(results.values())),
+        entries,
+        [population.Member(e.seed, {}) for e in entries],
+      ),
+      labels=[label for view in views for label in view.labels],
+      marks=[mark for view in views for mark in view.marks],
+      legend=[pair for view in views for pair in view.legend],
+    )
+  return Study(config, units, folders, results, methods, sources, everyone)

@@ -1,54 +1,20 @@
-"""A finished run as the page needs it: names, colours, the best member."""
+"""A finished run as its page needs it: labels, colours, the best member."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bvae_jax import losses, population
-from bvae_jax.evaluation.results import Member, Results
+from bvae_jax import population
+from bvae_jax.evaluation.results import Member, Results, varying
+from bvae_jax.report import names
+from bvae_jax.report.charts import colours as colour_lib
+from bvae_jax.report.charts import rounded
+from bvae_jax.report.pictures import Pictures
 
-PALETTE = (
-  '#0072b2',
-  '#d55e00',
-  '#009e73',
-  '#cc79a7',
-  '#e69f00',
-  '#56b4e9',
-  '#aa4499',
-  '#999933',
-)
-RAMP = ('#7060d8', '#b8529c', '#e5685f', '#eda63a')
-NEUTRAL = '#8793a0'
-
-NAMES = {
-  'nll': 'Reconstruction (nll) [nats]',
-  'kl': 'KL to the prior [nats]',
-  'elbo': 'ELBO [nats]',
-  'marginal_kl_mss': 'KL of q(z) to the prior, MSS [nats]',
-  'mutual_information_mss': 'Index-code mutual information, MSS [nats]',
-  losses.SHOWN_TC: 'Total correlation, Gaussian estimate [nats]',
-  f'{losses.SHOWN_TC}_error': 'Its standard error [nats]',
-  'total_correlation_mss': 'Total correlation, MSS [nats]',
-  'dimension_wise_kl_mss': 'Dimension-wise KL, MSS [nats]',
-  'mig': 'MIG',
-  'factor_vae_score': 'FactorVAE score',
-  'beta_vae_score': 'BetaVAE score',
-  'dci': 'DCI disentanglement',
-  'sap': 'SAP',
-  'irs': 'IRS',
-  'udr': 'UDR',
-  'infomec': 'InfoM',
-  'infomec_discrete': 'InfoM, discrete codes',
-  'mig_sampled': 'MIG, sampled codes',
-  'modularity_explicitness': 'Modularity',
-  'downstream': 'Downstream efficiency',
-  'fairness': 'Unfairness',
-  'few_labels': 'MIG of 100 labels',
-  'unsupervised': 'Gaussian total correlation',
-}
-BOUNDS = ('elbo', 'nll', 'kl')
+Setting = tuple[float, ...]  # a value of each hyperparameter that is swept
 
 
 class Mark(NamedTuple):
@@ -58,22 +24,6 @@ class Mark(NamedTuple):
   label: str
   role: str = ''  # 'best', 'median' or neither
   group: str = ''  # the words of its entry in the legend
-
-
-def name(key: str) -> str:
-  """A score's or term's name for readers."""
-  if key.startswith('held_out_'):
-    return f'{name(key.removeprefix("held_out_"))}, held out'
-  words = key.replace('_', ' ')
-  return NAMES.get(key, words[:1].upper() + words[1:])
-
-
-def ramp(share: float) -> str:
-  """A colour between the ends of `RAMP`, share in [0, 1]."""
-  stops = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in RAMP])
-  at = np.linspace(0, 1, len(stops))
-  mixed = [round(np.interp(share, at, stops[:, c])) for c in range(3)]
-  return '#' + bytes(mixed).hex()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +44,7 @@ class View:
     best, median: members by the criterion.
     marks: how each member is drawn [M].
     legend: (colour, words) pairs.
+    pictures: what the networks make of images; None where none are shown.
   """
 
   config: dict[str, Any]
@@ -102,13 +53,19 @@ class View:
   entries: Sequence[Member]
   healthy: np.ndarray
   labels: list[str]
-  swept: list[str]
+  swept: tuple[str, ...]
   scores: list[str]
   criterion: str
   best: int
   median: int
   marks: list[Mark]
   legend: list[tuple[str, str]]
+  pictures: Pictures | None = None
+
+  @property
+  def single(self) -> bool:
+    """Whether there is one member only."""
+    return len(self.entries) == 1
 
   @property
   def components(self) -> str:
@@ -121,14 +78,19 @@ class View:
   @property
   def bounds(self) -> tuple[str, ...]:
     """The terms of the ELBO, of images held out as well where some are."""
-    held_out = tuple(f'held_out_{key}' for key in BOUNDS)
-    terms = self.entries[0]['elbo']
-    return tuple(key for key in (*BOUNDS, *held_out) if key in terms)
+    held_out = tuple(f'held_out_{key}' for key in names.BOUNDS)
+    terms = self.entries[0].elbo
+    return tuple(key for key in (*names.BOUNDS, *held_out) if key in terms)
+
+  @property
+  def keys(self) -> list[str]:
+    """The main scores, then the bounds."""
+    return [*self.scores, *self.bounds]
 
   @property
   def points(self) -> bool:
     """Whether codes are points: of a latent its variance counts, not its KL."""
-    return 'kl_per_latent' not in self.entries[0]['elbo']
+    return 'kl_per_latent' not in self.entries[0].elbo
 
   @property
   def measure(self) -> str:
@@ -140,9 +102,31 @@ class View:
     """How latents are sorted, in words."""
     return 'falling variance' if self.points else 'falling KL'
 
+  @functools.cached_property
+  def settings(self) -> dict[Setting, list[int]]:
+    """The healthy members at each setting of what is swept."""
+    groups: dict[Setting, list[int]] = {}
+    for m in map(int, np.flatnonzero(self.healthy)):
+      hparams = self.entries[m].hparams
+      groups.setdefault(tuple(hparams[k] for k in self.swept), []).append(m)
+    return dict(sorted(groups.items()))
+
+  def words(self, setting: Setting) -> str:
+    """A setting as text: `beta 4`."""
+    return ', '.join(f'{k} {v:g}' for k, v in zip(self.swept, setting))
+
   def values(self, key: str) -> np.ndarray:
     """A score, or a term of the ELBO, of each member; NaN where missing."""
     return values_of(self.entries, key)
+
+  def known(self, key: str) -> np.ndarray:
+    """The finite values of the healthy members."""
+    values = self.values(key)
+    return values[self.healthy & np.isfinite(values)]
+
+  def hparam(self, key: str) -> np.ndarray:
+    """A hyperparameter of each member [M]."""
+    return np.array([e.hparams[key] for e in self.entries], np.float64)
 
   @property
   def shown(self) -> dict[str, int]:
@@ -152,7 +136,7 @@ class View:
 
   def role(self, role: str) -> str:
     """What a picture's caption calls a member of `shown`."""
-    if len(self.entries) == 1:
+    if self.single:
       return 'the only member'
     return f'{role} member ({self.labels[self.shown[role]]})'
 
@@ -162,10 +146,11 @@ class View:
     return {words: colour for colour, words in self.legend}
 
   def row(self, m: int, **values: Any) -> dict[str, Any]:
-    """A row of a chart: who a member is, and values."""
+    """A row of a chart: who a member is, and values, floats rounded."""
     mark = self.marks[m]
     who = {'member': mark.label, 'group': mark.group, 'role': mark.role}
-    return who | values
+    short = lambda v: rounded(v) if isinstance(v, float) else v
+    return who | {k: short(v) for k, v in values.items()}
 
   def series(self, key: str) -> tuple[np.ndarray, np.ndarray]:
     """Steps [L] and a logged term [L, M, ...]; NaN where a member has none."""
@@ -181,21 +166,22 @@ class View:
 
 def values_of(entries: Sequence[Member], key: str) -> np.ndarray:
   """A score, or a term of the ELBO, of each member; NaN where missing."""
-  source = 'elbo' if key.removeprefix('held_out_') in BOUNDS else 'metrics'
-  return np.array([e[source].get(key) for e in entries], np.float64)
+  bound = key.removeprefix('held_out_') in names.BOUNDS
+  of = (e.elbo if bound else e.metrics for e in entries)
+  return np.array([found.get(key) for found in of], np.float64)
 
 
-def _groups(members, labels, swept) -> tuple[list[str], list[tuple[str, str]]]:
-  """The group of each member, and the legend: (colour, group) pairs."""
+def _groups(members, labels, swept) -> tuple[list[str], dict[str, str]]:
+  """The group of each member, and the colour of each group."""
   if swept:
     key = swept[0]
     levels = sorted({m.hparams[key] for m in members})
-    of = {v: ramp(i / (len(levels) - 1)) for i, v in enumerate(levels)}
-    legend = [(colour, f'{key} {v:g}') for v, colour in of.items()]
-    return [f'{key} {m.hparams[key]:g}' for m in members], legend
-  if len(members) <= len(PALETTE):
-    return labels, list(zip(PALETTE, labels))
-  return ['a member each'] * len(members), [(NEUTRAL, 'a member each')]
+    shares = np.linspace(0, 1, len(levels))
+    found = {f'{key} {v:g}': colour_lib.ramp(s) for v, s in zip(levels, shares)}
+    return [f'{key} {m.hparams[key]:g}' for m in members], found
+  if len(members) <= len(colour_lib.PALETTE):
+    return labels, colour_lib.cycled(labels)
+  return ['a member each'] * len(members), {'a member each': colour_lib.NEUTRAL}
 
 
 def make(
@@ -205,26 +191,22 @@ def make(
   log: list[dict],
 ) -> View:
   """Looks at a run once, for all sections."""
-  entries = results['members']
+  entries = results.members
   labels = [population.label(m, members) for m in members]
-  swept = [
-    n for n in members[0].hparams if len({m.hparams[n] for m in members}) > 1
-  ]
-  ok = np.array([e['status'] == 'ok' for e in entries])
-  healthy = ok if ok.any() else ~ok
+  swept = varying(members)
+  ok = np.array([e.ok for e in entries])
   scores = [
     s for s in config['metrics'] if np.isfinite(values_of(entries, s)).any()
   ]
   criterion, order = results.ranking
   best, median = order[-1], order[(len(order) - 1) // 2]
-  groups, legend = _groups(members, labels, swept)
-  if len(members) > len(PALETTE) and not swept:
+  groups, colours = _groups(members, labels, swept)
+  if len(members) > len(colour_lib.PALETTE) and not swept:
     groups[median], groups[best] = 'the median one', 'the best one'
-    legend = [(PALETTE[0], groups[best]), (PALETTE[1], groups[median]), *legend]
+    colours = colour_lib.cycled((groups[best], groups[median])) | colours
   roles = [''] * len(members)
   if len(members) > 1:
     roles[median], roles[best] = 'median', 'best'
-  colours = {words: colour for colour, words in legend}
   marks = [
     Mark(colours[group], label, role, group)
     for group, label, role in zip(groups, labels, roles)
@@ -234,7 +216,7 @@ def make(
     results=results,
     log=log,
     entries=entries,
-    healthy=healthy,
+    healthy=ok if ok.any() else ~ok,
     labels=labels,
     swept=swept,
     scores=scores,
@@ -242,5 +224,5 @@ def make(
     best=best,
     median=median,
     marks=marks,
-    legend=legend,
+    legend=[(colour, words) for words, colour in colours.items()],
   )

@@ -8,7 +8,7 @@ import pytest
 from bvae_jax import data
 from bvae_jax.data import dependence, show
 from bvae_jax.evaluation import labelled, results
-from bvae_jax.report import dataset as figures
+from bvae_jax.report.sections.run import data as figures
 
 
 def test_v_is_the_correlation_of_two_binary_columns():

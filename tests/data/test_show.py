@@ -7,7 +7,7 @@ from PIL import Image
 
 from bvae_jax import data
 from bvae_jax.data import show
-from bvae_jax.report import dataset as figures
+from bvae_jax.report.sections.run import data as figures
 
 
 def test_show_writes_a_page_and_a_picture(tmp_path, capsys):

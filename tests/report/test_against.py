@@ -5,7 +5,8 @@ import pytest
 
 from bvae_jax import population, workdir
 from bvae_jax.evaluation import results as results_lib
-from bvae_jax.report import against, study_view
+from bvae_jax.report import study_view
+from bvae_jax.report.sections.study import correlation, labels
 from configs.exercises import correlated as correlated_config
 from configs.exercises import labels as labels_config
 
@@ -48,7 +49,7 @@ def test_labels_pairs_and_a_choice(tmp_path):
   study = finished(
     tmp_path, config, lambda unit, seed: worth.get(unit, 0.1) + 0.1 * seed
   )
-  found = charts(against.labels(study))
+  found = charts(labels.section(study).content)
   assert set(found) == {'MIG', 'SAP'}
   points = at(found['MIG'], 'perfect labels')
   mean = [(100.0, 0.3), (1000.0, 0.6)]
@@ -72,7 +73,7 @@ def test_scores_fall_with_the_correlation(tmp_path):
     config,
     lambda unit, seed: float(unit.rpartition('_')[2]) / 100 + seed,
   )
-  found = charts(against.correlation(study))
+  found = charts(correlation.section(study).content)
   assert set(found) == {'MIG', 'SAP', 'Mig/x'}
   strengths = [x for x, _ in at(found['MIG'], 'beta_vae')][::3]
   assert strengths == pytest.approx([0, 2.5, 5, 10])
@@ -85,4 +86,5 @@ def test_other_studies_have_neither(tmp_path):
   only = {'beta_vae_0': config.units['beta_vae_0']}
   config = type(config)({**plain, 'units': only})
   study = finished(tmp_path, config, lambda unit, seed: 0.0)
-  assert against.labels(study) == against.correlation(study) == ''
+  assert not labels.section(study).content
+  assert not correlation.section(study).content

@@ -8,7 +8,8 @@ import pytest
 
 from bvae_jax import losses
 from bvae_jax.evaluation import results as results_lib
-from bvae_jax.report import claims, study_view
+from bvae_jax.report import study_view
+from bvae_jax.report.sections.study import claims
 from configs import common
 
 SETS = ('dsprites', 'scene3d')

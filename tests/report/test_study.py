@@ -11,8 +11,9 @@ import pytest
 from bvae_jax import population, workdir
 from bvae_jax.evaluation import codes, selection
 from bvae_jax.evaluation import results as results_lib
-from bvae_jax.report import comparisons, study_view
 from bvae_jax.report import study as page_lib
+from bvae_jax.report import study_view
+from bvae_jax.report.sections.study import seed, trade_offs
 from bvae_jax.studies import execute
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import program
@@ -180,8 +181,8 @@ def test_shares_of_the_variance_add_up_to_one(tmp_path):
   config, results = build(list(UNITS))
   seen = study_view.make(tmp_path, config, results)
   for key in ('mig', 'sap', 'nll'):
-    at = seen.keys.index(key)
-    parts = [v[at] for v in comparisons.variance_shares(seen).values()]
+    at = seen.everyone.keys.index(key)
+    parts = [v[at] for v in seed.variance_shares(seen).values()]
     assert len(parts) == 3 and sum(parts) == pytest.approx(1)
     assert min(parts) > -1e-9
 
@@ -256,7 +257,7 @@ def test_total_correlation_is_read_from_the_log(trained):
   log = workdir.Workdir(folder / 'units' / 'beta_vae').read_log()
   found = [m['total_correlation_mss'] for m in log[-1]['members']]
   assert view.values('total_correlation_mss').tolist() == found
-  shown = comparisons.over_hparam(seen)
+  shown = trade_offs.over_hparam(seen).content
   assert 'Total correlation, MSS [nats]' in shown
   assert 'Total correlation, Gaussian estimate [nats]' in shown
   assert 'Total correlation of samples by their linear correlations' in shown

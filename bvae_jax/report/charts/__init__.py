@@ -8,6 +8,7 @@ entry of the legend singles it out. In a notebook:
     charts.scatter([{'member': 'seed=0', 'x': 3.0, 'y': 0.2}], title='MIG')
 """
 
+from bvae_jax.report.charts.colours import BELOW, NEUTRAL, UP
 from bvae_jax.report.charts.maps import bars, graph, heat_map, intervals
 from bvae_jax.report.charts.members import (
   curves,
@@ -16,21 +17,13 @@ from bvae_jax.report.charts.members import (
   scatter,
   strip,
 )
-from bvae_jax.report.charts.parts import (
-  BELOW,
-  NEUTRAL,
-  SIZE,
-  UP,
-  Rows,
-  domain,
-  rounded,
-  svg,
-)
+from bvae_jax.report.charts.parts import SIZE, Keys, Rows, domain, rounded, svg
 
 __all__ = [
   'BELOW',
   'NEUTRAL',
   'SIZE',
+  'Keys',
   'UP',
   'Rows',
   'bars',

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from bvae_jax.report.charts import parts
+from bvae_jax.report.charts.colours import BELOW, NEUTRAL, UP
 from bvae_jax.report.charts.parts import Rows
 
 
@@ -19,22 +20,24 @@ def heat_map(
     {**row, 'share': min(abs(v) / limit, 1.0) if math.isfinite(v) else 0.0}
     for row, v in zip(rows, parts.values_of(rows))
   ]
-  base = (
-    alt.Chart().encode(
-      x=alt.X('column:N', sort=None, title=None,
-              axis=alt.Axis(orient='top', labelAngle=0)),
-      y=alt.Y('row:N', sort=None, title=None, axis=alt.Axis(labelLimit=260)),
-      tooltip=['row:N', 'column:N', 'value:Q'],
-    )
-  )  # fmt: skip
-  cells = base.mark_rect().encode(
-    color=alt.when('datum.value < 0').then(alt.value(parts.BELOW)).otherwise(
-      alt.value(parts.UP)
+  base = alt.Chart().encode(
+    x=alt.X(
+      'column:N',
+      sort=None,
+      title=None,
+      axis=alt.Axis(orient='top', labelAngle=0),
     ),
+    y=alt.Y('row:N', sort=None, title=None, axis=alt.Axis(labelLimit=260)),
+    tooltip=['row:N', 'column:N', 'value:Q'],
+  )
+  cells = base.mark_rect().encode(
+    color=alt.when('datum.value < 0')
+    .then(alt.value(BELOW))
+    .otherwise(alt.value(UP)),
     opacity=alt.Opacity(
       'share:Q', scale=alt.Scale(domain=[0, 1], range=[0.05, 0.95]), legend=None
     ),
-  )  # fmt: skip
+  )
   numbers = base.mark_text(fontSize=11).encode(
     text=alt.Text('value:Q', format='.2f'),
     color=alt.when('datum.share > 0.6').then(alt.value('#fff')),
@@ -57,7 +60,7 @@ def bars(rows: Rows, *, title: str, numbers: bool = True) -> alt.LayerChart:
     y=alt.Y('value:Q', title=None),
     tooltip=['name:N', 'value:Q'],
   )
-  layers = [base.mark_bar(color=parts.NEUTRAL, opacity=0.6)]
+  layers = [base.mark_bar(color=NEUTRAL, opacity=0.6)]
   if numbers:
     told = alt.Text('value:Q', format='.2f')
     layers.append(base.mark_text(dy=-6).encode(text=told))
@@ -78,29 +81,34 @@ def intervals(
   groups = list(dict.fromkeys(row['group'] for row in rows))
   apart = 0.015 * math.log(max(places) / min(places) or 1.0)
   shifted = [  # so that no interval hides another
-    {**row, 'at': row['x'] * math.exp(
-      apart * (groups.index(row['group']) - (len(groups) - 1) / 2))}
+    {
+      **row,
+      'at': row['x']
+      * math.exp(apart * (groups.index(row['group']) - (len(groups) - 1) / 2)),
+    }
     for row in rows
-  ]  # fmt: skip
+  ]
   ends = [row[k] for row in rows for k in ('value', 'low', 'high')]
   known = [v for v in [*ends, floor] if v is not None and math.isfinite(v)]
   y = parts.y_axis('value', parts.domain(known)[0])
   base = alt.Chart().encode(
     x=alt.X(
-      'at:Q', title=x_title, axis=alt.Axis(values=places, format='~g'),
+      'at:Q',
+      title=x_title,
+      axis=alt.Axis(values=places, format='~g'),
       scale=alt.Scale(type='log', nice=False, padding=15),
     ),
     y=y,
     color=alt.Color('group:N', sort=groups, legend=alt.Legend(title=None)),
     tooltip=['group:N', 'x:Q', 'value:Q', 'low:Q', 'high:Q'],
-  )  # fmt: skip
+  )
   layers = [
     base.mark_line(),
     base.mark_rule().encode(y='low:Q', y2='high:Q'),
     base.mark_circle(size=40, opacity=1),
   ]
   if floor is not None:
-    dashed = alt.Chart().mark_rule(strokeDash=[3, 3], color=parts.NEUTRAL)
+    dashed = alt.Chart().mark_rule(strokeDash=[3, 3], color=NEUTRAL)
     layers.append(dashed.encode(y=alt.Y(datum=floor)))
   return parts.whole(title, shifted, *layers, width=380, height=220)
 
@@ -118,10 +126,15 @@ def graph(
   """
   place = lambda name, names: 1 - (names.index(name) + 0.5) / len(names)
   edges = [
-    {**row, 'y': place(row['from_name'], left), 'x': 0, 'x2': 1,
-     'y2': place(row['to_name'], right)}
+    {
+      **row,
+      'y': place(row['from_name'], left),
+      'x': 0,
+      'x2': 1,
+      'y2': place(row['to_name'], right),
+    }
     for row in rows
-  ]  # fmt: skip
+  ]
   reached = {row['to_name'] for row in rows}
   idle = lambda name: '' if name in reached else ' (idle)'
   scale = alt.Scale(domain=[-0.35, 1.35])
@@ -133,19 +146,24 @@ def graph(
       ]
     )
   ).encode(
-    x=alt.X('x:Q', axis=None, scale=scale), y=alt.Y('y:Q', axis=None),
-    text='name:N',
-  )  # fmt: skip
-  line = alt.Chart().mark_rule(color=parts.UP, opacity=0.7).encode(
     x=alt.X('x:Q', axis=None, scale=scale),
-    x2='x2:Q',
     y=alt.Y('y:Q', axis=None),
-    y2='y2:Q',
-    strokeWidth=alt.StrokeWidth(
-      'value:Q', scale=alt.Scale(domain=[0, 1], range=[1, 7]), legend=None
-    ),
-    tooltip=['from_name:N', 'to_name:N', 'value:Q'],
-  )  # fmt: skip
+    text='name:N',
+  )
+  line = (
+    alt.Chart()
+    .mark_rule(color=UP, opacity=0.7)
+    .encode(
+      x=alt.X('x:Q', axis=None, scale=scale),
+      x2='x2:Q',
+      y=alt.Y('y:Q', axis=None),
+      y2='y2:Q',
+      strokeWidth=alt.StrokeWidth(
+        'value:Q', scale=alt.Scale(domain=[0, 1], range=[1, 7]), legend=None
+      ),
+      tooltip=['from_name:N', 'to_name:N', 'value:Q'],
+    )
+  )
   return parts.whole(
     title,
     edges,

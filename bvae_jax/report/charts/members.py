@@ -2,22 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import altair as alt
 import numpy as np
 
 from bvae_jax.report.charts import parts
-from bvae_jax.report.charts.parts import Colours, Rows
+from bvae_jax.report.charts.parts import Keys, Rows
 
 
-def curves(
-  rows: Rows,
-  *,
-  title: str,
-  colours: Colours | None = None,
-  legend: bool = True,
-) -> alt.LayerChart:
+def curves(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
   """A line a member over training; rows: member, step, value."""
   members = list(dict.fromkeys(row['member'] for row in rows))
   by = {m: [] for m in members}
@@ -29,13 +23,11 @@ def curves(
     grid[: len(values), m] = parts.values_of([{'value': v} for v in values])
   span, outside = parts.domain(grid)
   crowd = len(members) > 12
-  opacity, params = parts.faded(
-    parts.picked(), colours, legend, 0.55 if crowd else 1.0
-  )
+  opacity, params = parts.faded(0.55 if crowd else 1.0, **keys)
   base = alt.Chart().encode(
     x=alt.X('step:Q', title='step', axis=alt.Axis(tickCount=4, format='~s')),
     y=parts.y_axis('value', span),
-    color=parts.colour(colours, legend),
+    color=parts.colour(**keys),
     detail='member:N',
   )
   line = base.mark_line(clip=True).encode(opacity=opacity, **parts.style(crowd))
@@ -67,18 +59,16 @@ def strip(
   rows: Rows,
   *,
   title: str,
-  colours: Colours | None = None,
   span: tuple[float, float] | None = None,
-  legend: bool = True,
+  **keys: Unpack[Keys],
 ) -> alt.LayerChart:
   """A point a member on a line, with the median; rows: member, value.
 
   Args:
     rows: the members.
     title: names the values.
-    colours: of each group.
     span: range of the axis; by default that of the values.
-    legend: whether the chart has a legend of its own.
+    **keys: see `Keys`.
   """
   found, outside = parts.domain(parts.values_of(rows), pad=0.08)
   span = span or found
@@ -91,7 +81,7 @@ def strip(
   )
   y = alt.Y('lane:Q', scale=alt.Scale(domain=[-0.7, 6]), axis=None)
   tips = ['member:N', 'value:Q']
-  points = parts.points(base, colours, legend, tips, len(rows) > 100)
+  points = parts.points(base, tips, len(rows) > 100, **keys)
   median = base.mark_rule(strokeDash=[2, 3], color=parts.NEUTRAL, clip=True)
   return parts.whole(
     title,
@@ -103,23 +93,17 @@ def strip(
   )
 
 
-def latents(
-  rows: Rows,
-  *,
-  title: str,
-  colours: Colours | None = None,
-  legend: bool = True,
-) -> alt.LayerChart:
+def latents(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
   """KL by rank, bars the means; rows: member, rank, latent, value."""
   base = alt.Chart()
-  x = alt.X('rank:O', title='latents of each member, by falling KL',
-            axis=alt.Axis(labelAngle=0))  # fmt: skip
+  order = 'latents of each member, by falling KL'
+  x = alt.X('rank:O', title=order, axis=alt.Axis(labelAngle=0))
   bar = base.mark_bar(color=parts.NEUTRAL, opacity=0.35).encode(
     x=x, y=alt.Y('mean(value):Q', title=None)
   )
   members = len({row['member'] for row in rows})
   tips = ['member:N', 'latent:N', 'value:Q']
-  points = parts.points(base, colours, legend, tips, members > 12)
+  points = parts.points(base, tips, members > 12, **keys)
   points = points.encode(x=x, y=alt.Y('value:Q', title=None))
   return parts.whole(title, rows, bar, points, width=720, height=200)
 
@@ -130,10 +114,9 @@ def scatter(
   title: str,
   x_title: str = '',
   lines: Rows = (),
-  colours: Colours | None = None,
   log_x: bool = False,
   ticks: Sequence[float] = (),
-  legend: bool = True,
+  **keys: Unpack[Keys],
 ) -> alt.LayerChart:
   """A point a member; rows: member, x, y.
 
@@ -142,10 +125,9 @@ def scatter(
     title: names y.
     x_title: names x.
     lines: points of lines, one a group: group, x, y, order.
-    colours: of each group.
     log_x: whether x, then positive, is on a logarithmic scale.
     ticks: places of the ticks of x.
-    legend: whether the chart has a legend of its own.
+    **keys: see `Keys`.
   """
   (low, high), left_out = parts.domain(parts.values_of(rows, 'x'))
   span, outside = parts.domain(parts.values_of(rows, 'y'))
@@ -155,9 +137,9 @@ def scatter(
   scale = alt.Scale(
     type='log' if log_x else 'linear', domain=[low, high], nice=False
   )
-  axis = alt.Axis(values=list(ticks), format='~g') if ticks else alt.Axis(
-    tickCount=5
-  )  # fmt: skip
+  axis = alt.Axis(tickCount=5)
+  if ticks:
+    axis = alt.Axis(values=list(ticks), format='~g')
   x = alt.X('x:Q', scale=scale, title=x_title or None, axis=axis)
   base = alt.Chart()
   tips = [
@@ -165,7 +147,7 @@ def scatter(
     alt.Tooltip('x:Q', title=x_title or 'x'),
     alt.Tooltip('y:Q', title=title),
   ]
-  points = parts.points(base, colours, legend, tips, len(rows) > 100)
+  points = parts.points(base, tips, len(rows) > 100, **keys)
   layers = [points.encode(x=x, y=parts.y_axis('y', span))]
   if lines:
     path = alt.Chart(alt.Data(values=list(lines))).mark_line(clip=True)
@@ -175,7 +157,7 @@ def scatter(
         x=x,
         y=parts.y_axis('y', span),
         order='order:Q',
-        color=parts.colour(colours, legend),
+        color=parts.colour(**keys),
         detail='group:N',
       ),
     )
@@ -183,11 +165,7 @@ def scatter(
 
 
 def distribution(
-  rows: Rows,
-  *,
-  title: str,
-  colours: Colours | None = None,
-  legend: bool = True,
+  rows: Rows, *, title: str, **keys: Unpack[Keys]
 ) -> alt.LayerChart:
   """A column a setting, a point a seed; rows: member, setting, value.
 
@@ -206,7 +184,7 @@ def distribution(
   axis = alt.Axis(labelAngle=-30, labelOverlap='greedy', labelLimit=120)
   x = alt.X('setting:N', sort=None, title=None, axis=axis)
   tips = ['member:N', 'value:Q']
-  points = parts.points(base, colours, legend, tips, len(rows) > 100)
+  points = parts.points(base, tips, len(rows) > 100, **keys)
   across = alt.Scale(domain=[-0.6, 1.6])
   place = alt.XOffset('shift:Q', scale=across)
   middle = alt.XOffsetDatum(0.5, scale=across)

@@ -1,20 +1,22 @@
 """What all charts share: frames, colours, and what a click singles out."""
 
+import functools
 import math
+import operator
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import altair as alt
 import numpy as np
 import vl_convert
 from altair.utils import schemapi
 
+from bvae_jax.report.charts.colours import NEUTRAL
+
 Rows = Sequence[Mapping[str, Any]]
 Colours = Mapping[str, str]
 
-UP, BELOW, NEUTRAL = '#3d83c4', '#c46a1c', '#8793a0'
 SIZE = {'width': 300, 'height': 170}
-_ROLES = ['', 'median', 'best']
 
 
 def rounded(value: Any) -> float | None:
@@ -69,63 +71,66 @@ def whole(
     )
 
 
-def picked() -> alt.Parameter:
-  return alt.selection_point(name='picked', fields=['member'])
+class Keys(TypedDict, total=False):
+  """How groups are told apart.
+
+  Attributes:
+    colours: of each group; by default Vega's own.
+    legend: whether the chart has a legend of its own; by default it has.
+  """
+
+  colours: Colours
+  legend: bool
 
 
-def colour(colours: Colours | None, legend: bool) -> alt.Color:
-  shown = alt.Legend(title=None) if legend else None
+def colour(**keys: Unpack[Keys]) -> alt.Color:
+  shown = alt.Legend(title=None) if keys.get('legend', True) else None
+  colours = keys.get('colours')
   if not colours:
     return alt.Color('group:N', legend=shown)
   scale = alt.Scale(domain=list(colours), range=list(colours.values()))
   return alt.Color('group:N', scale=scale, legend=shown)
 
 
+def _by_role(values: list[Any]) -> dict[str, Any]:
+  """A value for each of no role, the median and the best member."""
+  scale = alt.Scale(domain=['', 'median', 'best'], range=values)
+  return {'scale': scale, 'legend': None}
+
+
 def style(crowd: bool) -> dict[str, Any]:
   """Lines of the best and the median member stand out."""
-  scale = lambda values: alt.Scale(domain=_ROLES, range=values)
   widths = [0.8, 1.8, 1.8] if crowd else [1.4, 2.2, 2.6]
-  dashes = scale([[1, 0], [5, 4], [1, 0]])
+  dashes = [[1, 0], [5, 4], [1, 0]]
   return {
-    'strokeWidth': alt.StrokeWidth('role:N', scale=scale(widths), legend=None),
-    'strokeDash': alt.StrokeDash('role:N', scale=dashes, legend=None),
+    'strokeWidth': alt.StrokeWidth('role:N', **_by_role(widths)),
+    'strokeDash': alt.StrokeDash('role:N', **_by_role(dashes)),
   }
 
 
-def faded(
-  picked: alt.Parameter, colours: Colours | None, legend: bool, full: float
-) -> tuple[Any, list[alt.Parameter]]:
+def faded(full: float, **keys: Unpack[Keys]) -> tuple[Any, list[alt.Parameter]]:
   """The opacity of what is singled out and of the rest; its parameters."""
-  if not legend:
-    return alt.when(picked).then(alt.value(full)).otherwise(alt.value(0.06)), [
-      picked
-    ]
-  group = alt.selection_point(name='keys', fields=['group'], bind='legend')
-  both = alt.when(picked & group)
-  return both.then(alt.value(full)).otherwise(alt.value(0.06)), [picked, group]
+  params = [alt.selection_point(name='picked', fields=['member'])]
+  if keys.get('legend', True):
+    by = {'fields': ['group'], 'bind': 'legend'}
+    params.append(alt.selection_point(name='keys', **by))
+  chosen = alt.when(functools.reduce(operator.and_, params))
+  return chosen.then(alt.value(full)).otherwise(alt.value(0.06)), params
 
 
 def points(
-  base: alt.Chart,
-  colours: Colours | None,
-  legend: bool,
-  tooltip: list[str],
-  crowd: bool,
+  base: alt.Chart, tooltip: list[str], crowd: bool, **keys: Unpack[Keys]
 ) -> alt.Chart:
   """Points, those of the best and the median member ringed and larger."""
-  opacity, params = faded(picked(), colours, legend, 0.85)
+  opacity, params = faded(0.85, **keys)
   sizes = [18, 60, 70] if crowd else [50, 90, 100]
   return (
     base.mark_circle(clip=True, stroke='currentColor')
     .encode(
-      color=colour(colours, legend),
+      color=colour(**keys),
       opacity=opacity,
-      size=alt.Size(
-        'role:N', scale=alt.Scale(domain=_ROLES, range=sizes), legend=None
-      ),
-      strokeWidth=alt.StrokeWidth(
-        'role:N', scale=alt.Scale(domain=_ROLES, range=[0, 1, 2]), legend=None
-      ),
+      size=alt.Size('role:N', **_by_role(sizes)),
+      strokeWidth=alt.StrokeWidth('role:N', **_by_role([0, 1, 2])),
       order=alt.Order('role:N'),
       tooltip=tooltip,
     )

@@ -1,14 +1,17 @@
 """The head of the page: what was trained, on what, and what went wrong."""
 
 import dataclasses
+from collections.abc import Sequence
+
+from markupsafe import Markup
 
 from bvae_jax.evaluation import labelled
-from bvae_jax.report import markup
-from bvae_jax.report import view as view_lib
+from bvae_jax.report import markup, page
 from bvae_jax.report.markup import count
+from bvae_jax.report.view import View
 
 
-def listed(values, limit: int = 12) -> str:
+def listed(values: Sequence[float], limit: int = 12) -> str:
   """Numbers as text, those over the limit counted only."""
   shown = [f'{v:g}' for v in values[:limit]]
   more = [f'and {len(values) - limit} more'] if len(values) > limit else []
@@ -51,39 +54,33 @@ def _overlap(images: int, points: int) -> str:
   )
 
 
-def title(view: view_lib.View) -> str:
-  return f'{view.config["objective"]} on {view.results["dataset"]["name"]}'
-
-
-def swept_values(view: view_lib.View) -> list[str]:
+def swept_values(view: View) -> list[str]:
   """What was swept, each as `beta in {1, 4}`."""
-  values = {
-    k: sorted({e['hparams'][k] for e in view.entries}) for k in view.swept
-  }
+  values = {k: sorted({e.hparams[k] for e in view.entries}) for k in view.swept}
   return [f'{k} in {{{listed(v)}}}' for k, v in values.items()]
 
 
-def lede(view: view_lib.View) -> str:
+def _lede(view: View) -> Markup:
   """One paragraph: what was trained, on what."""
-  config, dataset = view.config, view.results['dataset']
+  config, dataset = view.config, view.results.dataset
   swept = ' and '.join(swept_values(view))
   return markup.element(
     'lede',
     f'{count(len(view.entries), "member")} of {config["objective"]}'
     f'{", " + swept if swept else ""}, trained for '
     f'{count(config["num_steps"], "step")} of {config["batch_size"]} images.',
-    dataset['description'],
+    dataset.description,
     [('Move its sliders', 'explorer.html')],
   )
 
 
-def fixed(view: view_lib.View) -> str:
+def fixed(view: View) -> str:
   """The hyperparameters that all members share."""
-  shared = view.entries[0]['hparams'].items()
+  shared = view.entries[0].hparams.items()
   return ', '.join(f'{k} {v:g}' for k, v in shared if k not in view.swept)
 
 
-def rows(view: view_lib.View) -> list[tuple[str, str]]:
+def _facts(view: View) -> list[tuple[str, str]]:
   """The facts of a run, as (name, text) pairs."""
   config, results = view.config, view.results
   dataset, sizes = results['dataset'], config['evaluation']
@@ -92,14 +89,14 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
     sizes['num_train'],
     sizes['num_test'],
   )
-  shape = '×'.join(map(str, dataset['image_shape']))
-  images = f'{count(dataset["num_images"], "image")} of {shape}'
+  shape = '×'.join(map(str, dataset.image_shape))
+  images = f'{count(dataset.num_images, "image")} of {shape}'
   facts = [
     ('Objective', config['objective']),
     ('Hyperparameters', fixed(view)),
     ('Options', ', '.join(f'{k} {v}' for k, v in config['options'].items())),
     *(
-      ('Swept: ' + k, listed(sorted({e['hparams'][k] for e in view.entries})))
+      ('Swept: ' + k, listed(sorted({e.hparams[k] for e in view.entries})))
       for k in view.swept
     ),
     (
@@ -115,7 +112,7 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
       f'{count(config["num_latents"], "latent")}',
     ),
     ('Likelihood', config['likelihood']),
-    ('Data', f'{dataset["description"]}; {images}{_decoded(config)}'),
+    ('Data', f'{dataset.description}; {images}{_decoded(config)}'),
     ('Factors', factors or 'none known'),
     (
       'Evaluation',
@@ -125,7 +122,7 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
       + (
         ', no point twice'
         if dataset.num_points
-        else _overlap(dataset['num_images'], num_train)
+        else _overlap(dataset.num_images, num_train)
       ),
     ),
     *(
@@ -137,19 +134,25 @@ def rows(view: view_lib.View) -> list[tuple[str, str]]:
   return [(k, v) for k, v in facts if v]
 
 
-def warnings(view: view_lib.View) -> list[str]:
+def warnings(view: View) -> list[str]:
   """A line on each member that was stopped, or carries nothing; on labels."""
   lines = labelled.warnings(view.results.dataset)
   for entry, label in zip(view.entries, view.labels):
-    if entry['status'] != 'ok':
+    if not entry.ok:
       lines.append(
-        f'{label}: {entry["status"]} after {count(entry["steps"], "step")}; '
+        f'{label}: {entry.status} after {count(entry.steps, "step")}; '
         'its scores are those of its last good step and stay out of the means. '
         'Try a lower learning rate.'
       )
-    elif entry['active_latents'] == 0:
+    elif not entry.active_latents:
       lines.append(
         f'{label} has collapsed: its codes carry nothing. Lower beta, or let '
         'the KL weight rise from 0.'
       )
   return lines
+
+
+def head(view: View) -> page.Head:
+  """What stands above the sections."""
+  title = f'{view.config["objective"]} on {view.results.dataset.name}'
+  return page.Head(title, _lede(view), warnings(view), _facts(view))

@@ -2,10 +2,12 @@
 
 import math
 
+from markupsafe import Markup
+
 from bvae_jax.evaluation.results import Results
-from bvae_jax.report import curves, markup, page
-from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import count, number, text
+from bvae_jax.report import markup, names, page
+from bvae_jax.report.markup import count, number
+from bvae_jax.report.sections import panels
 
 _MOST = 40  # codes in a map
 
@@ -19,21 +21,21 @@ def _label(name: str) -> str:
   """METRIC or METRIC/SCORE for readers."""
   metric, _, score = name.partition('/')
   if not score:
-    return view_lib.name(metric)
+    return names.name(metric)
   return f'{metric}: {score}'.replace('_', ' ')
 
 
 def _repeats(name: str) -> bool:
   """Whether METRIC/SCORE is the metric's main score again."""
   metric, _, score = name.partition('/')
-  return bool(score) and score in view_lib.name(metric).lower()
+  return bool(score) and score in names.name(metric).lower()
 
 
-def _table(results: Results) -> str:
+def _table(results: Results) -> Markup:
   """A row a score, with its standard error where it has one."""
   member = results.members[0]
   rows = [
-    [text(_label(name)), number(value), number(member.errors.get(name))]
+    [_label(name), number(value), number(member.errors.get(name))]
     for name, value in member.metrics.items()
     if not _is_factors(results, name) and not _repeats(name)
   ]
@@ -46,7 +48,7 @@ def _table(results: Results) -> str:
   )
 
 
-def _factors(results: Results) -> str:
+def _factors(results: Results) -> Markup:
   """A row a factor, a column a score that has figures of each."""
   member = results.members[0]
   scores = dict.fromkeys(
@@ -55,7 +57,7 @@ def _factors(results: Results) -> str:
     if _is_factors(results, name)
   )
   if not scores:
-    return ''
+    return Markup()
 
   def cell(score: str, factor: str) -> str:
     name = f'{score}/{factor}'
@@ -65,26 +67,25 @@ def _factors(results: Results) -> str:
 
   facts = results.dataset
   rows = [
-    [text(factor), str(size or 'continuous')]
-    + [cell(score, factor) for score in scores]
+    [factor, size or 'continuous', *(cell(score, factor) for score in scores)]
     for factor, size in zip(facts.factor_names, facts.factor_sizes)
   ]
-  head = ['', 'values', *(text(_label(score)) for score in scores)]
+  head = ['', 'values', *map(_label, scores)]
   return markup.figure(
     markup.table(head, rows), 'Each factor’s own figure of each score.'
   )
 
 
-def _matrices(results: Results) -> str:
+def _matrices(results: Results) -> Markup:
   """What each code knows of each factor."""
   maps = []
   for key, matrix in results.members[0].matrices.items():
     columns = {f'z{d}': d for d in range(min(len(matrix), _MOST))}
-    title = view_lib.name(key)
-    names = results.dataset.factor_names
-    maps.append(curves.matrix_map(matrix, names, columns, title))
+    title = names.name(key)
+    factors = results.dataset.factor_names
+    maps.append(panels.matrix(matrix, factors, columns, title))
   if not maps:
-    return ''
+    return Markup()
   return markup.panels(
     maps,
     'What each code knows of each factor, in the order of the file'
@@ -116,10 +117,10 @@ def document(title: str, results: Results) -> str:
       ('Factors', ', '.join(facts.factor_names)),
       ('Versions', f'bvae_jax {made.bvae_jax}, jax {made.jax}'),
     ],
-  )  # fmt: skip
+  )
   sections = [
-    ('Scores', _table(results)),
-    ('Factors', _factors(results)),
-    ('What the codes know', _matrices(results)),
+    page.Section('Scores', _table(results)),
+    page.Section('Factors', _factors(results)),
+    page.Section('What the codes know', _matrices(results)),
   ]
   return page.document(head, sections, dict(results.evaluation))

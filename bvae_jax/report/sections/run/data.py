@@ -1,11 +1,12 @@
 """A data set on a page: samples, factors one by one, histograms, labels."""
 
 import numpy as np
+from markupsafe import Markup
 
 from bvae_jax.data import dependence, show
-from bvae_jax.report import charts, markup
+from bvae_jax.report import charts, markup, page
 from bvae_jax.report import images as image_lib
-from bvae_jax.report.markup import text
+from bvae_jax.report.view import View
 
 _EACH = 40  # values of a factor that have a bar of their own
 _PAIRS = 20  # of factors that have a bar
@@ -27,30 +28,30 @@ def picture(look: show.Look) -> bytes:
   return image_lib.png(np.concatenate(apart))
 
 
-def _samples(look: show.Look) -> str:
-  shown = image_lib.element(_sheet(look.samples), 'samples', 'sheet')
+def _samples(look: show.Look) -> Markup:
+  shown = markup.image(_sheet(look.samples), 'samples', 'sheet')
   return markup.figure(shown, 'Images of the data set, drawn at random.')
 
 
-def _varied(look: show.Look) -> str:
+def _varied(look: show.Look) -> Markup:
   """A row a factor."""
   rows = []
   for name, images in look.varied.items():
-    shown = image_lib.element(_sheet(images), f'{name} varied')
-    rows.append(markup.element('strip', text(name), shown))
+    shown = markup.image(_sheet(images), f'{name} varied')
+    rows.append(markup.element('strip', name, shown))
   if not rows:
-    return ''
+    return Markup()
   return markup.figure(
-    ''.join(rows),
+    markup.join(rows),
     'Each factor varied alone, the others held; of more than '
     f'{show.ACROSS} values, {show.ACROSS} spread over them.',
   )
 
 
-def _histograms(look: show.Look) -> str:
+def _histograms(look: show.Look) -> Markup:
   """How often each value is there; of a grid it needs no chart."""
   if not look.counts or look.varied:
-    return ''
+    return Markup()
   panels = []
   for factor in look.counts:
     step = -(-len(factor.images) // _EACH)  # neighbours share a bar
@@ -60,10 +61,7 @@ def _histograms(look: show.Look) -> str:
       for i in range(0, len(factor.images), step)
     ]
     panels.append(charts.bars(rows, title=factor.name, numbers=False))
-  rows = [
-    [text(f.name), str(int(f.images.sum())), str(f.missing)]
-    for f in look.counts
-  ]
+  rows = [[f.name, int(f.images.sum()), f.missing] for f in look.counts]
   table = markup.table(['', 'images with a label', 'without'], rows)
   return markup.panels(
     panels,
@@ -73,10 +71,10 @@ def _histograms(look: show.Look) -> str:
   )
 
 
-def _dependence(look: show.Look) -> str:
+def _dependence(look: show.Look) -> Markup:
   """The pairs of factors that go together most."""
   if not look.dependence:
-    return ''
+    return Markup()
   rows = [
     {'name': f'{one}, {two}', 'value': charts.rounded(v)}
     for one, two, v in look.dependence[:_PAIRS]
@@ -89,7 +87,13 @@ def _dependence(look: show.Look) -> str:
   )
 
 
-def figures(look: show.Look) -> str:
+def figures(look: show.Look) -> Markup:
   """The figures of a data set."""
   parts = _samples, _varied, _histograms, _dependence
-  return ''.join(part(look) for part in parts)
+  return markup.join(part(look) for part in parts)
+
+
+def section(view: View) -> page.Section:
+  """The data that a run was trained on."""
+  drawn = view.pictures
+  return page.section('Data', *([figures(drawn.data)] if drawn else []))

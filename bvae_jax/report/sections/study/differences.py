@@ -4,13 +4,11 @@ import dataclasses
 from typing import Any
 
 from bvae_jax.evaluation import statistics
-from bvae_jax.report import markup, scores
-from bvae_jax.report import view as view_lib
-from bvae_jax.report.markup import number, text
-from bvae_jax.report.study_view import Study
+from bvae_jax.report import markup, names, page
+from bvae_jax.report.markup import number
+from bvae_jax.report.study_view import Column, Study
 
 _EVERY_PAIR = 6  # methods; of more, each is compared with the first one
-Group = tuple[str, tuple[float, ...]]  # a method, and a setting that it sweeps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,17 +17,14 @@ class Test:
 
   Attributes:
     score: its name.
-    first, second: (run, setting of what it sweeps).
-    names: of both.
+    groups: the names of both.
     means: of both.
     found: the difference.
     corrected: p, corrected for the number of tests.
   """
 
   score: str
-  first: Group
-  second: Group
-  names: tuple[str, ...]
+  groups: tuple[str, ...]
   means: tuple[float, ...]
   found: statistics.Difference
   corrected: float = float('nan')
@@ -47,8 +42,8 @@ class Test:
     d = self.found
     return {
       'score': self.score,
-      'a': self.names[0],
-      'b': self.names[1],
+      'a': self.groups[0],
+      'b': self.groups[1],
       'mean_a': self.means[0],
       'mean_b': self.means[1],
       'difference': d.mean,
@@ -62,32 +57,25 @@ class Test:
     }
 
 
-def groups(study: Study) -> dict[Group, list[int]]:
-  """The members of each run at each setting that it sweeps."""
-  return {
-    (run, setting): members
-    for run, view in study.methods.items()
-    for setting, members in scores.setting_groups(view).items()
-  }
-
-
-def _pairs(study: Study) -> list[tuple[Any, Any]]:
+def _pairs(study: Study) -> list[tuple[Column, Column]]:
   """The groups to compare: of two runs, at equal values of what both sweep.
 
   Where they share no value, every group with every other.
   """
   runs = list(study.methods)
   every = len(runs) <= _EVERY_PAIR
-  at = lambda group: dict(zip(study.methods[group[0]].swept, group[1]))
-  every_group = list(groups(study))
+  columns = study.columns
+  at = lambda column: dict(
+    zip(study.methods[column.method].swept, column.setting)
+  )
   found = []
   for i, first in enumerate(runs[: len(runs) if every else 1]):
     for second in runs[i + 1 :]:
       both = [
         (a, b)
-        for a in every_group
-        for b in every_group
-        if (a[0], b[0]) == (first, second)
+        for a in columns
+        for b in columns
+        if (a.method, b.method) == (first, second)
       ]
       equal = [
         (a, b)
@@ -100,25 +88,21 @@ def _pairs(study: Study) -> list[tuple[Any, Any]]:
 
 def tests(study: Study) -> list[Test]:
   """Every score of every pair of groups; p corrected for all of them."""
-  members = groups(study)
+  view = study.everyone
   found = []
-  for key in study.keys:
-    of = {run: view.values(key) for run, view in study.methods.items()}
+  for key in view.keys:
+    values = view.values(key)
     for pair in _pairs(study):
-      values = [of[group[0]][members[group]] for group in pair]
-      seeds = [
-        [study.methods[group[0]].entries[m].seed for m in members[group]]
-        for group in pair
+      by_seed = [
+        {view.entries[m].seed: float(values[m]) for m in column.places}
+        for column in pair
       ]
-      both = [dict(zip(s, map(float, v))) for s, v in zip(seeds, values)]
-      means = [statistics.estimate(v).mean for v in values]
       found.append(
         Test(
           key,
-          *pair,
-          names=tuple(study.name(*group) for group in pair),
-          means=tuple(means),
-          found=statistics.difference(*both),
+          tuple(column.name for column in pair),
+          tuple(statistics.estimate(values[c.places]).mean for c in pair),
+          statistics.difference(*by_seed),
         )
       )
   corrected = statistics.holm(test.found.p for test in found)
@@ -128,7 +112,7 @@ def tests(study: Study) -> list[Test]:
   ]
 
 
-def table(study: Study) -> str:
+def section(study: Study) -> page.Section:
   """The differences and how likely chance makes them."""
   found = tests(study)
   rows = []
@@ -138,28 +122,27 @@ def table(study: Study) -> str:
     ends = ', '.join(number(v, places) for v in (d.low, d.high))
     rows.append(
       [
-        text(view_lib.name(test.score)),
-        *map(text, test.names),
+        names.name(test.score),
+        *test.groups,
         *(number(mean, places) for mean in test.means),
         f'{number(d.mean, places)} [{ends}]',
         number(d.chance, 2),
-        text(test.how),
+        test.how,
         number(d.p, 4),
         number(test.corrected, 4),
       ]
     )
-  head = [
-    '', 'A', 'B', 'mean of A', 'mean of B', 'A − B [95 %]', 'P(A &gt; B)',
-    'seeds', 'p', 'p, corrected',
-  ]  # fmt: skip
-  return markup.figure(
+  head = ['', 'A', 'B', 'mean of A', 'mean of B', 'A − B [95 %]', 'P(A > B)']
+  head += ['seeds', 'p', 'p, corrected']
+  figure = markup.figure(
     markup.table(head, rows),
     'Differences of the means over seeds, with their 95 % intervals (Student’s '
-    't of the pairs; Welch’s of unpaired seeds). P(A &gt; B) is the chance '
-    'that a random seed of A scores higher than one of B, ties counted half. '
+    't of the pairs; Welch’s of unpaired seeds). P(A > B) is the chance that a '
+    'random seed of A scores higher than one of B, ties counted half. '
     'p: exchange of A and B, within the pairs where the seeds are the same, '
     'else between all; two-sided, and exact unless it says drawn (20,000 '
     f'arrangements). Corrected for the {len(rows)} tests of this table by '
     'Holm’s method. Four pairs of seeds cannot give a p below 0.125, five of '
     'each unpaired none below 0.008.',
   )
+  return page.section('Differences', figure)

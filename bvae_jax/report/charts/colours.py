@@ -1,0 +1,32 @@
+"""The colours of charts, told apart by most kinds of colour vision."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+UP, BELOW, NEUTRAL = '#3d83c4', '#c46a1c', '#8793a0'
+PALETTE = (
+  '#0072b2',
+  '#d55e00',
+  '#009e73',
+  '#cc79a7',
+  '#e69f00',
+  '#56b4e9',
+  '#aa4499',
+  '#999933',
+)
+_RAMP = ('#7060d8', '#b8529c', '#e5685f', '#eda63a')
+
+
+def ramp(share: float) -> str:
+  """A colour between the ends of a ramp, share in [0, 1]."""
+  stops = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in _RAMP])
+  at = np.linspace(0, 1, len(stops))
+  mixed = [round(np.interp(share, at, stops[:, c])) for c in range(3)]
+  return '#' + bytes(mixed).hex()
+
+
+def cycled(groups: Iterable[str]) -> dict[str, str]:
+  """A colour of the palette for each group, again from the first after all."""
+  size = len(PALETTE)
+  return {g: PALETTE[i % size] for i, g in enumerate(dict.fromkeys(groups))}

@@ -1,0 +1,44 @@
+"""What scores, and the terms of the ELBO, are called on pages."""
+
+from bvae_jax import losses
+
+BOUNDS = ('elbo', 'nll', 'kl')  # terms of the ELBO
+_NAMES = {
+  'nll': 'Reconstruction (nll) [nats]',
+  'kl': 'KL to the prior [nats]',
+  'elbo': 'ELBO [nats]',
+  'marginal_kl_mss': 'KL of q(z) to the prior, MSS [nats]',
+  'mutual_information_mss': 'Index-code mutual information, MSS [nats]',
+  losses.SHOWN_TC: 'Total correlation, Gaussian estimate [nats]',
+  f'{losses.SHOWN_TC}_error': 'Its standard error [nats]',
+  'total_correlation_mss': 'Total correlation, MSS [nats]',
+  'dimension_wise_kl_mss': 'Dimension-wise KL, MSS [nats]',
+  'mig': 'MIG',
+  'factor_vae_score': 'FactorVAE score',
+  'beta_vae_score': 'BetaVAE score',
+  'dci': 'DCI disentanglement',
+  'sap': 'SAP',
+  'irs': 'IRS',
+  'udr': 'UDR',
+  'infomec': 'InfoM',
+  'infomec_discrete': 'InfoM, discrete codes',
+  'mig_sampled': 'MIG, sampled codes',
+  'modularity_explicitness': 'Modularity',
+  'downstream': 'Downstream efficiency',
+  'fairness': 'Unfairness',
+  'few_labels': 'MIG of 100 labels',
+  'unsupervised': 'Gaussian total correlation',
+}
+
+
+def name(key: str) -> str:
+  """A score's or term's name for readers."""
+  if key.startswith('held_out_'):
+    return f'{name(key.removeprefix("held_out_"))}, held out'
+  words = key.replace('_', ' ')
+  return _NAMES.get(key, words[:1].upper() + words[1:])
+
+
+def short(key: str) -> str:
+  """A score's name without its unit."""
+  return name(key).partition(' [')[0]

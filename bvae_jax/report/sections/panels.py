@@ -1,0 +1,131 @@
+"""Charts that several sections share, and their legends."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from bvae_jax.report import charts, markup, names
+from bvae_jax.report.view import View
+
+
+def keys(view: View, *more: Markup) -> Markup:
+  """The groups of a view, each a button that singles it out."""
+  groups = [
+    markup.key(colour, words, [m.label for m in view.marks if m.group == words])
+    for colour, words in view.legend
+  ]
+  return markup.element('legend', [*groups, *more])
+
+
+def legend(view: View) -> Markup:
+  """Which colour is whose; nothing for a single member."""
+  if view.single:
+    return Markup()
+  roles = [
+    markup.key(mark.colour, f'{role}: {mark.label}', [mark.label], role)
+    for role, mark in ((r, view.marks[m]) for r, m in view.shown.items())
+  ]
+  return keys(view, *roles)
+
+
+class Point(NamedTuple):
+  """A member in a scatter plot.
+
+  Attributes:
+    row: who it is, x and y.
+    line: the line that runs through the mean of its like; None of none.
+    at: its place on that line, which its like share.
+  """
+
+  row: Mapping[str, Any]
+  line: str | None = None
+  at: float = 0.0
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
+  """The mean of what is there, None where nothing is."""
+  found = [row[key] for row in rows if row[key] is not None]
+  return charts.rounded(float(np.mean(found))) if found else None
+
+
+def scatter(
+  points: Iterable[Point], lines: Iterable[dict] = (), **options: Any
+) -> Any:
+  """`charts.scatter` with lines through the means; `lines` are more of them."""
+  points = list(points)
+  like: dict[tuple[str, float], list] = {}
+  for point in points:
+    if point.line is not None:
+      like.setdefault((point.line, point.at), []).append(point.row)
+  means = [
+    {'group': line, 'x': _mean(rows, 'x'), 'y': _mean(rows, 'y'), 'order': at}
+    for (line, at), rows in like.items()
+  ]
+  rows = [point.row for point in points]
+  return charts.scatter(rows, lines=[*means, *lines], **options)
+
+
+def against(
+  views: Sequence[View],
+  x_key: str,
+  y_key: str,
+  *,
+  hparam: bool = False,
+  lines: bool = True,
+) -> Any:
+  """y of each member against a hyperparameter, or against another score.
+
+  Args:
+    views: the runs or methods that share the chart.
+    x_key, y_key: what the axes show; y is a score or a bound.
+    hparam: whether x is a hyperparameter.
+    lines: whether lines, one a view, run through the means over seeds.
+  """
+  points, colours = [], {}
+  for view in views:
+    x = view.hparam(x_key) if hparam else view.values(x_key)
+    y = view.values(y_key)
+    colours |= view.colours
+    group = view.marks[0].group
+    if len(views) == 1 and lines:
+      group = 'mean over seeds'
+      colours[group] = charts.NEUTRAL
+    place = x.copy()  # of a hyperparameter, over all else that is swept
+    if not hparam:
+      for i, chosen in enumerate(view.settings.values()):
+        place[chosen] = i
+    points += [
+      Point(
+        view.row(m, x=x[m], y=y[m]),
+        group if lines and view.healthy[m] else None,
+        place[m],
+      )
+      for m in range(len(x))
+    ]
+  levels = sorted({point.row['x'] for point in points}) if hparam else []
+  return scatter(
+    points,
+    title=names.name(y_key),
+    x_title=x_key if hparam else names.name(x_key),
+    colours=colours,
+    log_x=bool(levels) and levels[0] > 0 and levels[-1] / levels[0] >= 8,
+    ticks=levels,
+    legend=False,
+  )
+
+
+def matrix(
+  matrix: Sequence[Sequence[Any]],
+  factors: Sequence[str],
+  columns: Mapping[str, int],
+  title: str,
+) -> Any:
+  """A map of [D][K]: factors by some latents, {label: latent}."""
+  rows = [
+    {'row': name, 'column': label, 'value': charts.rounded(matrix[d][k])}
+    for k, name in enumerate(factors)
+    for label, d in columns.items()
+  ]
+  return charts.heat_map(rows, title=title)

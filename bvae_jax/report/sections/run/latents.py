@@ -1,0 +1,69 @@
+"""What each latent carries, and which factor it knows of."""
+
+import numpy as np
+from markupsafe import Markup
+
+from bvae_jax.report import charts, markup, names, page
+from bvae_jax.report.sections import panels
+from bvae_jax.report.traversals import MAX_ROWS, order_by_kl
+from bvae_jax.report.view import View
+
+
+def _carried(view: View) -> Markup:
+  """What latents carry, sorted within each member."""
+  carried = np.array([e.carried for e in view.entries], np.float64)
+  rows = [
+    view.row(m, rank=rank, latent=f'z{d}', value=own[d])
+    for m, own in enumerate(carried)
+    for rank, d in enumerate(order_by_kl(own), 1)
+  ]
+  title = 'KL of each latent [nats]'
+  if view.points:
+    title = 'Variance of each latent, share of the largest'
+  if view.single:
+    named = [{'name': row['latent'], 'value': row['value']} for row in rows]
+    chart = charts.bars(named, title=title)
+  else:
+    colours = view.colours
+    chart = charts.latents(rows, title=title, colours=colours, legend=False)
+  more = '' if view.single else ' Bars: mean over members. Points: each member.'
+  return markup.panels(
+    [chart],
+    f'{title}, largest first.{more}',
+    above=panels.legend(view),
+    kind='whole',
+  )
+
+
+def matrices(view: View) -> Markup:
+  """Factor-by-latent matrices of the best and the median member."""
+  factors = view.results.dataset.factor_names
+  maps = []
+  for role, m in view.shown.items():
+    entry = view.entries[m]
+    latents = order_by_kl(entry.carried)[:MAX_ROWS]
+    columns = {f'z{d}': d for d in latents}
+    if view.components:
+      columns = {f'c{d}': d for d in range(len(entry.carried))[:MAX_ROWS]}
+    for key, matrix in entry.matrices.items():
+      title = f'{names.name(key)}, {view.role(role)}'
+      maps.append(panels.matrix(matrix, factors, columns, title))
+  if not maps:
+    return Markup()
+  return markup.panels(
+    maps,
+    (
+      f'Which of the {view.components} of the codes knows of which factor. '
+      if view.components
+      else f'Which latent knows of which factor; latents by {view.order}. '
+    )
+    + 'For MIG: '
+    'mutual information as a share of the factor’s entropy. A disentangled '
+    'code has one full cell in each row.',
+    kind='maps',
+  )
+
+
+def section(view: View) -> page.Section:
+  """The latents of all members, then what those shown know."""
+  return page.section('Latents', _carried(view), matrices(view))

@@ -1,0 +1,111 @@
+"""Choice of a model without labels by UDR, and of each method's setting."""
+
+import numpy as np
+from markupsafe import Markup
+
+from bvae_jax.evaluation import selection, statistics
+from bvae_jax.report import markup, names, page
+from bvae_jax.report.markup import number
+from bvae_jax.report.sections.study import trade_offs
+from bvae_jax.report.study_view import Study
+from bvae_jax.report.view import View
+
+
+def by_udr(study: Study) -> page.Section:
+  """What UDR, which needs no factors, would have chosen."""
+  title, everyone = 'Choice by UDR', study.everyone
+  if 'udr' not in everyone.scores:
+    return page.section(title)
+  keys = [key for key in everyone.keys if key != 'udr']
+  chosen, ranks = [], []
+  views = study.methods if study.single else study.methods | {'all': everyone}
+  for method, view in views.items():
+    udr = np.where(view.healthy, view.values('udr'), np.nan)
+    if not np.isfinite(udr).any():
+      continue
+    m = int(np.nanargmax(udr))
+    cells = []
+    for key in keys:
+      known = view.known(key)
+      places = markup.digits(known)
+      median = float(np.median(known)) if len(known) else None
+      value = number(view.values(key)[m], places)
+      cells.append(f'{value} ({number(median, places)})')
+    who = view.labels[m].removeprefix(f'{method} ')
+    chosen.append([method, who, number(udr[m], 2), *cells])
+    own = [statistics.spearman(udr, view.values(key)) for key in keys]
+    ranks.append([method, *(number(r, 2) for r in own)])
+  heads = [*map(names.short, keys)]
+  return page.section(
+    title,
+    markup.figure(
+      markup.table(['', 'chosen', 'UDR', *heads], chosen),
+      'The member that UDR chooses, its scores, and in brackets the median of '
+      'those that it chose from. UDR compares the seeds of one setting and '
+      'sees no factors.',
+    ),
+    markup.figure(
+      markup.table(['', *heads], ranks),
+      'Rank correlation (Spearman) of UDR with each score.',
+    ),
+    trade_offs.against(
+      study, [('udr', key) for key in everyone.scores if key != 'udr']
+    ),
+  )
+
+
+def _words(view: View, setting: selection.Setting) -> str:
+  """A setting as `kl_weight 30, capacity 6`."""
+  return view.words(tuple(setting.hparams[name] for name in view.swept))
+
+
+def _medians(study: Study) -> Markup:
+  """A row a setting, the chosen one of each method in bold."""
+  keys = study.everyone.keys
+  places = [markup.digits(study.everyone.values(key)) for key in keys]
+  rows = []
+  for method, view in study.methods.items():
+    chosen = selection.choose(view.entries)
+    for setting in selection.settings(view.entries):
+      words = _words(view, setting)
+      if setting == chosen:
+        words = markup.element('strong', words)
+      medians = map(setting.median, keys)
+      rows.append([method, words, *map(number, medians, places)])
+  return markup.table(['', 'setting', *map(names.name, keys)], rows)
+
+
+def _by_each_score(study: Study) -> Markup:
+  """A row a method: what each score would choose."""
+  keys = study.everyone.scores
+  rows = []
+  for method, view in study.methods.items():
+    cells = []
+    for key in keys:
+      chosen = selection.choose(view.entries, key)
+      value = chosen and chosen.median(selection.RULE)
+      cells.append(
+        markup.MISSING
+        if chosen is None or value is None
+        else f'{_words(view, chosen)} ({number(value, 2)})'
+      )
+    rows.append([method, *cells])
+  return markup.table(['', *map(names.short, keys)], rows)
+
+
+def of_settings(study: Study) -> page.Section:
+  """The setting of each method that `selection.choose` takes."""
+  rule = names.short(selection.RULE)
+  return page.section(
+    'Choice of a setting',
+    markup.figure(
+      _medians(study),
+      'Every setting, medians over its seeds. In bold that of each method with '
+      f'the highest {rule}: these seeds made it the choice, so that others '
+      'must judge it.',
+    ),
+    markup.figure(
+      _by_each_score(study),
+      f'What each score would choose, and in brackets its {rule}.',
+    ),
+  )

@@ -1,0 +1,87 @@
+"""In what the configs of several runs differ, and what that means."""
+
+import json
+from typing import Any
+
+from bvae_jax import workdir
+from bvae_jax.report import markup, page
+from bvae_jax.report.sections.run import head
+from bvae_jax.report.study_view import Study
+
+
+def _differ(values: dict[str, Any]) -> bool:
+  return len({json.dumps(value) for value in values.values()}) > 1
+
+
+def differing(study: Study) -> dict[str, dict[str, Any]]:
+  """{key of the configs: {run: its value}} of the keys that differ."""
+  configs = {
+    run: workdir.flat(config) for run, config in study.config['units'].items()
+  }
+  keys = dict.fromkeys(key for config in configs.values() for key in config)
+  found = {
+    key: {run: config.get(key) or None for run, config in configs.items()}
+    for key in keys
+  }
+  return {key: values for key, values in found.items() if _differ(values)}
+
+
+def warnings(study: Study) -> list[str]:
+  """Why scores of these runs may not be comparable, a line each."""
+  results, lines = study.results, []
+
+  def say(what: str, values: dict[str, Any], why: str) -> None:
+    if _differ(values):
+      each = '; '.join(f'{run}: {value}' for run, value in values.items())
+      lines.append(f'{what} differ ({each}): {why}.')
+
+  sizes = {
+    run: f'{r.dataset.name}, {r.dataset.num_images:,} images of '
+    f'{"×".join(map(str, r.dataset.image_shape))}'
+    for run, r in results.items()
+  }
+  say('The data sets', sizes, 'scores of different data are not comparable')
+  for key, values in differing(study).items():
+    if key.startswith('dataset.') and key not in (
+      'dataset.name',
+      *workdir.FREE_KEYS,
+    ):
+      say(f'Values of {key}', values, 'the data are not the same')
+  scored = {run: workdir.flat(dict(r.evaluation)) for run, r in results.items()}
+  for key in dict.fromkeys(k for values in scored.values() for k in values):
+    say(
+      f'Values of evaluation.{key}',
+      {run: values.get(key) for run, values in scored.items()},
+      'scores are of other points',
+    )
+  say(
+    'The likelihoods',
+    {run: c['likelihood'] for run, c in study.config['units'].items()},
+    'nll and ELBO have different units',
+  )
+  say(
+    'The versions of bvae_jax that trained',
+    {run: r.provenance.bvae_jax for run, r in results.items()},
+    'a score may have been defined otherwise',
+  )
+  for key in study.everyone.scores:
+    lacking = [run for run, r in results.items() if key not in r.metrics]
+    if lacking:
+      lines.append(f'{", ".join(lacking)}: scored without {key}.')
+  return [*lines, *head.warnings(study.everyone)]
+
+
+def section(study: Study) -> page.Section:
+  """A row a key, a column a run."""
+  shown = lambda value: markup.MISSING if value is None else json.dumps(value)
+  rows = [
+    [key, *map(shown, values.values())]
+    for key, values in differing(study).items()
+  ]
+  content = markup.element('lede', 'The configs are the same.')
+  if rows:
+    content = markup.figure(
+      markup.table(['', *study.methods], rows),
+      'The keys in which the configs differ.',
+    )
+  return page.section('What differs in the configs', content)

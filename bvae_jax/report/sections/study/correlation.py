@@ -1,0 +1,32 @@
+"""Scores against the strength of a correlation of two factors."""
+
+from bvae_jax.report import markup, page
+from bvae_jax.report.sections.study import common
+from bvae_jax.report.study_view import Study
+
+
+def section(study: Study) -> page.Section:
+  """A panel a score, then one a score of each of the two factors."""
+  title = 'Against the correlation'
+  places, pair = {}, []
+  for unit, result in study.results.items():
+    dataset = study.config['units'][unit]['dataset']
+    pair = list(dataset['correlated']) or pair
+    strength = 1 / dataset['sigma'] if dataset['correlated'] else 0.0
+    places[unit] = result.objective, float(strength)
+  if not pair:
+    return page.section(title)
+  keys = common.judged(study)
+  known = {key for m in study.everyone.entries for key in m.metrics}
+  own = [f'{key}/{factor}' for key in keys for factor in pair]
+  figure = markup.panels(
+    [
+      common.by_unit(study, key, places, x_title='1 / sigma')
+      for key in (*keys, *(key for key in own if key in known))
+    ],
+    f'Trained on images in which {" and ".join(pair)} go together, the more so '
+    'the further right (0: not at all), scored on all images. A point a '
+    'member, lines through the means.',
+    kind='panels wide',
+  )
+  return page.section(title, figure)

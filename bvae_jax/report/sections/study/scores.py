@@ -1,0 +1,71 @@
+"""Every score by method and setting."""
+
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from bvae_jax.evaluation import statistics
+from bvae_jax.report import charts, markup, names, page
+from bvae_jax.report.markup import number
+from bvae_jax.report.sections import panels
+from bvae_jax.report.study_view import Study
+
+
+def _distribution(study: Study, key: str) -> Any:
+  """A point a member, in a column a setting, with the column's mean."""
+  view, values = study.everyone, study.everyone.values(key)
+  rows = [
+    view.row(m, setting=column.name, value=values[m]) | {'role': ''}
+    for column in study.columns
+    for m in column.places
+  ]
+  return charts.distribution(
+    rows, title=names.name(key), colours=view.colours, legend=False
+  )
+
+
+def _distributions(study: Study) -> Markup:
+  """Every score by method and setting."""
+  narrow = len(study.columns) < 8
+  return markup.panels(
+    [_distribution(study, key) for key in study.everyone.keys],
+    'A column a setting, hyperparameters rising from left to right; a point a '
+    'seed, the bar their mean.',
+    above=panels.keys(study.everyone),
+    kind='panels' if narrow else 'panels wide',
+  )
+
+
+def _with_interval(values: np.ndarray, places: int) -> str:
+  """Mean ± std, and the interval of the mean below it."""
+  mean = statistics.estimate(values)
+  shown = markup.spread(values, places)
+  if not np.isfinite(mean.low):
+    return shown
+  ends = ', '.join(number(end, places) for end in (mean.low, mean.high))
+  return markup.element('cell', shown, f'[{ends}]')
+
+
+def _table(study: Study) -> Markup:
+  """Mean ± std over the seeds of each setting, and the mean's interval."""
+  keys = study.everyone.keys
+  values = [(v, markup.digits(v)) for v in map(study.everyone.values, keys)]
+  rows = [
+    [
+      column.name,
+      len(column.places),
+      *(_with_interval(v[column.places], places) for v, places in values),
+    ]
+    for column in study.columns
+  ]
+  return markup.figure(
+    markup.table(['', 'seeds', *map(names.name, keys)], rows),
+    'Every setting, mean ± std over its seeds; below it the 95 % interval of '
+    'the mean (Student’s t).',
+  )
+
+
+def section(study: Study) -> page.Section:
+  """The scores of every setting, as a chart and as a table."""
+  return page.section('Scores', _distributions(study), _table(study))

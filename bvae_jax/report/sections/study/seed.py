@@ -1,0 +1,50 @@
+"""How much of the scores' variance the seed alone accounts for."""
+
+import numpy as np
+
+from bvae_jax.evaluation import statistics
+from bvae_jax.report import charts, markup, names, page
+from bvae_jax.report.markup import number
+from bvae_jax.report.study_view import Study
+
+
+def variance_shares(study: Study) -> dict[str, list[float]]:
+  """Shares of each score's variance over all members; they add up to 1."""
+  settings = [column.places for column in study.columns]
+  methods, before = [], 0
+  for view in study.methods.values():
+    methods.append((before + np.flatnonzero(view.healthy)).tolist())
+    before += len(view.entries)
+  found = [study.everyone.values(key) for key in study.everyone.keys]
+  seed = [statistics.seed_share(v, settings) for v in found]
+  within = [statistics.seed_share(v, methods) for v in found]
+  hparam = [a - b for a, b in zip(within, seed)]
+  parts = {} if study.single else {'method': [1.0 - a for a in within]}
+  return parts | {'hyperparameter': hparam, 'seed': seed}
+
+
+def section(study: Study) -> page.Section:
+  """The shares of method, hyperparameter and seed."""
+  title = 'The share of the seed'
+  if max(len(column.places) for column in study.columns) < 2:
+    return page.section(title)
+  keys = study.everyone.keys
+  found = variance_shares(study)
+  seed = [
+    {'name': names.short(key), 'value': charts.rounded(share)}
+    for key, share in zip(keys, found['seed'])
+  ]
+  rows = [[part, *(number(s, 2) for s in v)] for part, v in found.items()]
+  for method, view in study.methods.items() if not study.single else ():
+    groups = [*view.settings.values()]
+    own = [statistics.seed_share(view.values(key), groups) for key in keys]
+    rows.append([f'seed, within {method}', *(number(s, 2) for s in own)])
+  figure = markup.panels(
+    [charts.bars(seed, title='Share of the variance that is due to the seed')],
+    'Shares of the variance of each score over all members (eta squared): '
+    f'between {" and ".join(found)}. A share of the seed near 1 says that luck '
+    'decides, not the setting.',
+    above=markup.table(['', *map(names.short, keys)], rows),
+    kind='whole',
+  )
+  return page.section(title, figure)
