@@ -16,6 +16,7 @@ from bvae_jax.apps import (
   pictures,
   probes,
   responses,
+  tasks,
   transfer,
 )
 from bvae_jax.apps.options import Options
@@ -89,23 +90,25 @@ def shift(
 def run(options: Options) -> Section:
   """A classifier of few labels with each augmentation, for all members."""
   models, dataset = options.load()
-  goal = transfer.task(dataset, options.target or _coarse(dataset), 'augment')
+  goal = tasks.task(dataset, options.target or _coarse(dataset), 'augment')
   name = options.factor or next(
-    n for n in dataset.factor_names[::-1] if n != goal.factor.name
+    (n for n in dataset.factor_names[::-1] if n != goal.factor.name),
+    goal.factor.name,
   )
   place, factor = coders.factor(dataset, name, 'augment')
   if place == goal.place:
     raise ValueError('augment: --factor and --target must be two factors')
   size = options.labels[0]
-  num_test = min(_TEST, dataset.num_images // 2)
-  count = min(dataset.num_images, num_test + max(4000, size * options.repeats))
-  everything = coders.draw(dataset, options.key, count)
-  test = transfer.part(everything, np.arange(num_test))
-  rest = transfer.part(everything, np.arange(num_test, count))
+  told = tasks.labelled(dataset, [goal.place, place])
+  num_test = min(_TEST, len(told) // 2)
+  count = min(len(told), num_test + max(4000, size * options.repeats))
+  everything = coders.draw(dataset, options.key, count, told)
+  test = tasks.part(everything, np.arange(num_test))
+  rest = tasks.part(everything, np.arange(num_test, count))
   if size > len(rest.index):
     raise ValueError(
       f'augment: --labels={size} are more than the {len(rest.index)} images '
-      f'that {dataset.name} leaves'
+      f'that {dataset.name} leaves; give fewer'
     )
   shown: dict[str, np.ndarray] = {}
   accuracy: dict[str, list[list[float]]] = {}
@@ -114,7 +117,7 @@ def run(options: Options) -> Section:
   for r in range(options.repeats):
     rng = np.random.default_rng([options.seed, size, r])
     chosen = rng.choice(len(rest.index), size, replace=False)
-    few = transfer.part(rest, chosen)
+    few = tasks.part(rest, chosen)
     coders.require_classes(goal.labels(few), 'augment')
     own = jax.random.fold_in(options.key, r)
 
@@ -182,6 +185,6 @@ def _score(key, encoder, few, made, test, goal) -> float:
 
 def _coarse(dataset: Any) -> str:
   """The ordinal factor of the fewest values, else the first factor."""
-  known = dataset.require_labels('augment').factors
+  known = tasks.discrete(dataset, 'augment')
   ordinal = [f for f in known if f.kind == 'ordinal'] or list(known)
   return min(ordinal, key=lambda f: f.size).name

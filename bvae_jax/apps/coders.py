@@ -95,15 +95,24 @@ class Sample(NamedTuple):
   factors: np.ndarray
 
 
-def draw(dataset: data.Dataset, key: jax.Array, count: int) -> Sample:
-  """`count` random images, without repeats where there are enough."""
-  if count <= dataset.num_images:
-    index = jax.random.choice(
-      key, dataset.num_images, (count,), replace=False
-    )  # fmt: skip
+def draw(
+  dataset: data.Dataset, key: jax.Array, count: int, among: Any = None
+) -> Sample:
+  """`count` random images, without repeats where there are enough.
+
+  Args:
+    dataset: of which they are.
+    key: randomness.
+    count: how many.
+    among: places in it [n]; by default all.
+  """
+  size = dataset.num_images if among is None else len(among)
+  if count <= size:
+    place = jax.random.choice(key, size, (count,), replace=False)
   else:
-    index = data.sample_index(key, count, dataset.num_images)
-  return take(dataset, np.asarray(index))
+    place = data.sample_index(key, count, size)
+  place = np.asarray(place)
+  return take(dataset, place if among is None else among[place])
 
 
 def take(dataset: data.Dataset, index: Any) -> Sample:

@@ -133,10 +133,9 @@ def run(options: Options) -> Section:
   if dataset.is_grid:
     goal = work.factors[:8].copy()
     goal[:, place] = bench.wanted[:8]
-    wanted = coders.take(
-      dataset, np.ravel_multi_index(goal.T, dataset.factor_sizes)
-    )
-    images.insert(1, wanted.images)
+    places = np.ravel_multi_index(goal.T, dataset.factor_sizes)
+    wanted = dataset.images_like(places, work.index[:8])
+    images.insert(1, np.asarray(wanted))
     labels.insert(1, 'wanted')
   heads = ('', 'progress', 'arrived', 'others moved', 'others, unedited',
            'drift of latents', 'share found')  # fmt: skip

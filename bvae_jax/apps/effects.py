@@ -82,7 +82,8 @@ def on_factors(
       other = sample.factors.copy()
       other[:, k] = np.asarray(jax.random.randint(own, (num_points,), 0, size))
       moved = data.factors_to_index(jnp.asarray(other), known.sizes)
-      total.append(share(np.asarray(coder.encode(dataset.images(moved))[0])))
+      images = dataset.images_like(moved, index)
+      total.append(share(np.asarray(coder.encode(images)[0])))
   else:
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     table, factors = sample.factors, known.factors
@@ -123,7 +124,9 @@ def on_latents(
   if dataset.is_grid:
     index = data.sample_index(key, num_images, dataset.num_images)
     sample = coders.take(dataset, index)
-    judge = lambda images, start: renders.nearest(dataset, images, start[None])
+    judge = lambda images, start: renders.nearest(
+      dataset, images, start[None], index
+    )
   else:
     sample, others = observed.halves(dataset, key, num_images)
     judge = lambda images, _: observed.nearest(images, others)

@@ -10,6 +10,7 @@ from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
 from bvae_jax.report import images as image_lib
+from bvae_jax.report.markup import count
 
 _SAMPLE = 4000  # images that are searched
 _NEIGHBOURS = 4
@@ -117,7 +118,7 @@ def run(options: Options) -> Section:
   return Section(
     'explain',
     'Explanation of one image',
-    f'The {len(models)} members spend {spent} nats on this image.',
+    f'{count(len(models), "member")}: {spent} nats are spent on this image.',
     {
       'index': index, 'nats': spent._asdict(),
       'members': [one._asdict() for one in every],

@@ -13,11 +13,10 @@ Both are 0 of a fair and of a useless prediction: read them with the accuracy.
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import coders
+from bvae_jax.apps import coders, tasks
 from bvae_jax.data import dependence
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.correlated import Correlation
@@ -125,9 +124,7 @@ def split(
     train = law.draw(drawn, _TRAIN, dataset.factor_sizes)
     test = data.sample_index(own, _TEST, dataset.num_images)
   else:
-    labels = np.asarray(dataset.labels(jnp.arange(dataset.num_images)))
-    known = [coders.known(labels[:, k], f) for k, f in zip(places, factors)]
-    index = np.flatnonzero(known[0] & known[1])
+    index = tasks.labelled(dataset, places)
     index = np.asarray(jax.random.permutation(drawn, index))
     first = min(_TEST, len(index) // 2)
     test, train = index[:first], index[first : first + _TRAIN]
@@ -137,7 +134,7 @@ def split(
   )
   parts = []
   for rows in np.split(np.arange(len(whole.index)), [len(train)]):
-    sample = coders.Sample(*(x[rows] for x in whole))
+    sample = tasks.part(whole, rows)
     parts.append(Groups(sample, target[rows], group[rows]))
     if np.bincount(2 * group[rows] + target[rows], minlength=4).min() == 0:
       raise ValueError(

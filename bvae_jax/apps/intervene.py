@@ -6,6 +6,7 @@ from bvae_jax.apps import charts, coders, effects
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
+from bvae_jax.report.markup import count
 
 
 def run(options: Options) -> Section:
@@ -79,7 +80,9 @@ def run(options: Options) -> Section:
     'IRS by latent', ('member', 'latent', 'follows', 'IRS', 'KL'), irs_rows
   )
   notes = [
-    f'IRS over the active latents, weighted by their KL: {score}.',
+    f'IRS over the active latents, weighted by their KL: {score}.'
+    if np.isfinite(score.mean)
+    else f'No latent has {coders.IDLE} nats: nothing answers, and no IRS.',
     f'The reverse direction trusts the nearest {drawn}: a blurred image that '
     'is like none is given the least bad one.',
   ]
@@ -103,7 +106,7 @@ def run(options: Options) -> Section:
     'Interventions',
     f'One true factor is drawn anew in {effects.POINTS} images and every '
     'latent is watched; then each latent moves and the factors are. '
-    f'{len(models)} members.',
+    f'{count(len(models), "member")}.',
     {
       'irs': score._asdict(),
       'largest_share': {n: e._asdict() for n, e in zip(names, largest)},

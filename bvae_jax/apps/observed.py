@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import coders
+from bvae_jax.apps import coders, tasks
 from bvae_jax.data import factors as factors_lib
 
 MOST = 4000  # observed images that are compared with
@@ -31,11 +30,7 @@ def halves(
     count: of the first, at most half of all.
     place: of a factor that must be known of all.
   """
-  index = np.arange(dataset.num_images)
-  if place is not None:
-    column = np.asarray(dataset.labels(jnp.asarray(index)))[:, place]
-    factor = dataset.require_factors('labels').factors[place]
-    index = index[coders.known(column, factor)]
+  index = tasks.labelled(dataset, [] if place is None else [place])
   index = np.asarray(jax.random.permutation(key, index))
   first = min(count, len(index) // 2)
   return (

@@ -1,5 +1,6 @@
 """What a command line asks of an application."""
 
+import logging
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,6 +8,8 @@ from typing import NamedTuple
 import jax
 
 from bvae_jax import data, trained
+
+_LOG = logging.getLogger(__name__)
 
 
 class Options(NamedTuple):
@@ -58,4 +61,11 @@ class Options(NamedTuple):
       ValueError: no such member.
     """
     models = trained.load_all(self.run, self.members)
+    for model in models:
+      if model.result is not None and model.result.active_latents == 0:
+        _LOG.warning(
+          'member %d has collapsed: its codes carry nothing, and what an '
+          'application finds of it means nothing',
+          model.member,
+        )
     return models, models[0].dataset

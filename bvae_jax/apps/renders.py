@@ -8,18 +8,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data
+from bvae_jax.data import dataset as dataset_lib
 
 _BLOCK = 32  # images whose candidates are rendered together
 
 
-@functools.partial(jax.jit, static_argnames=('images_fn', 'sizes', 'k'))
-def _sweep(arrays, images, found, *, images_fn, sizes, k):
+@functools.partial(
+  jax.jit, static_argnames=('images_fn', 'noisy_fn', 'sizes', 'k')
+)
+def _sweep(arrays, images, found, keys, *, images_fn, noisy_fn, sizes, k):
   """The best value of factor k, the others as found: [B], its error [B]."""
   values = jnp.arange(sizes[k])
   tried = jnp.broadcast_to(
     found[:, None], (len(found), sizes[k], len(sizes))
   ).at[..., k].set(values)  # fmt: skip
-  renders = images_fn(arrays, data.factors_to_index(tried, sizes))
+  index = data.factors_to_index(tried, sizes)
+  if noisy_fn is None:
+    renders = images_fn(arrays, index)
+  else:
+    renders = noisy_fn(arrays, index, jnp.repeat(keys[:, None], sizes[k], 1))
   error = ((renders - images[:, None]) ** 2).mean((-3, -2, -1))
   # What is there stays unless another value is truly nearer.
   kept = jnp.arange(sizes[k]) == found[:, k, None]
@@ -28,7 +35,12 @@ def _sweep(arrays, images, found, *, images_fn, sizes, k):
 
 
 def nearest(
-  dataset: data.Dataset, images: Any, starts: Any, *, rounds: int = 3
+  dataset: data.Dataset,
+  images: Any,
+  starts: Any,
+  of: Any,
+  *,
+  rounds: int = 3,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Factors of the render nearest to each image, by coordinate descent.
 
@@ -40,6 +52,7 @@ def nearest(
     dataset: a grid; its images are the renders.
     images: in [0, 1], [B, H, W, C].
     starts: factors to start from, int [T, B, K].
+    of: places in the data set [B] of images that had the same noise, if any.
     rounds: times that every factor is swept.
 
   Returns:
@@ -49,13 +62,13 @@ def nearest(
     ValueError: the data set is no grid.
   """
   sizes = dataset.require_grid('the nearest render').sizes
-  ends, errors = [], []
+  ends, errors, keys = [], [], dataset_lib.noise_keys(of)
   for start in np.asarray(starts, np.int32):
+    blocks = [slice(i, i + _BLOCK) for i in range(0, len(start), _BLOCK)]
     parts = [
-      _descend(dataset, sizes, images[i : i + _BLOCK], start[i : i + _BLOCK],
-               rounds)
-      for i in range(0, len(start), _BLOCK)
-    ]  # fmt: skip
+      _descend(dataset, sizes, images[b], start[b], keys[b], rounds)
+      for b in blocks
+    ]
     ends.append(np.concatenate([end for end, _ in parts]))
     errors.append(np.concatenate([error for _, error in parts]))
   best = np.argmin(errors, axis=0)
@@ -63,19 +76,20 @@ def nearest(
   return np.stack(ends)[best, each], np.stack(errors)[best, each]
 
 
-def _descend(dataset, sizes, images, found, rounds):
+def _descend(dataset, sizes, images, found, keys, rounds):
   count = len(images)
   pad = _BLOCK - count  # one shape, so one compilation a factor
   images = np.concatenate([images, np.repeat(images[:1], pad, 0)])
   found = jnp.asarray(np.concatenate([found, np.repeat(found[:1], pad, 0)]))
+  keys = jnp.concatenate([keys, jnp.repeat(keys[:1], pad, 0)])
   error = np.zeros((len(images), 1))
   for _ in range(rounds):
     before = found
     for k in range(len(sizes)):
       if dataset.rows is None:
         found, error = _sweep(
-          dataset.arrays, images, found, images_fn=dataset.images_fn,
-          sizes=sizes, k=k,
+          dataset.arrays, images, found, keys, images_fn=dataset.images_fn,
+          noisy_fn=dataset.noisy_fn, sizes=sizes, k=k,
         )  # fmt: skip
       else:
         found, error = _sweep_rows(dataset, images, found, sizes, k)

@@ -6,49 +6,20 @@ trained anew on the labels alone. Then all are fitted to one half of a factor's
 range and tested on the other (covariate shift).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import charts, coders, probes
+from bvae_jax.apps import charts, coders, probes, tasks
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
-from bvae_jax.data import factors as factors_lib
 from bvae_jax.evaluation import statistics
+from bvae_jax.report.markup import count
 
 _TEST = 2000  # images that are judged on
 _NETWORK = 'network'
-
-
-class Task(NamedTuple):
-  """What is predicted of images.
-
-  Attributes:
-    place: of the factor.
-    factor: what is known of it.
-    num_classes: C; an ordinal factor of more values is cut in equal parts.
-  """
-
-  place: int
-  factor: factors_lib.Factor
-  num_classes: int
-
-  def labels(self, sample: coders.Sample) -> np.ndarray:
-    """Classes of a sample, int [N]."""
-    return coders.classes(sample.factors[:, self.place], self.factor.size)
-
-
-def task(dataset: data.Dataset, name: str, what: str) -> Task:
-  """The task of a discrete factor.
-
-  Raises:
-    ValueError: no such factor, or it is continuous.
-  """
-  dataset.require_labels(what)
-  place, factor = coders.factor(dataset, name, what)
-  return Task(place, factor, min(factor.size, coders.MAX_CLASSES))
 
 
 def representations(
@@ -67,7 +38,7 @@ def scores(
   rows_of: list[Any],
   trains: list[coders.Sample],
   test: coders.Sample,
-  goal: Task,
+  goal: tasks.Task,
 ) -> np.ndarray:
   """Accuracy of linear classifiers [functions, training sets]."""
   table = []
@@ -88,7 +59,7 @@ def network(
   encoder: str,
   trains: list[coders.Sample],
   test: coders.Sample,
-  goal: Task,
+  goal: tasks.Task,
   rows: int,
 ) -> np.ndarray:
   """Accuracy of the encoder trained on labels alone [training sets]."""
@@ -107,18 +78,13 @@ def over_members(table: np.ndarray) -> statistics.Estimate:
   return statistics.estimate(table.mean(1) if len(table) > 1 else table[0])
 
 
-def part(sample: coders.Sample, kept: np.ndarray) -> coders.Sample:
-  """The images where `kept` [N] (bool, or places)."""
-  return coders.Sample(*(x[kept] for x in sample))
-
-
 def compare(
   key: jax.Array,
   encoder: str,
   rows_of: dict[str, list[Any]],
   trains: list[coders.Sample],
   test: coders.Sample,
-  goal: Task,
+  goal: tasks.Task,
   rows: int,
 ) -> dict[str, statistics.Estimate]:
   """Every representation and the network on the same draws of labels."""
@@ -134,22 +100,22 @@ def run(options: Options) -> Section:
   """Sample-efficiency curves of the task, and the shift."""
   models, dataset = options.load()
   goals = [
-    task(dataset, name, 'transfer')
+    tasks.task(dataset, name, 'transfer')
     for name in ([options.target] if options.target else _two(dataset))
   ]
-  most = max(options.labels)
-  num_test = min(_TEST, dataset.num_images // 2)
-  count = min(dataset.num_images, most * options.repeats * 3 + num_test)
-  pool = coders.draw(dataset, options.key, count)
-  test, rest = (
-    part(pool, np.arange(num_test)),
-    part(pool, np.arange(num_test, count)),
-  )
-  if len(rest.index) < most:
+  told = tasks.labelled(dataset, [goal.place for goal in goals])
+  num_test = min(_TEST, len(told) // 2)
+  labels = [n for n in options.labels if n <= len(told) - num_test]
+  if not labels:
     raise ValueError(
-      f'--labels={most}: {dataset.name} has {dataset.num_images} images, of '
-      f'which {num_test} are tested on'
+      f'--labels={options.labels[0]}: {dataset.name} has {len(told)} labelled '
+      f'images, of which {num_test} are tested on; give fewer'
     )
+  most = max(labels)
+  num_pool = min(len(told), most * options.repeats * 3 + num_test)
+  pool = coders.draw(dataset, options.key, num_pool, told)
+  test = tasks.part(pool, np.arange(num_test))
+  rest = tasks.part(pool, np.arange(num_test, num_pool))
   pca = coders.fit_pca(rest.images[:4000], models[0].num_latents)
   rows_of = representations(models, pca)
   encoder = models[0].config.encoder
@@ -157,7 +123,7 @@ def run(options: Options) -> Section:
   for goal in goals:
     name = goal.factor.name
     lines: dict[str, list[statistics.Estimate]] = {}
-    for size in options.labels:
+    for size in labels:
       draws = [_draw(options, rest, size, r) for r in range(options.repeats)]
       for one in draws:
         coders.require_classes(goal.labels(one), 'transfer')
@@ -167,25 +133,31 @@ def run(options: Options) -> Section:
     floor = float(np.bincount(goal.labels(test)).max() / num_test)
     shift, moved = _shift(options, dataset, goal, rest, rows_of, encoder, most)
     figures[name] = {
-      'labels': options.labels,
+      'labels': labels,
       'accuracy': {m: [e._asdict() for e in es] for m, es in lines.items()},
       'commonest_class': floor,
       'shift': {'factor': moved, 'accuracy': {
         m: [e._asdict() for e in es] for m, es in shift.items()}},
     }  # fmt: skip
-    tables += _tables(name, goal, options.labels, lines, shift, moved)
+    tables += _tables(name, goal, labels, lines, shift, moved)
     files[f'transfer_{name}.svg'] = charts.curves(
-      options.labels, lines, f'Accuracy of {name}', 'labelled images',
+      labels, lines, f'Accuracy of {name}', 'labelled images',
       floor=floor,
     )  # fmt: skip
     shown[f'transfer_{name}.svg'] = (
       f'{name} in {goal.num_classes} classes; dashed: always the commonest.'
     )
-    notes.append(_verdict(name, options.labels, lines))
+    notes.append(_verdict(name, labels, lines))
+  if len(labels) < len(options.labels):
+    left = [str(n) for n in options.labels if n not in labels]
+    notes.append(
+      f'Left out, as there are {len(told)} labelled images: {", ".join(left)} '
+      'labels.'
+    )
   return Section(
     'transfer',
     'Transfer to few labels',
-    f'Linear classifiers on the codes of {len(models)} members, on pixels and '
+    f'Linear classifiers on codes ({count(len(models), "member")}), pixels and '
     f'on a PCA of as many components, and the encoder ({encoder}) trained on '
     f'the labels alone for {probes.STEPS} steps; {options.repeats} draws of '
     'labels. Intervals: over members for codes, over draws for the others.',
@@ -195,34 +167,38 @@ def run(options: Options) -> Section:
 
 def _two(dataset: data.Dataset) -> list[str]:
   """The first factor of a kind and the first ordinal one."""
-  known = dataset.require_labels('transfer').factors
+  known = tasks.discrete(dataset, 'transfer')
   kinds = {f.kind: f.name for f in reversed(known)}
   return list(kinds.values())[::-1]
 
 
 def _draw(options, rest, size, repeat):
   rng = np.random.default_rng([options.seed, size, repeat])
-  return part(rest, rng.choice(len(rest.index), size, replace=False))
+  return tasks.part(rest, rng.choice(len(rest.index), size, replace=False))
 
 
 def _shift(options, dataset, goal, rest, rows_of, encoder, most):
   """Accuracy on the half that was trained on, and on the other."""
   known = dataset.factors.factors
   names = [f.name for f in known[::-1] if f.size > 3 and f != goal.factor]
-  name = options.factor or next(iter(names), None)
-  if name is None:
+  name = options.factor or next(iter(names), goal.factor.name)
+  if name == goal.factor.name:
     return {}, None
   place, factor = coders.factor(dataset, name, 'transfer')
-  low = rest.factors[:, place] < factor.size // 2
-  near, far = part(rest, low), part(rest, ~low)
+  values = rest.factors[:, place]
+  low = values < (factor.size // 2 or 0.5)  # a continuous one is in [0, 1]
+  told = coders.known(values, factor)
+  near, far = tasks.part(rest, told & low), tasks.part(rest, told & ~low)
+  if len(near.index) < 4 or not len(far.index):
+    return {}, None
   half = len(near.index) // 2
   size = min(most, half)
   rng = np.random.default_rng([options.seed, size])
   trains = [
-    part(near, rng.choice(half, size, replace=False))
+    tasks.part(near, rng.choice(half, size, replace=False))
     for _ in range(options.repeats)
   ]
-  tests = part(near, np.arange(half, 2 * half)), far
+  tests = tasks.part(near, np.arange(half, 2 * half)), far
   each = [
     compare(options.key, encoder, rows_of, trains, test, goal, most)
     for test in tests

@@ -16,6 +16,7 @@ from bvae_jax.apps import coders, pictures
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.report import images as image_lib
+from bvae_jax.report.markup import count
 
 SPANS = ('prior', 'posterior', 'percentile')
 _CAPTION = f'Ranges of the latents of {coders.IDLE} nats or more'
@@ -151,7 +152,8 @@ def run(options: Options) -> Section:
   return Section(
     'traverse',
     'Traversals',
-    f'{len(models)} members, {len(chosen)} images, the {options.span} range. '
+    f'{count(len(models), "member")}, {count(len(chosen), "image")}, the '
+    f'{options.span} range. '
     'PNG, SVG with labels, GIF and WebP lie in apps/.',
     {'rows': rows, 'files': sorted(files)},
     (Table(_CAPTION, ('member', 'latent', 'KL', 'from', 'to'), tuple(rows)),),

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import coders, observed, renders
+from bvae_jax.apps import coders, observed, renders, tasks
 from bvae_jax.apps.options import Options
 
 Judge = Callable[[Any, Any], tuple[np.ndarray, np.ndarray]]
@@ -77,7 +77,9 @@ def bench(dataset: data.Dataset, options: Options, place: int) -> Bench:
     draws = [coders.draw(dataset, k, labels) for k in keys[3:]]
     basis = coders.draw(dataset, keys[2], min(4000, dataset.num_images))
     values = np.arange(factors[place].size)
-    judge: Judge = lambda *found: renders.nearest(dataset, *found)
+    judge: Judge = lambda images, starts: renders.nearest(
+      dataset, images, starts, work.index
+    )
     error = np.zeros(len(factors))
   else:
     work, basis = observed.halves(dataset, keys[0], options.images, place)
@@ -90,7 +92,7 @@ def bench(dataset: data.Dataset, options: Options, place: int) -> Bench:
     draws = []
     for key in keys[3:]:
       rows = np.asarray(jax.random.permutation(key, len(basis.index)))[:labels]
-      draws.append(coders.Sample(*(x[rows] for x in basis)))
+      draws.append(tasks.part(basis, rows))
     values = np.unique(np.concatenate([work.factors, basis.factors])[:, place])
     judge = lambda images, _: observed.nearest(images, basis)
     told, _ = judge(work.images, None)

@@ -175,6 +175,15 @@ class Dataset:
     """
     return self.require_factors('labels').labels(index)
 
+  def images_like(self, index: Any, of: Any) -> jax.Array:
+    """Images of indices [...], with the noise of the images `of` [...].
+
+    Where there is no noise, as `images`.
+    """
+    if self.noisy_fn is None:
+      return self.images(index)
+    return self.noisy_fn(self.arrays, jnp.asarray(index), noise_keys(of))
+
   def images(self, index: jax.Array) -> jax.Array:
     """Returns the images of indices [...], float32 [..., H, W, C]."""
     if self.rows is None:
@@ -226,6 +235,13 @@ class Dataset:
         f'set {self.name} has others: {", ".join(dict.fromkeys(odd))}'
       )
     return known
+
+
+def noise_keys(index: Any) -> jax.Array:
+  """Keys of the noise that images [...] have whenever they are looked at."""
+  index = jnp.asarray(index)
+  of_index = functools.partial(jax.random.fold_in, jax.random.key(0))
+  return jax.vmap(of_index)(index.reshape(-1)).reshape(index.shape)
 
 
 def scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:

@@ -22,7 +22,6 @@ import numpy as np
 
 from bvae_jax.data import dataset, decode, drawn, dsprites
 
-_SEED = 0  # of the noise that evaluation sees
 _SIDE = 320  # of the picture [pixels of a 64x64 frame]
 
 
@@ -138,6 +137,4 @@ def _look(
 def _fixed(arrays: Any, index: jax.Array, *, noisy: Any) -> jax.Array:
   """Images of indices [...], each with its own noise."""
   index = jnp.asarray(index)
-  of_index = functools.partial(jax.random.fold_in, jax.random.key(_SEED))
-  keys = jax.vmap(of_index)(index.reshape(-1)).reshape(index.shape)
-  return noisy(arrays, index, keys)
+  return noisy(arrays, index, dataset.noise_keys(index))

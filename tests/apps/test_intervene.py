@@ -1,6 +1,7 @@
 """What a perfect coder does when one factor moves, in closed form."""
 
 import jax
+import ml_collections
 import numpy as np
 import pytest
 
@@ -61,11 +62,28 @@ def test_the_nearest_render_of_a_render_is_itself(world):
   images = np.asarray(world.dataset.images(every))
   truth = np.asarray(world.dataset.labels(every))
   starts = np.stack([np.zeros_like(truth), truth[::-1]])
-  found, error = renders.nearest(world.dataset, images + 0.02, starts)
+  found, error = renders.nearest(world.dataset, images + 0.02, starts, every)
   assert np.array_equal(found, truth)
   np.testing.assert_allclose(error, 0.0004, rtol=1e-4)
   moved = coders.change([[0, 0, 0]], [[1, 1, 2]], world.dataset.factors.factors)
   np.testing.assert_allclose(moved, [[1, 0.5, 0.5]])
+
+
+def test_noise_stays_when_a_factor_moves():
+  """Colours are drawn by image, and are no factor: a render keeps them."""
+  config = {'name': 'dsprites_color', 'path': '', 'image_size': 16}
+  config |= {'factor_stride': (1, 5, 20, 16, 16)}
+  dataset = data.load(ml_collections.ConfigDict(config))
+  index = np.array([3, 17, 40])
+  images = np.asarray(dataset.images(index))
+  other = index ^ 1  # the last factor alone
+  truth = np.asarray(dataset.labels(other))
+  moved = np.asarray(dataset.images_like(other, index))
+  colour = lambda x: x.max((1, 2)) / x.max((1, 2, 3))[:, None]
+  np.testing.assert_allclose(colour(moved), colour(images), rtol=1e-3)
+  found, error = renders.nearest(dataset, moved, truth[None], index)
+  np.testing.assert_array_equal(found, truth)
+  assert error.max() < 1e-6
 
 
 def test_ranges_of_walks():

@@ -4,18 +4,31 @@ import jax
 import numpy as np
 import pytest
 
-from bvae_jax.apps import coders, probes, transfer
+from bvae_jax.apps import coders, probes, tasks, transfer
 
 
 def test_perfect_codes_need_few_labels(world):
   everything = coders.take(world.dataset, np.arange(30))
-  goal = transfer.task(world.dataset, 'middle', 'transfer')
+  goal = tasks.task(world.dataset, 'middle', 'transfer')
   rows_of = transfer.representations((world.coder,), None)
-  trains = [transfer.part(everything, np.arange(0, 30, 2))]
+  trains = [tasks.part(everything, np.arange(0, 30, 2))]
   found = transfer.scores(rows_of['codes'], trains, everything, goal)
   assert found.tolist() == [[1.0]]
   with pytest.raises(ValueError, match='no factor'):
-    transfer.task(world.dataset, 'colour', 'transfer')
+    tasks.task(world.dataset, 'colour', 'transfer')
+
+
+def test_only_images_whose_label_is_known_are_a_task(scattered):
+  dataset, _ = scattered
+  goal = tasks.task(dataset, 'middle', 'transfer')
+  told = tasks.labelled(dataset, [goal.place])
+  assert told.tolist() == [i for i in range(200) if i % 10]
+  assert [f.name for f in tasks.discrete(dataset, 'x')] == ['on', 'middle']
+  drawn = coders.draw(dataset, jax.random.key(0), 180, told)
+  assert sorted(drawn.index) == told.tolist()
+  assert drawn.factors[:, 2].min() >= 0 and drawn.factors[:, 2].max() <= 1
+  with pytest.raises(ValueError, match='choose a discrete one: on, middle'):
+    tasks.task(dataset, 'fine', 'transfer')
 
 
 def test_classes_are_of_equal_width():
