@@ -137,7 +137,7 @@ def write(paths: Sequence[pathlib.Path], out: pathlib.Path) -> None:
     study.config['study'],
     markup.element('lede', 'How do these runs differ?'),
     found['warnings'],
-    study_page.methods(study),
+    study_page.methods([study.methods]),
   )
   sections = [section(study) for section in SECTIONS]
   text_of = json.dumps(found, indent=2, allow_nan=False) + '\n'

@@ -79,6 +79,7 @@ def table(
   head: Sequence[str],
   rows: Iterable[Sequence[str]],
   classes: Sequence[str] = (),
+  kind: str = '',
 ) -> Markup:
   """A table in a box that scrolls: the first column labels its row.
 
@@ -86,8 +87,9 @@ def table(
     head: of the columns.
     rows: their cells.
     classes: a class for each row.
+    kind: 'words' where cells are text.
   """
-  return element('table', head, list(rows), classes)
+  return element('table', head, list(rows), classes, kind)
 
 
 def figure(content: Markup, caption: str) -> Markup:

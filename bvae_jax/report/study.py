@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import ml_collections
@@ -26,13 +26,34 @@ from bvae_jax.report.sections.study import (
   units,
 )
 from bvae_jax.report.study_view import Study
+from bvae_jax.report.view import View
+
+Draw = Callable[[Study], page.Section]
+
+
+def each(draw: Draw) -> Draw:
+  """The section of each data set, folded where there are several."""
+
+  def section(study: Study) -> page.Section:
+    if len(study.parts) == 1:
+      return draw(study)
+    found = {name: draw(part) for name, part in study.parts.items()}
+    title = next(iter(found.values())).title
+    folds = [
+      markup.element('fold', name, content, name == next(iter(found)))
+      for name, (_, content) in found.items()
+      if content
+    ]
+    return page.section(title, *folds)
+
+  return section
 
 
 class Page(NamedTuple):
   """What a study asks, and the sections that answer."""
 
   question: str
-  sections: tuple[Callable[[Study], page.Section], ...]
+  sections: tuple[Draw, ...]
 
 
 PAGES = {
@@ -40,11 +61,11 @@ PAGES = {
     'Which method, hyperparameters and seeds score how, what decides it, and '
     'can a model be chosen without labels?',
     (
-      scores.section,
-      seed.section,
-      agreement.section,
-      choice.by_udr,
-      trade_offs.section,
+      each(scores.section),
+      each(seed.section),
+      each(agreement.section),
+      each(choice.by_udr),
+      each(trade_offs.section),
       claims.section,
     ),
   ),
@@ -123,21 +144,21 @@ def _range(values: list[float]) -> str:
   return head.listed(values)
 
 
-def methods(study: Study) -> list[tuple[str, str]]:
-  """What each method swept, as (name, text) pairs."""
-  found = []
-  for method, view in study.methods.items():
+def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
+  """What each method swept, as (names, text) pairs; like ones are one."""
+  found: dict[str, dict[str, None]] = {}
+  for method, view in (pair for views in sets for pair in views.items()):
     config = view.config
-    seeds = _range(sorted({e.seed for e in view.entries}))
+    steps = count(config['num_steps'], 'step')
     words = [
       *head.swept_values(view),
       head.fixed(view),
-      f'seeds {seeds}',
-      f'{count(config["num_steps"], "step")} of {config["batch_size"]} images',
+      f'seeds {_range(sorted({e.seed for e in view.entries}))}',
+      f'{steps} of {config["batch_size"]} images',
       f'encoder {config["encoder"]}, decoder {config["decoder"]}',
     ]
-    found.append((method, '; '.join(words)))
-  return found
+    found.setdefault('; '.join(words), {})[method] = None
+  return [(', '.join(names), words) for words, names in found.items()]
 
 
 def _head(study: Study, question: str) -> page.Head:
@@ -148,11 +169,15 @@ def _head(study: Study, question: str) -> page.Head:
   shapes = dict.fromkeys(
     '×'.join(map(str, r.dataset.image_shape)) for r in study.results.values()
   )
-  size, kinds = len(study.everyone.entries), len(study.methods)
+  sets = [part.methods for part in study.parts.values()]
+  kinds = len({method for views in sets for method in views})
+  models = f'{len(study.everyone.entries):,}, of {count(kinds, "method")}'
+  if len(sets) > 1:
+    models += f' on {len(sets)} data sets'
   pairs = [
     ('Data', f'{"; ".join(described)}; images of {", ".join(shapes)}'),
-    ('Models', f'{size:,}, of {count(kinds, "method")}'),
-    *methods(study),
+    ('Models', models),
+    *methods(sets),
   ]
   return page.Head(
     study.config['study'],

@@ -1,6 +1,7 @@
 """A study as its page needs it: the members of all units, method by method."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -44,7 +45,8 @@ class Column(NamedTuple):
   places: list[int]
 
 
-class Study(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Study:
   """What the sections of a study's page draw from.
 
   Attributes:
@@ -70,7 +72,7 @@ class Study(NamedTuple):
     """Whether there is one method only."""
     return len(self.methods) == 1
 
-  @property
+  @functools.cached_property
   def columns(self) -> list[Column]:
     """The settings of all methods, in order."""
     found, before = [], 0
@@ -84,6 +86,26 @@ class Study(NamedTuple):
         found.append(Column(method, setting, name, members, places))
       before += len(view.entries)
     return found
+
+  @functools.cached_property
+  def parts(self) -> dict[str, 'Study']:
+    """The study of each data set; of a single one, the study."""
+    sets: dict[str, dict[str, Results]] = {}
+    for unit, result in self.results.items():
+      sets.setdefault(result.dataset.name, {})[unit] = result
+    if len(sets) == 1:
+      return {name: self for name in sets}
+    configs = self.config['units']
+    return {
+      name: assemble(
+        self.config,
+        self.units,
+        self.folders,
+        found,
+        method_names({unit: configs[unit] for unit in found}),
+      )
+      for name, found in sets.items()
+    }
 
 
 def method_names(units: dict[str, dict]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.report.charts import rounded
 from bvae_jax.report.pictures import Pictures
 
+_APART = 8  # members that have a colour each
 Setting = tuple[float, ...]  # a value of each hyperparameter that is swept
 
 
@@ -179,7 +180,7 @@ def _groups(members, labels, swept) -> tuple[list[str], dict[str, str]]:
     shares = np.linspace(0, 1, len(levels))
     found = {f'{key} {v:g}': colour_lib.ramp(s) for v, s in zip(levels, shares)}
     return [f'{key} {m.hparams[key]:g}' for m in members], found
-  if len(members) <= len(colour_lib.PALETTE):
+  if len(members) <= _APART:
     return labels, colour_lib.cycled(labels)
   return ['a member each'] * len(members), {'a member each': colour_lib.NEUTRAL}
 
@@ -201,7 +202,7 @@ def make(
   criterion, order = results.ranking
   best, median = order[-1], order[(len(order) - 1) // 2]
   groups, colours = _groups(members, labels, swept)
-  if len(members) > len(colour_lib.PALETTE) and not swept:
+  if len(members) > _APART and not swept:
     groups[median], groups[best] = 'the median one', 'the best one'
     colours = colour_lib.cycled((groups[best], groups[median])) | colours
   roles = [''] * len(members)

@@ -8,8 +8,9 @@ import pytest
 
 from bvae_jax import losses
 from bvae_jax.evaluation import results as results_lib
+from bvae_jax.report import study as study_page
 from bvae_jax.report import study_view
-from bvae_jax.report.sections.study import claims
+from bvae_jax.report.sections.study import claims, scores
 from configs import common
 
 SETS = ('dsprites', 'scene3d')
@@ -75,6 +76,18 @@ def test_units_of_one_method_on_several_sets_share_their_settings(study):
   assert np.isfinite(found.values).all()
 
 
+def test_each_data_set_has_its_part_of_the_page(study):
+  assert tuple(study.parts) == SETS
+  for name, part in study.parts.items():
+    assert set(part.methods) == set(METHODS) and part.parts == {name: part}
+    assert {len(column.places) for column in part.columns} == {3}
+  drawn = study_page.each(scores.section)(study)
+  folds = pages.tree(f'<div>{drawn.content}</div>').findall('details')
+  assert [fold.find('summary').text for fold in folds] == [*SETS]
+  assert [fold.get('open') for fold in folds] == ['', None]
+  assert 'beta_tcvae beta 2' in drawn.content and drawn.title == 'Scores'
+
+
 def test_variance_is_the_methods_or_the_seeds(study):
   found = {row[0]: row[1:] for row in rows(claims.variance(study))}
   # MIG is 0, 0.1 | 0.4, 0.5: variances 0.04 between methods, 0.0025 within.
@@ -117,8 +130,9 @@ def test_what_is_not_there_is_left_out(study):
   bare = [
     dataclasses.replace(m, metrics={'udr': 0.1}) for m in study.everyone.entries
   ]
-  empty = study._replace(
-    everyone=dataclasses.replace(study.everyone, entries=bare, scores=['udr'])
+  empty = dataclasses.replace(
+    study,
+    everyone=dataclasses.replace(study.everyone, entries=bare, scores=['udr']),
   )
   for section in (claims.variance, claims.transfer, claims.chances,
                   claims.dependence, claims.downstream):  # fmt: skip

@@ -44,7 +44,7 @@ def heat_map(
   )
   step = alt.Step
   return parts.whole(
-    title, rows, cells, numbers, width=step(44), height=step(26)
+    title, rows, cells, numbers, width=step(36), height=step(26)
   )
 
 
@@ -95,7 +95,7 @@ def intervals(
     x=alt.X(
       'at:Q',
       title=x_title,
-      axis=alt.Axis(values=places, format='~g'),
+      axis=parts.ticks(places),
       scale=alt.Scale(type='log', nice=False, padding=15),
     ),
     y=y,

@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 
 from bvae_jax.report.charts import parts
+from bvae_jax.report.charts.colours import NEUTRAL
 from bvae_jax.report.charts.parts import Keys, Rows
 
 
@@ -82,7 +83,7 @@ def strip(
   y = alt.Y('lane:Q', scale=alt.Scale(domain=[-0.7, 6]), axis=None)
   tips = ['member:N', 'value:Q']
   points = parts.points(base, tips, len(rows) > 100, **keys)
-  median = base.mark_rule(strokeDash=[2, 3], color=parts.NEUTRAL, clip=True)
+  median = base.mark_rule(strokeDash=[2, 3], color=NEUTRAL, clip=True)
   return parts.whole(
     title,
     rows,
@@ -98,7 +99,7 @@ def latents(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
   base = alt.Chart()
   order = 'latents of each member, by falling KL'
   x = alt.X('rank:O', title=order, axis=alt.Axis(labelAngle=0))
-  bar = base.mark_bar(color=parts.NEUTRAL, opacity=0.35).encode(
+  bar = base.mark_bar(color=NEUTRAL, opacity=0.35).encode(
     x=x, y=alt.Y('mean(value):Q', title=None)
   )
   members = len({row['member'] for row in rows})
@@ -124,22 +125,22 @@ def scatter(
     rows: the members.
     title: names y.
     x_title: names x.
-    lines: points of lines, one a group: group, x, y, order.
+    lines: points of lines, one a group: group, x, y, order; dashed where
+      `level` is true.
     log_x: whether x, then positive, is on a logarithmic scale.
     ticks: places of the ticks of x.
     **keys: see `Keys`.
   """
   (low, high), left_out = parts.domain(parts.values_of(rows, 'x'))
-  span, outside = parts.domain(parts.values_of(rows, 'y'))
+  levels = [row for row in lines if row.get('level')]
+  span, outside = parts.domain(parts.values_of([*rows, *levels], 'y'))
   if log_x:
     known = [v for v in parts.values_of(rows, 'x') if v > 0]
     low, high = min(known) / 1.15, max(known) * 1.15
   scale = alt.Scale(
     type='log' if log_x else 'linear', domain=[low, high], nice=False
   )
-  axis = alt.Axis(tickCount=5)
-  if ticks:
-    axis = alt.Axis(values=list(ticks), format='~g')
+  axis = parts.ticks(ticks) if ticks else alt.Axis(tickCount=5)
   x = alt.X('x:Q', scale=scale, title=x_title or None, axis=axis)
   base = alt.Chart()
   tips = [
@@ -159,6 +160,9 @@ def scatter(
         order='order:Q',
         color=parts.colour(**keys),
         detail='group:N',
+        strokeDash=alt.when('datum.level')
+        .then(alt.value([6, 3]))
+        .otherwise(alt.value([1, 0])),
       ),
     )
   return parts.whole(title, rows, *layers, outside=max(outside, left_out))
@@ -167,13 +171,15 @@ def scatter(
 def distribution(
   rows: Rows, *, title: str, **keys: Unpack[Keys]
 ) -> alt.LayerChart:
-  """A column a setting, a point a seed; rows: member, setting, value.
+  """A row a setting, a point a seed, a bar their mean.
 
-  The bar of a column is its mean over the rows that count, those whose
-  `counted` is not false.
+  Args:
+    rows: member, setting, value.
+    title: names the values.
+    **keys: see `Keys`.
   """
   span, outside = parts.domain(parts.values_of(rows))
-  golden = 0.618034  # neighbours in a column lie apart, the first in the middle
+  golden = 0.618034  # neighbours in a row lie apart, the first in the middle
   settings = dict.fromkeys((row['setting'] for row in rows), 0.5)
   shifted = []
   for row in rows:
@@ -181,18 +187,22 @@ def distribution(
     shifted.append({**row, 'shift': round(settings[at], 3)})
     settings[at] = (settings[at] + golden) % 1
   base = alt.Chart()
-  axis = alt.Axis(labelAngle=-30, labelOverlap='greedy', labelLimit=120)
-  x = alt.X('setting:N', sort=None, title=None, axis=axis)
-  tips = ['member:N', 'value:Q']
-  points = parts.points(base, tips, len(rows) > 100, **keys)
+  axis = alt.Axis(labelLimit=220, ticks=False, domain=False, grid=True)
+  y = alt.Y('setting:N', sort=None, title=None, axis=axis)
   across = alt.Scale(domain=[-0.6, 1.6])
-  place = alt.XOffset('shift:Q', scale=across)
-  middle = alt.XOffsetDatum(0.5, scale=across)
-  mean = (
-    base.transform_filter('datum.counted !== false')
-    .mark_point(shape='stroke', size=500, strokeWidth=2, color=parts.NEUTRAL)
-    .encode(x=x, xOffset=middle, y=alt.Y('mean(value):Q', title=None))
+  place = alt.YOffset('shift:Q', scale=across)
+  middle = alt.YOffsetDatum(0.5, scale=across)
+  points = parts.points(base, ['member:N', 'value:Q'], len(rows) > 100, **keys)
+  mean = base.mark_tick(size=15, thickness=2.5, color=NEUTRAL).encode(
+    x=alt.X('mean(value):Q', title=None), y=y, yOffset=middle
   )
-  points = points.encode(x=x, xOffset=place, y=parts.y_axis('value', span))
-  width = max(300, min(1000, 36 * len(settings)))
-  return parts.whole(title, shifted, points, mean, outside=outside, width=width)
+  scale = alt.Scale(domain=list(span), zero=False, nice=False)
+  x = alt.X('value:Q', scale=scale, title=None, axis=alt.Axis(tickCount=5))
+  return parts.whole(
+    title,
+    shifted,
+    mean,
+    points.encode(x=x, y=y, yOffset=place),
+    outside=outside,
+    height=20 * max(3, len(settings)),
+  )

@@ -145,6 +145,11 @@ def y_axis(
   return alt.Y(f'{key}:Q', scale=scale, title=title, axis=alt.Axis(tickCount=5))
 
 
+def ticks(places: Sequence[float]) -> alt.Axis:
+  """An axis with ticks at some places, each by its own number."""
+  return alt.Axis(values=list(places), labelExpr="format(datum.value, '~g')")
+
+
 def svg(chart: Any) -> str:
   """The chart as an SVG file, in the colour of the text around it."""
   ink = 'currentColor'

@@ -73,12 +73,16 @@ function single(section, members, from) {
       members.every(m => JSON.parse(key.dataset.members).includes(m))));
 }
 
-(async () => {
-  for (const box of all('.chart')) {
+async function drawAll(root) {
+  for (const box of all('.chart', root)) {
+    if (views.has(box) || box.closest('details:not([open])')) continue;
     await draw(box);
     await new Promise(done => setTimeout(done));
   }
-})();
+}
+drawAll(document);
+for (const fold of all('details'))
+  fold.addEventListener('toggle', () => drawAll(fold));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () =>
   [...views.keys()].forEach(draw));
 
@@ -97,7 +101,7 @@ for (const details of all('details.values'))
     for (const box of all('.chart', details.closest('figure'))) {
       const found = rowsOf(unpack(box.dataset.spec)).slice(0, 3000);
       const keys = [...new Set(found.flatMap(Object.keys))].filter(
-        k => !['role', 'lane', 'share', 'shift', 'counted'].includes(k));
+        k => !['role', 'lane', 'share', 'shift', 'level'].includes(k));
       const add = (cells, kind, to) => {
         const tr = to.appendChild(document.createElement('tr'));
         for (const words of cells)

@@ -32,14 +32,15 @@ def by_udr(study: Study) -> page.Section:
       value = number(view.values(key)[m], places)
       cells.append(f'{value} ({number(median, places)})')
     who = view.labels[m].removeprefix(f'{method} ')
-    chosen.append([method, who, number(udr[m], 2), *cells])
+    name = markup.element('cell', method, who)
+    chosen.append([name, number(udr[m], 2), *cells])
     own = [statistics.spearman(udr, view.values(key)) for key in keys]
     ranks.append([method, *(number(r, 2) for r in own)])
   heads = [*map(names.short, keys)]
   return page.section(
     title,
     markup.figure(
-      markup.table(['', 'chosen', 'UDR', *heads], chosen),
+      markup.table(['chosen', 'UDR', *heads], chosen),
       'The member that UDR chooses, its scores, and in brackets the median of '
       'those that it chose from. UDR compares the seeds of one setting and '
       'sees no factors.',
@@ -67,12 +68,12 @@ def _medians(study: Study) -> Markup:
   for method, view in study.methods.items():
     chosen = selection.choose(view.entries)
     for setting in selection.settings(view.entries):
-      words = _words(view, setting)
+      name = f'{method} {_words(view, setting)}'
       if setting == chosen:
-        words = markup.element('strong', words)
+        name = markup.element('strong', name)
       medians = map(setting.median, keys)
-      rows.append([method, words, *map(number, medians, places)])
-  return markup.table(['', 'setting', *map(names.name, keys)], rows)
+      rows.append([name, *map(number, medians, places)])
+  return markup.table(['', *map(names.name, keys)], rows)
 
 
 def _by_each_score(study: Study) -> Markup:
@@ -87,10 +88,10 @@ def _by_each_score(study: Study) -> Markup:
       cells.append(
         markup.MISSING
         if chosen is None or value is None
-        else f'{_words(view, chosen)} ({number(value, 2)})'
+        else markup.element('cell', _words(view, chosen), number(value, 2))
       )
     rows.append([method, *cells])
-  return markup.table(['', *map(names.short, keys)], rows)
+  return markup.table(['', *map(names.short, keys)], rows, kind='words')
 
 
 def of_settings(study: Study) -> page.Section:
@@ -106,6 +107,6 @@ def of_settings(study: Study) -> page.Section:
     ),
     markup.figure(
       _by_each_score(study),
-      f'What each score would choose, and in brackets its {rule}.',
+      f'What each score would choose, and its {rule}.',
     ),
   )

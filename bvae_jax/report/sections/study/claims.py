@@ -166,6 +166,7 @@ def dependence(study: Study) -> Markup:
         points,
         title=title,
         x_title='strength, by rank',
+        ticks=sorted({point.at for point in points}),
         colours=everyone.colours,
         legend=False,
       )
@@ -220,6 +221,11 @@ def downstream(study: Study) -> Markup:
 
 def section(study: Study) -> page.Section:
   """What these models say to each claim that they can speak to."""
-  parts = (variance, transfer, chances, dependence, downstream)
+  parts = [variance(study), transfer(study), chances(study)]
+  for i, (name, part) in enumerate(study.parts.items()):
+    found = dependence(part)
+    if found and len(study.parts) > 1:
+      found = markup.element('fold', name, found, i == 0)
+    parts.append(found)
   title = 'The claims of the 2019 study'
-  return page.section(title, *(part(study) for part in parts))
+  return page.section(title, *parts, downstream(study))

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from bvae_jax import metrics
 from bvae_jax.evaluation.results import UNRANKED
-from bvae_jax.report import charts, names
+from bvae_jax.report import charts, markup
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.report.sections import panels
@@ -32,43 +33,56 @@ def values(study: Study, units: Sequence[str], key: str) -> np.ndarray:
 
 def by_unit(
   study: Study,
-  key: str,
+  titles: Mapping[str, str],
   places: Mapping[str, tuple[str, float]],
-  levels: Mapping[str, float] | None = None,
+  caption: str,
+  levels: Mapping[str, Mapping[str, float]] | None = None,
   **options: Any,
-) -> Any:
-  """A point a member, a line through the means of each group.
+) -> Markup:
+  """A panel a score: a point a member, a line through each group's means.
 
   Args:
     study: whose units.
-    key: the score.
+    titles: {score: what its panel is called}.
     places: {unit: (its group, its x)}.
-    levels: {group: value} of lines that are the same everywhere.
+    caption: of the figure.
+    levels: {score: {group: value}} of dashed lines, the same everywhere.
     **options: of `charts.scatter`.
   """
+  levels = levels or {}
+  level_groups = dict.fromkeys(g for found in levels.values() for g in found)
+  groups = [*(group for group, _ in places.values()), *level_groups]
+  colours = colour_lib.cycled(groups)
+  ends = sorted({x for _, x in places.values()})
   row = lambda member, group, x, y: {
     'member': member,
     'group': group,
     'x': x,
     'y': charts.rounded(float(y)),
   }
-  points = [
-    panels.Point(row(f'{unit} seed={member.seed}', group, x, y), group, x)
-    for unit, (group, x) in places.items()
-    for member, y in zip(study.results[unit].ok, values(study, [unit], key))
-  ]
-  ends = sorted({x for _, x in places.values()})
-  lines = []
-  for group, y in (levels or {}).items():
-    lines += [row('', group, x, y) | {'order': x} for x in (ends[0], ends[-1])]
-    # Inside the frame as a member's value is.
-    points.append(panels.Point(row(group, group, ends[0], y)))
-  groups = [group for group, _ in places.values()] + [*(levels or ())]
-  return panels.scatter(
-    points,
-    lines,
-    title=names.name(key),
-    colours=colour_lib.cycled(groups),
-    ticks=ends,
-    **options,
-  )
+  drawn, members = [], {group: {} for group in colours}
+  for key, title in titles.items():
+    points = [
+      panels.Point(row(f'{unit} seed={member.seed}', group, x, y), group, x)
+      for unit, (group, x) in places.items()
+      for member, y in zip(study.results[unit].ok, values(study, [unit], key))
+    ]
+    lines = []
+    for group, y in levels.get(key, {}).items():
+      flat = [row('', group, x, y) | {'order': x} for x in (ends[0], ends[-1])]
+      lines += [point | {'level': True} for point in flat]
+    for point in points:
+      members[point.row['group']][point.row['member']] = True
+    drawn.append(
+      panels.scatter(
+        points,
+        lines,
+        title=title,
+        colours=colours,
+        legend=False,
+        ticks=ends,
+        **options,
+      )
+    )
+  keys = [markup.key(colours[g], g, [*own]) for g, own in members.items()]
+  return markup.panels(drawn, caption, above=markup.element('legend', keys))

@@ -1,6 +1,6 @@
 """Scores against the strength of a correlation of two factors."""
 
-from bvae_jax.report import markup, page
+from bvae_jax.report import names, page
 from bvae_jax.report.sections.study import common
 from bvae_jax.report.study_view import Study
 
@@ -18,15 +18,19 @@ def section(study: Study) -> page.Section:
     return page.section(title)
   keys = common.judged(study)
   known = {key for m in study.everyone.entries for key in m.metrics}
-  own = [f'{key}/{factor}' for key in keys for factor in pair]
-  figure = markup.panels(
-    [
-      common.by_unit(study, key, places, x_title='1 / sigma')
-      for key in (*keys, *(key for key in own if key in known))
-    ],
+  own = {
+    f'{key}/{factor}': f'{names.name(key)}, {factor}'
+    for key in keys
+    for factor in pair
+  }
+  figure = common.by_unit(
+    study,
+    {key: names.name(key) for key in keys}
+    | {key: title for key, title in own.items() if key in known},
+    places,
     f'Trained on images in which {" and ".join(pair)} go together, the more so '
     'the further right (0: not at all), scored on all images. A point a '
     'member, lines through the means.',
-    kind='panels wide',
+    x_title='1 / sigma',
   )
   return page.section(title, figure)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bvae_jax.report import markup, page
+from bvae_jax.report import names, page
 from bvae_jax.report.sections.study import common
 from bvae_jax.report.study_view import Study
 
@@ -46,23 +46,17 @@ def section(study: Study) -> page.Section:
       (pairs if 'num_changed' in options else plain).append(unit)
   if not places:
     return page.section(title)
-  drawn = [
-    common.by_unit(
-      study,
-      key,
-      places,
-      _levels(study, pairs, plain, key),
-      x_title='labelled images',
-      log_x=True,
-    )
-    for key in common.judged(study)
-  ]
-  figure = markup.panels(
-    drawn,
+  keys = common.judged(study)
+  figure = common.by_unit(
+    study,
+    {key: names.name(key) for key in keys},
+    places,
     'A point a member, lines through the means: of labels that are whole, '
     'binned (5 values), noisy (10 % random) or partial (two factors), and, '
-    'level, of pairs of images and of models trained without a label: their '
+    'dashed, of pairs of images and of models trained without a label: their '
     'mean, and the one that UDR chooses, or the MIG of a few labels.',
-    kind='panels wide',
+    {key: _levels(study, pairs, plain, key) for key in keys},
+    x_title='labelled images',
+    log_x=True,
   )
   return page.section(title, figure)

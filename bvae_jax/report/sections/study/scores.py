@@ -13,7 +13,7 @@ from bvae_jax.report.study_view import Study
 
 
 def _distribution(study: Study, key: str) -> Any:
-  """A point a member, in a column a setting, with the column's mean."""
+  """A point a member, in a row a setting, with the row's mean."""
   view, values = study.everyone, study.everyone.values(key)
   rows = [
     view.row(m, setting=column.name, value=values[m]) | {'role': ''}
@@ -27,10 +27,10 @@ def _distribution(study: Study, key: str) -> Any:
 
 def _distributions(study: Study) -> Markup:
   """Every score by method and setting."""
-  narrow = len(study.columns) < 8
+  narrow = max(len(column.name) for column in study.columns) <= 16
   return markup.panels(
     [_distribution(study, key) for key in study.everyone.keys],
-    'A column a setting, hyperparameters rising from left to right; a point a '
+    'A row a setting, hyperparameters rising from top to bottom; a point a '
     'seed, the bar their mean.',
     above=panels.keys(study.everyone),
     kind='panels' if narrow else 'panels wide',
