@@ -13,11 +13,16 @@ def discretize(values: jax.Array, num_bins: int) -> jax.Array:
   """Returns int [N, D]: equal-width bins of each column between its extremes.
 
   Bin b holds edge_b <= value < edge_{b+1}; the last one holds the maximum too.
-  A constant column falls into one bin.
+  A value that rounding has left just below an edge (four units in the last
+  place) lies on it, as in exact arithmetic: codes that take evenly spaced
+  values have the same bins whatever their scale and offset. A constant column
+  falls into one bin.
   """
   low, high = values.min(0), values.max(0)
   steps = jnp.arange(1, num_bins, dtype=values.dtype)[:, None]
-  edges = low + steps * (high - low) / num_bins
+  rounding = 4 * jnp.finfo(values.dtype).eps * jnp.maximum(-low, high)
+  width = (high - low) / num_bins
+  edges = low + steps * width - jnp.minimum(rounding, width / 100)
   above = (values[:, None] >= edges) & (high > low)
   return above.sum(1, dtype=jnp.int32)
 

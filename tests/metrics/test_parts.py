@@ -104,6 +104,20 @@ def test_bins_agree_with_numpy(num_bins):
   np.testing.assert_array_equal(actual[:, 2], 0)
 
 
+def test_values_on_an_edge_are_where_exact_fractions_put_them():
+  for values, num_bins in ((11, 20), (41, 20), (6, 5), (21, 10), (101, 20)):
+    grid = np.arange(values)
+    exact = [min(k * num_bins // (values - 1), num_bins - 1) for k in grid]
+    for scale, shift in ((1, 0), (0.1, 0), (1 / 3, -1), (0.37, 5.1), (-7, 2)):
+      codes = np.float32(grid / (values - 1) * scale + shift)[:, None]
+      found = _common.discretize(codes, num_bins)[:, 0]
+      expected = exact
+      if scale < 0:
+        steps = (values - 1 - grid) * num_bins // (values - 1)
+        expected = np.minimum(steps, num_bins - 1)
+      np.testing.assert_array_equal(found, expected)
+
+
 def test_sort_keys_keep_the_order():
   values = np.array([-np.inf, -2.0, -1e-3, -0.0, 0.0, 1e-3, 5.0], np.float32)
   steps = np.diff(np.asarray(_common.sort_keys(values)).astype(np.int64))
