@@ -280,6 +280,7 @@ def downstream(codes, factors, test_codes, test_factors, num_labels):
         Cs=10,
         cv=model_selection.KFold(5),
         l1_ratios=(0,),
+        scoring='accuracy',
         use_legacy_attributes=False,
       ),
       'trees': lambda: ensemble.GradientBoostingClassifier(random_state=0),
