@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax import lax
-from jax import numpy as jnp
 from jax.experimental import multihost_utils
 
 AXIS = 'devices'
@@ -269,8 +268,8 @@ def split_index(function: Callable, size: int, block: int) -> Callable:
   """
   devices = jax.local_devices()
   rows = -(-size // (block * len(devices)))
-  index = jnp.arange(len(devices) * rows * block) % size
-  index = index.reshape(len(devices), rows, block).astype(jnp.int32)
+  index = np.arange(len(devices) * rows * block, dtype=np.int32) % size
+  index = index.reshape(len(devices), rows, block)
   blocks = jax.pmap(
     lambda shared, rows: lax.map(lambda i: function(shared, i), rows),
     in_axes=(None, 0),

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from bvae_jax import parallel
 from bvae_jax.data import cache, samplers
@@ -19,6 +20,11 @@ from bvae_jax.data.correlated import Correlation
 _LOG = logging.getLogger(__name__)
 STORAGES = ('auto', 'device', 'host')
 _SHARE = 0.5  # of a device's memory, which stored images may take
+
+
+@functools.partial(jax.jit, static_argnames='images_fn')
+def _images(arrays: Any, index: jax.Array, *, images_fn: Any) -> jax.Array:
+  return images_fn(arrays, index)
 
 
 class Rows:
@@ -167,7 +173,7 @@ class Dataset:
       return place
     return jnp.asarray(self.split.train)[place]
 
-  def labels(self, index: jax.Array) -> jax.Array:
+  def labels(self, index: ArrayLike) -> jax.Array:
     """Returns the factors of images [...], [..., K]; int32 if all discrete.
 
     Raises:
@@ -184,14 +190,15 @@ class Dataset:
       return self.images(index)
     return self.noisy_fn(self.arrays, jnp.asarray(index), noise_keys(of))
 
-  def images(self, index: jax.Array) -> jax.Array:
+  def images(self, index: ArrayLike) -> jax.Array:
     """Returns the images of indices [...], float32 [..., H, W, C]."""
     if self.rows is None:
-      return self.images_fn(self.arrays, jnp.asarray(index))
+      index = jnp.asarray(index)
+      return _images(self.arrays, index, images_fn=self.images_fn)
     found = np.asarray(index)
     taken = self.rows.take(found.reshape(-1))
-    places = jnp.arange(found.size).reshape(found.shape)
-    return self.images_fn(jnp.asarray(taken), places)
+    places = np.arange(found.size, dtype=np.int32).reshape(found.shape)
+    return _images(jnp.asarray(taken), places, images_fn=self.images_fn)
 
   def require_factors(self, what: str) -> factors_lib.Table | factors_lib.Grid:
     """Returns the factors that `what` needs, or says that there are none.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from bvae_jax.data import grid
 
@@ -87,7 +88,7 @@ class Grid:
     """The number of combinations."""
     return grid.num_combinations(self.sizes)
 
-  def labels(self, index: jax.Array) -> jax.Array:
+  def labels(self, index: ArrayLike) -> jax.Array:
     """Returns the factors of grid positions [...], int32 [..., K]."""
     return grid.index_to_factors(index, self.sizes)
 
@@ -118,9 +119,9 @@ class Table:
   def num_images(self) -> int:
     return len(self.values)
 
-  def labels(self, index: jax.Array) -> jax.Array:
+  def labels(self, index: ArrayLike) -> jax.Array:
     """Returns the rows of images [...], [..., K]."""
-    return jnp.asarray(self.values)[index]
+    return jnp.asarray(self.values)[jnp.asarray(index)]
 
   def num_missing(self) -> tuple[int, ...]:
     """How many images lack a value of each factor."""

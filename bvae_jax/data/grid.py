@@ -1,11 +1,13 @@
 """Factor grids: every combination of factor values, last factor fastest."""
 
+import functools
 import math
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 
 def num_combinations(factor_sizes: Sequence[int]) -> int:
@@ -34,7 +36,7 @@ def factor_grid(factor_sizes: Sequence[int]) -> jax.Array:
 
 
 def index_to_factors(
-  index: jax.Array, factor_sizes: Sequence[int]
+  index: ArrayLike, factor_sizes: Sequence[int]
 ) -> jax.Array:
   """Returns the factors of grid positions, int32 [..., K].
 
@@ -49,12 +51,16 @@ def index_to_factors(
     ValueError: if there is no factor, or one has no value.
   """
   sizes = _check_sizes(factor_sizes)
-  index = jnp.asarray(index, jnp.int32)[..., None]
-  return index // jnp.array(_strides(sizes)) % jnp.array(sizes)
+  return _factors(jnp.asarray(index, jnp.int32), sizes)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _factors(index: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
+  return index[..., None] // jnp.array(_strides(sizes)) % jnp.array(sizes)
 
 
 def factors_to_index(
-  factors: jax.Array, factor_sizes: Sequence[int]
+  factors: ArrayLike, factor_sizes: Sequence[int]
 ) -> jax.Array:
   """Returns the grid positions of factors, int32 [...].
 
@@ -75,6 +81,11 @@ def factors_to_index(
       f'factors of shape {factors.shape} do not end in the {len(sizes)} '
       f'factors of sizes {sizes}'
     )
+  return _index(factors, sizes)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _index(factors: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
   return jnp.sum(factors * jnp.array(_strides(sizes)), axis=-1)
 
 

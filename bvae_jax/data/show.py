@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import config as config_lib
@@ -68,11 +67,7 @@ def look(dataset: data.Dataset, samples: int = _SAMPLES) -> Look:
   height, width, _ = dataset.image_shape
   apart = -(-max(height, width) // _TILE)
 
-  def images(index: np.ndarray) -> np.ndarray:
-    whole = dataset.images(jnp.asarray(index, jnp.int32))
-    return np.asarray(whole)[:, ::apart, ::apart]
-
-  varied = {}
+  indices = {'': np.sort(chosen)}  # of the sample, then of each factor
   if isinstance(dataset.factors, data.Grid):
     sizes = dataset.factors.sizes
     # Values apart, so that no hue hides another.
@@ -81,10 +76,13 @@ def look(dataset: data.Dataset, samples: int = _SAMPLES) -> Look:
       values = np.linspace(0, factor.size - 1, min(factor.size, ACROSS))
       rows = np.tile(base, (len(values), 1))
       rows[:, k] = np.round(values)
-      index = data.factors_to_index(jnp.asarray(rows), sizes)
-      varied[factor.name] = images(np.asarray(index))
+      indices[factor.name] = np.asarray(data.factors_to_index(rows, sizes))
   together = dependence.pairs(dataset.factor_names, dependence.of(dataset))
-  shown = images(np.sort(chosen))
+  index = np.concatenate([*indices.values()]).astype(np.int32)
+  images = np.asarray(dataset.images(index))[:, ::apart, ::apart]
+  ends = np.cumsum([len(part) for part in indices.values()])[:-1]
+  varied = dict(zip(indices, np.split(images, ends)))
+  shown = varied.pop('')
   return Look(shown, varied, counts(dataset), together)
 
 
@@ -100,7 +98,7 @@ def film(dataset: data.Dataset) -> bytes | None:
   rows = np.tile(base, (_FRAMES, len(sizes), 1))
   for k, size in enumerate(sizes):
     rows[:, k, k] = np.round(share * (size - 1))
-  index = data.factors_to_index(jnp.asarray(rows), tuple(sizes.tolist()))
+  index = data.factors_to_index(rows, tuple(sizes.tolist()))
   images = np.asarray(dataset.images(index))
   wide = np.concatenate(list(images.swapaxes(0, 1)), axis=2)
   frames = np.round(255 * np.clip(wide, 0, 1)).astype(np.uint8)

@@ -1,13 +1,11 @@
 """What explorer.html shows: images, their codes, what each latent knows."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data
@@ -97,10 +95,10 @@ def make(
   key = jax.random.key(experiment.config.evaluation.seed)
   affordable = _affordable(NUM_IMAGES, dataset.image_shape)
   count = min(affordable, dataset.num_images)
-  drawn = data.sample_index(key, count, dataset.num_images)
+  drawn = np.asarray(data.sample_index(key, count, dataset.num_images))
   if dataset.num_images == count:
-    drawn = jnp.arange(count)
-  pixels = _pixels(dataset, jnp.concatenate([drawn, jnp.asarray(index)]))
+    drawn = np.arange(count)
+  pixels = _pixels(dataset, np.concatenate([drawn, index]))
   images, combinations = pixels[:count], pixels[count:]
   labels = np.zeros((count, 0))
   if dataset.has_factors:
@@ -124,18 +122,10 @@ def make(
   )
 
 
-@functools.partial(jax.jit, static_argnames='images_fn')
-def _drawn(arrays: Any, index: jax.Array, *, images_fn: Any) -> jax.Array:
-  return images_fn(arrays, index)
-
-
-def _pixels(dataset: data.Dataset, index: jax.Array) -> np.ndarray:
+def _pixels(dataset: data.Dataset, index: np.ndarray) -> np.ndarray:
   """Images of indices [n], uint8 [n, H, W, C]."""
-  if dataset.rows is not None:
-    found = dataset.images(index)
-  else:
-    found = _drawn(dataset.arrays, index, images_fn=dataset.images_fn)
-  return np.round(np.asarray(found) * 255).astype(np.uint8)
+  found = np.asarray(dataset.images(index))
+  return np.round(found * 255).astype(np.uint8)
 
 
 def _chosen(
@@ -196,7 +186,7 @@ def _member(
     kl = (sigma / sigma.max()) ** 2
   else:
     mean, logvar = np.split(codes, 2, -1)
-    kl = experiment.kl(jnp.asarray(mean), jnp.asarray(logvar)).mean(0)
+    kl = np.asarray(jax.jit(experiment.kl)(mean, logvar)).mean(0)
     sigma = np.sqrt(np.exp(logvar).mean(0))
   score, seed = '', 0
   if results is not None:

@@ -16,12 +16,7 @@ NUM_REFERENCE = 64  # images
 MAX_ROWS = 24  # latents in a picture
 
 
-@functools.partial(jax.jit, static_argnames='images_fn')
-def _images(arrays, index, *, images_fn):
-  return images_fn(arrays, index)
-
-
-def reference_images(experiment: experiment_lib.Experiment) -> jax.Array:
+def reference_images(experiment: experiment_lib.Experiment) -> np.ndarray:
   """The images that the pictures are of, [NUM_REFERENCE, H, W, C].
 
   First the one that is traversed, with each factor at its middle value; then a
@@ -31,14 +26,12 @@ def reference_images(experiment: experiment_lib.Experiment) -> jax.Array:
   dataset = experiment.dataset
   middle = dataset.num_images // 2
   if dataset.is_grid:
-    factors = jnp.array([size // 2 for size in dataset.factor_sizes])
+    factors = np.array([size // 2 for size in dataset.factor_sizes])
     middle = data.factors_to_index(factors, dataset.factor_sizes)
   key = jax.random.key(experiment.config.evaluation.seed)
-  index = data.sample_index(key, NUM_REFERENCE, dataset.num_images)
-  index = index.at[0].set(middle)
-  if dataset.rows is not None:
-    return dataset.images(index)
-  return _images(dataset.arrays, index, images_fn=dataset.images_fn)
+  drawn = data.sample_index(key, NUM_REFERENCE, dataset.num_images)
+  index = np.append(middle, drawn[1:])
+  return np.asarray(dataset.images(index))
 
 
 # The networks are static: one compilation, whoever's parameters come.
@@ -68,14 +61,14 @@ def _moments(params, images, *, encode):
 
 def _scale(
   experiment: experiment_lib.Experiment, params: Any
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Any, Any]:
   """Where a walk is centred and its unit, [D] each: 0 and 1 of the prior.
 
   Codes that are points have no prior: their own mean and deviation.
   """
   latents = experiment.config.num_latents
   if not experiment.objective.points:
-    return jnp.zeros(latents), jnp.ones(latents)
+    return np.zeros(latents, np.float32), np.ones(latents, np.float32)
   images = reference_images(experiment)
   return _moments(params, images, encode=experiment.encode)[:2]
 
@@ -83,7 +76,7 @@ def _scale(
 def traverse(
   experiment: experiment_lib.Experiment,
   params: Any,
-  image: jax.Array,
+  image: Any,
   values: np.ndarray = VALUES,
 ) -> np.ndarray:
   """Decodes walks along each latent from one image's posterior mean.
@@ -102,12 +95,12 @@ def traverse(
   """
   nets = {'encode': experiment.encode, 'decode': experiment.decode}
   middle, unit = _scale(experiment, params)
-  steps = jnp.asarray(values)
+  steps = np.asarray(values, np.float32)
   return np.asarray(_traverse(params, image[None], steps, middle, unit, **nets))
 
 
 def reconstruct(
-  experiment: experiment_lib.Experiment, params: Any, images: jax.Array
+  experiment: experiment_lib.Experiment, params: Any, images: Any
 ) -> np.ndarray:
   """E[x | z = posterior mean] of images in [0, 1], float [B, H, W, C]."""
   nets = {'encode': experiment.encode, 'decode': experiment.decode}

@@ -91,8 +91,8 @@ def test_scene3d_is_a_data_set():
 
 @pytest.mark.skipif(not FRAMES.exists(), reason='the real frames are not here')
 def test_frames_held_out_from_the_fit():
-  real = np.load(FRAMES)
-  images, factors = (real[k][3::4] for k in ('images', 'factors'))
+  with np.load(FRAMES) as real:
+    images, factors = (real[k][3::4] for k in ('images', 'factors'))
   drawn = np.asarray(jax.jit(data.render_scene3d)(factors))
   error = ((drawn - images / 255) ** 2).mean((1, 2, 3))
   assert np.mean(-10 * np.log10(error)) > 25

@@ -340,7 +340,8 @@ def test_prepared_once_with_facts_and_a_sheet(tmp_path, small_mpi3d):
   ]
   facts = json.loads((folder / 'facts.json').read_text())
   assert facts['licence'] == 'CC BY 4.0' and facts['complete_grid']
-  assert Image.open(folder / 'contact_sheet.png').size == (512, 512)
+  with Image.open(folder / 'contact_sheet.png') as sheet:
+    assert sheet.size == (512, 512)
   before = (folder / 'images.npy').stat().st_mtime_ns
   prepare.prepare('mpi3d_toy', str(home), 'nowhere')
   assert (folder / 'images.npy').stat().st_mtime_ns == before

@@ -23,7 +23,8 @@ def test_show_writes_a_page_and_a_picture(tmp_path, capsys):
   # 4 rows of samples and 2 of factors, cells of 17 pixels but the last, gaps of
   # 6 below each of the three.
   size = 12 * 17 - 1, 4 * 17 - 1 + 2 * 16 + 3 * 6
-  assert Image.open(tmp_path / 'blob.png').size == size
+  with Image.open(tmp_path / 'blob.png') as picture:
+    assert picture.size == size
 
 
 def test_counts_leave_missing_labels_out():
