@@ -44,7 +44,14 @@ def _share_root() -> None:
 
 def main() -> None:
   """Runs the command that `sys.argv` names."""
-  argv = sys.argv[1:]
+  try:
+    _run(sys.argv[1:])
+    sys.stdout.flush()
+  except BrokenPipeError:  # of `bvae --help | head`, which has read enough
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(argv: list[str]) -> None:
   if not argv or argv[0] in ('-h', '--help', 'help'):
     print(usage.front_page())
   elif argv[0] in ('--version', 'version'):

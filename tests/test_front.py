@@ -36,6 +36,15 @@ def test_help_lists_every_command_and_config_with_a_line_each(
   assert capsys.readouterr().out == page
 
 
+def test_a_reader_that_has_enough_is_no_error():
+  command = [sys.executable, '-m', 'bvae_jax', '--help']
+  with subprocess.Popen(
+    command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+  ) as process:
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait()) == (b'', 0)
+
+
 def test_every_listed_preset_is_one():
   for name, path in catalogue.configs().items():
     wanted = [] if name == 'own_images' else ['quick']

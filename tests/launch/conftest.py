@@ -26,7 +26,7 @@ def surroundings(monkeypatch):
 @pytest.fixture
 def long_study():
   """A unit with many checkpoints, to be hit between two, and a short one."""
-  many = {'num_steps': 200, 'log_every': 10, 'checkpoint_every': 10}
+  many = {'num_steps': 100, 'log_every': 10, 'checkpoint_every': 10}
   units = {
     'long': helpers.small_config(**many),
     'short': helpers.small_config(seeds=(1,)),

@@ -18,7 +18,8 @@ NAMES = [
   if metric.needs != 'population'
   and name not in ('downstream', 'few_labels', 'infomec_discrete')
 ]
-SLACK = {'dci': 0.01, 'fairness': 0.02}
+# Ends of an iterative fit: good to its tolerance, and ranks of near ties.
+SLACK = {'dci': 0.01, 'fairness': 0.02, 'modularity_explicitness': 2e-3}
 
 
 def make_sample(make_case, kind, num=150):
