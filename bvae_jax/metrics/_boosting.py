@@ -16,6 +16,8 @@ import numpy as np
 
 from bvae_jax.metrics import _common, _splits
 
+_FEW = 4  # points a bin, up to which every split is tried in turn
+
 
 class BoostedTrees(NamedTuple):
   """What a fit leaves behind.
@@ -84,7 +86,8 @@ def fit_boosted_trees(
 
   Source: Friedman 2001, algorithm 6; defaults of scikit-learn.
   """
-  bins = _splits.bin_points(codes, test_codes, num_bins)
+  few = len(codes) <= _FEW * num_bins
+  bins = _splits.bin_points(codes, test_codes, len(codes) if few else num_bins)
   by_value = np.asarray(continuous or (False,) * len(sizes))
   sizes = tuple(np.where(by_value, 1, sizes).tolist())
   owner = _common.block_owner(sizes)
@@ -121,11 +124,16 @@ def fit_boosted_trees(
     node = jnp.where(known, 0, -1)
     test_node = jnp.zeros(test_score.shape, jnp.int32)
     histogram = None
-    for level_key in jax.random.split(key, depth):
-      histogram = _splits.histogram_of(bins, residual, node, histogram)
-      latent, where, gain = _splits.best_splits(
-        level_key, bins, histogram, residual, node
-      )
+    for level, level_key in enumerate(jax.random.split(key, depth)):
+      if few:
+        latent, where, gain = _splits.every_split(
+          level_key, bins, residual, node, 2**level
+        )
+      else:
+        histogram = _splits.histogram_of(bins, residual, node, histogram)
+        latent, where, gain = _splits.best_splits(
+          level_key, bins, histogram, residual, node
+        )
       node = _splits.descend(bins.train, node, latent, where)
       test_node = _splits.descend(bins.test, test_node, latent, where)
       used = jax.nn.one_hot(latent, codes.shape[1]) * gain[..., None]

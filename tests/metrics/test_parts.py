@@ -230,3 +230,19 @@ def test_splits_are_those_of_a_loop(num_bins, slack, leaky):
   np.testing.assert_array_equal(latent[0], where[1])
   if num_bins == len(codes):
     np.testing.assert_array_equal(rank[0], where[0])
+    node = jnp.where(codes[:, :1] > 0.3, 1, node)
+    histogram = _splits.histogram_of(bins, residual, node, histogram)
+    key, residual = jax.random.key(1), jnp.asarray(residual)
+    coarse = _splits.best_splits(key, bins, histogram, residual, node)
+    every = _splits.every_split(key, bins, residual, node, 2)
+    np.testing.assert_allclose(every[2], coarse[2], rtol=1e-3)
+    np.testing.assert_array_equal(every[0], coarse[0])
+    inside = np.arange(2)[:, None, None] == node.T
+    left = lambda latent, rank, _: (
+      inside & (bins.train.T[latent] <= rank[..., None])
+    )
+    np.testing.assert_array_equal(left(*every), left(*coarse))
+    split = lambda *x: _splits.every_split(key, bins, residual, *x)
+    latent, rank, gain = split(jnp.where(node > 0, 3, node), 3)
+    assert (rank[1:] == len(codes)).all() and (gain[1:] == 0).all()  # empty
+    np.testing.assert_array_equal(rank[0], every[1][0])
