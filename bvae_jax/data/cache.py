@@ -48,10 +48,15 @@ def advise(array: np.ndarray, advice: str) -> None:
 
 def fingerprint(paths: list[pathlib.Path], settings: dict[str, Any]) -> str:
   """A name that changes with a file's path, size or time, or a setting."""
-  facts = [
-    (str(path.absolute()), stat.st_size, stat.st_mtime_ns)
-    for path, stat in ((path, path.stat()) for path in paths)
-  ]
+
+  def facts_of(path: pathlib.Path) -> tuple[str, int, int]:
+    try:
+      stat = path.stat()
+    except OSError:  # a link that leads nowhere
+      return str(path.absolute()), -1, 0
+    return str(path.absolute()), stat.st_size, stat.st_mtime_ns
+
+  facts = [facts_of(path) for path in paths]
   text = json.dumps([_VERSION, settings, facts])
   return hashlib.sha256(text.encode()).hexdigest()[:24]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 FITS = ('crop', 'pad')
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif')
+SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif', '.tif', '.tiff')
 _GREY = ('1', 'L', 'LA', 'La', 'I', 'F')
 
 

@@ -13,6 +13,7 @@ _KINDS = {
   b'PK\x05\x06': 'zip',
   b'\x89HDF\r\n\x1a\n': 'hdf5',
 }
+ONE_IMAGE = 'one image; give the folder that holds it'
 _OTHERS = {
   b'version https://git-lfs': (
     'a Git LFS pointer, not the file itself; run `git lfs pull`'
@@ -22,8 +23,8 @@ _OTHERS = {
   b'\x80\x04': 'a pickle, which could run any code; save it with np.savez',
   b'\x80\x05': 'a pickle, which could run any code; save it with np.savez',
   b'\x1f\x8b': 'a gzip file; unpack it first',
-  b'\x89PNG': 'one image; give the folder that holds it',
-  b'\xff\xd8\xff': 'one image; give the folder that holds it',
+  b'\x89PNG': ONE_IMAGE,
+  b'\xff\xd8\xff': ONE_IMAGE,
 }
 
 

@@ -67,7 +67,7 @@ def _checked(config: Any) -> pathlib.Path:
     )
   if config.factor_stride:
     raise ValueError('dataset.factor_stride has no use for dataset.name=images')
-  path = pathlib.Path(config.path).expanduser()
+  path = pathlib.Path(os.path.expanduser(config.path))
   if not path.exists():
     raise FileNotFoundError(f'dataset.path: no such file or folder: {path}')
   return path
@@ -76,8 +76,18 @@ def _checked(config: Any) -> pathlib.Path:
 def _list(folder: pathlib.Path) -> list[str]:
   """Returns the image files below a folder, sorted, with slashes."""
   found = []
-  for root, folders, names in os.walk(folder, onerror=_refuse):
-    folders[:] = [f for f in folders if f[0] != '.' and f != '__MACOSX']
+  walked = {os.path.realpath(folder)}  # a link may lead back
+  for root, folders, names in os.walk(
+    folder, onerror=_refuse, followlinks=True
+  ):
+    folders[:] = [
+      f
+      for f in sorted(folders)
+      if f[0] != '.'
+      and f != '__MACOSX'
+      and (real := os.path.realpath(os.path.join(root, f))) not in walked
+      and not walked.add(real)
+    ]
     found += [
       (pathlib.Path(root) / name).relative_to(folder).as_posix()
       for name in names
@@ -108,10 +118,13 @@ def _folder(
   channels = settings['channels'] or _channels(paths)
 
   def one(i: int) -> np.ndarray:
+    _regular(paths[i])
     try:
       return decode.read(paths[i], size, channels, fit)
     except Exception as error:
       what = files.foreign(paths[i])
+      if what == files.ONE_IMAGE:  # the decoder knows more
+        what = ''
       raise ValueError(what or str(error)) from error
 
   return cache.decoded(
@@ -119,10 +132,17 @@ def _folder(
   )
 
 
+def _regular(path: pathlib.Path) -> None:
+  """Refuses what would block, or leads nowhere."""
+  if not path.is_file():
+    raise ValueError('no file, or a link that leads nowhere')
+
+
 def _channels(paths: list[pathlib.Path]) -> int:
   """Returns 1 if every readable file is grey, else 3."""
   for path in paths:
     try:
+      _regular(path)
       if not decode.is_grey(path):
         return 3
     except Exception:  # noqa: BLE001, S112 - it is counted when decoded

@@ -14,7 +14,7 @@ import pathlib
 import numpy as np
 
 from bvae_jax.data import factors as factors_lib
-from bvae_jax.data import files
+from bvae_jax.data import factors_csv, files
 
 _LOG = logging.getLogger(__name__)
 NAME = 'factors.csv'
@@ -38,7 +38,7 @@ def of_files(
   path = folder / NAME
   if path.exists():
     try:
-      columns = _read(path, names)
+      columns = factors_csv.read(path, names)
     except (ValueError, csv.Error) as error:
       raise ValueError(f'{path}: {error}') from error
   elif all('/' in file for file in names):
@@ -77,8 +77,16 @@ def of_arrays(
     for name, part in zip(names, parts, strict=True):
       if name in columns:
         raise ValueError(f'{path}: dataset.label_keys names {name} twice')
+      if part.dtype.kind not in 'biufSUO':
+        raise ValueError(
+          f'{path}: labels {key} must be numbers, bools or text, got '
+          f'{part.dtype}'
+        )
       if part.dtype.kind == 'S':
-        part = np.char.decode(part, 'utf-8')
+        try:
+          part = np.char.decode(part, 'utf-8')
+        except UnicodeDecodeError:
+          raise ValueError(f'{path}: labels {key} are no UTF-8') from None
       columns[name] = [str(value) for value in part.tolist()]
   return _table(path, columns) if columns else None
 
@@ -87,8 +95,15 @@ def _table(
   path: pathlib.Path, columns: dict[str, list[str]]
 ) -> factors_lib.Table | None:
   """The factors of columns of text, without those that say nothing."""
+  blank = [
+    name for name, cells in columns.items() if not any(map(_told, cells))
+  ]
+  if blank and len(blank) == len(columns):
+    raise ValueError(f'{path}: column {blank[0]} has no value')
+  if blank:
+    _LOG.warning('%s: without a value, left out: %s', path, ', '.join(blank))
   try:
-    made = [_column(name, cells) for name, cells in columns.items()]
+    made = [_column(n, cells) for n, cells in columns.items() if n not in blank]
   except ValueError as error:
     raise ValueError(f'{path}: {error}') from error
   kept = [column for column in made if column[0].size != 1]
@@ -109,55 +124,15 @@ def _table(
   return factors_lib.Table(tuple(factor for factor, _ in kept), values)
 
 
-def _read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
-  """Returns each column's cells in the order of the files."""
-  with open(path, encoding='utf-8-sig', newline='') as stream:
-    rows = [row for row in csv.reader(stream) if any(c.strip() for c in row)]
-  if len(rows) < 2 or len(rows[0]) < 2:
-    raise ValueError('needs a header and rows: file name, one column a factor')
-  names = [name.strip() for name in rows[0][1:]]
-  if len(set(names)) != len(names) or not all(names):
-    raise ValueError(f'needs a name of its own for each factor, got {names}')
-  short = {}  # a base name that is unique stands for its path
-  for file in files:
-    base = file.rpartition('/')[2]
-    short[base] = None if base in short else file
-  known = set(files)
-  cells = {}
-  unknown = []
-  for number, row in enumerate(rows[1:], 2):
-    if len(row) != len(rows[0]):
-      raise ValueError(
-        f'row {number} has {len(row)} cells, the header {len(rows[0])}'
-      )
-    named = row[0].strip().replace('\\', '/').removeprefix('./')
-    file = named if named in known else short.get(named)
-    if file is None:
-      unknown.append(named)
-    elif file in cells:
-      raise ValueError(f'names {named} twice, the second time in row {number}')
-    else:
-      cells[file] = [cell.strip() for cell in row[1:]]
-  if not cells:
-    raise ValueError(f'names none of the images; its first is {unknown[0]}')
-  if unknown or len(cells) < len(files):
-    _LOG.warning(
-      '%s: %d rows name no image%s; %d images have no row and no labels',
-      path,
-      len(unknown),
-      f' (the first: {unknown[0]})' if unknown else '',
-      len(files) - len(cells),
-    )
-  blank = [''] * len(names)
-  ordered = [cells.get(file, blank) for file in files]
-  return {name: [row[k] for row in ordered] for k, name in enumerate(names)}
+def _told(cell: str) -> bool:
+  return cell.lower() not in BLANKS
 
 
 def _column(name: str, cells: list[str]) -> _Column:
   """Returns a factor and its values, float64 [N] with NaN for missing."""
-  known = [cell for cell in cells if cell.lower() not in BLANKS]
-  if not known:
-    raise ValueError(f'column {name} has no value')
+  if {cell.lower() for cell in cells if _told(cell)} <= {'true', 'false'}:
+    cells = [cell.lower() for cell in cells]
+  known = [cell for cell in cells if _told(cell)]
   try:
     numbers = {cell: float(cell) for cell in known}
   except ValueError:

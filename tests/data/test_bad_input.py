@@ -102,6 +102,12 @@ def csv(path, text) -> pathlib.Path:
   return path
 
 
+def dated(path) -> pathlib.Path:
+  return npz(
+    path, day=np.arange(4).astype('M8[D]'), raw=np.array([b'\xff'] * 4)
+  )
+
+
 def pickled(path) -> pathlib.Path:
   return npz(path, words=np.array([{'a': 1}] * 4, object))
 
@@ -112,6 +118,8 @@ def pickled(path) -> pathlib.Path:
     (encrypted, {}, 'encrypted'),
     (pickled, {'label_keys': ('words',)}, 'words holds pickled objects'),
     (npz, {'label_keys': ('none',)}, 'holds no none among images'),
+    (dated, {'label_keys': ('day',)}, 'labels day must be numbers, bools or'),
+    (dated, {'label_keys': ('raw',)}, 'labels raw are no UTF-8'),
     (npz, {'image_key': 'none'}, 'holds no none among images'),
     (
       lambda p: npz(p, few=np.arange(3)),

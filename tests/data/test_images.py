@@ -1,6 +1,7 @@
 """Images of one's own: every kind of file decodes to the picture one sees."""
 
 import logging
+import os
 
 import jax.numpy as jnp
 import ml_collections
@@ -322,12 +323,58 @@ def test_labels_from_a_table(folder):
     ('file,x\nq,1\n', 'names none of the images; its first is q'),
     ('file,x\na,\n', 'column x has no value'),
     ('file,x\na,inf\n', 'infinite value'),
+    ('a.png,1\nb.png,2\n', 'needs a header; its first row names a.png'),
+    ('file,x\na,1\0\n', 'no text in UTF-8; save it anew'),
   ],
 )
 def test_bad_labels(text, message, folder):
   (folder / 'factors.csv').write_text(text)
   with pytest.raises(ValueError, match=message):
     labels.of_files(folder, ['a', 'b'])
+
+
+@pytest.mark.parametrize(
+  'text, values',
+  [
+    ('file;x\na.png;1,5\nB.png;2,5\n', [1.5, 2.5]),
+    ('file\tx\r\na.png\t3\r\n\r\nB.png\t4\r\n', [0, 1]),
+    ('file,x\ra.png,3\rB.png,4\r', [0, 1]),
+    ('file,x\na,TRUE\nB,false\n', [1, 0]),
+    ('file,x\nA.PNG,3\nb.png,4\n', [0, 1]),
+    ('file,x\nFOLDER/a.png,3\n.\\B.png,4\n', [0, 1]),
+    ('file,x,y\na.png,3,\nB.png,4,na\n', [0, 1]),
+  ],
+)
+def test_tables_as_programs_save_them(text, values, folder):
+  text = text.replace('FOLDER', str(folder))
+  (folder / 'factors.csv').write_bytes(text.encode())
+  table = labels.of_files(folder, ['a.png', 'B.png'])
+  np.testing.assert_array_equal(table.values, np.array(values)[:, None])
+
+
+def test_names_of_files_are_compared_as_one_reads_them(folder):
+  composed, apart = '\u00fc.png', 'u\u0308.png'
+  (folder / 'factors.csv').write_text(f'file,x\n{composed},1\nd/a,2\n')
+  table = labels.of_files(folder, [apart, 'd/a.png', 'e/a.png'])
+  np.testing.assert_array_equal(table.values, [[0], [1], [-1]])
+  (folder / 'factors.csv').write_text('file,x\na,1\nb,2\n')
+  with pytest.raises(ValueError, match='names none'):  # a is two files
+    labels.of_files(folder, ['d/a.png', 'e/a.png'])
+
+
+def test_links_are_followed_once_and_what_is_no_file_is_left_out(
+  folder, tmp_path_factory, caplog
+):
+  away = tmp_path_factory.mktemp('away')
+  Image.fromarray(PICTURE).save(away / 'a.png')
+  (folder / 'linked').symlink_to(away)
+  (away / 'back').symlink_to(folder)
+  (folder / 'dead.png').symlink_to('nowhere')
+  (folder / 'self.png').symlink_to('self.png')
+  os.mkfifo(folder / 'pipe.png')
+  dataset = load(folder)
+  assert dataset.num_images == 1
+  assert '3 files cannot be decoded: dead.png: no file, or a' in caplog.text
 
 
 def test_axes():

@@ -1,0 +1,115 @@
+"""factors.csv as people save it: separators, line ends, how files are named."""
+
+import csv
+import io
+import logging
+import pathlib
+import re
+import unicodedata
+from collections.abc import Callable
+
+from bvae_jax.data import decode
+
+_LOG = logging.getLogger(__name__)
+_DECIMAL_COMMA = re.compile(r'[-+]?\d+,\d+')
+
+
+def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
+  """The cells of each column by its name, in the order of the files.
+
+  Columns are apart by commas, semicolons (then 1,5 is a number) or tabs. The
+  first names a file: by its path in the folder, or by its name or the name
+  without suffix where only one file has it.
+
+  Args:
+    path: the table.
+    files: paths of the images in its folder, with slashes.
+
+  Raises:
+    ValueError: no such table.
+  """
+  rows = _rows(path)
+  if len(rows) < 2 or len(rows[0]) < 2:
+    raise ValueError('needs a header and rows: file name, one column a factor')
+  if rows[0][0].lower().endswith(decode.SUFFIXES):
+    raise ValueError(f'needs a header; its first row names {rows[0][0]}')
+  names = rows[0][1:]
+  if len(set(names)) != len(names) or not all(names):
+    raise ValueError(f'needs a name of its own for each factor, got {names}')
+  find = _finder(path.parent, files)
+  cells, unknown = {}, []
+  for number, row in enumerate(rows[1:], 2):
+    if len(row) != len(rows[0]):
+      raise ValueError(
+        f'row {number} has {len(row)} cells, the header {len(rows[0])}'
+      )
+    file = find(row[0])
+    if file is None:
+      unknown.append(row[0])
+    elif file in cells:
+      raise ValueError(f'names {file} twice, the second time in row {number}')
+    else:
+      cells[file] = row[1:]
+  if not cells:
+    raise ValueError(f'names none of the images; its first is {unknown[0]}')
+  if unknown or len(cells) < len(files):
+    _LOG.warning(
+      '%s: %d rows name no image%s; %d images have no row and no labels',
+      path,
+      len(unknown),
+      f' (the first: {unknown[0]})' if unknown else '',
+      len(files) - len(cells),
+    )
+  blank = [''] * len(names)
+  ordered = [cells.get(file, blank) for file in files]
+  return {name: [row[k] for row in ordered] for k, name in enumerate(names)}
+
+
+def _rows(path: pathlib.Path) -> list[list[str]]:
+  """The rows that are not empty, their cells without spaces around."""
+  try:
+    text = path.read_bytes().decode('utf-8-sig')
+  except UnicodeDecodeError:
+    text = '\0'
+  if '\0' in text:
+    raise ValueError('is no text in UTF-8; save it anew as CSV in UTF-8')
+  header = next((line for line in text.splitlines() if line.strip()), '')
+  separator = max(',;\t', key=header.count)
+  lines = csv.reader(io.StringIO(text, newline=''), delimiter=separator)
+  rows = [[cell.strip() for cell in row] for row in lines if any(row)]
+  if separator == ';':
+    rows[1:] = [
+      [c.replace(',', '.') if _DECIMAL_COMMA.fullmatch(c) else c for c in row]
+      for row in rows[1:]
+    ]
+  return [row for row in rows if any(row)]
+
+
+def _finder(
+  folder: pathlib.Path, files: list[str]
+) -> Callable[[str], str | None]:
+  """From how a table names a file to its path, None where it is none.
+
+  The first way counts in which it is the only one: as it stands before another
+  case of its letters.
+  """
+  ways: list[dict[str, str | None]] = [{} for _ in range(8)]
+  for file in files:
+    plain = unicodedata.normalize('NFC', file)
+    base = plain.rpartition('/')[2]
+    forms = [plain, base, _stem(plain), _stem(base)]
+    for way, form in zip(ways, forms + [form.casefold() for form in forms]):
+      way[form] = None if form in way else file
+
+  def find(named: str) -> str | None:
+    plain = unicodedata.normalize('NFC', named.replace('\\', '/'))
+    plain = plain.removeprefix(f'{folder.as_posix()}/').removeprefix('./')
+    keys = [plain] * 4 + [plain.casefold()] * 4
+    return next((f for way, k in zip(ways, keys) if (f := way.get(k))), None)
+
+  return find
+
+
+def _stem(file: str) -> str:
+  head, dot, end = file.rpartition('.')
+  return head if dot and '/' not in end else file
