@@ -4,7 +4,6 @@ python -m bvae_jax.score --codes=FILE --factors=FILE [--out=DIR]
 """
 
 import argparse
-import csv
 import logging
 import pathlib
 import sys
@@ -17,7 +16,7 @@ import ml_collections
 import numpy as np
 
 from bvae_jax import metrics, workdir
-from bvae_jax.data import dependence, files, labels
+from bvae_jax.data import dependence, factors_csv, files, labels
 from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import labelled, scores, tables
 from bvae_jax.evaluation import results as results_lib
@@ -220,7 +219,7 @@ def read(path: pathlib.Path, key: str) -> tuple[np.ndarray, tuple[str, ...]]:
     raise FileNotFoundError(f'--{key}: no such file: {path}')
   suffix = path.suffix.lower()
   if suffix in ('.csv', '.tsv', '.txt'):
-    return _csv(path, '\t' if suffix == '.tsv' else ',')
+    return _csv(path)
   if suffix in ('.pt', '.pth'):
     return _torch(path), ()
   if files.kind(path) == 'zip':
@@ -232,14 +231,11 @@ def read(path: pathlib.Path, key: str) -> tuple[np.ndarray, tuple[str, ...]]:
   return np.asarray(files.open_array(path, key, ranks=(1, 2))), ()
 
 
-def _csv(
-  path: pathlib.Path, delimiter: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _csv(path: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
   try:
-    with open(path, encoding='utf-8-sig', newline='') as stream:
-      rows = [r for r in csv.reader(stream, delimiter=delimiter) if any(r)]
-  except (csv.Error, UnicodeDecodeError) as error:
-    raise ValueError(f'{path}: no table: {error}') from None
+    rows = factors_csv.rows(path)
+  except ValueError as error:
+    raise ValueError(f'{path}: {error}') from None
   if not rows:
     raise ValueError(f'{path}: an empty file')
   for number, row in enumerate(rows, 1):
@@ -247,7 +243,6 @@ def _csv(
       raise ValueError(
         f'{path}: row {number} has {len(row)} cells, the first {len(rows[0])}'
       )
-  rows = [[cell.strip() for cell in row] for row in rows]
   names = () if any(map(_is_number, rows[0])) else tuple(rows.pop(0))
   if not rows:
     raise ValueError(f'{path}: a head and no rows')

@@ -118,6 +118,16 @@ def test_the_command_writes_results_and_names_factors(
   assert len(pages.charts(page)['MIG']) == 3 * codes.shape[1]
 
 
+@pytest.mark.parametrize(
+  'text', ('a;b\n1,5;2\n-3;\n', 'a\tb\r\n1.5\t2\r\n-3\tNA\r\n')
+)
+def test_tables_as_programs_save_them(text, tmp_path):
+  (tmp_path / 'f.csv').write_bytes(text.encode())
+  table, names = score.read(tmp_path / 'f.csv', 'factors')
+  assert names == ('a', 'b')
+  np.testing.assert_array_equal(table, [[1.5, 2], [-3, np.nan]])
+
+
 def _bad_files(folder):
   np.save(folder / 'codes.npy', np.random.default_rng(0).normal(size=(9, 3)))
   np.save(folder / 'f.npy', np.arange(18).reshape(9, 2) % 3)
@@ -127,6 +137,7 @@ def _bad_files(folder):
   np.savez(folder / 'other.npz', a=np.zeros(9), b=np.zeros(9))
   (folder / 'empty.csv').write_text('')
   (folder / 'ragged.csv').write_text('1,2\n3\n')
+  (folder / 'wide.csv').write_text('1,2\n', encoding='utf-16')
   (folder / 'page.npy').write_text('<html>quota</html>')
 
 
@@ -140,6 +151,7 @@ def _bad_files(folder):
     ('codes.npy', 'other.npz', '', 'holds no factors among a, b'),
     ('codes.npy', 'empty.csv', '', 'an empty file'),
     ('codes.npy', 'ragged.csv', '', 'row 2 has 1 cells, the first 2'),
+    ('codes.npy', 'wide.csv', '', 'no text in UTF-8; save it anew'),
     ('page.npy', 'f.npy', '', 'an HTML page'),
     ('codes.npy', 'f.npy', '--metrics=nice', 'metrics: nice cannot be'),
     ('codes.npy', 'f.npy', '--metrics=udr', 'metrics: udr cannot be'),

@@ -28,20 +28,20 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
   Raises:
     ValueError: no such table.
   """
-  rows = _rows(path)
-  if len(rows) < 2 or len(rows[0]) < 2:
+  found = rows(path)
+  if len(found) < 2 or len(found[0]) < 2:
     raise ValueError('needs a header and rows: file name, one column a factor')
-  if rows[0][0].lower().endswith(decode.SUFFIXES):
-    raise ValueError(f'needs a header; its first row names {rows[0][0]}')
-  names = rows[0][1:]
+  if found[0][0].lower().endswith(decode.SUFFIXES):
+    raise ValueError(f'needs a header; its first row names {found[0][0]}')
+  names = found[0][1:]
   if len(set(names)) != len(names) or not all(names):
     raise ValueError(f'needs a name of its own for each factor, got {names}')
   find = _finder(path.parent, files)
   cells, unknown = {}, []
-  for number, row in enumerate(rows[1:], 2):
-    if len(row) != len(rows[0]):
+  for number, row in enumerate(found[1:], 2):
+    if len(row) != len(found[0]):
       raise ValueError(
-        f'row {number} has {len(row)} cells, the header {len(rows[0])}'
+        f'row {number} has {len(row)} cells, the header {len(found[0])}'
       )
     file = find(row[0])
     if file is None:
@@ -65,8 +65,12 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
   return {name: [row[k] for row in ordered] for k, name in enumerate(names)}
 
 
-def _rows(path: pathlib.Path) -> list[list[str]]:
-  """The rows that are not empty, their cells without spaces around."""
+def rows(path: pathlib.Path) -> list[list[str]]:
+  """The rows that are not empty, their cells without spaces around.
+
+  Raises:
+    ValueError: no text in UTF-8, or no CSV.
+  """
   try:
     text = path.read_bytes().decode('utf-8-sig')
   except UnicodeDecodeError:
@@ -76,13 +80,16 @@ def _rows(path: pathlib.Path) -> list[list[str]]:
   header = next((line for line in text.splitlines() if line.strip()), '')
   separator = max(',;\t', key=header.count)
   lines = csv.reader(io.StringIO(text, newline=''), delimiter=separator)
-  rows = [[cell.strip() for cell in row] for row in lines if any(row)]
+  try:
+    found = [[cell.strip() for cell in row] for row in lines]
+  except csv.Error as error:
+    raise ValueError(f'no table: {error}') from None
   if separator == ';':
-    rows[1:] = [
+    found = [
       [c.replace(',', '.') if _DECIMAL_COMMA.fullmatch(c) else c for c in row]
-      for row in rows[1:]
+      for row in found
     ]
-  return [row for row in rows if any(row)]
+  return [row for row in found if any(row)]
 
 
 def _finder(

@@ -7,7 +7,6 @@ value says nothing, one of words that mostly differ only tells images apart:
 they are left out.
 """
 
-import csv
 import logging
 import pathlib
 
@@ -39,7 +38,7 @@ def of_files(
   if path.exists():
     try:
       columns = factors_csv.read(path, names)
-    except (ValueError, csv.Error) as error:
+    except ValueError as error:
       raise ValueError(f'{path}: {error}') from error
   elif all('/' in file for file in names):
     columns = {'class': [file.rpartition('/')[0] for file in names]}
