@@ -22,7 +22,9 @@ def labelled_map(rows: Rows, *, title: str) -> Any:
   scale = alt.Scale(domain=[0, 1], range=[0.06, 0.95])
   cells = base.mark_rect().encode(
     color=known.then(alt.value(UP)).otherwise(alt.value(NEUTRAL)),
-    opacity=alt.Opacity('share:Q', scale=scale, legend=None),
+    opacity=known.then(
+      alt.Opacity('share:Q', scale=scale, legend=None)
+    ).otherwise(alt.value(0.25)),
   )
   words = base.mark_text(fontSize=11).encode(
     text='words:N', color=alt.when('datum.share > 0.6').then(alt.value('#fff'))

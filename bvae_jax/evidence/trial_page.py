@@ -95,7 +95,9 @@ def truths() -> Markup:
     for kind, found in KINDS.items()
   ]
   return markup.figure(
-    markup.table(['', 'codes', 'modular', 'compact', 'explicit'], rows),
+    markup.table(
+      ['', 'codes', 'modular', 'compact', 'explicit'], rows, kind='words'
+    ),
     'What is true of each. Modular: a latent tells of one factor. Compact: a '
     'factor is told by one latent. Explicit: every factor can be read off the '
     'codes, if not by a linear model. Turned by 0 or 90 degrees, codes are '

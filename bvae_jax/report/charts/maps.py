@@ -44,7 +44,7 @@ def heat_map(
   )
   step = alt.Step
   return parts.whole(
-    title, rows, cells, numbers, width=step(36), height=step(26)
+    title, rows, cells, numbers, width=step(38), height=step(26)
   )
 
 
