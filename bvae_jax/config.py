@@ -86,6 +86,12 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'log_every': 1000,
       'checkpoint_every': 10_000,
       'keep_checkpoints': 2,
+      'evaluate_every': 0,  # steps between two looks at scores; 0: none
+      'evaluate_metrics': ('mig',),  # at each of them
+      # ('nll', 'min', 5): a member stops once 5 of its log lines in a row have
+      # brought no new smallest nll. (): none does.
+      'stop_when': (),
+      'profile': False,
       'tensorboard': False,
       'trackers': (),  # names in TRACKERS
       # `members`: each device trains its share of the population; `data`: each
@@ -194,7 +200,8 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
     _integer(key, config[key], 1)
   _integer('batch_size', config.batch_size, 1, _MOST_IMAGES)
   _integer('num_latents', config.num_latents, 1, _MOST_LATENTS)
-  _flag('tensorboard', config.tensorboard)
+  for key in ('tensorboard', 'profile'):
+    _flag(key, config[key])
   _flag('evaluation.floors', config.evaluation.floors)
   for key in ('num_devices', 'members_per_program', 'member_batch'):
     _integer(key, config[key], 0)
@@ -375,6 +382,35 @@ def _validate_rates(config: ml_collections.ConfigDict) -> None:
   )
 
 
+def _validate_looks(config: ml_collections.ConfigDict) -> None:
+  """What is looked at while a run trains."""
+  every = config.evaluate_every
+  _integer('evaluate_every', every, 0)
+  _require(
+    every % config.log_every == 0,
+    f'evaluate_every={every} must be a multiple of log_every='
+    f'{config.log_every}, with whose lines its scores are written',
+  )
+  _names('evaluate_metrics', config.evaluate_metrics)
+  _subset(
+    'evaluate_metrics',
+    config.evaluate_metrics,
+    [n for n, m in metrics.METRICS.items() if m.needs != 'population'],
+  )
+  stop = config.stop_when
+  if not (isinstance(stop, tuple | list) and not stop):
+    _require(
+      isinstance(stop, tuple | list)
+      and len(stop) == 3
+      and isinstance(stop[0], str)
+      and stop[1] in ('min', 'max'),
+      f"stop_when={stop!r} must be () or like ('nll', 'min', 5): a quantity of "
+      'the log, whether its smallest or largest value is best, and how many '
+      'lines without a better one are waited for',
+    )
+    _integer('stop_when: patience', stop[2], 1)
+
+
 def _validate_keys(config: ml_collections.ConfigDict) -> None:
   """The keys of a run, no more and no less."""
   _require(
@@ -419,6 +455,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   _names('trackers', config.trackers)
   _subset('trackers', config.trackers, TRACKERS)
   _validate_scalars(config)
+  _validate_looks(config)
   seeds = config.seeds
   _require(
     isinstance(seeds, tuple | list),

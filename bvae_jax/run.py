@@ -14,10 +14,10 @@ import ml_collections
 from bvae_jax import config as config_lib
 from bvae_jax import data, explore, parallel, population, report
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.evaluation import periodic, scores, tables
 from bvae_jax.evaluation import results as results_lib
-from bvae_jax.evaluation import scores, tables
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import hooks, loop, monitor, step
+from bvae_jax.training import hooks, loop, monitor, step, stopping
 from bvae_jax.training import program as program_lib
 
 _LOG = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ Interrupted = monitor.Interrupted
 # What may differ between the commands of one run: how it is computed and shown,
 # and which scores are asked for. config.json keeps those of the first.
 _FREE = workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS
+_NOTE = 'training.json'  # lies there once all is trained
 _PAGES = ('results.csv', 'report.html', 'traversals.gif', explore.FILE)
 
 
@@ -128,7 +129,11 @@ def _prepare(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
   """All that can be known before training: the data, networks, scores fit."""
   dataset = data.load(config.dataset)
   scores.check(config, dataset)
-  return experiment_lib.build(config, dataset)
+  experiment = experiment_lib.build(config, dataset)
+  if config.evaluate_every:
+    scores.check(periodic.settings(experiment).config, dataset)
+  stopping.check(experiment)
+  return experiment
 
 
 def _results(folder: workdir_lib.Workdir) -> results_lib.Results | None:
@@ -173,7 +178,8 @@ def _restored(
   """The trained population of a folder; nothing is trained."""
   states = program_lib.restore(experiment, folder)
   at, end = int(states.step.max()), experiment.config.num_steps
-  if at < end and states.alive.any():
+  stopped = experiment.config.stop_when and (folder.path / _NOTE).exists()
+  if at < end and states.alive.any() and not stopped:
     raise workdir_lib.WorkdirError(
       f'{folder.path} is trained to step {at} of {end}; run the same command '
       'without --mode=evaluate first'
@@ -196,6 +202,7 @@ def _train(
     functools.partial(report.traversal_png, experiment),
     config.num_steps,
   )
+  score = periodic.scorer(experiment) if config.evaluate_every else None
   states, trained = [], []
   while programs:  # each is dropped once trained: the device is free again
     program = programs.pop(0)
@@ -205,7 +212,7 @@ def _train(
       program.layout.devices[0].platform, config.parallel,
     )  # fmt: skip
     extra = [pictures] if program.group == 0 else []
-    states.append(loop.train(program, folder, extra))
+    states.append(loop.train(program, folder, extra, score))
     trained += program.members
   _note_training(folder)
   return program_lib.assembled(config, trained, states)
@@ -215,7 +222,7 @@ def _provenance(
   folder: workdir_lib.Workdir, old: results_lib.Results | None
 ) -> results_lib.Provenance:
   """With what the population was trained, as far as the folder says."""
-  path = folder.path / 'training.json'
+  path = folder.path / _NOTE
   if not path.exists():  # a run of before, or a kill before it was written
     return old.provenance if old else results_lib.Provenance.here()
   found = workdir_lib.read_json(path)
@@ -229,13 +236,13 @@ def _note_training(folder: workdir_lib.Workdir) -> None:
   The wall time is not in results.json, which the same command makes again to
   the last bit.
   """
-  if (folder.path / 'training.json').exists():  # of this very training
+  if (folder.path / _NOTE).exists():  # of this very training
     return
   times = [line['time'] for line in folder.read_log()]
   seconds = round(times[-1] - times[0], 1) if times else None
   found = dataclasses.asdict(results_lib.Provenance.here())
   text = json.dumps({**found, 'seconds_from_first_to_last_line': seconds})
-  folder.replace('training.json', text + '\n')
+  folder.replace(_NOTE, text + '\n')
 
 
 def _score(

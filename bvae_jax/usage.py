@@ -61,6 +61,14 @@ MEANINGS = {
   'log_every': 'steps between two lines of metrics.jsonl',
   'checkpoint_every': 'steps between two checkpoints',
   'keep_checkpoints': 'the newest that are kept',
+  'evaluate_every': 'steps between two looks at scores while training, a '
+  'multiple of log_every; 0: none',
+  'evaluate_metrics': 'the scores of these looks: names in metrics.METRICS',
+  'stop_when': "('nll', 'min', 5): a member stops once 5 of its log lines in a "
+  'row have brought no new smallest nll (a score needs evaluate_every); (): '
+  'none does',
+  'profile': "a trace of a few steps, in the workdir's folder profile, for "
+  'TensorBoard or Perfetto',
   'tensorboard': 'also write curves for TensorBoard (extra: tensorboard)',
   'trackers': "services that get curves and traversals: 'wandb', 'trackio' "
   '(extras of these names)',

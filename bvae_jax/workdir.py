@@ -96,6 +96,7 @@ def flat(tree: dict, prefix: str = '') -> dict[str, Any]:
 FREE_KEYS = (
   'num_devices',
   'keep_checkpoints',
+  'profile',
   'tensorboard',
   'trackers',
   'dataset.storage',

@@ -138,7 +138,7 @@ def test_more_members_than_fit_at_once_are_scored_in_turns(
 @pytest.mark.parametrize('count, size', [(1, 1), (3, 3), (4, 2), (7, 3)])
 def test_members_are_scored_in_blocks_of_one_size(monkeypatch, count, size):
   monkeypatch.setattr(scores, 'MEMBERS_AT_ONCE', 3)
-  rows = scores._blocks(count)
+  rows = scores.member_blocks(count)
   assert rows.shape[1] == size
   assert list(rows.ravel()[:count]) == list(range(count))
   assert rows.max() == count - 1

@@ -29,8 +29,14 @@ class Codes(NamedTuple):
   logvar: Any  # NumPy [M, N, D]
 
 
-def encoder(experiment: experiment_lib.Experiment) -> Callable[[Any], Codes]:
+def encoder(
+  experiment: experiment_lib.Experiment, chosen: np.ndarray | None = None
+) -> Callable[[Any], Codes]:
   """Encodes each image once, for all members.
+
+  Args:
+    experiment: whose images and networks.
+    chosen: indices of the images; all by default.
 
   Returns:
     `encode(params)`, of parameters with leading axis M; it is compiled once.
@@ -42,7 +48,9 @@ def encoder(experiment: experiment_lib.Experiment) -> Callable[[Any], Codes]:
     return jax.tree.map(lambda x: x.swapaxes(0, 1), found)
 
   dataset = experiment.dataset
-  mapped = over_images(dataset, encode, dataset.num_images)
+  count = dataset.num_images if chosen is None else len(chosen)
+  index = None if chosen is None else jnp.asarray(chosen)
+  mapped = over_images(dataset, encode, count, index)
 
   def codes(params: Any) -> Codes:
     mean, logvar = mapped(params)
@@ -209,26 +217,37 @@ def draw_points(
 
 
 def sample(
-  experiment: experiment_lib.Experiment, codes: Codes
+  experiment: experiment_lib.Experiment, codes: Codes, table: bool = True
 ) -> metrics.Sample:
   """The points that the metrics look at, drawn once for all members.
 
   Factors and tables where some are known.
+
+  Args:
+    experiment: whose config says how many points.
+    codes: of all images; without a table, of those of `draw_points` alone.
+    table: whether the sample has one.
   """
   settings, dataset = experiment.config.evaluation, experiment.dataset
   train, test = draw_points(dataset, settings)
+  first, second = (
+    (train, test)
+    if table
+    else np.split(np.arange(len(train) + len(test)), [len(train)])
+  )
+  table = table and dataset.has_factors
   labels = lambda index: (
     dataset.labels(jnp.asarray(index)) if dataset.has_factors else None
   )
   points = metrics.Sample(
-    codes=codes.mean[:, train],
+    codes=codes.mean[:, first],
     factors=labels(train),
-    test_codes=codes.mean[:, test],
+    test_codes=codes.mean[:, second],
     test_factors=labels(test),
-    code_table=codes.mean if dataset.has_factors else None,
-    logvar_table=codes.logvar if dataset.has_factors else None,
+    code_table=codes.mean if table else None,
+    logvar_table=codes.logvar if table else None,
     table_factors=labels(np.arange(dataset.num_images))
-    if dataset.has_factors and not dataset.is_grid
+    if table and not dataset.is_grid
     else None,
   )
   return transformed(settings.transform, settings.seed, points)

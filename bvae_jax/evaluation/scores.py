@@ -321,7 +321,7 @@ def _facts(dataset: data.Dataset, settings: Any) -> results_lib.DatasetFacts:
   )
 
 
-def _blocks(count: int) -> np.ndarray:
+def member_blocks(count: int) -> np.ndarray:
   """Rows [blocks, n] of members: blocks of one size, so of one program.
 
   The last member fills up the last block; its copies are to be dropped.
@@ -351,7 +351,7 @@ def evaluate(
   dataset, config = experiment.dataset, experiment.config
   bound, encode = codes_lib.bounds(experiment), codes_lib.encoder(experiment)
   blocks = []
-  for rows in _blocks(len(members)):
+  for rows in member_blocks(len(members)):
     params = population.select(states.params, rows)
     begin = time.monotonic()
     _LOG.info('encoding %d images', dataset.num_images)

@@ -65,12 +65,14 @@ class Metric:
     compute: (key, sample, factor_sizes) -> Scored, sizes with 0 of a continuous
       factor; of a population (codes
       [M, N, D], kl [M, D]) -> Scored with leaves [M].
+    table: whether it looks at the codes of every image, in `code_table`.
   """
 
   name: str
   main: str
   needs: Literal['codes', 'factors', 'variances', 'population']
   compute: Callable[..., Scored]
+  table: bool = False
 
 
 # Posterior means have the scale of the prior: the study's threshold as it is.
@@ -130,8 +132,9 @@ def _as_is(function):
 
 def _metrics(needs, hand_over, *entries) -> dict[str, Metric]:
   """Entries of the registry from {name: (public function, main score)}."""
+  table = hand_over in (_on_table, _mig_sampled_of, _fairness_of)
   return {
-    name: Metric(name, main, needs, hand_over(function))
+    name: Metric(name, main, needs, hand_over(function), table)
     for name, function, main in entries
   }
 

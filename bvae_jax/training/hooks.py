@@ -26,7 +26,8 @@ class Chunk:
   """What a hook sees of a chunk that has ended."""
 
   at: int  # steps taken
-  alive: np.ndarray  # [M]
+  alive: np.ndarray  # [M], who trains on
+  stopped: np.ndarray  # [M], whose training `stop_when` has ended
   terms: dict[str, np.ndarray]  # means since the last chunk, leaves [M, ...]
   states: step.TrainState | None  # host leaves [M, ...] where they are kept
 
@@ -48,17 +49,15 @@ class Log:
     self._folder, self._program = folder, program
 
   def __call__(self, chunk: Chunk) -> None:
-    """Appends the line; a dead member's terms are null."""
+    """Appends the line; terms of those who train no more are null."""
     members = [
       {
         'seed': member.seed,
         'hparams': member.hparams,
-        'alive': bool(alive),
-        **{k: v[m] if alive else None for k, v in chunk.terms.items()},
+        'alive': bool(chunk.alive[m] or chunk.stopped[m]),
+        **{k: v[m] if chunk.alive[m] else None for k, v in chunk.terms.items()},
       }
-      for m, (member, alive) in enumerate(
-        zip(self._program.members, chunk.alive, strict=True)
-      )
+      for m, member in enumerate(self._program.members)
     ]
     self._folder.log(
       {
@@ -84,7 +83,8 @@ class Watch:
     """Looks at alive [M] and at the KL of each latent [M, D]."""
     kl = chunk.terms.get('kl_per_latent')  # of points there is none
     for m, label in enumerate(self._labels):
-      if not chunk.alive[m] and (m, 'nan') not in self._warned:
+      trains = chunk.alive[m] or chunk.stopped[m]
+      if not trains and (m, 'nan') not in self._warned:
         self._warned.add((m, 'nan'))
         _LOG.error(
           '%s met a NaN or an infinite gradient before step %d and is frozen '

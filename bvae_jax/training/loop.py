@@ -2,19 +2,21 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
-from bvae_jax import parallel
+from bvae_jax import metrics_log, parallel
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import checkpoint as checkpoint_lib
 from bvae_jax.training import hooks as hooks_lib
-from bvae_jax.training import monitor, step
+from bvae_jax.training import monitor, step, stopping
 from bvae_jax.training import program as program_lib
 
 _LOG = logging.getLogger(__name__)
+_PROFILED = 10  # steps of a trace, at most
 CHUNK_SECONDS = 2.0  # on the device, until signals are looked at again
 
 
@@ -68,10 +70,25 @@ def _interrupted(signals: monitor.Signals, at: int) -> monitor.Interrupted:
   )
 
 
+def _profiled(
+  program: program_lib.Program,
+  running: step.Running,
+  steps: int,
+  folder: workdir_lib.Workdir,
+) -> step.Running:
+  """Takes a step that warms up, then some under the profiler."""
+  running = program.advance(running, 1)
+  with jax.profiler.trace(str(folder.path / 'profile')):
+    running = program.advance(running, steps)
+  _LOG.info('a trace of %d steps: %s', steps, folder.path / 'profile')
+  return running
+
+
 def train(
   program: program_lib.Program,
   folder: workdir_lib.Workdir,
   extra: Sequence[hooks_lib.Hook] = (),
+  score: Callable[[step.TrainState], dict[str, np.ndarray]] | None = None,
 ) -> step.TrainState:
   """Trains a program from its newest checkpoint to its last step.
 
@@ -79,6 +96,8 @@ def train(
     program: what trains.
     folder: the run's folder, opened.
     extra: hooks beside the run's own (`hooks.of_run`).
+    score: from host states to terms [M] that are logged beside the others,
+      each `evaluate_every` steps.
 
   Returns:
     The states, host arrays with leading axis M.
@@ -90,14 +109,33 @@ def train(
   config: Any = program.experiment.config
   checkpoints = program_lib.checkpoints(folder, program)
   hooks, pace = [], _Pace()
+
+  def told(states: step.TrainState) -> step.TrainState:
+    """States with those who have stopped alive, as nothing went wrong."""
+    return states._replace(alive=states.alive | stops.held)
+
   try:
     at, since, running = _start(program, checkpoints)
-    living = bool(np.any(program.collect(running.state.alive)))
     folder.rewind_log(at, program.group, since)
+    state = running.state
+    alive, steps = program.collect((state.alive, state.step))
+    stops = stopping.Stops(config.stop_when, alive, steps, at)
+    stops.replay(
+      line
+      for line in metrics_log.lines(folder.log_path)
+      if line['group'] == program.group
+    )
+    running = program.hold(running, stops.held)
+    living = bool(np.any(alive & ~stops.held))
+    profiled = config.profile and program.group == 0
     hooks += [*hooks_lib.of_run(program, folder, checkpoints, at), *extra]
     with monitor.Signals() as signals:
       while at < config.num_steps and living:
         end = next_stop(at, config)
+        if profiled and end - at > 2:
+          steps = min(_PROFILED, end - at - 2)
+          running, profiled = _profiled(program, running, steps, folder), False
+          at += 1 + steps
         while (steps := pace(end - at)) < end - at:
           begin = time.monotonic()
           running = program.advance(running, steps)
@@ -106,16 +144,20 @@ def train(
           if parallel.any_host(bool(signals.received)):
             state, _, total = program.collect(program.look(running))
             unlogged = {'since': since, 'total': total}
-            checkpoints.save(at, state, unlogged)
+            checkpoints.save(at, told(state), unlogged)
             raise _interrupted(signals, at)
         running, alive, terms = program.finish(running, end - at, end - since)
         at = since = end
+        if score is not None and at % config.evaluate_every == 0:
+          terms |= score(program.collect(running.state))
+        if stops.see(terms, alive):
+          running = program.hold(running, stops.held)
         interrupted = parallel.any_host(bool(signals.received))
-        living = bool(np.any(alive))
+        living = bool(np.any(alive & ~stops.held))
         done = at == config.num_steps or not living
         due = done or interrupted or at % config.checkpoint_every == 0
-        kept = program.collect(running.state) if due else None
-        chunk = hooks_lib.Chunk(at, alive, terms, kept)
+        kept = told(program.collect(running.state)) if due else None
+        chunk = hooks_lib.Chunk(at, alive, stops.held, terms, kept)
         for hook in hooks:
           hook(chunk)
         if interrupted:
@@ -123,7 +165,7 @@ def train(
       # The last hooks take a while too, and scoring takes longer.
       if parallel.any_host(bool(signals.received)):
         raise _interrupted(signals, at)
-    return program.collect(running.state)
+    return told(program.collect(running.state))
   finally:
     for hook in hooks:
       hook.close()

@@ -162,6 +162,12 @@ class Program:
     """Checks the last states: one without a finite loss is undone."""
     return self._run(running, 0, look=1)[0]
 
+  def hold(self, running: step.Running, held: np.ndarray) -> step.Running:
+    """Freezes those who are held, bool [M]; `running` is not to be used."""
+    alive = self.collect(running.state.alive) & ~held
+    state = running.state._replace(alive=self.layout.spread(alive))
+    return running._replace(state=state)
+
   def finish(
     self, running: step.Running, steps: int, count: int
   ) -> tuple[step.Running, np.ndarray, dict[str, np.ndarray]]:

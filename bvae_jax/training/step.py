@@ -331,7 +331,12 @@ def make_chunk(
       after = after._replace(params=params, step=at, average=average)
       return Running(after, _last(state), total)
 
-    running = lax.fori_loop(0, steps + look, body, running)
+    running = lax.cond(
+      running.state.alive,
+      lambda running: lax.fori_loop(0, steps + look, body, running),
+      lambda running: running,
+      running,
+    )
     means = jax.tree.map(lambda t: t / jnp.maximum(count, 1), running.total)
     look_at = functools.partial(
       probe, experiment, running.state.params, key, images

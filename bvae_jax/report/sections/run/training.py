@@ -34,6 +34,8 @@ def _term(views: Sequence[View], key: str) -> Any:
   rows, colours = [], {}
   for view in views:
     steps, values = view.series(key)
+    held = ~np.isnan(values).all(1)  # scores are not on every line
+    steps, values = steps[held], values[held]
     keep = _thinned(len(steps), len(view.entries) * len(views))
     rows += [
       view.row(m, step=int(steps[i]), value=values[i, m])
@@ -52,7 +54,8 @@ def _latents(view: View) -> list[Any]:
   )
   if values.ndim < 3:  # every member was stopped before the first line
     return []
-  values = values[:, view.best]
+  trained = ~np.isnan(values[:, view.best]).any(1)  # it may stop early
+  steps, values = steps[trained], values[trained, view.best]
   order = order_by_kl(values[-1])
   strong = [d for d in order[:6] if view.points or values[-1, d] > 0.05]
   colours = {f'z{d}': colour_lib.ramp(i / 5) for i, d in enumerate(strong)}

@@ -1,0 +1,63 @@
+"""Scores of a population while it trains: the main one of a few metrics."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bvae_jax import metrics, population
+from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.evaluation import scores
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
+
+
+def settings(
+  experiment: experiment_lib.Experiment,
+) -> experiment_lib.Experiment:
+  """The experiment with the metrics of `evaluate_metrics`, without errors."""
+  config = experiment.config.copy_and_resolve_references()
+  config.metrics = tuple(config.evaluate_metrics)
+  config.evaluation.num_resamples = 0
+  return experiment._replace(config=config)
+
+
+def scorer(
+  experiment: experiment_lib.Experiment,
+) -> Callable[[step.TrainState], dict[str, np.ndarray]]:
+  """Scores states as the end of a run does, on the same points.
+
+  Images that no metric of `evaluate_metrics` looks at are not encoded.
+
+  Returns:
+    A function of states [M, ...] to {metric: its main score [M]}, NaN where
+    codes are not finite.
+  """
+  own = settings(experiment)
+  config, dataset = own.config, own.dataset
+  table = any(metrics.METRICS[name].table for name in config.metrics)
+  chosen = codes_lib.draw_points(dataset, config.evaluation)
+  encode = codes_lib.encoder(own, None if table else np.concatenate(chosen))
+
+  def some(params) -> dict[str, np.ndarray]:
+    good, codes = codes_lib.set_aside(encode(params))
+    points = codes_lib.sample(own, codes, table)
+    found = scores.scores(config, dataset.factor_sizes, points)
+    main = {
+      name: one.scored.scores[metrics.METRICS[name].main]
+      for name, one in found.items()
+    }
+    return {name: np.where(good, x, np.nan) for name, x in main.items()}
+
+  def scored(states: step.TrainState) -> dict[str, np.ndarray]:
+    params = step.evaluated(states).params
+    members = len(states.step)
+    blocks = [
+      some(population.select(params, rows))
+      for rows in scores.member_blocks(members)
+    ]
+    return {
+      name: np.concatenate([one[name] for one in blocks])[:members]
+      for name in config.metrics
+    }
+
+  return scored

@@ -1,0 +1,81 @@
+"""Early stops: a member whose logged quantity gets no better trains no more."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
+
+
+class Stops:
+  """Who has stopped, from the lines of the log so far.
+
+  Attributes:
+    held: who has, bool [M]; their states are frozen, though alive.
+  """
+
+  def __init__(
+    self, rule: tuple, alive: np.ndarray, steps: np.ndarray, at: int
+  ) -> None:
+    """Starts from states: alive [M], their steps [M], those of the run.
+
+    Args:
+      rule: `config.stop_when`: (quantity, 'min' or 'max', patience), or ().
+      alive: bool [M].
+      steps: int [M]; one that is alive and behind has stopped.
+      at: steps of the run.
+    """
+    self._name, best, self._patience = rule or ('', 'min', 0)
+    self._sign = 1.0 if best == 'min' else -1.0
+    self._best = np.full(len(alive), np.inf)
+    self._waited = np.zeros(len(alive), int)
+    self.held = alive & (steps < at)
+
+  def see(self, terms: Mapping[str, np.ndarray], alive: np.ndarray) -> bool:
+    """Looks at a line's terms [M]: whether anyone stops here.
+
+    A line without the quantity does not count.
+
+    Args:
+      terms: of the line.
+      alive: bool [M], who trained up to it.
+    """
+    if self._name not in terms:
+      return False
+    value = self._sign * np.asarray(terms[self._name], np.float64)
+    better = value < self._best
+    self._waited = np.where(better, 0, self._waited + 1)
+    self._best = np.where(better, value, self._best)
+    stops = alive & ~self.held & (self._waited >= self._patience)
+    self.held = self.held | stops
+    return bool(stops.any())
+
+  def replay(self, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Sees the lines of a log, as they were written."""
+    for line in lines:
+      found = [m.get(self._name) for m in line['members']]
+      if any(x is not None for x in found):
+        alive = np.array([x is not None for x in found])
+        self.see({self._name: np.array(found, np.float64)}, alive)
+
+
+def check(experiment: experiment_lib.Experiment) -> None:
+  """Refuses a quantity that no line of the log would have.
+
+  Raises:
+    ValueError: `stop_when` names one.
+  """
+  config: Any = experiment.config
+  if not config.stop_when:
+    return
+  terms = step.term_shapes(experiment)
+  known = sorted(name for name, x in terms.items() if not x.shape)
+  known += config.evaluate_metrics if config.evaluate_every else ()
+  if config.stop_when[0] not in known:
+    raise ValueError(
+      f'stop_when={config.stop_when[0]!r} is not in the log; valid: '
+      f'{", ".join(known)}'
+      + ('' if config.evaluate_every else ' (scores need evaluate_every)')
+    )
