@@ -20,7 +20,7 @@ def labelled_map(rows: Rows, *, title: str) -> Any:
   )  # fmt: skip
   known = alt.when('isValid(datum.share)')
   scale = alt.Scale(domain=[0, 1], range=[0.06, 0.95])
-  cells = base.mark_rect().encode(
+  cells = base.mark_rect(invalid='show').encode(
     color=known.then(alt.value(UP)).otherwise(alt.value(NEUTRAL)),
     opacity=known.then(
       alt.Opacity('share:Q', scale=scale, legend=None)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
@@ -49,22 +50,31 @@ def heat_map(
 
 
 def bars(rows: Rows, *, title: str, numbers: bool = True) -> alt.LayerChart:
-  """A bar a name from zero, perhaps with its number; rows: name, value."""
+  """A bar a name from zero, perhaps with its number; rows: name, value.
+
+  They stand where names are short, and else lie, so that each name is read.
+  """
+  lie = max((len(row['name']) for row in rows), default=0) > 8
+  unit = alt.Scale() if any(parts.values_of(rows)) else alt.Scale(domain=[0, 1])
+  axis = alt.Axis(labelAngle=0, labelOverlap=not lie and 'greedy')
+  name: dict[str, Any] = {
+    'shorthand': 'name:N',
+    'sort': None,
+    'title': None,
+    'axis': axis,
+  }
+  value: dict[str, Any] = {'shorthand': 'value:Q', 'title': None, 'scale': unit}
+  x, y = (value, name) if lie else (name, value)
   base = alt.Chart().encode(
-    x=alt.X(
-      'name:N',
-      sort=None,
-      title=None,
-      axis=alt.Axis(labelAngle=0, labelOverlap='greedy'),
-    ),
-    y=alt.Y('value:Q', title=None),
-    tooltip=['name:N', 'value:Q'],
+    x=alt.X(**x), y=alt.Y(**y), tooltip=['name:N', 'value:Q']
   )
   layers = [base.mark_bar(color=NEUTRAL, opacity=0.6)]
   if numbers:
+    place: dict[str, Any] = {'dx': 4, 'align': 'left'} if lie else {'dy': -6}
     told = alt.Text('value:Q', format='.2f')
-    layers.append(base.mark_text(dy=-6).encode(text=told))
-  return parts.whole(title, rows, *layers)
+    layers.append(base.mark_text(**place).encode(text=told))
+  size: dict[str, Any] = {'height': 20 * max(3, len(rows))} if lie else {}
+  return parts.whole(title, rows, *layers, **size)
 
 
 def intervals(
