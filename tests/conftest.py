@@ -4,7 +4,6 @@ Compilation takes most of the time, so most of the compiler's passes are off.
 """
 
 import atexit
-import gc
 import os
 import pathlib
 import shutil
@@ -41,12 +40,10 @@ sys.path[:0] = [str(_HERE), str(_HERE.parent)]  # helpers, configs
 
 @pytest.fixture(autouse=True, scope='module')
 def compiled_programs_are_dropped():
-  """A process may map 65,530 regions, and compiled programs take many."""
+  import helpers
+
   yield
-  maps = pathlib.Path('/proc/self/maps')
-  if not maps.exists() or maps.read_bytes().count(b'\n') > 20_000:
-    jax.clear_caches()
-    gc.collect()
+  helpers.drop_programs()
 
 
 @pytest.fixture(scope='session')

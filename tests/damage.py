@@ -19,7 +19,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-import jax
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -175,7 +174,7 @@ def trials(
       (path / name).parent.mkdir(parents=True, exist_ok=True)
       damage(path / name, random)
       rows.append((kind, f'{name} {what}', outcome(path, expected)))
-    jax.clear_caches()
+    helpers.drop_programs()
   return rows
 
 

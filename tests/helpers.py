@@ -1,6 +1,19 @@
 """A run small enough for a test: a thinned grid, tiny images, a tiny MLP."""
 
+import gc
+import pathlib
+
+import jax
+
 from bvae_jax import config as config_lib
+
+
+def drop_programs() -> None:
+  """A process may map 65,530 regions, and compiled programs take many."""
+  maps = pathlib.Path('/proc/self/maps')
+  if not maps.exists() or maps.read_bytes().count(b'\n') > 20_000:
+    jax.clear_caches()
+    gc.collect()
 
 
 def small_config(objective: str = 'beta_tcvae', **changes):
