@@ -18,6 +18,6 @@ def get_config(preset: str = ''):
   """The 2019 study's protocol, or three small models in minutes."""
   config = common.get('annealed_vae', preset)
   if preset == 'quick':
-    config.hparams = {'gamma': 30.0, 'capacity': 12.0}
-    config.schedules = common.ramp('capacity', steps=6500)
+    config.hparams = {'gamma': 30.0, 'capacity': 6.0}
+    config.schedules = common.ramp('capacity', steps=common.RAMP)
   return config

@@ -16,4 +16,7 @@ from configs import common
 
 def get_config(preset: str = ''):
   """The 2019 study's protocol, or three small models in minutes."""
-  return common.get('beta_vae', preset)
+  config = common.get('beta_vae', preset)
+  if preset == 'quick':
+    config.hparams = {'beta': 6.0}
+  return config

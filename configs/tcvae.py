@@ -21,6 +21,6 @@ def get_config(preset: str = ''):
   """The 2019 study's protocol, or three small models in minutes."""
   config = common.get('beta_tcvae', preset)
   if preset == 'quick':
-    config.hparams = {'beta': 2.0, 'gamma': 30.0, 'capacity': 12.0}
-    config.schedules = common.ramp('capacity', steps=6500)
+    config.hparams = {'beta': 4.0, 'gamma': 30.0, 'capacity': 9.0}
+    config.schedules = common.ramp('capacity', steps=common.RAMP)
   return config
