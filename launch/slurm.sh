@@ -19,10 +19,10 @@
 source ~/venv/bin/activate  # edit: whatever makes `bvae` a command
 study=(--config=study_2019 --workdir=runs/study --members_per_job=25)  # edit
 
-bvae launch local "${study[@]}" &
-worker=$!
 asked=
 trap 'asked=1; kill -TERM $worker' TERM
+bvae launch local "${study[@]}" &
+worker=$!
 wait $worker
 status=$?
 if [ "$asked" ]; then

@@ -14,10 +14,19 @@ import jax
 import jaxlib
 import pytest
 
-if jaxlib.version.__version_info__ < (0, 11):  # an unknown flag is fatal
+_HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(_HERE), str(_HERE.parent)]  # helpers, configs
+
+import helpers  # noqa: E402
+
+_flags = os.environ.get('XLA_FLAGS', '')
+if 'fusion_emitters' not in _flags and jaxlib.version.__version_info__ < (
+  0,
+  11,
+):
   # Compiles metrics in a third of the time; programs run slower, but briefly.
-  flag = '--xla_cpu_use_fusion_emitters=false'
-  os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {flag}'
+  # (An unknown flag is fatal.)
+  os.environ['XLA_FLAGS'] = f'{_flags} {helpers.COMPILES_FAST}'
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_disable_most_optimizations', True)
 # Of the commands that tests start as well.
@@ -34,14 +43,10 @@ if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
   jax.config.update('jax_compilation_cache_dir', _cache)
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
   jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
-_HERE = pathlib.Path(__file__).parent
-sys.path[:0] = [str(_HERE), str(_HERE.parent)]  # helpers, configs
 
 
 @pytest.fixture(autouse=True, scope='module')
 def compiled_programs_are_dropped():
-  import helpers
-
   yield
   helpers.drop_programs()
 
@@ -49,8 +54,6 @@ def compiled_programs_are_dropped():
 @pytest.fixture(scope='session')
 def small_run(tmp_path_factory):
   """The folder of a finished run of two seeds; only to be read."""
-  import helpers
-
   import bvae_jax
 
   folder = tmp_path_factory.mktemp('small') / 'run'

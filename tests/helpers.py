@@ -1,7 +1,10 @@
 """A run small enough for a test: a thinned grid, tiny images, a tiny MLP."""
 
 import gc
+import os
 import pathlib
+import subprocess
+import sys
 
 import jax
 
@@ -14,6 +17,27 @@ def drop_programs() -> None:
   if not maps.exists() or maps.read_bytes().count(b'\n') > 20_000:
     jax.clear_caches()
     gc.collect()
+
+
+COMPILES_FAST = '--xla_cpu_use_fusion_emitters=false'
+
+
+def passes_as_shipped(node: str) -> bool:
+  """Runs a test in a process with the product's compiler; False in that one.
+
+  Programs that compile fast round differently from each other.
+  """
+  flags = os.environ.get('XLA_FLAGS', '')
+  if COMPILES_FAST not in flags:
+    return False
+  slow = flags.replace(COMPILES_FAST, COMPILES_FAST.replace('false', 'true'))
+  subprocess.run(
+    [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', node],
+    env={**os.environ, 'XLA_FLAGS': slow},
+    cwd=pathlib.Path(__file__).parent.parent,
+    check=True,
+  )
+  return True
 
 
 def small_config(objective: str = 'beta_tcvae', **changes):

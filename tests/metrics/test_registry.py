@@ -113,7 +113,7 @@ def test_values_and_invariances(name, sample):
   found, again = scores_of(name, sample), scores_of(name, moved(name, sample))
   assert set(found) == set(GOLDEN[name])
   for score, value in found.items():
-    exact = 1e-4 if score in FITTED else 1e-6
+    exact = 1e-3 if score in FITTED else 1e-6
     assert value == pytest.approx(GOLDEN[name][score], abs=exact), score
     slack = 0.05 if name in KEYED else 0.02
     assert again[score] == pytest.approx(value, abs=slack), score

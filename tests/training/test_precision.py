@@ -31,7 +31,7 @@ def test_bfloat16_is_of_the_networks_alone():
   state, terms = lowered(precision='bfloat16')[1]()
   _, expected = lowered()[1]()
   floats = [
-    x for x in jax.tree.leaves(state) if jnp.issubdtype(x, jnp.floating)
+    x for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.floating)
   ]
   assert {x.dtype for x in floats} == {jnp.dtype('float32')}
   for name, value in expected.items():
