@@ -4,11 +4,11 @@
     python -m bvae_jax.main --config=configs/annealed_vae.py
 
 The KL is held to a capacity C that rises linearly: over 100,000 steps in the
-2019 study, over 6,500 in the quick preset.
+2019 study, over 6,500 in the quick preset, whose setting is the best of eight
+on seeds 100 and 101 (docs/tuning.md).
 
-Expected of quick, medians over its three seeds: MIG 0.29, FactorVAE score
-0.75, SAP 0.06, ELBO -40.9 nats; one to two minutes on two
-cores.
+Expected of quick, medians over its three seeds: MIG 0.32, FactorVAE score
+0.60, SAP 0.07, ELBO -41.0 nats; one to two minutes on two cores.
 """
 
 from configs import common

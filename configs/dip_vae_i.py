@@ -8,8 +8,7 @@ Penalises the covariance of the posterior means.
 The quick preset also holds the KL to a capacity that opens slowly (Burgess et
 al. 2018), and hardly weighs the diagonal, which asks all ten latents to be
 active: with the whole KL, lambda_od 5 and lambda_d 50 its median MIG is 0.04.
-The capacity is that at which the annealed VAE of `study_2019:quick` does best;
-no other setting was tried (docs/tuning.md).
+Its setting is the best of eight on seeds 100 and 101 (docs/tuning.md).
 
 Expected of quick, medians over its three seeds: MIG 0.22, FactorVAE score
 0.60, SAP 0.07, ELBO -41.8 nats; one to two minutes on two

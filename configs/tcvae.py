@@ -9,7 +9,7 @@ with factors, a wide one at the start entangles them for good. Its setting is
 the best of eight on seeds 100 and 101 (`configs/tuning.py`).
 
 Expected of quick, medians over its three seeds: MIG 0.33, FactorVAE score
-0.69, SAP 0.07, ELBO -40.3 nats; one to two minutes on two
+0.69, SAP 0.06, ELBO -40.3 nats; one to two minutes on two
 cores.
 """
 
