@@ -58,8 +58,8 @@ def make_runs(root: pathlib.Path) -> dict[str, pathlib.Path]:
   paths = {name: root / name for name in ('finished', 'stopped')}
   run.train_and_evaluate(config(), paths['finished'])
   train = loop.train
-  loop.train = lambda program, folder, extra: train(
-    program, folder, [*extra, _Stop()]
+  loop.train = lambda program, folder, extra, *rest: train(
+    program, folder, [*extra, _Stop()], *rest
   )
   try:
     run.train_and_evaluate(config(), paths['stopped'])
