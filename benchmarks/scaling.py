@@ -5,10 +5,11 @@ products of the step's networks reach; runs/benchmarks/scaling.svg draws the
 time beside what the products alone would take at the peak.
 """
 
+import altair as alt
 import numpy as np
 
 from benchmarks import timing, training
-from bvae_jax.report import markup, svg
+from bvae_jax.report import charts
 
 NETWORK = 'conv_burgess'
 STEPS = 2
@@ -18,49 +19,28 @@ PANELS = {
   'batch': {b: (1, b, 64) for b in (16, 64, 256)},
   'image size': {s: (1, 64, s) for s in (32, 64, 128)},
 }
-_OURS, _LIMIT = svg.Mark('#0b7285', 'ours'), svg.Mark('#c2410c', 'limit')
-_STYLE = """
-svg { font: 11px system-ui, sans-serif } text { fill: #555 }
-.title { fill: #111; font-weight: 600 } .mid { text-anchor: middle }
-.end { text-anchor: end } .grid { stroke: #ddd } .axis { stroke: #888 }
-.line { fill: none; stroke-width: 1.6 }
-"""
+_OURS, _LIMIT = 'the step', 'its products at the peak'
 
 
 def draw(times: dict[str, np.ndarray]) -> str:
   """A standalone SVG of {axis: [points, (value, ms, ms at the peak)]}."""
-  width, height = 260, 220
   panels = []
-  for i, (axis, points) in enumerate(times.items()):
-    x, ours, limit = points.T
-    chart = svg.Chart(
-      (x.min() * 0.9, x.max() * 1.1),
-      (0.0, 1.05 * ours.max()),
-      title='ms a step and member' if i == 0 else '',
-      x_label=axis,
-      x_ticks=[(value, f'{value:g}') for value in x],
-      log_x=True,
-      size=(width, height),
-    )
-    for ys, mark in ((ours, _OURS), (limit, _LIMIT)):
-      chart.line(x, ys, mark)
-      for at, y in zip(x, ys):
-        chart.dot(at, y, mark, tip=f'{mark.label}: {y:.1f} ms')
+  for axis, points in times.items():
+    values = [
+      {'value': value, 'ms': ms, 'what': what}
+      for value, *both in points.tolist()
+      for what, ms in zip((_OURS, _LIMIT), both)
+    ]
+    x = alt.X('value:Q', title=axis, scale=alt.Scale(type='log', nice=False))
+    chart = alt.Chart(alt.Data(values=values)).mark_line(point=True)
     panels.append(
-      markup.tag(
-        'svg', chart.render(), x=i * width + 6, width=width, height=height
-      )
+      chart.encode(
+        x=x.axis(values=points[:, 0].tolist()),
+        y=alt.Y('ms:Q', title='ms a step and member'),
+        color=alt.Color('what:N', title=NETWORK, sort=[_OURS, _LIMIT]),
+      ).properties(width=190, height=170)
     )
-  words = f'{NETWORK}: a step as it is (blue), its products at the peak (red)'
-  panels.append(markup.tag('text', words, x=6, y=height + 18))
-  return markup.tag(
-    'svg',
-    markup.tag('style', _STYLE),
-    *panels,
-    xmlns='http://www.w3.org/2000/svg',
-    viewBox=f'0 0 {width * len(times) + 6} {height + 26}',
-    width=width * len(times) + 6,
-  )
+  return charts.svg(alt.hconcat(*panels))
 
 
 def rows(scale: float) -> list[timing.Row]:
