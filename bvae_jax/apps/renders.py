@@ -8,25 +8,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.data import dataset as dataset_lib
 
 _BLOCK = 32  # images whose candidates are rendered together
 
 
-@functools.partial(
-  jax.jit, static_argnames=('images_fn', 'noisy_fn', 'sizes', 'k')
-)
-def _sweep(arrays, images, found, keys, *, images_fn, noisy_fn, sizes, k):
+@functools.partial(jax.jit, static_argnames='k')
+def _sweep(dataset, images, found, of, *, k):
   """The best value of factor k, the others as found: [B], its error [B]."""
+  sizes = dataset.factor_sizes
   values = jnp.arange(sizes[k])
   tried = jnp.broadcast_to(
     found[:, None], (len(found), sizes[k], len(sizes))
   ).at[..., k].set(values)  # fmt: skip
   index = data.factors_to_index(tried, sizes)
-  if noisy_fn is None:
-    renders = images_fn(arrays, index)
-  else:
-    renders = noisy_fn(arrays, index, jnp.repeat(keys[:, None], sizes[k], 1))
+  of = jnp.broadcast_to(of[:, None], index.shape)
+  renders = dataset.images_like(index, of)
   error = ((renders - images[:, None]) ** 2).mean((-3, -2, -1))
   # What is there stays unless another value is truly nearer.
   kept = jnp.arange(sizes[k]) == found[:, k, None]
@@ -62,11 +58,11 @@ def nearest(
     ValueError: the data set is no grid.
   """
   sizes = dataset.require_grid('the nearest render').sizes
-  ends, errors, keys = [], [], dataset_lib.noise_keys(of)
+  ends, errors, of = [], [], jnp.asarray(of)
   for start in np.asarray(starts, np.int32):
     blocks = [slice(i, i + _BLOCK) for i in range(0, len(start), _BLOCK)]
     parts = [
-      _descend(dataset, sizes, images[b], start[b], keys[b], rounds)
+      _descend(dataset, sizes, images[b], start[b], of[b], rounds)
       for b in blocks
     ]
     ends.append(np.concatenate([end for end, _ in parts]))
@@ -76,21 +72,18 @@ def nearest(
   return np.stack(ends)[best, each], np.stack(errors)[best, each]
 
 
-def _descend(dataset, sizes, images, found, keys, rounds):
+def _descend(dataset, sizes, images, found, of, rounds):
   count = len(images)
   pad = _BLOCK - count  # one shape, so one compilation a factor
   images = np.concatenate([images, np.repeat(images[:1], pad, 0)])
   found = jnp.asarray(np.concatenate([found, np.repeat(found[:1], pad, 0)]))
-  keys = jnp.concatenate([keys, jnp.repeat(keys[:1], pad, 0)])
+  of = jnp.concatenate([of, jnp.repeat(of[:1], pad, 0)])
   error = np.zeros((len(images), 1))
   for _ in range(rounds):
     before = found
     for k in range(len(sizes)):
       if dataset.rows is None:
-        found, error = _sweep(
-          dataset.arrays, images, found, keys, images_fn=dataset.images_fn,
-          noisy_fn=dataset.noisy_fn, sizes=sizes, k=k,
-        )  # fmt: skip
+        found, error = _sweep(dataset, images, found, of, k=k)
       else:
         found, error = _sweep_rows(dataset, images, found, sizes, k)
     if np.array_equal(before, found):
