@@ -120,12 +120,13 @@ def train(
     state = running.state
     alive, steps = program.collect((state.alive, state.step))
     stops = stopping.Stops(config.stop_when, alive, steps, at)
-    stops.replay(
-      line
-      for line in metrics_log.lines(folder.log_path)
-      if line['group'] == program.group
-    )
-    running = program.hold(running, stops.held)
+    if config.stop_when:
+      stops.replay(
+        line
+        for line in metrics_log.lines(folder.log_path)
+        if line['group'] == program.group
+      )
+      running = program.hold(running, stops.held)
     living = bool(np.any(alive & ~stops.held))
     profiled = config.profile and program.group == 0
     hooks += [*hooks_lib.of_run(program, folder, checkpoints, at), *extra]
