@@ -80,14 +80,10 @@ def _list(folder: pathlib.Path) -> list[str]:
   for root, folders, names in os.walk(
     folder, onerror=_refuse, followlinks=True
   ):
-    folders[:] = [
-      f
-      for f in sorted(folders)
-      if f[0] != '.'
-      and f != '__MACOSX'
-      and (real := os.path.realpath(os.path.join(root, f))) not in walked
-      and not walked.add(real)
-    ]
+    seen = [f for f in sorted(folders) if f[0] != '.' and f != '__MACOSX']
+    real = {os.path.realpath(os.path.join(root, f)): f for f in reversed(seen)}
+    folders[:] = sorted(f for path, f in real.items() if path not in walked)
+    walked |= real.keys()
     found += [
       (pathlib.Path(root) / name).relative_to(folder).as_posix()
       for name in names
