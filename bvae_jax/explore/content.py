@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from bvae_jax import data
+from bvae_jax import data, losses
 from bvae_jax.evaluation.results import Results
 from bvae_jax.explore import networks as networks_lib
 from bvae_jax.models import graph
@@ -18,6 +18,7 @@ NUM_IMAGES = 500
 NUM_GRID = 1000  # images behind the factor sliders
 QUANTILES = (0.005, 0.995)  # of a latent's means, what the data shows
 _BINS = 10  # of a continuous factor
+_kl = jax.jit(losses.code_kl, static_argnames='num_categories')
 
 
 class Member(NamedTuple):
@@ -186,7 +187,8 @@ def _member(
     kl = (sigma / sigma.max()) ** 2
   else:
     mean, logvar = np.split(codes, 2, -1)
-    kl = np.asarray(jax.jit(experiment.kl)(mean, logvar)).mean(0)
+    kl = _kl(mean, logvar, num_categories=experiment.num_categories)
+    kl = np.asarray(kl).mean(0)
     sigma = np.sqrt(np.exp(logvar).mean(0))
   score, seed = '', 0
   if results is not None:
