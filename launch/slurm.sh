@@ -20,13 +20,12 @@ source ~/venv/bin/activate  # edit: whatever makes `bvae` a command
 study=(--config=study_2019 --workdir=runs/study --members_per_job=25)  # edit
 
 asked=
-trap 'asked=1; kill -TERM $worker' TERM
+trap 'asked=1; kill -TERM $!' TERM
 bvae launch local "${study[@]}" &
-worker=$!
-wait $worker
+wait $!
 status=$?
 if [ "$asked" ]; then
-  wait $worker
+  wait $!
   status=$?
   [ "$status" = 0 ] || scontrol requeue "$SLURM_JOB_ID"
 fi

@@ -240,7 +240,7 @@ def test_a_slurm_task_at_its_limit_checkpoints_and_requeues(
   (tmp_path / 'venv/bin').mkdir(parents=True)
   (tmp_path / 'venv/bin/activate').touch()
   stop = f'trap "sleep 0.2; echo saved; {ends}" TERM'
-  script(tmp_path / 'bvae', f'{stop}; echo "$*"; sleep 30 & wait')
+  script(tmp_path / 'bvae', f'{stop}; echo "$*"; sleep 30 >&2 & wait')
   script(tmp_path / 'scontrol', 'echo "$*"')
   monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
   monkeypatch.setenv('HOME', str(tmp_path))
