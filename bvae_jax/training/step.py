@@ -331,12 +331,10 @@ def make_chunk(
       after = after._replace(params=params, step=at, average=average)
       return Running(after, _last(state), total)
 
-    running = lax.cond(
-      running.state.alive,
-      lambda running: lax.fori_loop(0, steps + look, body, running),
-      lambda running: running,
-      running,
-    )
+    # Not a `lax.cond` around the loop: XLA gives the operations inside one no
+    # threads on CPUs.
+    until = jnp.where(running.state.alive, steps + look, 0)
+    running = lax.fori_loop(0, until, body, running)
     means = jax.tree.map(lambda t: t / jnp.maximum(count, 1), running.total)
     look_at = functools.partial(
       probe, experiment, running.state.params, key, images
