@@ -118,7 +118,7 @@ def differing_keys(
   ]
 
 
-def _complete(old: dict) -> dict:
+def complete(old: dict) -> dict:
   """A config of before with the defaults of the keys that it did not have.
 
   Hyperparameters and options are no such keys: they belong to the objective.
@@ -133,7 +133,7 @@ def _complete(old: dict) -> dict:
   return filled
 
 
-def _grown(old: dict, new: dict) -> tuple[str, ...]:
+def grown_keys(old: dict, new: dict) -> tuple[str, ...]:
   """What a config asks for more of than the run has: steps, seeds."""
   grown = []
   before, after = old.get('num_steps'), new.get('num_steps')
@@ -233,8 +233,8 @@ class Workdir:
     """
     if not (self.path / 'config.json').exists():
       return None
-    old = _complete(read_json(self.path / 'config.json'))
-    changed = differing_keys(old, _complete(plain(config.to_dict())), free)
+    old = complete(read_json(self.path / 'config.json'))
+    changed = differing_keys(old, complete(plain(config.to_dict())), free)
     if changed:
       raise WorkdirError(
         f'workdir {self.path} holds a run with another config '
@@ -258,8 +258,8 @@ class Workdir:
     self._make()
     new = plain(config.to_dict())
     path = self.path / 'config.json'
-    old = _complete(read_json(path)) if path.exists() else {}
-    grown = _grown(old, new)
+    old = complete(read_json(path)) if path.exists() else {}
+    grown = grown_keys(old, new)
     if grown:
       self.check(config, (*free, *grown))
       self._extend(old, grown)
@@ -343,7 +343,7 @@ class Workdir:
     """
     if not self.started:
       raise WorkdirError(f'{self.path} holds no run')
-    found = _complete(read_json(self.path / 'config.json'))
+    found = complete(read_json(self.path / 'config.json'))
     if 'objective' not in found or self.changed('config.json'):
       raise WorkdirError(
         f'{self.path / "config.json"} is damaged; name the config of the run '

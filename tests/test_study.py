@@ -199,7 +199,10 @@ def test_a_plan_comes_back_as_it_was(tmp_path):
   [
     ({'a': {'batch_size': 4}, 'b': {}}, r'\(units\.a\.batch_size: 8 -> 4\)'),
     ({'a': {}}, r'\(units\.b is gone\)'),
-    ({'a': {}, 'b': {}, 'c': {}}, r'\(units\.c is new\)'),
+    (
+      {'a': {'seeds': (1, 2)}, 'b': {}},
+      r'\(units\.a\.seeds: \[0\] -> \[1, 2\]\)',
+    ),
     ({'a': {}, 'b/c': {}}, "unit 'b/c' must be a plain file name"),
     ({'a': {}, 'b': {'num_steps': 0}}, 'unit b: num_steps=0'),
   ],
@@ -213,6 +216,63 @@ def test_another_plan_is_refused(tmp_path, units, message):
   with pytest.raises((OSError, ValueError), match=message):
     execute.write_plan(small_study(**changed), tmp_path)
   assert (tmp_path / 'plan.json').read_text() == before
+
+
+def done_unit(workdir, name):
+  """A unit of a plan that has run, as far as its files tell."""
+  folder = execute.unit_path(workdir, name)
+  workdir_lib.Workdir(folder).open(execute.read_plan(workdir).units[name])
+  for file in ('results.json', 'report.html'):
+    (folder / file).write_text(name)
+  return folder
+
+
+def test_a_plan_grows_by_seeds_steps_and_units(tmp_path):
+  one = helpers.small_config(num_steps=4)
+  execute.write_plan(small_study(a=one, b=one, c=one), tmp_path)
+  folders = {name: done_unit(tmp_path, name) for name in 'abc'}
+  two = helpers.small_config(num_steps=4, seeds=(0, 7))
+  long = helpers.small_config(num_steps=8)
+  larger = small_study(a=two, b=long, c=one, d=one)
+  execute.write_plan(larger, tmp_path)
+  states = {'a': 'todo', 'b': 'todo', 'c': 'done', 'd': 'todo'}
+  assert execute.status(tmp_path) == states
+  assert (folders['a'] / 'results_1_seeds.json').read_text() == 'a'
+  assert (folders['b'] / 'results_4_steps.json').read_text() == 'b'
+  execute.write_plan(larger, tmp_path)  # the same command again
+  assert execute.read_plan(tmp_path).units.a.seeds == (0, 7)
+
+
+def test_what_cannot_grow_ends_in_one_line_and_stays(tmp_path):
+  one, two = helpers.small_config(), helpers.small_config(seeds=(0, 7))
+  execute.write_plan(small_study(a=one), tmp_path / 'held')
+  folder = done_unit(tmp_path / 'held', 'a')
+  with (
+    plan.locked(folder / plan.UNIT_LOCK, 'a', 0),
+    pytest.MonkeyPatch.context() as patch,
+  ):
+    patch.setattr(plan, 'GLANCE', 0.0)
+    with pytest.raises(execute.Busy, match='unit a is in the hands of'):
+      execute.write_plan(small_study(a=two), tmp_path / 'held')
+  split = plan.with_jobs(small_study(a=one), 1)
+  execute.write_plan(split, tmp_path / 'split')
+  done_unit(tmp_path / 'split', 'a')
+  with pytest.raises(OSError, match=r'cannot grow \(seeds\)'):
+    grown = plan.with_jobs(small_study(a=two), 1)
+    execute.write_plan(grown, tmp_path / 'split')
+  for name in ('held', 'split'):
+    assert execute.status(tmp_path / name)['a'] == 'done'
+    assert execute.read_plan(tmp_path / name).units.a.seeds == (0,)
+
+
+def test_a_plan_of_before_has_the_defaults_of_new_keys(tmp_path):
+  execute.write_plan(small_study(a=helpers.small_config()), tmp_path)
+  path = tmp_path / 'plan.json'
+  old = json.loads(path.read_text())
+  del old['units']['a']['stop_when'], old['units']['a']['evaluation']['seed']
+  path.write_text(json.dumps(old))
+  execute.write_plan(small_study(a=helpers.small_config()), tmp_path)
+  assert execute.read_plan(tmp_path).units.a.stop_when == ()
 
 
 def test_keys_that_change_no_result_may_change(tmp_path):

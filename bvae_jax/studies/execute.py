@@ -25,6 +25,7 @@ from bvae_jax.evaluation import tables
 from bvae_jax.evaluation.results import Results
 from bvae_jax.studies import merge
 from bvae_jax.studies.plan import (
+  GLANCE,
   PATIENCE,
   UNIT_LOCK,
   Busy,
@@ -58,7 +59,6 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger(__name__)
-_GLANCE = 1.0  # seconds for a unit's lock, which others hold to look at it
 _POLL = 5.0  # seconds between looks at units that run elsewhere
 
 Executor = Callable[[Path, list[str]], dict[str, str]]
@@ -96,7 +96,7 @@ def run_unit(workdir: Path, name: str) -> None:
   unit, _, part = name.partition('@')
   folder = unit_path(workdir, name)
   folder.mkdir(parents=True, exist_ok=True)
-  with locked(folder / UNIT_LOCK, f'unit {name}', _GLANCE):
+  with locked(folder / UNIT_LOCK, f'unit {name}', GLANCE):
     (folder / 'error.txt').unlink(missing_ok=True)
     try:
       if part:

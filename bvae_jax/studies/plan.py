@@ -31,6 +31,7 @@ from bvae_jax import workdir as workdir_lib
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
 UNIT_LOCK = 'unit.lock'  # beside the run's own lock, held by who runs it
 PATIENCE = 60.0  # seconds for a lock that is held while files are written
+GLANCE = 1.0  # seconds for a unit's lock, which others hold to look at it
 
 Path = str | os.PathLike
 
@@ -103,23 +104,61 @@ def _validate(config: ml_collections.ConfigDict) -> None:
       raise config_lib.ConfigError(f'unit {name}: {error}') from error
 
 
+def _complete(plan: dict) -> dict:
+  """A plan of before with the defaults of keys that its units did not have."""
+  units = {name: workdir_lib.complete(u) for name, u in plan['units'].items()}
+  return {**plan, 'units': units}
+
+
 def _differences(old: dict, new: dict) -> list[str]:
-  """What makes two plans different studies."""
+  """What makes two plans different studies.
+
+  More seeds or steps of a unit, and more units, make none: the study grows.
+  """
   before, after = old['units'], new['units']
   found = workdir_lib.differing_keys(
     {**old, 'units': None}, {**new, 'units': None}
   )
-  for name in sorted({*before, *after}):
-    if name in before and name in after:
-      keys = workdir_lib.differing_keys(before[name], after[name])
+  for name, unit in before.items():
+    if name in after:
+      free = (
+        *workdir_lib.FREE_KEYS,
+        *workdir_lib.grown_keys(unit, after[name]),
+      )
+      keys = workdir_lib.differing_keys(unit, after[name], free)
       found += [f'units.{name}.{key}' for key in keys]
     else:
-      found.append(f'units.{name} is {"gone" if name in before else "new"}')
+      found.append(f'units.{name} is gone')
   return found
+
+
+def _grow(folder: pathlib.Path, old: dict, new: dict) -> None:
+  """Makes those units that have begun, and now have more to do, 'todo' again.
+
+  Raises:
+    WorkdirError: their members lie in jobs of their own.
+    Busy: another process is running one.
+  """
+  for name, unit in old['units'].items():
+    grown = workdir_lib.grown_keys(unit, new['units'][name])
+    run = unit_path(folder, name)
+    if not grown or not run.exists():
+      continue
+    if old.get('members_per_job'):
+      raise workdir_lib.WorkdirError(
+        f'unit {name} of {folder} is split into jobs of members, which cannot '
+        f'grow ({", ".join(grown)}); choose another --workdir for what is new'
+      )
+    with locked(run / UNIT_LOCK, f'unit {name}', GLANCE):
+      if (run / 'config.json').exists():
+        workdir = workdir_lib.Workdir(run)
+        workdir.open(workdir_lib.as_config(new['units'][name]))
 
 
 def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
   """Writes plan.json, or checks that the folder holds this very plan.
+
+  A plan with more seeds, steps or units than that in the folder continues it.
 
   Args:
     config: a study; or a run, which is planned as a study of one unit.
@@ -128,6 +167,7 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
   Raises:
     ValueError: a unit cannot be run.
     WorkdirError: the folder cannot be used, or holds another plan or a run.
+    Busy: what is to grow is running.
   """
   folder = pathlib.Path(workdir)
   config = as_study(config, folder.name)
@@ -147,12 +187,14 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
   path = folder / 'plan.json'
   with locked(folder / '.lock', f'{path}', PATIENCE):
     if path.exists():
-      changed = _differences(workdir_lib.read_json(path), new)
+      old, now = _complete(workdir_lib.read_json(path)), _complete(new)
+      changed = _differences(old, now)
       if changed:
         raise workdir_lib.WorkdirError(
           f'workdir {folder} holds the plan of another config '
           f'({"; ".join(changed)}); choose another --workdir, or delete it'
         )
+      _grow(folder, old, now)
     workdir_lib.replace_file(path, text)
 
 
