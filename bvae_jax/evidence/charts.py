@@ -24,7 +24,7 @@ def labelled_map(rows: Rows, *, title: str) -> Any:
     color=known.then(alt.value(UP)).otherwise(alt.value(NEUTRAL)),
     opacity=known.then(
       alt.Opacity('share:Q', scale=scale, legend=None)
-    ).otherwise(alt.value(0.25)),
+    ).otherwise(alt.value(0.5)),
   )
   words = base.mark_text(fontSize=11).encode(
     text='words:N', color=alt.when('datum.share > 0.6').then(alt.value('#fff'))

@@ -27,6 +27,9 @@ def test_domain_spans_the_finite_values():
 def test_a_diverged_member_leaves_the_frame_to_the_others():
   curves = np.array([[9.0, 8.0, 9.0], [2.0, 1.0, 1e9]])
   assert charts.domain(curves, pad=0.125) == ((0.0, 10.0), 1)
+  # Of three members two of which agree, the third has not diverged.
+  (low, high), outside = charts.domain([0.693, 0.695, 0.76])
+  assert (low < 0.693, high > 0.76, outside) == (True, True, 0)
 
 
 @pytest.mark.parametrize('value, found', [(1.234567, 1.2346), (np.inf, None)])

@@ -71,9 +71,12 @@ def strip(
     span: range of the axis; by default that of the values.
     **keys: see `Keys`.
   """
-  found, outside = parts.domain(parts.values_of(rows), pad=0.08)
-  span = span or found
-  lanes = _lanes(np.array(parts.values_of(rows)), span)
+  values = np.array(parts.values_of(rows))
+  if span is None:
+    span, outside = parts.domain(values, pad=0.08)
+  else:
+    outside = int(((values < span[0]) | (values > span[1])).sum())
+  lanes = _lanes(values, span)
   rows = [{**row, 'lane': int(lane)} for row, lane in zip(rows, lanes)]
   base = alt.Chart()
   scale = alt.Scale(domain=list(span), nice=False)

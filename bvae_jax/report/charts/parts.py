@@ -32,7 +32,8 @@ def domain(
   """The range of curves [L, M] or of points [M], and how many lie beyond it.
 
   A member whose range ends over 30 typical ranges away from the median member's
-  is left out: one that diverged does not flatten the others.
+  is left out, if that is further than the median's own size: one that diverged
+  does not flatten the others.
   """
   values = np.atleast_2d(np.asarray(values, np.float64))
   seen = np.isfinite(values)
@@ -47,7 +48,8 @@ def domain(
   )
   inside = np.ones(len(columns), bool)
   if typical > 0:
-    inside = np.maximum(apart(low), apart(high)) <= 30 * typical
+    size = max(abs(np.median(low)), abs(np.median(high)))
+    inside = np.maximum(apart(low), apart(high)) <= max(30 * typical, size)
   first, last = float(low[inside].min()), float(high[inside].max())
   margin = pad * (last - first) or 0.05 * abs(last) or 1.0
   return (first - margin, last + margin), int((~inside).sum())

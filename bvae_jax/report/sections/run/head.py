@@ -126,7 +126,7 @@ def _facts(view: View) -> list[tuple[str, str]]:
       ),
     ),
     *(
-      (k.replace('_', ' ').capitalize(), str(v))
+      (k if 'jax' in k else k.capitalize(), str(v))
       for k, v in dataclasses.asdict(results.provenance).items()
       if v
     ),
