@@ -3,9 +3,9 @@
     python -m bvae_jax.main --config=configs/ae.py:quick
     python -m bvae_jax.main --config=configs/ae.py
 
-A baseline of arXiv:2305.18378 (section 5) and of Tripod (arXiv:2404.10282):
-nothing but reconstruction and weight decay (AdamW); what is scored are the
-independent components of its codes, as `evaluation.transform=ica` says.
+A baseline of arXiv:2305.18378 and of Tripod (arXiv:2404.10282): nothing but
+reconstruction and weight decay (AdamW); what is scored are the independent
+components of its codes, as `evaluation.transform=ica` says.
 
 Expected of quick, medians over its three seeds: MIG 0.02, FactorVAE score
 0.38, SAP 0.01, InfoM 0.34, nll 17.0 nats. On

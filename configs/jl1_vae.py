@@ -1,4 +1,4 @@
-"""JL1-VAE on dSprites (Rhodes & Lee 2021, arXiv:2102.05185).
+"""JL1-VAE on dSprites (Rhodes & Lee 2021, arXiv:2106.02923).
 
     python -m bvae_jax.main --config=configs/jl1_vae.py:quick
     python -m bvae_jax.main --config=configs/jl1_vae.py

@@ -47,7 +47,7 @@ def leace(codes: Any, sensitive: Any, weight: Any = None) -> Rows:
     sensitive: the groups, int [N].
     weight: of the examples [N]; ones by default.
 
-  Source: Belrose et al. 2023 (arXiv:2306.03819), equation 1.
+  Source: Belrose et al. 2023 (arXiv:2306.03819), LEACE.
   """
   codes = np.asarray(codes, np.float64)
   groups = np.unique(sensitive)

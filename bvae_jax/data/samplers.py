@@ -49,7 +49,7 @@ def sample_pairs(
       above, or a random k is asked for with fewer than two factors.
 
   Source: Locatello et al. (2020), Weakly-Supervised Disentanglement Without
-  Compromises, section 3.
+  Compromises (arXiv:2002.02886), its model of pairs.
   """
   sizes = tuple(factor_sizes)
   first_key, fresh_key, count_key, choice_key = jax.random.split(key, 4)

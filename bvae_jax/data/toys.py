@@ -82,7 +82,7 @@ def gaussian_evidence(image_size: int, noise: float) -> float:
   the ELBO of a linear VAE with its exact posterior N(v W'(x - 1/2) / (noise^2
   a), v / a), which is known in closed form too.
 
-  Source: Lucas et al. (2019), arXiv:1911.02469, Section 4.
+  Source: Lucas et al. (2019), arXiv:1911.02469, the linear VAE.
   """
   pixels = image_size**2
   steps = np.linspace(-_SPREAD, _SPREAD, _STEPS)

@@ -75,7 +75,7 @@ def jl1_vae(
   Raises:
     ValueError: wrong shapes.
 
-  Source: Rhodes & Lee 2021 (arXiv:2102.05185) section 3.
+  Source: Rhodes & Lee 2021 (arXiv:2106.02923).
   """
   checks.check_batch(norm=norm, z=z)
   loss, terms = objectives.beta_vae(nll, z, mean, logvar, beta=beta)

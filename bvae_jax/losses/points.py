@@ -29,7 +29,8 @@ def ae(nll: jax.Array, z: jax.Array) -> Result:
   Raises:
     ValueError: nll is not [B], or z not [B, D].
 
-  Source: Hsu et al. 2023 (arXiv:2305.18378), the AE of section 5.
+  Source: Hsu et al. 2023 (arXiv:2305.18378), the plain
+  autoencoder that it compares with.
   """
   terms = base_terms(nll, z)
   return terms['nll'], terms
@@ -59,8 +60,8 @@ def qlae(
   Raises:
     ValueError: wrong shapes.
 
-  Source: Hsu et al. 2023 (arXiv:2305.18378) section 3, which averages nll over
-  the subpixels of an image and these distances over the latents.
+  Source: Hsu et al. 2023 (arXiv:2305.18378), latent quantisation, where nll is
+  averaged over the subpixels of an image and these distances over the latents.
   """
   checks.check_rank(2, z=z, quantized=quantized)
   terms = base_terms(nll, quantized)

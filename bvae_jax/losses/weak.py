@@ -55,7 +55,8 @@ def aggregate_pair(
   Raises:
     ValueError: not rank 2, shapes differ, or unknown kind.
 
-  Source: Locatello et al. 2020 (arXiv:2002.02886), section 4.
+  Source: Locatello et al. 2020 (arXiv:2002.02886), Ada-GVAE and
+  Ada-ML-VAE.
   """
   checks.check_posterior(
     mean=mean, logvar=logvar, pair_mean=pair_mean, pair_logvar=pair_logvar

@@ -129,8 +129,8 @@ def dci(
     ValueError: see `check_points`; fewer than 2 factors; unknown backend.
     ImportError: backend 'sklearn' without scikit-learn.
 
-  Source: Eastwood & Williams 2018 (openreview By-7dz-AZ) section 2, with the
-  classifiers of Locatello et al. 2019 (arXiv:1811.12359).
+  Source: Eastwood & Williams 2018 (openreview By-7dz-AZ), with the classifiers
+  of Locatello et al. 2019 (arXiv:1811.12359).
   """
   points, test_points = _inputs.split(
     codes, factors, test_codes, test_factors, factor_sizes, min_points=10

@@ -100,7 +100,8 @@ def fairness(
   Raises:
     ValueError: see `check_points` and `check_table`.
 
-  Source: Locatello et al. 2019b (arXiv:1905.13662) section 4.
+  Source: Locatello et al. 2019b (arXiv:1905.13662), the unfairness score of its
+  experiments.
   """
   _inputs.require_count(1, num_test=num_test)
   if table_factors is None:

@@ -155,8 +155,8 @@ def infomec(
   Raises:
     ValueError: see `check_points`; a single factor.
 
-  Source: Hsu et al. 2023 (arXiv:2305.18378) section 4; Ross 2014 for the mutual
-  information.
+  Source: Hsu et al. 2023 (arXiv:2305.18378), where InfoM, InfoE and InfoC are
+  defined; Ross 2014 for the mutual information.
   """
   _inputs.require_count(1, num_neighbours=num_neighbours)
   _inputs.require(0 <= min_range < 1, 'min_range', 'in [0, 1)', min_range)

@@ -86,8 +86,8 @@ def irs(
   Raises:
     ValueError: see `check_points`.
 
-  Source: Suter et al. 2019 (arXiv:1811.00007) section 4, with the constants of
-  Locatello et al. 2019 (arXiv:1811.12359).
+  Source: Suter et al. 2019 (arXiv:1811.00007), the interventional robustness
+  score, with the constants of Locatello et al. 2019 (arXiv:1811.12359).
 
   >>> import numpy as np
   >>> factors = np.stack(np.unravel_index(np.arange(60), (3, 4, 5)), 1)

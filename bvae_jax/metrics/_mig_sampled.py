@@ -148,7 +148,7 @@ def mig_sampled(
     ValueError: see `check_table`, or `check_points` of observed points; tables
       of different shapes.
 
-  Source: Chen et al. 2018 (arXiv:1802.04942) eq. 6 and appendix C.
+  Source: Chen et al. 2018 (arXiv:1802.04942) eq. 6.
   """
   _inputs.require_count(1, num_samples=num_samples)
   _inputs.require_count(2, cells=cells, levels=levels)

@@ -110,8 +110,8 @@ def modularity_explicitness(
   Raises:
     ValueError: see `check_points`; fewer points than bins; a single factor.
 
-  Source: Ridgeway & Mozer 2018 (arXiv:1802.05312) section 3, with the constants
-  of Locatello et al. 2019 (arXiv:1811.12359).
+  Source: Ridgeway & Mozer 2018 (arXiv:1802.05312), where both are defined, with
+  the constants of Locatello et al. 2019 (arXiv:1811.12359).
   """
   _inputs.require_count(2, num_bins=num_bins)
   *points, sizes = _inputs.check_split(

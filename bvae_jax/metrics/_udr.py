@@ -113,7 +113,8 @@ def udr(
     ValueError: fewer than 2 models, shapes that do not fit, unknown kind, or
       (when the values are known) NaN.
 
-  Source: Duan et al. 2020 (arXiv:1905.12614) section 4 and its public code.
+  Source: Duan et al. 2020 (arXiv:1905.12614), where the ranking is defined, and
+  its public code.
   """
   shape = jnp.shape(codes)
   if len(shape) != 3 or shape[0] < 2:

@@ -11,7 +11,7 @@ class Codebooks(nn.Module):
   They start evenly spaced from -1/2 to 1/2. The output depends on the values
   and, for its gradient, on nothing else.
 
-  Source: Hsu et al. 2023 (arXiv:2305.18378) section 3.
+  Source: Hsu et al. 2023 (arXiv:2305.18378), latent quantisation.
   """
 
   num_latents: int = 10

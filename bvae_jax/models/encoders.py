@@ -58,7 +58,7 @@ class Critic(nn.Module):
   """The discriminator and Q head of InfoGAN on one trunk.
 
   Images [B, H, W, C] -> logit [B], mean [B, D], logvar [B, D]
-  (Chen et al. 2016, arXiv:1606.03657, section 5 and appendix C).
+  (Chen et al. 2016, arXiv:1606.03657, section 6 and appendix C).
   """
 
   trunk: nn.Module

@@ -1,6 +1,6 @@
 """Labels as annotators give them: coarse, sometimes wrong, or of some factors.
 
-Source: Locatello et al. 2020 (arXiv:1905.01258), section 4.2.
+Source: Locatello et al. 2020 (arXiv:1905.01258), on imprecise labels.
 """
 
 import functools

@@ -4,7 +4,7 @@
     python -m bvae_jax.main --config=configs/exercises/correlated.py
 
 Scores on all images of models that were trained while x and y went together,
-ever more tightly (Traeuble et al. 2021, arXiv:2006.07886, section 4): of
+ever more tightly (Traeuble et al. 2021, arXiv:2006.07886): of
 methods that see no labels, and of one that sees 100 labels of the correlated
 images. The quick preset has two seeds of 4,000 steps on 32x32 images; the bare
 config has five seeds.

@@ -5,7 +5,7 @@
 
 Many seeds at a few values of beta: the distribution of each score, and the
 share of its variance that is due to the seed (Locatello et al. 2019, section
-5.4). The quick preset has ten seeds of 3,000 steps on 32x32 images, where beta
+5.3). The quick preset has ten seeds of 3,000 steps on 32x32 images, where beta
 weighs four times as much as at 64x64: three minutes on two cores. The bare
 config has the study's 50 seeds.
 """
