@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 import bvae_jax
+from bvae_jax import config as config_lib
 from bvae_jax import trained, workdir
 from bvae_jax.data import sets
 from bvae_jax.evaluation import results as results_lib
@@ -86,7 +87,7 @@ def _config(
     {'operation': layer.operation, 'shape': list(layer.shape)} for layer in part
   ]
   result = model.result
-  return workdir.plain(
+  return config_lib.plain(
     {
       'format': 'bvae_jax',
       'version': bvae_jax.__version__,

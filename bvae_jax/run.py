@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 Interrupted = monitor.Interrupted
 # What may differ between the commands of one run: how it is computed and shown,
 # and which scores are asked for. config.json keeps those of the first.
-_FREE = workdir_lib.FREE_KEYS + workdir_lib.SCORE_KEYS
+_FREE = config_lib.FREE_KEYS + config_lib.SCORE_KEYS
 _NOTE = 'training.json'  # lies there once all is trained
 _PAGES = ('results.csv', 'report.html', 'traversals.gif', explore.FILE)
 
@@ -168,7 +168,7 @@ def _damaged_pages(folder: workdir_lib.Workdir) -> bool:
 def _missing(
   results: results_lib.Results, config: ml_collections.ConfigDict
 ) -> tuple[str, ...]:
-  settings = workdir_lib.plain(config.evaluation.to_dict())
+  settings = config_lib.plain(config.evaluation.to_dict())
   return results.missing(config.metrics, settings)
 
 

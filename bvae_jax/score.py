@@ -15,6 +15,7 @@ import jax
 import ml_collections
 import numpy as np
 
+from bvae_jax import config as config_lib
 from bvae_jax import metrics, workdir
 from bvae_jax.data import dependence, factors_csv, files, labels
 from bvae_jax.evaluation import codes as codes_lib
@@ -119,9 +120,9 @@ def score(
     steps=0,
     elbo={},
     active_latents=int((spread > 0).sum()),
-    metrics=workdir.plain(flat),
-    errors=workdir.plain(errors),
-    matrices=workdir.plain(matrices),
+    metrics=config_lib.plain(flat),
+    errors=config_lib.plain(errors),
+    matrices=config_lib.plain(matrices),
   )
   return results_lib.Results(
     objective='unknown',

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from bvae_jax import metrics, metrics_log, trained
+from bvae_jax import metrics, trained
 from bvae_jax.data import Dataset
+from bvae_jax.workdir import metrics_log
 
 FIGURES = pathlib.Path(__file__).parent / 'figures'
 _SCALE = 2  # screen pixels a pixel

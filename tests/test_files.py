@@ -12,9 +12,11 @@ import helpers
 import numpy as np
 import pytest
 
-from bvae_jax import metrics_log, workdir
+from bvae_jax import config as config_lib
+from bvae_jax import workdir
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import checkpoint, hooks
+from bvae_jax.workdir import metrics_log
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_a_damaged_config_is_named(folder):
 
 def test_nan_is_null_and_arrays_are_lists():
   value = {'a': np.array([1.0, np.nan]), 'b': (np.float32(2), {'c': np.inf})}
-  assert workdir.plain(value) == {'a': [1.0, None], 'b': [2.0, {'c': None}]}
+  assert config_lib.plain(value) == {'a': [1.0, None], 'b': [2.0, {'c': None}]}
 
 
 def test_a_line_cut_short_by_a_kill_is_dropped(folder):
@@ -272,7 +274,7 @@ def test_tensorboard_gets_every_term_of_every_member(tmp_path):
   pytest.importorskip('tensorboardX')
   board = hooks.Board(tmp_path, ['seed=0', 'beta=4 seed=1'])
   terms = {'nll': np.array([1.0, 2.0]), 'kl_per_latent': np.ones((2, 3))}
-  board(hooks.Chunk(2, np.ones(2, bool), terms, None))
+  board(hooks.Chunk(2, np.ones(2, bool), np.zeros(2, bool), terms, None))
   board.close()
   assert sorted(p.name for p in tmp_path.iterdir()) == [
     'beta=4_seed=1',

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from bvae_jax import config as config_lib
 from bvae_jax import losses, parallel, population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
@@ -318,7 +319,7 @@ def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
   first = run_lib.train_and_evaluate(config, tmp_path)
   monkeypatch.setattr(program_lib, 'plan', None)
   again = run_lib.train_and_evaluate(config, tmp_path)
-  assert again['members'] == workdir_lib.plain(first)['members']
+  assert again['members'] == config_lib.plain(first)['members']
   config.hparams.beta = 5.0
   with pytest.raises(OSError, match=r'hparams.beta: 6.0 -> 5.0'):
     run_lib.train_and_evaluate(config, tmp_path)

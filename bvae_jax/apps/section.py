@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from bvae_jax import apps
+from bvae_jax import config as config_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.report import images, markup, page
 
@@ -77,7 +78,7 @@ def write(section: Section, run: pathlib.Path) -> pathlib.Path:
     for field in dataclasses.fields(section)
     if field.name != 'files'
   }
-  told = json.dumps(workdir_lib.plain(kept), indent=1)
+  told = json.dumps(config_lib.plain(kept), indent=1)
   workdir_lib.replace_file(folder / f'{section.name}.json', told)
   target = run / PAGE
   workdir_lib.replace_file(target, document(run))

@@ -22,6 +22,7 @@ import jax
 import numpy as np
 
 import bvae_jax
+from bvae_jax import config as config_lib
 from bvae_jax import workdir
 
 SCHEMA = 2  # of files without a number: 1
@@ -332,7 +333,7 @@ class Results(_Record):
 
   def to_json(self) -> dict[str, Any]:
     """As the file holds it; the summary is there for readers."""
-    return workdir.plain(
+    return config_lib.plain(
       {
         'schema': self.schema,
         'objective': self.objective,

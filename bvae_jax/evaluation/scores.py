@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from bvae_jax import config as config_lib
 from bvae_jax import data, losses, metrics, parallel, population
 from bvae_jax.data import dependence
 from bvae_jax.evaluation import codes as codes_lib
@@ -19,7 +20,6 @@ from bvae_jax.evaluation import labelled
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import progress, step
-from bvae_jax.workdir import plain
 
 _LOG = logging.getLogger(__name__)
 
@@ -279,11 +279,11 @@ def member_results(
         hparams=member.hparams,
         status=status if good[m] else UNSCORED,
         steps=int(states.step[m]),
-        elbo=plain({k: v[m] for k, v in bounds.items()}),
+        elbo=config_lib.plain({k: v[m] for k, v in bounds.items()}),
         active_latents=int(active.sum()),
-        metrics=plain(flat),
-        errors=plain(errors),
-        matrices=plain(matrices),
+        metrics=config_lib.plain(flat),
+        errors=config_lib.plain(errors),
+        matrices=config_lib.plain(matrices),
       )
     )
   return tuple(entries)
@@ -386,7 +386,7 @@ def evaluate(
     dataset=about,
     provenance=provenance or results_lib.Provenance.here(),
     members=member_results(found, bounds, good, states, members, names),
-    evaluation=plain(config.evaluation.to_dict()),
+    evaluation=config_lib.plain(config.evaluation.to_dict()),
     floors=floors(experiment) if config.evaluation.floors else {},
   )
 
@@ -411,6 +411,6 @@ def floors(
   found = scores(config, dataset.factor_sizes, points)
   factors = tuple(dataset.factor_names)
   return {
-    name: plain(flat_scores(found, m, factors)[0])
+    name: config_lib.plain(flat_scores(found, m, factors)[0])
     for m, name in enumerate(names)
   }

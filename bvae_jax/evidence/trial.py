@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import metrics, population, workdir
+from bvae_jax import config as config_lib
+from bvae_jax import metrics, population
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import scores, statistics
 from bvae_jax.evidence import representations
@@ -154,8 +155,8 @@ def _member(suspect, kl, flat, matrices) -> results_lib.Member:
     steps=0,
     elbo={},
     active_latents=int(kl.sum()),
-    metrics=workdir.plain(flat),
-    matrices=workdir.plain(matrices),
+    metrics=config_lib.plain(flat),
+    matrices=config_lib.plain(matrices),
   )
 
 

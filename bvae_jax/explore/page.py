@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bvae_jax import workdir
+from bvae_jax import config as config_lib
 from bvae_jax.explore import content
 from bvae_jax.models import graph
 
@@ -49,7 +49,7 @@ def _read(name: str) -> str:
 
 def _json(value: Any) -> str:
   """JSON that may stand in a script element."""
-  text = json.dumps(workdir.plain(value), separators=(',', ':'))
+  text = json.dumps(config_lib.plain(value), separators=(',', ':'))
   return text.replace('<', '\\u003c')
 
 

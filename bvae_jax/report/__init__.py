@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 
+from bvae_jax import config as config_lib
 from bvae_jax import population, workdir
 from bvae_jax.evaluation.results import Results
 from bvae_jax.report.images import grid as image_grid
@@ -39,7 +40,7 @@ def write(
   from bvae_jax.report import view as view_lib
 
   folder = pathlib.Path(run_path)
-  config = workdir.plain(experiment.config.to_dict())
+  config = config_lib.plain(experiment.config.to_dict())
   view = view_lib.make(config, members, results, log)
   carried = view.entries[view.best].carried
   drawn = pictures.draw(experiment, states.params, view.shown, carried)

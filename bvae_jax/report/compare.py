@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from bvae_jax import config as config_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import tables
 from bvae_jax.evaluation.results import Results, spread_of
@@ -72,7 +73,7 @@ def gather(paths: Sequence[pathlib.Path]) -> Study:
   loaded = dict(zip(names, map(load, paths)))
   results = {name: result for name, (_, result) in loaded.items()}
   plain = {
-    name: workdir_lib.plain(config.to_dict())
+    name: config_lib.plain(config.to_dict())
     | {'metrics': list(results[name].metrics)}
     for name, (config, _) in loaded.items()
   }
@@ -109,7 +110,7 @@ def figures(study: Study) -> dict[str, Any]:
     for column in study.columns
     for key in study.everyone.keys
   ]
-  return workdir_lib.plain(
+  return config_lib.plain(
     {
       'runs': {run: str(path) for run, path in study.folders.items()},
       'warnings': configs.warnings(study),

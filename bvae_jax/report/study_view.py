@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import ml_collections
 
+from bvae_jax import config as config_lib
 from bvae_jax import losses, population, workdir
 from bvae_jax.evaluation.results import Member, Results
 from bvae_jax.report import view as view_lib
@@ -167,7 +168,7 @@ def make(
     config: the study's config.
     results: those of the units that are done, at least one.
   """
-  plain = workdir.plain(config.to_dict())
+  plain = config_lib.plain(config.to_dict())
   return assemble(
     plain,
     config.units,

@@ -106,7 +106,7 @@ def _validate(config: ml_collections.ConfigDict) -> None:
 
 def _complete(plan: dict) -> dict:
   """A plan of before with the defaults of keys that its units did not have."""
-  units = {name: workdir_lib.complete(u) for name, u in plan['units'].items()}
+  units = {name: config_lib.complete(u) for name, u in plan['units'].items()}
   return {**plan, 'units': units}
 
 
@@ -116,16 +116,16 @@ def _differences(old: dict, new: dict) -> list[str]:
   More seeds or steps of a unit, and more units, make none: the study grows.
   """
   before, after = old['units'], new['units']
-  found = workdir_lib.differing_keys(
+  found = config_lib.differing_keys(
     {**old, 'units': None}, {**new, 'units': None}
   )
   for name, unit in before.items():
     if name in after:
       free = (
-        *workdir_lib.FREE_KEYS,
-        *workdir_lib.grown_keys(unit, after[name]),
+        *config_lib.FREE_KEYS,
+        *config_lib.grown_keys(unit, after[name]),
       )
-      keys = workdir_lib.differing_keys(unit, after[name], free)
+      keys = config_lib.differing_keys(unit, after[name], free)
       found += [f'units.{name}.{key}' for key in keys]
     else:
       found.append(f'units.{name} is gone')
@@ -140,7 +140,7 @@ def _grow(folder: pathlib.Path, old: dict, new: dict) -> None:
     Busy: another process is running one.
   """
   for name, unit in old['units'].items():
-    grown = workdir_lib.grown_keys(unit, new['units'][name])
+    grown = config_lib.grown_keys(unit, new['units'][name])
     run = unit_path(folder, name)
     if not grown or not run.exists():
       continue
@@ -152,7 +152,7 @@ def _grow(folder: pathlib.Path, old: dict, new: dict) -> None:
     with locked(run / UNIT_LOCK, f'unit {name}', GLANCE):
       if (run / 'config.json').exists():
         workdir = workdir_lib.Workdir(run)
-        workdir.open(workdir_lib.as_config(new['units'][name]))
+        workdir.open(config_lib.as_config(new['units'][name]))
 
 
 def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
@@ -182,7 +182,7 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
     raise workdir_lib.WorkdirError(
       f'workdir {folder} cannot be made: {error.strerror}'
     ) from error
-  new = workdir_lib.plain(config.to_dict())
+  new = config_lib.plain(config.to_dict())
   text = json.dumps(new, indent=2) + '\n'
   path = folder / 'plan.json'
   with locked(folder / '.lock', f'{path}', PATIENCE):
@@ -207,7 +207,7 @@ def read_plan(workdir: Path) -> ml_collections.ConfigDict:
   path = pathlib.Path(workdir) / 'plan.json'
   if not path.exists():
     raise workdir_lib.WorkdirError(f'{path} is missing: no study lies there')
-  return workdir_lib.as_config(workdir_lib.read_json(path))
+  return config_lib.as_config(workdir_lib.read_json(path))
 
 
 def with_jobs(

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bvae_jax import config as config_lib
 from bvae_jax import losses, parallel, population
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import checkpoint as checkpoint_lib
@@ -238,7 +239,7 @@ def of_run(
   if config.tensorboard:
     hooks.append(Board(folder.path / 'tensorboard', labels, start))
   name = folder.path.name + (f'-{program.group}' if program.group else '')
-  plain = workdir_lib.plain(config.to_dict())
+  plain = config_lib.plain(config.to_dict())
   hooks += [
     trackers.Tracker(service, folder.path, name, labels, plain)
     for service in config.trackers

@@ -8,12 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from bvae_jax import metrics_log, parallel
+from bvae_jax import parallel
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import checkpoint as checkpoint_lib
 from bvae_jax.training import hooks as hooks_lib
 from bvae_jax.training import monitor, step, stopping
 from bvae_jax.training import program as program_lib
+from bvae_jax.workdir import metrics_log
 
 _LOG = logging.getLogger(__name__)
 _PROFILED = 10  # steps of a trace, at most

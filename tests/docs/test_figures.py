@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 
-from bvae_jax import metrics_log
+from bvae_jax.workdir import metrics_log
 
 figures = pytest.importorskip('docs.figures')
 

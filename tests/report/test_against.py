@@ -3,7 +3,8 @@
 import pages
 import pytest
 
-from bvae_jax import population, workdir
+from bvae_jax import config as config_lib
+from bvae_jax import population
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.report import study_view
 from bvae_jax.report.sections.study import correlation, labels
@@ -82,7 +83,7 @@ def test_scores_fall_with_the_correlation(tmp_path):
 
 def test_other_studies_have_neither(tmp_path):
   config = correlated_config.get_config('quick')
-  plain = workdir.plain(config.to_dict())
+  plain = config_lib.plain(config.to_dict())
   only = {'beta_vae_0': config.units['beta_vae_0']}
   config = type(config)({**plain, 'units': only})
   study = finished(tmp_path, config, lambda unit, seed: 0.0)

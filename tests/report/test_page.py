@@ -13,7 +13,8 @@ import pages
 import pytest
 from scipy import stats
 
-from bvae_jax import data, population, report, workdir
+from bvae_jax import config as config_lib
+from bvae_jax import data, population, report
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import statistics
 from bvae_jax.report import traversals as traversal_lib
@@ -64,7 +65,7 @@ def make_run(dataset=None, **changes):
       for m in members
     ],
   }  # fmt: skip
-  plain = lambda value: json.loads(json.dumps(workdir.plain(value)))
+  plain = lambda value: json.loads(json.dumps(config_lib.plain(value)))
   return types.SimpleNamespace(
     experiment=experiment,
     states=states,

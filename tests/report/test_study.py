@@ -8,6 +8,7 @@ import numpy as np
 import pages
 import pytest
 
+from bvae_jax import config as config_lib
 from bvae_jax import population, workdir
 from bvae_jax.evaluation import codes, selection
 from bvae_jax.evaluation import results as results_lib
@@ -44,7 +45,7 @@ def made_up(config, rng):
     'errors': {},
     'matrices': {'mig': rng.random((config.num_latents, 5))},
   }
-  found = workdir.plain(
+  found = config_lib.plain(
     {
       'objective': config.objective,
       'dataset': {
@@ -96,7 +97,7 @@ def rows_of(tree, first):
 
 
 def test_units_that_differ_in_hyperparameters_are_one_method():
-  plain = {n: workdir.plain(c.to_dict()) for n, c in UNITS.items()}
+  plain = {n: config_lib.plain(c.to_dict()) for n, c in UNITS.items()}
   plain['wide'] = plain['beta_vae'] | {'num_latents': 20}
   assert study_view.method_names(plain) == {
     'beta_vae': 'beta_vae',

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from bvae_jax import config as config_lib
-from bvae_jax import metrics_log, run
+from bvae_jax import run
 from bvae_jax.training import stopping
+from bvae_jax.workdir import metrics_log
 
 
 def test_patience_counts_lines_that_have_the_quantity():

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from bvae_jax import workdir
+from bvae_jax.config import FREE_KEYS, flat
 from bvae_jax.report import markup, page
 from bvae_jax.report.sections.run import head
 from bvae_jax.report.study_view import Study
@@ -15,9 +15,7 @@ def _differ(values: dict[str, Any]) -> bool:
 
 def differing(study: Study) -> dict[str, dict[str, Any]]:
   """{key of the configs: {run: its value}} of the keys that differ."""
-  configs = {
-    run: workdir.flat(config) for run, config in study.config['units'].items()
-  }
+  configs = {run: flat(config) for run, config in study.config['units'].items()}
   keys = dict.fromkeys(key for config in configs.values() for key in config)
   found = {
     key: {run: config.get(key) or None for run, config in configs.items()}
@@ -44,10 +42,10 @@ def warnings(study: Study) -> list[str]:
   for key, values in differing(study).items():
     if key.startswith('dataset.') and key not in (
       'dataset.name',
-      *workdir.FREE_KEYS,
+      *FREE_KEYS,
     ):
       say(f'Values of {key}', values, 'the data are not the same')
-  scored = {run: workdir.flat(dict(r.evaluation)) for run, r in results.items()}
+  scored = {run: flat(dict(r.evaluation)) for run, r in results.items()}
   for key in dict.fromkeys(k for values in scored.values() for k in values):
     say(
       f'Values of evaluation.{key}',

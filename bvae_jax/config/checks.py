@@ -1,0 +1,86 @@
+"""Checks of one value each: they pass, or end in one line that says why."""
+
+import math
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import ml_collections
+
+MOST_IMAGES = 10_000_000  # in a batch, or labelled
+
+
+class ConfigError(ValueError):
+  """A config that cannot be run; the message says what to change."""
+
+
+def require(condition: bool, message: str) -> None:
+  if not condition:
+    raise ConfigError(' '.join(message.split()))
+
+
+def choice(key: str, value: str, valid: Iterable[str]) -> None:
+  require(
+    isinstance(value, str) and value in valid,
+    f'{key}={value!r} is unknown; valid: {", ".join(sorted(valid))}',
+  )
+
+
+def finite(key: str, value: Any, signed: bool = True) -> None:
+  number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+  require(
+    number and math.isfinite(value), f'{key}={value!r} must be a finite number'
+  )
+  require(signed or float(value) >= 0, f'{key}={value} must not be negative')
+
+
+def positive(key: str, value) -> None:
+  finite(key, value)
+  require(value > 0, f'{key}={value} must be positive')
+
+
+def share(key: str, value) -> None:
+  finite(key, value)
+  require(0 <= value < 1, f'{key}={value} must be 0 (off) or more, below 1')
+
+
+def integer(key: str, value, least: int, most: int = 2**31 - 1) -> None:
+  whole = isinstance(value, int) and not isinstance(value, bool)
+  require(
+    whole and value >= least,
+    f'{key}={value!r} must '
+    + (f'be at least {least}' if least else 'not be negative')
+    + ('' if whole else ', and an integer'),
+  )
+  require(value <= most, f'{key}={value} must be at most {most:,}')
+
+
+def flag(key: str, value) -> None:
+  require(isinstance(value, bool), f'{key}={value!r} must be True or False')
+
+
+def names(key: str, values, valid: Iterable[str] | None = None) -> None:
+  require(
+    isinstance(values, tuple | list)
+    and all(isinstance(v, str) for v in values),
+    f'{key}={values!r} must be a tuple of names',
+  )
+  if valid is not None:
+    subset(key, values, valid)
+
+
+def fields(key: str, value) -> None:
+  require(
+    isinstance(value, Mapping | ml_collections.ConfigDict)
+    and all(isinstance(k, str) for k in value),
+    f'{key}={value!r} must be a dict from names to values',
+  )
+
+
+def subset(key: str, names: Iterable[str], valid: Iterable[str]) -> None:
+  unknown = sorted(set(names) - set(valid))
+  require(
+    not unknown,
+    f'{key} names {", ".join(unknown)}, unknown here; valid: '
+    f'{", ".join(sorted(valid)) or "none"}',
+  )

@@ -1,0 +1,26 @@
+"""A run's folder: its config, its log of metrics, its results.
+
+    config.json  metrics.jsonl  checkpoints/  traversals/  results.json
+    results.csv  report.html  explorer.html  traversals.gif  manifest.json
+
+Files that are rewritten are replaced in one step, so that a kill or a full disk
+never leaves half a file where a whole one was.
+"""
+
+from bvae_jax.workdir.folder import (
+  MANIFEST,
+  Folder,
+  WorkdirError,
+  read_json,
+  replace_file,
+)
+from bvae_jax.workdir.run import Workdir
+
+__all__ = [
+  'MANIFEST',
+  'Folder',
+  'Workdir',
+  'WorkdirError',
+  'read_json',
+  'replace_file',
+]

@@ -1,0 +1,173 @@
+"""A folder of one command: its lock, whole writes, sums of its files."""
+
+import contextlib
+import fcntl
+import hashlib
+import itertools
+import json
+import os
+import pathlib
+import re
+import socket
+from collections.abc import Iterable, Iterator
+
+from bvae_jax import parallel
+
+MANIFEST = 'manifest.json'
+_WRITES = itertools.count()
+
+
+class WorkdirError(OSError):
+  """A folder that cannot hold the run; the message says what to do."""
+
+
+def replace_file(path: pathlib.Path, content: str | bytes) -> None:
+  """Writes a file beside `path`, then renames it over `path`."""
+  # A name of its own, so that two writers never mix one file.
+  part = path.with_name(f'{path.name}.{os.getpid()}-{next(_WRITES)}.part')
+  raw = content.encode() if isinstance(content, str) else content
+  try:
+    path.parent.mkdir(exist_ok=True)
+    part.write_bytes(raw)
+    os.replace(part, path)
+  except OSError as error:
+    part.unlink(missing_ok=True)
+    raise WorkdirError(
+      f'cannot write {path} ({error.strerror}); free the disk or choose '
+      'another --workdir, then run the same command again to resume'
+    ) from error
+
+
+def read_json(path: pathlib.Path) -> dict:
+  """A JSON file of the run.
+
+  Raises:
+    WorkdirError: the file is damaged.
+  """
+  try:
+    read = json.loads(path.read_text())
+    if not isinstance(read, dict):
+      raise ValueError('it holds no object')
+  except (ValueError, RecursionError) as error:
+    raise WorkdirError(
+      f'{path} is damaged ({error}); put a copy of it back, or move it away '
+      'and run the command again'
+    ) from error
+  return read
+
+
+def _sha256(path: pathlib.Path) -> str:
+  return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Folder:
+  """Files that the first of several hosts writes.
+
+  Raises:
+    WorkdirError: the path is a file, or is not writable.
+  """
+
+  def __init__(self, path: str | os.PathLike):
+    text = os.fspath(path)
+    if re.match(r'[A-Za-z][\w+.-]*://', text):
+      raise WorkdirError(
+        f'workdir {text} is no folder of this machine; choose a local path, or '
+        'mount the bucket and give the folder where it is mounted'
+      )
+    if text != text.encode(errors='replace').decode():
+      raise WorkdirError(f'workdir {text!r} is no UTF-8; choose another name')
+    self.path = pathlib.Path(text).expanduser()
+
+  def _make(self) -> None:
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+      raise WorkdirError(
+        f'workdir {self.path} is a file, or lies below one; choose a folder'
+      ) from error
+    except OSError as error:
+      raise WorkdirError(
+        f'workdir {self.path} cannot be made: {error.strerror}'
+      ) from error
+    if not os.access(self.path, os.W_OK | os.X_OK):
+      raise WorkdirError(f'workdir {self.path} is not writable')
+
+  @contextlib.contextmanager
+  def lock(self) -> Iterator[None]:
+    """Holds the folder for one command; the kernel frees it after a kill.
+
+    Raises:
+      WorkdirError: another command holds it.
+    """
+    self._make()
+    if not parallel.is_first_host():
+      yield
+      return
+    path = self.path / '.lock'
+    with path.open('a+') as file:
+      try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      except BlockingIOError as error:
+        file.seek(0)
+        raise WorkdirError(
+          f'workdir {self.path} is in use by {file.read() or "a command"}; '
+          'wait for it to end, or choose another --workdir'
+        ) from error
+      if not os.fstat(file.fileno()).st_nlink:  # its holder removed it
+        raise WorkdirError(
+          f'workdir {self.path} was in use until now; run the command again'
+        )
+      file.truncate(0)
+      file.write(f'process {os.getpid()} on {socket.gethostname()}')
+      file.flush()
+      try:
+        yield
+      finally:
+        path.unlink(missing_ok=True)
+
+  def seal(self, names: Iterable[str] | None = None) -> None:
+    """Writes manifest.json: the sha256 of each file of a run that is done.
+
+    Args:
+      names: the files that have changed; None means all of them. Checkpoints
+        have their own sums.
+    """
+    sums = {} if names is None else self._sums()
+    if names is None:
+      paths = [*self.path.glob('*'), *self.path.glob('traversals/*')]
+      names = [
+        str(path.relative_to(self.path))
+        for path in paths
+        if path.is_file() and path.name not in (MANIFEST, '.lock')
+      ]
+    sums |= {name: _sha256(self.path / name) for name in names}
+    self.replace(MANIFEST, json.dumps(sums, indent=2, sort_keys=True) + '\n')
+
+  def _sums(self) -> dict[str, str]:
+    path = self.path / MANIFEST
+    return read_json(path) if path.exists() else {}
+
+  def changed(self, only: str = '') -> list[str]:
+    """Files that are missing, or other than manifest.json has them.
+
+    Args:
+      only: the one file to look at; by default all of them.
+    """
+    return [
+      name
+      for name, digest in self._sums().items()
+      if only in ('', name)
+      and not (
+        (self.path / name).is_file() and _sha256(self.path / name) == digest
+      )
+    ]
+
+  def replace(self, name: str, content: str | bytes) -> None:
+    """Replaces a file of the run; of several hosts, the first one does."""
+    if parallel.is_first_host():
+      replace_file(self.path / name, content)
+
+  def discard(self, name: str) -> None:
+    """Removes a file of the run if it is there."""
+    if parallel.is_first_host():
+      (self.path / name).unlink(missing_ok=True)

@@ -1,0 +1,203 @@
+"""The folder of one run: its config, its log, its results."""
+
+import json
+import logging
+import os
+from typing import Any
+
+import ml_collections
+
+from bvae_jax import config as config_lib
+from bvae_jax import parallel, population
+from bvae_jax.workdir import folder, metrics_log
+
+_LOG = logging.getLogger(__name__)
+
+
+class Workdir(folder.Folder):
+  """The files of one run.
+
+  Raises:
+    WorkdirError: the path is a file, is not writable, or holds another run.
+  """
+
+  def __init__(self, path: str | os.PathLike):
+    super().__init__(path)
+    self.results_path = self.path / 'results.json'
+    self.log_path = self.path / 'metrics.jsonl'
+
+  def check(
+    self,
+    config: ml_collections.ConfigDict,
+    free: tuple[str, ...] = config_lib.FREE_KEYS,
+  ) -> dict | None:
+    """The config of the run in the folder, if any; writes nothing.
+
+    Args:
+      config: of the run to come.
+      free: keys that may differ from those of the run in the folder.
+
+    Raises:
+      WorkdirError: the folder holds another run.
+    """
+    if not self.started:
+      return None
+    old = self._kept()
+    new = config_lib.complete(config_lib.plain(config.to_dict()))
+    changed = config_lib.differing_keys(old, new, free)
+    if changed:
+      raise folder.WorkdirError(
+        f'workdir {self.path} holds a run with another config '
+        f'({"; ".join(changed)}); choose another --workdir, or give its config'
+      )
+    return old
+
+  def open(
+    self,
+    config: ml_collections.ConfigDict,
+    free: tuple[str, ...] = config_lib.FREE_KEYS,
+  ) -> None:
+    """Makes the folder, or checks that it holds this very run.
+
+    More steps or seeds than the run in the folder has continue it.
+
+    Args:
+      config: of the run.
+      free: top-level keys that may differ from those of the run in the folder.
+    """
+    self._make()
+    new = config_lib.plain(config.to_dict())
+    old = self._kept()
+    grown = config_lib.grown_keys(old, new)
+    if grown:
+      self.check(config, (*free, *grown))
+      self._extend(old, grown)
+    elif old:
+      self.check(config, free)
+    # The scores that a later command asks for are in results.json alone.
+    new |= {key: old[key] for key in config_lib.SCORE_KEYS if key in old}
+    if old != new:
+      self.replace('config.json', json.dumps(new, indent=2) + '\n')
+      if (self.path / folder.MANIFEST).exists():
+        self.seal(['config.json'])
+
+  def _extend(self, old: dict, grown: tuple[str, ...]) -> None:
+    """Keeps a smaller run's results beside those of the run to come."""
+    count, what = (
+      (old['num_steps'], 'steps')
+      if 'num_steps' in grown
+      else (len(old['seeds']), 'seeds')
+    )
+    _LOG.info('a run of %d %s lies here; it is continued', count, what)
+    self.keep_cohorts(self.cohorts(config_lib.as_config(old)))
+    self.discard(folder.MANIFEST)
+    self.discard('training.json')
+    if self.results_path.exists() and parallel.is_first_host():
+      os.replace(self.results_path, self.path / f'results_{count}_{what}.json')
+
+  def cohorts(
+    self, config: ml_collections.ConfigDict
+  ) -> list[population.Cohort]:
+    """Which seeds of a run train together, from groups.json.
+
+    None of them where there is no such file. A file of before, {"groups": N},
+    is of all seeds.
+
+    Raises:
+      WorkdirError: the file holds something else.
+    """
+    path = self.path / 'groups.json'
+    if not path.exists():
+      return []
+    settings: Any = config
+    found = folder.read_json(path)
+    if 'groups' in found:
+      found = {'cohorts': [[list(settings.seeds), found['groups']]]}
+    try:
+      cohorts = [population.Cohort(tuple(s), n) for s, n in found['cohorts']]
+      # A kill may have left those of seeds that the run does not have yet.
+      cohorts = [c for c in cohorts if {*c.seeds} & {*settings.seeds}]
+      members = len(population.members(config)) // len(settings.seeds)
+      whole = all(
+        {*c.seeds} <= {*settings.seeds}
+        and type(c.programs) is int
+        and 1 <= c.programs <= members * len(c.seeds)
+        for c in cohorts
+      )
+    except (KeyError, TypeError, ValueError):
+      whole, cohorts = False, []
+    if not whole:
+      raise folder.WorkdirError(
+        f'{path} is damaged (it must be {{"cohorts": [[SEEDS, N], ...]}} with N'
+        ' programs a cohort, together the number of folders in checkpoints); '
+        'write that by hand'
+      )
+    return cohorts
+
+  def keep_cohorts(self, cohorts: list[population.Cohort]) -> None:
+    """Writes groups.json."""
+    self.replace('groups.json', json.dumps({'cohorts': cohorts}) + '\n')
+
+  @property
+  def started(self) -> bool:
+    """Whether the folder holds a run."""
+    return (self.path / 'config.json').exists()
+
+  def _kept(self) -> dict:
+    """config.json with all keys of today, empty where there is none."""
+    if not self.started:
+      return {}
+    return config_lib.complete(folder.read_json(self.path / 'config.json'))
+
+  def config(self) -> ml_collections.ConfigDict:
+    """The config of the run that lies here.
+
+    Raises:
+      WorkdirError: there is none, or it is damaged.
+    """
+    if not self.started:
+      raise folder.WorkdirError(f'{self.path} holds no run')
+    found = self._kept()
+    if 'objective' not in found or self.changed('config.json'):
+      raise folder.WorkdirError(
+        f'{self.path / "config.json"} is damaged; name the config of the run '
+        'with --config'
+      )
+    return config_lib.as_config(found)
+
+  def read_log(self) -> list[dict]:
+    """The log, a line a step with all members, whatever their program."""
+    seeds = self._kept().get('seeds', ())
+    return metrics_log.merged(metrics_log.lines(self.log_path), seeds)
+
+  def rewind_log(self, step: int, group: int, last: int = 0) -> None:
+    """Drops a group's lines after `step`, which it will write again.
+
+    Args:
+      step: that the group has reached.
+      group: which of the programs.
+      last: step of the group's last line before; a warning where it is gone.
+    """
+    lines = metrics_log.lines(self.log_path)
+    if last and not any(x['step'] == last for x in lines):
+      _LOG.warning(
+        '%s has lost its line of step %d; the curves lack it',
+        self.log_path,
+        last,
+      )
+    if self.log_path.exists():
+      kept = [x for x in lines if x['group'] != group or x['step'] <= step]
+      self.replace('metrics.jsonl', ''.join(map(metrics_log.text, kept)))
+
+  def log(self, line: dict) -> None:
+    """Appends a line to metrics.jsonl; of several hosts, the first one does."""
+    if not parallel.is_first_host():
+      return
+    try:
+      with self.log_path.open('a') as file:
+        file.write(metrics_log.text(config_lib.plain(line)))
+    except OSError as error:
+      raise folder.WorkdirError(
+        f'cannot write {self.log_path} ({error.strerror}); free the disk, then'
+        ' run the same command again to resume from the last checkpoint'
+      ) from error
