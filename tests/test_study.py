@@ -124,7 +124,7 @@ def test_a_study_again_does_what_is_not_done_and_no_more(ended):
 
 
 def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
-  monkeypatch.setattr(execute, '_GLANCE', 0.1)
+  monkeypatch.setattr(execute, 'GLANCE', 0.1)
   execute.write_plan(helpers.small_config(), tmp_path)
   assert execute.status(tmp_path) == {'run': 'todo'}
   folder = execute.unit_path(tmp_path, 'run')
