@@ -52,7 +52,10 @@ def run_units(
   try:
     ray.init(address or 'local', **({} if address else here))
   except (ConnectionError, RuntimeError) as error:
-    raise OSError(f'no Ray cluster: {error}') from error
+    raise OSError(
+      f'no Ray cluster: {error}; start one with `ray start --head`, or leave '
+      'out --address to use this machine alone'
+    ) from error
   # A worker serves one unit: JAX keeps its devices until the process ends.
   task = ray.remote(
     num_cpus=1,

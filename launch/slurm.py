@@ -62,7 +62,10 @@ def submit(workdir: execute_lib.Path, names: list[str], *, cluster: str,
       slurm_max_num_timeout=_MAX_TIMEOUTS,
     )
   except RuntimeError as error:
-    raise OSError(f'no Slurm here: {error}') from error
+    raise OSError(
+      f'no Slurm here: {error}; start it where `sbatch` is, or try it out with '
+      '--cluster=local'
+    ) from error
   given = {k: v for k, v in parameters.items() if v is not None}
   executor.update_parameters(
     slurm_additional_parameters={'requeue': True}, **given

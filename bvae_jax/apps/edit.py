@@ -102,7 +102,10 @@ def run(options: Options) -> Section:
   if options.against:
     other = trained.load_all(options.against)
     if other[0].image_shape != models[0].image_shape:
-      raise ValueError(f'--against={options.against} has images of other shape')
+      raise ValueError(
+        f'--against={options.against} has images {other[0].image_shape}, this '
+        f'run {models[0].image_shape}; give a run on the same images'
+      )
     methods[options.against] = other
   rows, figures, strips = [], {}, {}
   for method, members in methods.items():

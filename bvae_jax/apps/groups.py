@@ -70,7 +70,10 @@ def gaps(predicted: Any, target: Any, group: Any) -> Gaps:
   for s, t in np.ndindex(2, 2):
     chosen = (group == s) & (target == t)
     if not chosen.any():
-      raise ValueError('a group has no test image of one target; give others')
+      raise ValueError(
+        f'group {s} has no test image of target {t}: choose another --factor '
+        'or --target, or more --images'
+      )
     rate[s, t] = predicted[chosen].mean()
   right = (1 - rate[:, 0] + rate[:, 1]) / 2
   parity = rate.mean(1)

@@ -117,10 +117,11 @@ def _read_classes(
   if len(shape) != 2 or shape[1] not in (5, 6):
     raise ValueError(
       f'latents_classes must be int [N, 6] ({", ".join(_NAMES)}) or [N, 5] '
-      f'(without the color), got {dtype} {shape}'
+      f'(without the color), got {dtype} {shape}; other layouts are read by '
+      'dataset.name=images'
     )
   if not shape[0]:
-    raise ValueError('latents_classes holds no row')
+    raise ValueError('latents_classes holds no row; get the archive anew')
   values = np.concatenate(
     list(arrays_lib.member_chunks(archive, 'latents_classes'))
   )
@@ -157,8 +158,9 @@ def _arrange(
     )
   if factor_stride:
     raise ValueError(
-      'dataset.factor_stride thins a full grid, and latents_classes is none: '
-      f'{len(classes)} rows, {different} different, of {math.prod(sizes)}'
+      'dataset.factor_stride thins a full grid, and latents_classes is none '
+      f'({len(classes)} rows, {different} different, of {math.prod(sizes)}); '
+      'leave it out'
     )
   columns = tuple(map(factors_lib.Factor, names, kinds, sizes))
   return _Rows(

@@ -276,7 +276,7 @@ def place(made: Dataset, storage: str) -> Dataset:
     if storage == 'host':
       raise ValueError(
         f'dataset.storage=host has no use for dataset.name={made.name}, whose '
-        'images are computed'
+        'images are computed; leave it out'
       )
     return made
   if storage == 'auto':
@@ -359,5 +359,8 @@ def block_width(image_size: int, full_size: int) -> int:
     ValueError: if `image_size` is not a positive divisor of `full_size`.
   """
   if image_size < 1 or full_size % image_size:
-    raise ValueError(f'image_size must divide {full_size}, got {image_size}')
+    raise ValueError(
+      f'image_size must divide {full_size}, got {image_size}; give '
+      f'dataset.image_size={full_size} or a divisor'
+    )
   return full_size // image_size

@@ -83,7 +83,9 @@ def _npy(path: pathlib.Path, key: str) -> np.ndarray:
     shape, _, dtype = header(stream)
     size = stream.tell() + int(np.prod(shape)) * dtype.itemsize
   if dtype.hasobject:
-    raise ValueError('holds pickled objects, which are not read')
+    raise ValueError(
+      'holds pickled objects, which are not read; save plain arrays'
+    )
   if path.stat().st_size < size:
     raise EOFError(f'{path.stat().st_size} of {size} bytes')
   return np.load(path, mmap_mode='r', allow_pickle=False)
@@ -148,7 +150,9 @@ def _named(key: str, able: Any, every: Any) -> str:
   if key in able:
     return key
   if key in every:
-    raise ValueError(f'{key} holds pickled objects, which are not read')
+    raise ValueError(
+      f'{key} holds pickled objects, which are not read; save plain arrays'
+    )
   raise ValueError(f'holds no {key} among {", ".join(sorted(every))}')
 
 

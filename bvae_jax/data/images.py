@@ -66,7 +66,9 @@ def _checked(config: Any) -> pathlib.Path:
       f'dataset.image_size must be at least 1, got {config.image_size}'
     )
   if config.factor_stride:
-    raise ValueError('dataset.factor_stride has no use for dataset.name=images')
+    raise ValueError(
+      'dataset.factor_stride has no use for dataset.name=images; leave it out'
+    )
   path = pathlib.Path(os.path.expanduser(config.path))
   if not path.exists():
     raise FileNotFoundError(f'dataset.path: no such file or folder: {path}')

@@ -98,7 +98,9 @@ def _table(
     name for name, cells in columns.items() if not any(map(_told, cells))
   ]
   if blank and len(blank) == len(columns):
-    raise ValueError(f'{path}: column {blank[0]} has no value')
+    raise ValueError(
+      f'{path}: column {blank[0]} has no value; fill it, or move the file away'
+    )
   if blank:
     _LOG.warning('%s: without a value, left out: %s', path, ', '.join(blank))
   try:
@@ -137,7 +139,9 @@ def _column(name: str, cells: list[str]) -> _Column:
   except ValueError:
     numbers = None
   if numbers and not np.isfinite(list(numbers.values())).all():
-    raise ValueError(f'column {name} holds an infinite value')
+    raise ValueError(
+      f'column {name} holds an infinite value; leave the cell blank'
+    )
   many = len(set(known)) > max(20, min(len(known) / 2, MAX_CLASSES))
   if numbers and (many or any(not x.is_integer() for x in numbers.values())):
     factor = factors_lib.Factor(name, 'continuous', 0)

@@ -77,5 +77,7 @@ def extremes(array: np.ndarray, rows: int = 1024) -> tuple[float, float]:
   smallest = float(min(part.min() for part in parts))
   largest = float(max(part.max() for part in parts))
   if not np.isfinite([smallest, largest]).all():
-    raise ValueError('the images hold NaN or infinite values')
+    raise ValueError(
+      'the images hold NaN or infinite values; save them without'
+    )
   return smallest, largest

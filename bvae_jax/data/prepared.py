@@ -263,7 +263,7 @@ def _thinned(
     if config.factor_stride:
       raise ValueError(
         'dataset.factor_stride thins a full grid, and the prepared '
-        f'{facts["name"]} is none'
+        f'{facts["name"]} is none; leave it out'
       )
     return images, factors_lib.Table(tuple(factors), classes), ''
   if not config.factor_stride:

@@ -32,7 +32,9 @@ def load(config: Any) -> dataset.Dataset:
     ValueError: it holds no images, or no array_record, or several versions.
   """
   if config.factor_stride:
-    raise ValueError(f'dataset.factor_stride has no use for {config.name}')
+    raise ValueError(
+      f'dataset.factor_stride has no use for {config.name}; leave it out'
+    )
   import tensorflow_datasets
 
   tfds: Any = tensorflow_datasets

@@ -94,7 +94,9 @@ def make(models: Iterable[Row], scores: Sequence[str]) -> Grid:
   """
   models = list(models)
   if not models:
-    raise ValueError('no finished model among these runs')
+    raise ValueError(
+      'no finished model among these runs; run their commands first'
+    )
   data = tuple(dict.fromkeys(row.data for row in models))
   methods = {row.setting: row.method for row in models}
   settings = sorted(

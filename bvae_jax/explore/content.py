@@ -181,7 +181,10 @@ def _member(
 ) -> Member:
   codes = graph.evaluate(nets.encoder, images.astype(np.float32) / 255)
   if not np.isfinite(codes).all():
-    raise ValueError(f'member {place} has codes that are not finite')
+    raise ValueError(
+      f'member {place} has codes that are not finite; choose others with '
+      '--members'
+    )
   if experiment.objective.points:
     mean, sigma = codes, np.maximum(codes.std(0), 1e-6)
     kl = (sigma / sigma.max()) ** 2

@@ -13,7 +13,9 @@ from bvae_jax.metrics import _boosting, _common, _inputs, _scored
 def _fit_sklearn(points, test_codes, seed) -> _boosting.BoostedTrees:
   """The trees of scikit-learn, one factor after the other."""
   if _inputs.is_traced(*points[:2], test_codes):
-    raise ValueError("backend='sklearn' cannot run under jit or vmap")
+    raise ValueError(
+      "backend='sklearn' cannot run under jit or vmap; use backend='jax'"
+    )
   try:
     from sklearn import ensemble
   except ImportError as error:

@@ -63,7 +63,9 @@ def _float32(codes: np.ndarray, name: str) -> np.ndarray:
   """Concrete codes as float32; a large offset is taken off in float64."""
   low, high = _extremes(codes)
   if not (np.isfinite(low).all() and np.isfinite(high).all()):
-    raise ValueError(f'{name} hold NaN or infinite values')
+    raise ValueError(
+      f'{name} hold NaN or infinite values; leave those points out'
+    )
   low, high = low.astype(np.float64), high.astype(np.float64)
   far = np.abs(low + high) > 16 * (high - low)
   # A constant latent stays what it is.

@@ -62,9 +62,13 @@ def _column(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     known[known] = there
     values = values[there]
   if values.dtype == object:
-    raise ValueError(f'factor {name} has labels of mixed kinds')
+    raise ValueError(
+      f'factor {name} has labels of mixed kinds; make all numbers, or all text'
+    )
   if values.dtype.kind == 'c':
-    raise ValueError(f'factor {name} has complex labels')
+    raise ValueError(
+      f'factor {name} has complex labels; give real numbers or text'
+    )
   if values.dtype.kind == 'f' and (np.abs(values) < 2**52).all():
     whole = values.astype(np.int64)
     return (whole if (whole == values).all() else values), known
@@ -145,11 +149,14 @@ def encode(
     train = known[:num_train].sum()
     if not train:
       raise ValueError(
-        f'factor {name}: every label of the training points is missing'
+        f'factor {name}: every label of the training points is missing; '
+        'leave the factor out'
       )
     labels, size = _encoded(values, name, size)
     if labels[:train].min() == labels[:train].max():
-      raise ValueError(f'factor {name} is constant in the training points')
+      raise ValueError(
+        f'factor {name} is constant in the training points; leave it out'
+      )
     if not size:
       # The largest number keeps the squares of the rest in range.
       labels = labels / np.abs(labels).max()

@@ -56,7 +56,9 @@ def _units(path: pathlib.Path) -> list[pathlib.Path]:
     plan.unit_path(path, name) for name, s in found.items() if s == 'done'
   ]
   if not done:
-    raise workdir.WorkdirError(f'{path}: no unit of this study is done')
+    raise workdir.WorkdirError(
+      f'{path}: no unit of this study is done; run its command first'
+    )
   left = len(found) - len(done)
   if left:
     print(f'{path}: {left} unit(s) are not done and left out', file=sys.stderr)

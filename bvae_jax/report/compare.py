@@ -35,7 +35,9 @@ def load(path: pathlib.Path) -> tuple[Any, Results]:
     failed = path / 'error.txt'
     if failed.exists():
       why = failed.read_text().strip().rpartition('\n')[2]
-      raise workdir_lib.WorkdirError(f'{path} has failed: {why}')
+      raise workdir_lib.WorkdirError(
+        f'{path} has failed: {why}; leave it out, or run its command again'
+      )
     log = folder.read_log()
     raise workdir_lib.WorkdirError(
       f'{path} is not finished: it is at step {log[-1]["step"] if log else 0} '
@@ -44,7 +46,8 @@ def load(path: pathlib.Path) -> tuple[Any, Results]:
   results = Results.read(folder.results_path)
   if not results.ok:
     raise workdir_lib.WorkdirError(
-      f'{path} has failed: none of its members was trained to the end'
+      f'{path} has failed: none of its members was trained to the end; '
+      'leave it out'
     )
   return config, results
 

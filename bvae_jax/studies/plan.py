@@ -51,7 +51,9 @@ def locked(path: pathlib.Path, what: str, patience: float) -> Iterator[None]:
         break
       except BlockingIOError:
         if time.monotonic() >= limit:
-          raise Busy(f'{what} is in the hands of {path.read_text()}') from None
+          raise Busy(
+            f'{what} is in the hands of {path.read_text()}; wait for it to end'
+          ) from None
         time.sleep(0.05)
     file.truncate(0)
     file.write(f'process {os.getpid()} on {socket.gethostname()}')
@@ -192,7 +194,8 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
       if changed:
         raise workdir_lib.WorkdirError(
           f'workdir {folder} holds the plan of another config '
-          f'({"; ".join(changed)}); choose another --workdir, or delete it'
+          f'({"; ".join(changed)}); choose another --workdir, or give its '
+          'config, which is in plan.json'
         )
       _grow(folder, old, now)
     workdir_lib.replace_file(path, text)
