@@ -293,6 +293,10 @@ def hold_out(made: Dataset, share: float) -> Dataset:
 
   Which ones, follows from their number alone: they are the same in all runs.
 
+  Args:
+    made: of any images.
+    share: of them, 0 or more and below 1; 0 holds out none.
+
   Raises:
     ValueError: a share that leaves no image on one of the sides.
   """

@@ -81,6 +81,7 @@ class Grid:
 
   @property
   def sizes(self) -> tuple[int, ...]:
+    """The number of values of each factor [K]."""
     return tuple(factor.size for factor in self.factors)
 
   @property
@@ -113,10 +114,12 @@ class Table:
 
   @property
   def sizes(self) -> tuple[int, ...]:
+    """The number of values of each factor [K], 0 of a continuous one."""
     return tuple(factor.size for factor in self.factors)
 
   @property
   def num_images(self) -> int:
+    """The number of rows."""
     return len(self.values)
 
   def labels(self, index: ArrayLike) -> jax.Array:

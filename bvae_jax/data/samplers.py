@@ -11,6 +11,11 @@ from bvae_jax.data import grid
 def sample_index(key: jax.Array, batch_size: int, num_images: int) -> jax.Array:
   """Returns positions drawn i.i.d. uniformly with replacement, int32 [B].
 
+  Args:
+    key: a key.
+    batch_size: the number of positions B.
+    num_images: they are below it.
+
   Raises:
     ValueError: if `batch_size` or `num_images` is below 1.
   """

@@ -62,7 +62,14 @@ def discriminator_loss(
 def discriminator_accuracy(
   joint_logits: jax.Array, permuted_logits: jax.Array
 ) -> jax.Array:
-  """Share of both batches that the discriminator of [B, 2] logits gets right.
+  """Share of both batches that the discriminator gets right; 1/2 by chance.
+
+  Args:
+    joint_logits: of z [B, 2].
+    permuted_logits: of the permuted z [B, 2].
+
+  Returns:
+    A scalar in [0, 1].
 
   Raises:
     ValueError: not [B, 2], or shapes differ.
@@ -102,7 +109,14 @@ def density_ratio_tc(joint_logits: jax.Array) -> jax.Array:
 def gan_discriminator_loss(
   real_logits: jax.Array, fake_logits: jax.Array
 ) -> jax.Array:
-  """-E log sigmoid(real) - E log sigmoid(-fake), logits [B]; 2 log 2 at chance.
+  """-E log sigmoid(real) - E log sigmoid(-fake); 2 log 2 at chance.
+
+  Args:
+    real_logits: of images of the data [B].
+    fake_logits: of generated images [B].
+
+  Returns:
+    A scalar, nats.
 
   Raises:
     ValueError: not rank 1, or shapes differ.

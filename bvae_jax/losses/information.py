@@ -76,6 +76,8 @@ def sample_posterior(
 
   Raises:
     ValueError: not rank 2, shapes differ, or C is 1, negative or over D.
+
+  Source: Chen et al. 2016 (arXiv:1606.03657), section 6: the head Q.
   """
   checks.check_posterior(mean=mean, logvar=logvar)
   mean, logvar = checks.at_least_float32(mean, logvar)
@@ -129,6 +131,14 @@ def code_entropy(
   """H(c) of the prior, nats: (D - C) H(c_d) + log C.
 
   H(c_d) is log(2 pi e) / 2 of the normal, log(2 3^.5) of the uniform.
+
+  Args:
+    num_latents: D.
+    num_categories: C, among the D.
+    prior: of the rest: 'normal' or 'uniform'.
+
+  Raises:
+    ValueError: unknown prior.
   """
   checks.check_choice('prior', prior, PRIORS)
   normal = 0.5 * math.log(2 * math.pi * math.e)

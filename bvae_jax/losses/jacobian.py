@@ -36,6 +36,8 @@ def jacobian_norm(
 
   Returns:
     [b].
+
+  Source: Rhodes & Lee 2021 (arXiv:2106.02923), whose norm is of all latents.
   """
   num_latents = z.shape[1]
 

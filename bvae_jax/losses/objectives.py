@@ -34,7 +34,7 @@ def vae(
   Raises:
     ValueError: nll is not [B], or z, mean, logvar not [B, D] alike.
 
-  Source: Kingma & Welling 2014, eq. 10.
+  Source: Kingma & Welling 2014 (arXiv:1312.6114), eq. 10.
   """
   terms = base_terms(nll, z, mean, logvar)
   return -terms['elbo'], terms
@@ -55,7 +55,7 @@ def beta_vae(
   Raises:
     ValueError: nll is not [B], or z, mean, logvar not [B, D] alike.
 
-  Source: Higgins et al. 2017, eq. 4.
+  Source: Higgins et al. 2017 (openreview Sy2fzU9gl), eq. 4.
 
   >>> nll, mean, logvar = jnp.ones(3), jnp.ones((3, 2)), jnp.zeros((3, 2))
   >>> loss, terms = beta_vae(nll, mean, mean, logvar, beta=4.0)
@@ -83,7 +83,7 @@ def annealed_vae(
   Raises:
     ValueError: nll is not [B], or z, mean, logvar not [B, D] alike.
 
-  Source: Burgess et al. 2018, eq. 8.
+  Source: Burgess et al. 2018 (arXiv:1804.03599), eq. 8.
   """
   terms = base_terms(nll, z, mean, logvar)
   return terms['nll'] + gamma * jnp.abs(terms['kl'] - capacity), terms
@@ -126,7 +126,8 @@ def beta_tcvae(
     ValueError: wrong shapes, B = 1, unknown estimator, or a dataset_size that
       'mws' or 'mss' miss.
 
-  Source: Chen et al. 2018, eq. 4; gamma and C from Burgess et al. 2018, eq. 8.
+  Source: Chen et al. 2018 (arXiv:1802.04942), eq. 4; gamma and C from Burgess
+  et al. 2018, eq. 8.
   """
   loss, terms = annealed_vae(
     nll, z, mean, logvar, gamma=gamma, capacity=capacity
@@ -177,7 +178,8 @@ def factor_vae(
   Raises:
     ValueError: wrong shapes.
 
-  Source: Kim & Mnih 2018, eq. 2 and 3; C from Burgess et al. 2018, eq. 8.
+  Source: Kim & Mnih 2018 (arXiv:1802.05983), eq. 2 and 3; C from Burgess et al.
+  2018, eq. 8.
   """
   loss, terms = annealed_vae(
     nll, z, mean, logvar, gamma=kl_weight, capacity=capacity
@@ -209,8 +211,8 @@ def dip_vae(
   Raises:
     ValueError: wrong shapes, B = 1, or unknown kind.
 
-  Source: Kumar et al. 2018, eq. 6 (kind 'i') and 7 (kind 'ii'); C from Burgess
-  et al. 2018, eq. 8.
+  Source: Kumar et al. 2018 (arXiv:1711.00848), eq. 6 (kind 'i') and 7 (kind
+  'ii'); C from Burgess et al. 2018, eq. 8.
   """
   loss, terms = annealed_vae(
     nll, z, mean, logvar, gamma=kl_weight, capacity=capacity

@@ -26,6 +26,10 @@ def ae(nll: jax.Array, z: jax.Array) -> Result:
 
   What regularises it is the optimiser's weight decay.
 
+  Args:
+    nll: [B].
+    z: codes [B, D], for the terms alone.
+
   Raises:
     ValueError: nll is not [B], or z not [B, D].
 
@@ -73,7 +77,10 @@ def qlae(
 
 
 def straight_through(z: jax.Array, quantized: jax.Array) -> jax.Array:
-  """The value of `quantized` with the gradient of z: z + sg(q - z)."""
+  """The value of `quantized` with the gradient of z: z + sg(q - z), [B, D].
+
+  Source: Bengio et al. 2013 (arXiv:1308.3432), the straight-through estimator.
+  """
   return z + lax.stop_gradient(quantized - z)
 
 

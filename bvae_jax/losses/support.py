@@ -68,6 +68,15 @@ def hfs(
   + delta * sum_d max(0, 1 - std_b mean_d), the last so that the support does
   not shrink. beta = 1 and gamma = delta = 0 is the VAE.
 
+  Args:
+    nll: [B].
+    z: [B, D].
+    mean: [B, D].
+    logvar: [B, D].
+    beta: weight of the KL.
+    gamma: weight of the distance of the support.
+    delta: weight of what keeps the support from shrinking.
+
   Raises:
     ValueError: wrong shapes.
 

@@ -26,7 +26,13 @@ BLOCK = 2**20  # elements of L held at once
 
 
 class KLDecomposition(NamedTuple):
-  """The mean KL from the prior in three terms, scalars in nats."""
+  """The mean KL from the prior in three terms, scalars in nats.
+
+  Attributes:
+    mutual_information: I(x; z).
+    total_correlation: KL(q(z) || prod_d q(z_d)).
+    dimension_wise_kl: sum_d KL(q(z_d) || p(z_d)).
+  """
 
   mutual_information: jax.Array
   total_correlation: jax.Array

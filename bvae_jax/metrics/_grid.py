@@ -15,6 +15,10 @@ def check_table(
 ) -> tuple[jax.Array, tuple[int, ...]]:
   """Returns the table as float32 [prod(factor_sizes), D] and the sizes.
 
+  Args:
+    code_table: codes of every factor combination, last factor fastest.
+    factor_sizes: values of each factor, 2 or more.
+
   Raises:
     ValueError: as `check_codes`, fewer than 2 factors, or a number of rows that
       is not the number of factor combinations.

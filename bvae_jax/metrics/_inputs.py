@@ -82,7 +82,12 @@ def _float32(codes: np.ndarray, name: str) -> np.ndarray:
 def check_codes(
   codes: Any, *, min_points: int = 2, name: str = 'codes'
 ) -> jax.Array:
-  """Returns codes as float32 [N, D].
+  """Returns codes as float32 [N, D], without the large offset of a latent.
+
+  Args:
+    codes: [N, D], anything that NumPy can read, or traced.
+    min_points: the least N.
+    name: of the codes, for messages.
 
   Raises:
     ValueError: not real numbers [N, D], D < 2, N < min_points, or (when the
@@ -301,6 +306,14 @@ def check_points(
   A missing label is -1; a continuous factor (numbers of more than 20 values
   that mostly differ, or of size 0) comes in `CONTINUOUS_BINS` quantile bins.
 
+  Args:
+    codes: [N, D].
+    factors: [N, K], or [N] of one factor; labels of any kind.
+    factor_sizes: values of each factor, 0 of a continuous one; by default what
+      the labels say. Under jit labels are then integers from 0 on.
+    min_points: the least N.
+    min_factors: the least K.
+
   Raises:
     ValueError: see `check_codes`; factors not [N, K], fewer than min_factors,
       traced and no table, of sizes of another length, or (when the values are
@@ -382,6 +395,9 @@ def check_split(
   """`check_points` of training points and, with the same labels, test points.
 
   One test point is enough, and a factor may be constant among them.
+
+  Raises:
+    ValueError: as `check_points`; test points with other latents or factors.
   """
   train, test = split(
     codes,

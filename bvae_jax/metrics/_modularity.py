@@ -28,12 +28,14 @@ def roc_auc(nll: jax.Array, labels: jax.Array) -> jax.Array:
   """Returns the mean one-vs-rest area under the ROC curve.
 
   Of class c: the chance that a point of c has a higher probability of c than
-  another point, ties counted half (Mann & Whitney); mean over the classes that
+  another point, ties counted half; mean over the classes that
   some but not all points have.
 
   Args:
     nll: float >= 0 [N, C], minus the log probability of each class.
     labels: int [N]; a point without one (-1) does not count.
+
+  Source: Mann & Whitney 1947.
   """
   num_points, num_classes = nll.shape
   known = labels >= 0

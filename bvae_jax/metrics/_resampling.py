@@ -22,7 +22,14 @@ def resample(
   sample: '_registry.Sample',
   factor_sizes: tuple[int, ...],
 ) -> dict[str, jax.Array]:
-  """The scores of one resample, as `with_standard_error` draws it."""
+  """The scores of one resample, as `with_standard_error` draws it.
+
+  Args:
+    metric: an entry of `METRICS`.
+    key: one of `resample_keys`.
+    sample: the codes of one member.
+    factor_sizes: values of each factor (static).
+  """
   metric_key, train_key, test_key = jax.random.split(key, 3)
   found = sample._asdict()
   parts: list[tuple[jax.Array, tuple[str, ...]]] = [

@@ -97,6 +97,8 @@ def pca(codes: jax.Array, key: jax.Array | None = None) -> Affine:
 
   Raises:
     ValueError: see `check_codes`.
+
+  Source: Hotelling 1933.
   """
   del key
   return _pca(_checked(codes))

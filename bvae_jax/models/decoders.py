@@ -17,6 +17,11 @@ class DeconvDecoder(nn.Module):
 
   ReLU between all of them. It draws the next multiples of 16 and keeps the
   middle, H x W.
+
+  Attributes:
+    image_shape: (H, W, C).
+    features: channels of all but the last transposed convolution.
+    width: of the first dense layer.
   """
 
   image_shape: Sequence[int] = (64, 64, 1)
@@ -37,7 +42,13 @@ class DeconvDecoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-  """Dense layers with an activation, and one of logits."""
+  """Dense layers with an activation, and one of logits.
+
+  Attributes:
+    image_shape: (H, W, C).
+    widths: of the layers before the last.
+    activation: a name in `flax.linen`.
+  """
 
   image_shape: Sequence[int] = (64, 64, 1)
   widths: Sequence[int] = (1200, 1200, 1200)
@@ -64,6 +75,10 @@ DECODERS = {
 
 def make_decoder(name: str, image_shape: Sequence[int]) -> nn.Module:
   """The decoder of this name for images of this shape.
+
+  Args:
+    name: in `DECODERS`.
+    image_shape: (H, W, C).
 
   Raises:
     ValueError: if the name is unknown or the network cannot make the images.

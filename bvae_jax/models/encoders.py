@@ -14,7 +14,13 @@ from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
 class ConvTrunk(nn.Module):
   """Four convolutions of stride 2 and a dense layer, ReLU after each.
 
-  [B, H, W, C] -> [B, 256]; zeros around the image make H and W multiples of 16.
+  [B, H, W, C] -> [B, width]; zeros around the image make H and W multiples of
+  16.
+
+  Attributes:
+    sizes: of the kernels [pixels], even.
+    features: channels of each layer.
+    width: of the dense layer.
   """
 
   sizes: Sequence[int]
@@ -30,7 +36,12 @@ class ConvTrunk(nn.Module):
 
 
 class Encoder(nn.Module):
-  """Images [B, H, W, C] in [0, 1] -> mean [B, D], logvar [B, D]."""
+  """Images [B, H, W, C] in [0, 1] -> mean [B, D], logvar [B, D].
+
+  Attributes:
+    trunk: images -> features [B, F].
+    num_latents: D.
+  """
 
   trunk: nn.Module
   num_latents: int = 10
@@ -44,7 +55,10 @@ class Encoder(nn.Module):
 
 
 class Coder(nn.Module):
-  """Images [B, H, W, C] in [0, 1] -> codes [B, D] that are points."""
+  """Images [B, H, W, C] in [0, 1] -> codes [B, D] that are points.
+
+  Attributes: as of `Encoder`.
+  """
 
   trunk: nn.Module
   num_latents: int = 10
@@ -93,6 +107,11 @@ def make_encoder(
   name: str, num_latents: int, image_shape: Sequence[int]
 ) -> Encoder:
   """The encoder of this name, checked against images of this shape.
+
+  Args:
+    name: in `ENCODERS`.
+    num_latents: D.
+    image_shape: (H, W, C).
 
   Raises:
     ValueError: if the name is unknown or the network cannot take the images.
