@@ -211,14 +211,13 @@ def cache_compilations() -> None:
 def call(action: Callable, *args) -> None:
   """`action(*args)`, logged; what the user can mend ends in one line."""
   cache_compilations()
+  mended = run_lib.Interrupted, execute.Busy, execute.Unfinished
   try:
-    log_to_stderr(_QUIET.value, _LOG_FILE.value)
-    if HOSTS.value:
-      parallel.start(HOSTS.value)
-    action(*args)
-  except (ValueError, OSError, ImportError, run_lib.Interrupted, execute.Busy,
-          execute.Unfinished) as error:  # fmt: skip
-    sys.exit(f'error: {error}')
+    with usage.one_line_errors(*mended):
+      log_to_stderr(_QUIET.value, _LOG_FILE.value)
+      if HOSTS.value:
+        parallel.start(HOSTS.value)
+      action(*args)
   except KeyboardInterrupt:
     sys.exit('error: interrupted; run the same command again to go on')
 

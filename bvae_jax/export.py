@@ -17,15 +17,13 @@ import numpy as np
 
 import bvae_jax
 from bvae_jax import config as config_lib
-from bvae_jax import trained, workdir
+from bvae_jax import trained, usage, workdir
 from bvae_jax.data import sets
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.explore import networks as networks_lib
-from bvae_jax.models import graph
+from bvae_jax.models import onnx_graph
 
 TOLERANCE = 1e-5  # between ONNX and Flax, of images and codes
-_OPSET, _IR = 17, 8  # read by ONNX runtimes since 2022
-_EXTRA = 'needs an extra: pip install "bvae_jax[export]"'
 
 
 def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
@@ -51,7 +49,7 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
   try:
     import safetensors.numpy
   except ImportError as error:
-    raise ImportError(f'safetensors {_EXTRA}') from error
+    raise ImportError(f'safetensors {onnx_graph.EXTRA}') from error
   if model.experiment.objective.points:
     raise ValueError(
       f'export writes encoders with a mean and a variance; the codes of '
@@ -114,29 +112,17 @@ def onnx_files(
     ValueError: a network of ONNX differs from that of Flax.
   """
   latents = model.num_latents
-  encoder = _onnx(
+  encoder = onnx_graph.model_of(
     networks.encoder, 'images', model.image_shape, ('mean', 'logvar'), latents
   )
-  decoder = _onnx(networks.decoder, 'z', (latents,), ('images',), 0)
+  decoder = onnx_graph.model_of(
+    networks.decoder, 'z', (latents,), ('images',), 0
+  )
   z = np.asarray(jax.random.normal(jax.random.key(0), (5, latents)))
   images = np.asarray(model.decode(z))
-  _compare('decoder', _run(decoder, z), [images])
-  _compare('encoder', _run(encoder, images), model.encode(images))
+  _compare('decoder', onnx_graph.run(decoder, z), [images])
+  _compare('encoder', onnx_graph.run(encoder, images), model.encode(images))
   return {'encoder.onnx': encoder, 'decoder.onnx': decoder}
-
-
-def _run(model: bytes, x: np.ndarray) -> list[np.ndarray]:
-  """The outputs of an ONNX model for x."""
-  try:
-    import onnxruntime
-  except ImportError as error:
-    raise ImportError(f'onnxruntime {_EXTRA}') from error
-  session = onnxruntime.InferenceSession(
-    model, providers=['CPUExecutionProvider']
-  )
-  (given,) = session.get_inputs()
-  outputs = session.run(None, {given.name: x.astype(np.float32)})
-  return [np.asarray(output) for output in outputs]
 
 
 def _compare(name: str, found: Sequence, expected: Sequence) -> None:
@@ -149,120 +135,6 @@ def _compare(name: str, found: Sequence, expected: Sequence) -> None:
         f'the {name} of ONNX differs from that of Flax by {worst:.2g}; '
         'nothing is written'
       )
-
-
-class _Graph:
-  """The nodes and weights of an ONNX graph that is being built."""
-
-  def __init__(self, onnx: Any, name: str) -> None:
-    self._onnx, self.value = onnx, name
-    self.nodes: list[Any] = []
-    self.weights: list[Any] = []
-
-  def weight(self, array: np.ndarray) -> str:
-    """Keeps an array; returns its name."""
-    name = f'w{len(self.weights)}'
-    self.weights.append(self._onnx.numpy_helper.from_array(array, name))
-    return name
-
-  def add(self, kind: str, *inputs: str, **attributes: Any) -> None:
-    """Appends a node that reads the last value and these inputs."""
-    name = f'x{len(self.nodes)}'
-    made = self._onnx.helper.make_node(
-      kind, [self.value, *inputs], [name], **attributes
-    )
-    self.nodes.append(made)
-    self.value = name
-
-
-def _add_layer(built: _Graph, layer: graph.Layer) -> None:
-  """Appends the nodes of a layer; images stay [B, H, W, C] between layers."""
-  ints = lambda values: built.weight(np.array(values, np.int64))
-  weights = [np.asarray(w, np.float32) for w in layer.weights]
-  match layer.operation:
-    case 'relu' | 'tanh' | 'sigmoid' as kind:
-      built.add(kind.capitalize())
-    case 'dense':
-      built.add('MatMul', built.weight(weights[0]))
-      built.add('Add', built.weight(weights[1]))
-    case 'reshape':
-      built.add('Reshape', ints((-1, *layer.shape)))
-    case 'pad':
-      top, bottom, left, right = layer.shape
-      built.add('Pad', ints((0, top, left, 0, 0, bottom, right, 0)))
-    case 'crop':
-      top, left, height, width = layer.shape
-      ends = (top + height, left + width)
-      built.add('Slice', ints((top, left)), ints(ends), ints((1, 2)))
-    case 'conv' | 'conv_transpose' as kind:
-      kernel, bias = weights
-      transposed = kind == 'conv_transpose'
-      # [k, k, C, F] as [F, C, k, k]; the transpose reads it backwards.
-      axes = (2, 3, 0, 1) if transposed else (3, 2, 0, 1)
-      kernel = kernel[::-1, ::-1] if transposed else kernel
-      kernel = np.ascontiguousarray(kernel.transpose(axes))
-      pads = [kernel.shape[-1] // 2 - 1] * 4
-      built.add('Transpose', perm=(0, 3, 1, 2))
-      built.add(
-        'ConvTranspose' if transposed else 'Conv',
-        built.weight(kernel), built.weight(bias), strides=(2, 2), pads=pads,
-      )  # fmt: skip
-      built.add('Transpose', perm=(0, 2, 3, 1))
-    case unknown:
-      raise ValueError(f'layer {unknown} has no form in ONNX')
-
-
-def _onnx(
-  layers: graph.Layers,
-  name: str,
-  shape: tuple[int, ...],
-  outputs: tuple[str, ...],
-  width: int,
-) -> bytes:
-  """An ONNX model of layers, of any batch size.
-
-  Args:
-    layers: of the network.
-    name: of its input.
-    shape: of one example.
-    outputs: names of what it gives; several share its last axis.
-    width: of each of several outputs.
-  """
-  try:
-    import onnx
-    import onnx.helper
-    import onnx.numpy_helper
-  except ImportError as error:
-    raise ImportError(f'onnx {_EXTRA}') from error
-  built = _Graph(onnx, name)
-  for layer in layers:
-    _add_layer(built, layer)
-  if len(outputs) == 1:
-    built.nodes[-1].output[0] = outputs[0]
-    final: tuple[Any, ...] = (None,) * 4
-  else:
-    sizes = built.weight(np.array([width] * len(outputs), np.int64))
-    built.nodes.append(
-      onnx.helper.make_node('Split', [built.value, sizes], outputs, axis=1)
-    )
-    final = ('B', width)
-  value = lambda name, shape: onnx.helper.make_tensor_value_info(
-    name, onnx.TensorProto.FLOAT, shape
-  )
-  made = onnx.helper.make_model(
-    onnx.helper.make_graph(
-      built.nodes,
-      'bvae_jax',
-      [value(name, ('B', *shape))],
-      [value(output, final) for output in outputs],
-      built.weights,
-    ),
-    opset_imports=[onnx.helper.make_opsetid('', _OPSET)],
-    ir_version=_IR,
-    producer_name='bvae_jax',
-  )
-  onnx.checker.check_model(made)
-  return made.SerializeToString()
 
 
 def card(model: trained.Model) -> str:
@@ -354,11 +226,9 @@ def main(argv: list[str]) -> None:
   """Exports what the command line names."""
   logging.basicConfig(level=logging.WARNING, format='%(message)s')
   args = _parse(argv)
-  try:
+  with usage.one_line_errors():
     model = trained.load(args.workdir, member=args.member)
     print(export(model, args.out))
-  except (ValueError, OSError, ImportError) as error:
-    sys.exit('error: ' + ' '.join(str(error).split()))
 
 
 if __name__ == '__main__':

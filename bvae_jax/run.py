@@ -14,7 +14,7 @@ import ml_collections
 from bvae_jax import config as config_lib
 from bvae_jax import data, explore, parallel, population, report
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.evaluation import periodic, scores, tables
+from bvae_jax.evaluation import evaluate, periodic, tables
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import hooks, loop, monitor, step, stopping
@@ -128,10 +128,10 @@ def evaluate_again(
 def _prepare(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
   """All that can be known before training: the data, networks, scores fit."""
   dataset = data.load(config.dataset)
-  scores.check(config, dataset)
+  evaluate.check(config, dataset)
   experiment = experiment_lib.build(config, dataset)
   if config.evaluate_every:
-    scores.check(periodic.settings(experiment).config, dataset)
+    evaluate.check(periodic.settings(experiment).config, dataset)
   stopping.check(experiment)
   return experiment
 
@@ -252,7 +252,7 @@ def _score(
   old: results_lib.Results | None,
 ) -> results_lib.Results:
   """Scores a trained population beside its old scores; writes all pages."""
-  results = scores.evaluate(
+  results = evaluate.evaluate(
     experiment,
     states,
     population.members(experiment.config),

@@ -1,10 +1,12 @@
-"""What `--help` and `--version` say: commands, flags, and each config key."""
+"""What commands say: `--help`, `--version`, and errors in one line."""
 
+import contextlib
 import importlib.metadata
 import inspect
 import platform
 import sys
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import ml_collections
@@ -89,6 +91,19 @@ MEANINGS = {
 }
 _OURS = ('bvae_jax', 'launch')  # modules; the main one is sys.argv[0]
 _WIDTH = 80
+
+
+@contextlib.contextmanager
+def one_line_errors(*more: type[Exception]) -> Iterator[None]:
+  """Ends the command in one line on errors that its user can mend.
+
+  Args:
+    more: kinds of such errors, beside those of values, files and extras.
+  """
+  try:
+    yield
+  except (ValueError, OSError, ImportError, *more) as error:
+    sys.exit('error: ' + ' '.join(str(error).split()))
 
 
 def version() -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from bvae_jax import losses, metrics, population
 from bvae_jax.evaluation import codes as codes_lib
-from bvae_jax.evaluation import scores, tables
+from bvae_jax.evaluation import evaluate, scores, tables
+from bvae_jax.evaluation import points as points_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -32,7 +33,7 @@ def trained():
 def results(trained):
   experiment, members, states = trained
   dead = states._replace(alive=states.alive.at[3].set(False))
-  return scores.evaluate(experiment, dead, members)
+  return evaluate.evaluate(experiment, dead, members)
 
 
 def test_the_table_holds_the_codes_of_every_image_in_order(trained):
@@ -62,7 +63,7 @@ def test_the_bound_is_nll_and_kl_in_closed_form(trained):
 
 def test_a_member_has_the_scores_of_its_codes(trained, results):
   experiment, _, states = trained
-  points = codes_lib.sample(
+  points = points_lib.sample(
     experiment, codes_lib.encode_all(experiment, states.params)
   )
   expected = metrics.mig(points.codes[1], points.factors)['mig']
@@ -78,7 +79,7 @@ def test_a_member_has_the_scores_of_its_codes(trained, results):
 
 def test_udr_compares_the_seeds_of_one_setting(trained, results):
   experiment, members, states = trained
-  points = codes_lib.sample(
+  points = points_lib.sample(
     experiment, codes_lib.encode_all(experiment, states.params)
   )
   kl = codes_lib.elbo(experiment, states.params)['kl_per_latent']
@@ -119,7 +120,7 @@ def test_more_members_than_fit_at_once_are_scored_in_turns(
 ):
   """Each metric is compiled once for all turns."""
   experiment, members, states = trained
-  monkeypatch.setattr(scores, 'MEMBERS_AT_ONCE', 3)
+  monkeypatch.setattr(evaluate, 'MEMBERS_AT_ONCE', 3)
   mig, traced = metrics.METRICS['mig'], []
 
   def compute(*args):
@@ -128,7 +129,7 @@ def test_more_members_than_fit_at_once_are_scored_in_turns(
 
   counted = dataclasses.replace(mig, compute=compute)
   monkeypatch.setitem(metrics.METRICS, 'mig', counted)
-  again = scores.evaluate(experiment, states, members)
+  again = evaluate.evaluate(experiment, states, members)
   assert len(again['members']) == len(members)
   assert len(traced) == 2  # the score, and its resamples
   for one, other in zip(results['members'], again['members'], strict=True):
@@ -137,8 +138,8 @@ def test_more_members_than_fit_at_once_are_scored_in_turns(
 
 @pytest.mark.parametrize('count, size', [(1, 1), (3, 3), (4, 2), (7, 3)])
 def test_members_are_scored_in_blocks_of_one_size(monkeypatch, count, size):
-  monkeypatch.setattr(scores, 'MEMBERS_AT_ONCE', 3)
-  rows = scores.member_blocks(count)
+  monkeypatch.setattr(evaluate, 'MEMBERS_AT_ONCE', 3)
+  rows = evaluate.member_blocks(count)
   assert rows.shape[1] == size
   assert list(rows.ravel()[:count]) == list(range(count))
   assert rows.max() == count - 1

@@ -7,7 +7,7 @@ import pytest
 from sklearn import decomposition
 
 from bvae_jax import population
-from bvae_jax.evaluation import floors, results, scores, tables
+from bvae_jax.evaluation import floors, results, tables
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -59,7 +59,7 @@ def test_components_of_pixels_are_scikit_learns():
 
 def test_they_are_scored_kept_and_merged(experiment, made, monkeypatch):
   monkeypatch.setattr(floors, 'tables', lambda _: made)
-  found = scores.floors(experiment)
+  found = floors.scored(experiment)
   assert set(found['random codes']) >= {'mig', 'mig/shape'}
   assert found['random codes']['mig'] < 0.1
   facts = results.DatasetFacts('x', 'x', ('a',), (2,), (1, 1, 1), 2)

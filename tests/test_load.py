@@ -36,7 +36,7 @@ def test_the_networks_are_those_of_the_checkpoint(small_run, model):
 
 
 def test_any_batch_size_and_type_gives_the_same_codes(model, monkeypatch):
-  monkeypatch.setattr(trained, 'BLOCK', 4)
+  monkeypatch.setattr('bvae_jax.trained.model.BLOCK', 4)
   images = np.asarray(model.dataset.images(np.arange(9)))
   whole, _ = model.encode(images)
   for n in (1, 3, 4, 9):

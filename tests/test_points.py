@@ -10,7 +10,7 @@ import pytest
 import bvae_jax
 from bvae_jax import data
 from bvae_jax.apps import coders
-from bvae_jax.evaluation import scores
+from bvae_jax.evaluation import evaluate
 
 
 @pytest.fixture(scope='module')
@@ -51,4 +51,4 @@ def test_what_points_do_not_have_is_neither_shown_nor_computed(folder):
     coders.kl(*model.encode(model.dataset.images(np.arange(2))))
   config = helpers.small_config('qlae', metrics=('mig_sampled',))
   with pytest.raises(ValueError, match='mig_sampled needs the variances'):
-    scores.check(config, data.load(config.dataset))
+    evaluate.check(config, data.load(config.dataset))

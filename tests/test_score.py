@@ -8,6 +8,7 @@ import pages
 import pytest
 
 from bvae_jax import metrics, score
+from bvae_jax.data import point_files
 from bvae_jax.evaluation import labelled
 
 SIZES = (3, 4, 5)
@@ -79,7 +80,7 @@ def test_files_of_all_kinds_hold_the_same_table(points, tmp_path):
   (tmp_path / 'bare.csv').write_text('\n'.join(lines))
   (tmp_path / 'head.csv').write_text('\n'.join(['a,b,c', *lines]))
   for name in ('a.npy', 'one.npz', 'two.npz', 'a.h5', 'bare.csv', 'head.csv'):
-    found, names = score.read(tmp_path / name, 'factors')
+    found, names = point_files.read(tmp_path / name, 'factors')
     np.testing.assert_array_equal(found, factors)
     assert names == (('a', 'b', 'c') if name == 'head.csv' else ())
 
@@ -123,7 +124,7 @@ def test_the_command_writes_results_and_names_factors(
 )
 def test_tables_as_programs_save_them(text, tmp_path):
   (tmp_path / 'f.csv').write_bytes(text.encode())
-  table, names = score.read(tmp_path / 'f.csv', 'factors')
+  table, names = point_files.read(tmp_path / 'f.csv', 'factors')
   assert names == ('a', 'b')
   np.testing.assert_array_equal(table, [[1.5, 2], [-3, np.nan]])
 

@@ -10,6 +10,7 @@ import signal
 import sys
 from typing import Any
 
+from bvae_jax import usage
 from bvae_jax.data import builders, checksum, download, files, prepared, sets
 from bvae_jax.data.sets import spec
 
@@ -164,7 +165,7 @@ def main(argv: list[str]) -> None:
   logging.basicConfig(level=logging.INFO, format='%(message)s')
   signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
   args = _parse(argv)
-  try:
+  with usage.one_line_errors():
     folder = prepare(
       args.name, args.data_dir, args.source, args.image_size, args.unverified
     )
@@ -172,8 +173,6 @@ def main(argv: list[str]) -> None:
       made = builders.builder(folder, pathlib.Path(args.tfds_dir).expanduser())
       made.download_and_prepare()
       _LOG.info('%s: read it with tfds.data_source', made.data_path)
-  except (ValueError, OSError, ImportError) as error:
-    sys.exit('error: ' + ' '.join(str(error).split()))
   used = sets.dataset_name(args.name)
   where = f' --config.dataset.data_dir={args.data_dir}' if args.data_dir else ''
   _LOG.info('%s: look at contact_sheet.png', folder)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bvae_jax import config as config_lib
-from bvae_jax import data
+from bvae_jax import data, usage
 from bvae_jax.data import dependence
 
 ACROSS = 12  # images in a row
@@ -188,7 +188,7 @@ def main(argv: Sequence[str]) -> None:
   config.update(
     {k: getattr(args, k) for k in ('name', 'path', 'data_dir', 'image_size')}
   )
-  try:
+  with usage.one_line_errors():
     dataset = data.load(config)
     found = look(dataset)
     out = pathlib.Path(args.out)
@@ -199,8 +199,6 @@ def main(argv: Sequence[str]) -> None:
     moving = film(dataset)
     if moving is not None:
       stem.with_suffix('.gif').write_bytes(moving)
-  except (ValueError, OSError, ImportError) as error:
-    sys.exit('error: ' + ' '.join(str(error).split()))
   print(f'{stem}.html: open it in a browser')
 
 

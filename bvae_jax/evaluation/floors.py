@@ -10,8 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import config as config_lib
 from bvae_jax import metrics, population
 from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.evaluation import points as points_lib
+from bvae_jax.evaluation import scores
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -78,3 +81,28 @@ def project(
 ) -> jax.Array:
   """Components [B, D] of images [B, H, W, C]."""
   return (images.reshape(len(images), -1) - offset) @ matrix
+
+
+def scored(
+  experiment: experiment_lib.Experiment,
+) -> dict[str, dict[str, float | None]]:
+  """The metrics of representations that nobody trained, each by its name.
+
+  Those that need variances of a posterior, or several seeds, are left out.
+  """
+  names, codes = tables(experiment)
+  config = experiment.config.copy_and_resolve_references()
+  config.metrics = tuple(
+    name
+    for name in config.metrics
+    if metrics.METRICS[name].needs not in ('variances', 'population')
+  )
+  config.evaluation.num_resamples = 0
+  dataset = experiment.dataset
+  points = points_lib.sample(experiment, codes)
+  found = scores.scores(config, dataset.factor_sizes, points)
+  factors = tuple(dataset.factor_names)
+  return {
+    name: config_lib.plain(scores.flat_scores(found, m, factors)[0])
+    for m, name in enumerate(names)
+  }

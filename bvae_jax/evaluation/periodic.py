@@ -6,7 +6,8 @@ import numpy as np
 
 from bvae_jax import metrics, population
 from bvae_jax.evaluation import codes as codes_lib
-from bvae_jax.evaluation import scores
+from bvae_jax.evaluation import evaluate, scores
+from bvae_jax.evaluation import points as points_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -35,12 +36,12 @@ def scorer(
   own = settings(experiment)
   config, dataset = own.config, own.dataset
   table = any(metrics.METRICS[name].table for name in config.metrics)
-  chosen = codes_lib.draw_points(dataset, config.evaluation)
+  chosen = points_lib.draw_points(dataset, config.evaluation)
   encode = codes_lib.encoder(own, None if table else np.concatenate(chosen))
 
   def some(params) -> dict[str, np.ndarray]:
     good, codes = codes_lib.set_aside(encode(params))
-    points = codes_lib.sample(own, codes, table)
+    points = points_lib.sample(own, codes, table)
     found = scores.scores(config, dataset.factor_sizes, points)
     main = {
       name: one.scored.scores[metrics.METRICS[name].main]
@@ -53,7 +54,7 @@ def scorer(
     members = len(states.step)
     blocks = [
       some(population.select(params, rows))
-      for rows in scores.member_blocks(members)
+      for rows in evaluate.member_blocks(members)
     ]
     return {
       name: np.concatenate([one[name] for one in blocks])[:members]

@@ -13,7 +13,7 @@ import pathlib
 import sys
 from typing import Any
 
-from bvae_jax import cli, metrics, workdir
+from bvae_jax import cli, metrics, usage, workdir
 from bvae_jax.evaluation import tables
 
 _LOG = logging.getLogger('bvae_jax.evidence')
@@ -71,10 +71,8 @@ def main(argv: list[str]) -> None:
   args = _parse(argv)
   cli.cache_compilations()
   cli.log_to_stderr()
-  try:
+  with usage.one_line_errors():
     args.action(args)
-  except (ValueError, OSError, ImportError) as error:
-    sys.exit('error: ' + ' '.join(str(error).split()))
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from bvae_jax import cli, population, report, workdir
+from bvae_jax import cli, population, report, usage, workdir
 from bvae_jax.report import compare, study
 from bvae_jax.studies import execute, plan
 from bvae_jax.training import experiment as experiment_lib
@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> None:
   """Writes the page that the command line asks for."""
   args = _parse(argv)
   cli.cache_compilations()
-  try:
+  with usage.one_line_errors(plan.Busy):
     runs = [unit for path in args.runs for unit in _units(path)]
     if len(args.runs) == 1 and args.out is None:
       page = redraw(args.runs[0])
@@ -100,8 +100,6 @@ def main(argv: Sequence[str]) -> None:
     else:
       page = args.out or pathlib.Path('compare.html')
       compare.write(runs, page)
-  except (ValueError, OSError, ImportError, plan.Busy) as error:
-    sys.exit('error: ' + ' '.join(str(error).split()))
   print(f'{page}: open it in a browser')
 
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn import decomposition
 
 from bvae_jax import metrics, score
-from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.evaluation import points as points_lib
 
 KEY = jax.random.key(0)
 
@@ -112,10 +112,10 @@ def test_test_points_are_transformed_but_not_fitted_on(mixture):
   members = np.stack([codes, codes[:, ::-1]])
   points = metrics.Sample(members[:, :3000], None, members[:, 3000:], None,
                           members, members)  # fmt: skip
-  found = codes_lib.transformed('ica', 0, points)
+  found = points_lib.transformed('ica', 0, points)
   other = points._replace(test_codes=9 * points.test_codes)
   np.testing.assert_array_equal(
-    codes_lib.transformed('ica', 0, other).codes, found.codes
+    points_lib.transformed('ica', 0, other).codes, found.codes
   )
   np.testing.assert_allclose(found.code_table[:, :3000], found.codes, atol=1e-5)
   np.testing.assert_allclose(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import data, population
-from bvae_jax.evaluation import scores, tables
+from bvae_jax.evaluation import evaluate, tables
 from bvae_jax.training import batches
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import program as program_lib
@@ -52,7 +52,7 @@ def test_the_elbo_of_both(tmp_path):
   members = population.members(settings)
   program = program_lib.make(experiment, members)
   states = program.collect(program.init())
-  results = scores.evaluate(experiment, states, members)
+  results = evaluate.evaluate(experiment, states, members)
   found = results.members[0].elbo
   for name in ('elbo', 'nll', 'kl'):
     assert np.isfinite(found[f'held_out_{name}'])

@@ -1,14 +1,7 @@
-"""`bvae_jax.load(workdir)`: a trained model in anybody's program.
-
-model = bvae_jax.load('runs/tcvae_quick')
-mean, logvar = model.encode(images)
-images = model.decode(mean)
-"""
+"""One trained member: codes of images, and images of codes."""
 
 import dataclasses
 import functools
-import logging
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,16 +11,11 @@ import ml_collections
 import numpy as np
 from jax import core
 
-from bvae_jax import data, population
-from bvae_jax import workdir as workdir_lib
+from bvae_jax import data
 from bvae_jax.data import pixels
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import program as program_lib
 
-_LOG = logging.getLogger(__name__)
-
-CHOICES = ('best', 'median', 'udr')
 BLOCK = 256  # images or latents that go through a network together
 
 
@@ -235,125 +223,3 @@ def _in_blocks(function: Any, rows: jax.Array) -> Any:
     for first in range(0, len(padded), block)
   ]
   return jax.tree.map(lambda *x: jnp.concatenate(x)[:count], *parts)
-
-
-def load(workdir: str | os.PathLike, *, member: int | str = 'best') -> Model:
-  """A member of a run, from its last checkpoint.
-
-  Args:
-    workdir: the run's folder; of a run that still trains, the last checkpoint.
-    member: its place in the population, from 0; or 'best' or 'median', by the
-      first metric of the run; or 'udr', the one that agrees most with other
-      seeds, which needs no factors.
-
-  Raises:
-    OSError: the folder holds no run, or no checkpoint.
-    ValueError: there is no such member.
-  """
-  return load_all(workdir, [member])[0]
-
-
-def load_all(
-  workdir: str | os.PathLike, members: Sequence[int | str] | None = None
-) -> tuple[Model, ...]:
-  """Several members of a run, as `load`; all of them by default."""
-  folder = workdir_lib.Workdir(workdir)
-  config = folder.config()
-  results = _results(folder)
-  who = population.members(config)
-  chosen = [
-    _choose(folder, name, len(who), results)
-    for name in (range(len(who)) if members is None else members)
-  ]
-  experiment = experiment_lib.assemble(config, _described(config, results))
-  states = _states(experiment, folder)
-  return tuple(
-    Model(
-      experiment=experiment,
-      params=population.select(states.params, m),
-      member=m,
-      seed=who[m].seed,
-      hparams=who[m].hparams,
-      step=int(states.step[m]),
-      results=results,
-    )
-    for m in chosen
-  )
-
-
-def _results(folder: workdir_lib.Workdir) -> results_lib.Results | None:
-  if folder.results_path.exists():
-    return results_lib.Results.read(folder.results_path)
-  _LOG.warning(
-    '%s is not finished; its last checkpoint is taken, and no score is known',
-    folder.path,
-  )
-  return None
-
-
-def _choose(
-  folder: workdir_lib.Workdir,
-  member: int | str,
-  count: int,
-  results: results_lib.Results | None,
-) -> int:
-  """The place of a member in its population."""
-  name = str(member)
-  if name.isdecimal() and int(name) < count:
-    return int(name)
-  if name not in CHOICES:
-    raise ValueError(
-      f'{folder.path} has no member {member}; its members are 0 to '
-      f'{count - 1}, or one of {", ".join(CHOICES)}'
-    )
-  if results is None:
-    if count == 1:
-      return 0
-    raise ValueError(
-      f'member {name!r}: {folder.path} is not scored yet; give a number from 0 '
-      f'to {count - 1}'
-    )
-  if name == 'udr':
-    udr = np.array(results.values('udr'), np.float64)
-    if not np.isfinite(udr).any():
-      raise ValueError(
-        f'{folder.path} has no UDR; score it with --mode=evaluate '
-        '--config.metrics="(\'udr\',)" (it needs two seeds or more)'
-      )
-    return int(np.nanargmax(udr))
-  _, order = results.ranking
-  return order[-1] if name == 'best' else order[(len(order) - 1) // 2]
-
-
-def _described(
-  config: ml_collections.ConfigDict, results: results_lib.Results | None
-) -> data.Dataset:
-  """The data set as far as networks need it: no image of it is read."""
-  if results is None:
-    return data.load(config.dataset)
-  height, width, channels = results.dataset.image_shape
-  return data.Dataset(
-    name=results.dataset.name,
-    description=results.dataset.description,
-    image_shape=(height, width, channels),
-    num_images=results.dataset.num_images,
-    arrays=(),
-    images_fn=_no_images,
-  )
-
-
-def _no_images(arrays: Any, index: jax.Array) -> jax.Array:
-  raise ValueError('the images are those of `Model.dataset`')
-
-
-def _states(
-  experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
-) -> Any:
-  """The population's last states; nothing is compiled, nothing is written."""
-  if not (folder.path / 'checkpoints').is_dir():
-    raise workdir_lib.WorkdirError(
-      f'{folder.path} has no checkpoint yet; wait for the first one'
-    )
-  alone = experiment.config.copy_and_resolve_references()
-  alone.update({'num_devices': 1, 'parallel': 'members'})
-  return program_lib.restore(experiment._replace(config=alone), folder)

@@ -1,0 +1,149 @@
+"""Networks as ONNX: lists of layers, written and run."""
+
+from typing import Any
+
+import numpy as np
+
+from bvae_jax.models import graph
+
+EXTRA = 'needs an extra: pip install "bvae_jax[export]"'
+_OPSET, _IR = 17, 8  # read by ONNX runtimes since 2022
+
+
+class _Graph:
+  """The nodes and weights of an ONNX graph that is being built."""
+
+  def __init__(self, onnx: Any, name: str) -> None:
+    self._onnx, self.value = onnx, name
+    self.nodes: list[Any] = []
+    self.weights: list[Any] = []
+
+  def weight(self, array: np.ndarray) -> str:
+    """Keeps an array; returns its name."""
+    name = f'w{len(self.weights)}'
+    self.weights.append(self._onnx.numpy_helper.from_array(array, name))
+    return name
+
+  def add(self, kind: str, *inputs: str, **attributes: Any) -> None:
+    """Appends a node that reads the last value and these inputs."""
+    name = f'x{len(self.nodes)}'
+    made = self._onnx.helper.make_node(
+      kind, [self.value, *inputs], [name], **attributes
+    )
+    self.nodes.append(made)
+    self.value = name
+
+
+def _add_layer(built: _Graph, layer: graph.Layer) -> None:
+  """Appends the nodes of a layer; images stay [B, H, W, C] between layers."""
+  ints = lambda values: built.weight(np.array(values, np.int64))
+  weights = [np.asarray(w, np.float32) for w in layer.weights]
+  match layer.operation:
+    case 'relu' | 'tanh' | 'sigmoid' as kind:
+      built.add(kind.capitalize())
+    case 'dense':
+      built.add('MatMul', built.weight(weights[0]))
+      built.add('Add', built.weight(weights[1]))
+    case 'reshape':
+      built.add('Reshape', ints((-1, *layer.shape)))
+    case 'pad':
+      top, bottom, left, right = layer.shape
+      built.add('Pad', ints((0, top, left, 0, 0, bottom, right, 0)))
+    case 'crop':
+      top, left, height, width = layer.shape
+      ends = (top + height, left + width)
+      built.add('Slice', ints((top, left)), ints(ends), ints((1, 2)))
+    case 'conv' | 'conv_transpose' as kind:
+      kernel, bias = weights
+      transposed = kind == 'conv_transpose'
+      # [k, k, C, F] as [F, C, k, k]; the transpose reads it backwards.
+      axes = (2, 3, 0, 1) if transposed else (3, 2, 0, 1)
+      kernel = kernel[::-1, ::-1] if transposed else kernel
+      kernel = np.ascontiguousarray(kernel.transpose(axes))
+      pads = [kernel.shape[-1] // 2 - 1] * 4
+      built.add('Transpose', perm=(0, 3, 1, 2))
+      built.add(
+        'ConvTranspose' if transposed else 'Conv',
+        built.weight(kernel),
+        built.weight(bias),
+        strides=(2, 2),
+        pads=pads,
+      )
+      built.add('Transpose', perm=(0, 2, 3, 1))
+    case unknown:
+      raise ValueError(f'layer {unknown} has no form in ONNX')
+
+
+def model_of(
+  layers: graph.Layers,
+  name: str,
+  shape: tuple[int, ...],
+  outputs: tuple[str, ...],
+  width: int,
+) -> bytes:
+  """An ONNX model of layers, of any batch size.
+
+  Args:
+    layers: of the network.
+    name: of its input.
+    shape: of one example.
+    outputs: names of what it gives; several share its last axis.
+    width: of each of several outputs.
+
+  Raises:
+    ImportError: the extra `export` is not installed.
+    ValueError: a layer has no form in ONNX.
+  """
+  try:
+    import onnx
+    import onnx.helper
+    import onnx.numpy_helper
+  except ImportError as error:
+    raise ImportError(f'onnx {EXTRA}') from error
+  built = _Graph(onnx, name)
+  for layer in layers:
+    _add_layer(built, layer)
+  if len(outputs) == 1:
+    built.nodes[-1].output[0] = outputs[0]
+    final: tuple[Any, ...] = (None,) * 4
+  else:
+    sizes = built.weight(np.array([width] * len(outputs), np.int64))
+    built.nodes.append(
+      onnx.helper.make_node('Split', [built.value, sizes], outputs, axis=1)
+    )
+    final = ('B', width)
+  value = lambda name, shape: onnx.helper.make_tensor_value_info(
+    name, onnx.TensorProto.FLOAT, shape
+  )
+  made = onnx.helper.make_model(
+    onnx.helper.make_graph(
+      built.nodes,
+      'bvae_jax',
+      [value(name, ('B', *shape))],
+      [value(output, final) for output in outputs],
+      built.weights,
+    ),
+    opset_imports=[onnx.helper.make_opsetid('', _OPSET)],
+    ir_version=_IR,
+    producer_name='bvae_jax',
+  )
+  onnx.checker.check_model(made)
+  return made.SerializeToString()
+
+
+def run(model: bytes, x: np.ndarray) -> list[np.ndarray]:
+  """The outputs of an ONNX model for x.
+
+  Raises:
+    ImportError: the extra `export` is not installed.
+  """
+  try:
+    import onnxruntime
+  except ImportError as error:
+    raise ImportError(f'onnxruntime {EXTRA}') from error
+  session = onnxruntime.InferenceSession(
+    model, providers=['CPUExecutionProvider']
+  )
+  (given,) = session.get_inputs()
+  outputs = session.run(None, {given.name: x.astype(np.float32)})
+  return [np.asarray(output) for output in outputs]

@@ -1,0 +1,39 @@
+"""Devices: the only folder that knows of `pmap`, meshes and hosts.
+
+A population is spread over the devices in one of two ways. `members`:
+every device trains its own share of the members, no communication. `data`:
+every device holds all members and computes its share of each batch; gradients
+are averaged and batch-coupled terms see the gathered global batch. Moving on
+from `jax.pmap` means rewriting this folder and no other.
+
+Under `pmap` the correct gradient is `pmean(grad(loss))` with the all_gather
+inside the loss: the transpose of the gather sums the cotangents of all devices,
+and the mean divides them again.
+"""
+
+from bvae_jax.parallel.hosts import (
+  any_host,
+  is_first_host,
+  of_first_host,
+  start,
+)
+from bvae_jax.parallel.layouts import WHOLE, Layout, Spread, layout
+from bvae_jax.parallel.maps import map_members, split_index, stream_index
+from bvae_jax.parallel.memory import compile_ahead, free_memory, memory_limit
+
+__all__ = [
+  'WHOLE',
+  'Layout',
+  'Spread',
+  'any_host',
+  'compile_ahead',
+  'free_memory',
+  'is_first_host',
+  'layout',
+  'map_members',
+  'memory_limit',
+  'of_first_host',
+  'split_index',
+  'start',
+  'stream_index',
+]

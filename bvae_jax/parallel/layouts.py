@@ -1,0 +1,212 @@
+"""How a population and its batches lie on devices."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import lax
+from jax.experimental import multihost_utils
+
+from bvae_jax.parallel import maps
+
+AXIS = 'devices'
+
+
+class Spread(NamedTuple):
+  """How one batch is spread: over `size` devices along the axis `name`."""
+
+  name: str | None = None
+  size: int = 1
+
+  def gather(self, tree: Any) -> Any:
+    """The global batch from this device's share, along the first axis."""
+    if self.name is None:
+      return tree
+    return lax.all_gather(tree, self.name, tiled=True)
+
+  def shard(self, tree: Any) -> Any:
+    """This device's share of arrays that hold the global batch."""
+    if self.name is None:
+      return tree
+
+    def take(x):
+      share = x.shape[0] // self.size
+      start = lax.axis_index(self.name) * share
+      return lax.dynamic_slice_in_dim(x, start, share)
+
+    return jax.tree.map(take, tree)
+
+  def mean(self, tree: Any) -> Any:
+    """The mean over devices."""
+    return tree if self.name is None else lax.pmean(tree, self.name)
+
+
+WHOLE = Spread()  # each batch on one device
+
+
+class Layout(NamedTuple):
+  """The devices of a run and how the population lies on them."""
+
+  devices: tuple[Any, ...]  # of jax.Device
+  mode: str
+  member_batch: int
+  num_members: int
+
+  @property
+  def batch(self) -> Spread:
+    """How each batch is spread inside the compiled step."""
+    if self.mode == 'data':
+      return Spread(AXIS, len(self.devices))
+    return WHOLE
+
+  @property
+  def _local(self) -> list[int]:
+    """Which of the devices are this host's."""
+    here = jax.process_index()
+    return [i for i, d in enumerate(self.devices) if d.process_index == here]
+
+  def _put(self, tree: Any, *axes: str) -> Any:
+    """Lays leaves on this host's devices, so that no call moves them again."""
+    mesh = jax.sharding.Mesh([self.devices[i] for i in self._local], AXIS)
+    spec = jax.sharding.PartitionSpec(*axes)
+    return jax.device_put(tree, jax.sharding.NamedSharding(mesh, spec))
+
+  def replicate(self, tree: Any) -> Any:
+    """A copy on each device: what all members share."""
+    return self._put(tree)
+
+  @property
+  def _share(self) -> int:
+    """Members on each device; the last ones are copies where need be."""
+    return -(-self.num_members // len(self.devices))
+
+  def spread(self, tree: Any) -> Any:
+    """Leaves [M, ...] as the compiled program takes them on this host."""
+    if self.mode == 'data':
+      return self.replicate(tree)
+    n, local = len(self.devices), np.array(self._local)
+    rows = np.minimum(np.arange(n * self._share), self.num_members - 1)
+    rows = rows.reshape(n, self._share)
+    whole = len(local) == n and rows.size == self.num_members
+    split = lambda x: x.reshape(*rows.shape, *x.shape[1:])
+    share = split if whole else lambda x: x[rows[local]]
+    return self._put(jax.tree.map(share, tree), AXIS)
+
+  def init(self, function: Callable, key_data: jax.Array) -> Any:
+    """`function(keys [M])` as `spread` lays it, each share on its device."""
+    of_keys = lambda data: function(jax.random.wrap_key_data(data))
+    if self.mode == 'data':
+      return self.replicate(jax.jit(of_keys)(key_data))
+    local = [self.devices[i] for i in self._local]
+    return jax.pmap(of_keys, devices=local)(self.spread(key_data))
+
+  def programs_within(self, part: float) -> int:
+    """Into how many programs to split for a `part` of the memory of one."""
+    if self.mode == 'data':
+      return min(self.num_members, math.ceil(1 / part))
+    share = max(1, math.floor(self._share * part))
+    return math.ceil(self.num_members / (share * len(self.devices)))
+
+  def collect(self, tree: Any) -> Any:
+    """The inverse of `spread`: host leaves [M, ...], the same on every host."""
+    if self.mode == 'data':
+      return jax.tree.map(np.asarray, tree)
+    count = self.num_members
+    join = lambda x: np.asarray(x).reshape(-1, *x.shape[2:])[:count]
+    if len(self._local) == len(self.devices):
+      return jax.tree.map(join, tree)
+    shards = lambda x: np.concatenate(
+      [np.asarray(shard.data) for shard in x.addressable_shards]
+    )
+    local = jax.tree.map(shards, tree)
+    return jax.tree.map(
+      join, multihost_utils.process_allgather(local, tiled=True)
+    )
+
+  def shared(self, numbers: list[int]) -> jax.Array:
+    """Integers for all devices, as the compiled program takes them."""
+    return self._put(
+      np.tile(np.array(numbers, np.int32), (len(self._local), 1)), AXIS
+    )
+
+  def run(self, chunk: Callable) -> Callable:
+    """Compiles a member's chunk for all members.
+
+    Args:
+      chunk: the pure function of one member of (arrays, state, key, hparams,
+        plan, feed); `arrays` (the data) and `plan` (integers) are shared.
+
+    Returns:
+      A pmapped function of the spread arguments; the states are donated, the
+      keys are raw key data (pmap over several hosts takes no typed keys).
+    """
+    members = 0 if self.mode == 'members' else None
+    # Replicated arguments of several hosts are copies of one: not to be given.
+    keep = members is None and jax.process_count() > 1
+    return jax.pmap(
+      maps.batched_map(chunk, self.member_batch),
+      axis_name=AXIS,
+      in_axes=(None, members, members, members, 0, members),
+      out_axes=members,
+      devices=self.devices,
+      donate_argnums=() if keep else (1,),
+    )
+
+
+def layout(
+  mode: str,
+  num_members: int,
+  batch_size: int,
+  *,
+  num_devices: int = 0,
+  member_batch: int = 0,
+) -> Layout:
+  """Chooses devices for a population.
+
+  Args:
+    mode: 'members' or 'data'.
+    num_members: size of the population.
+    batch_size: global batch size of a member.
+    num_devices: devices to use, of all hosts; 0 means as many as shorten the
+      work. Where they do not divide the members, some devices train copies,
+      which nobody sees.
+    member_batch: members under one vmap; 0 means 1 on CPU and all elsewhere.
+
+  Raises:
+    ValueError: too few devices; more than members; or devices that do not
+      divide the batch (mode 'data').
+  """
+  if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+    raise ValueError(
+      'a run is a compiled program, and JAX_DISABLE_JIT is set: unset it (the '
+      'losses and metrics of the library run without jit)'
+    )
+  found = jax.devices()
+  if num_devices > len(found):
+    raise ValueError(
+      f'num_devices={num_devices}, but there are {len(found)} '
+      f'{found[0].platform} device(s)'
+    )
+  if mode == 'members':
+    if num_devices > num_members:
+      raise ValueError(
+        f'num_devices={num_devices} is more than the {num_members} member(s); '
+        "give fewer devices, or parallel='data'"
+      )
+    share = math.ceil(num_members / len(found))
+    count = num_devices or math.ceil(num_members / share)
+  else:
+    if num_devices and batch_size % num_devices:
+      raise ValueError(
+        f'{batch_size} images of a batch do not divide over '
+        f'num_devices={num_devices}; give a divisor of {batch_size}, or 0 for '
+        'the largest that there is'
+      )
+    count = num_devices or max(
+      n for n in range(1, len(found) + 1) if batch_size % n == 0
+    )
+  if not member_batch:
+    member_batch = 1 if found[0].platform == 'cpu' else num_members
+  return Layout(tuple(found[:count]), mode, member_batch, num_members)

@@ -1,0 +1,125 @@
+"""Maps over members, and over indices of images, on this host's devices."""
+
+import math
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any
+
+import jax
+import numpy as np
+from jax import lax
+
+_STREAM_BLOCKS = 8  # that a device is given at once
+
+
+def batched_map(function: Callable, batch_size: int) -> Callable:
+  """Maps a chunk, as `Layout.run` takes it, over members, some at a time.
+
+  One member at a time (`lax.map`) wins on CPUs, where one member fills the
+  cores and its state stays in cache; all at once (`vmap`) wins on GPUs, TPUs.
+  """
+
+  def mapped(arrays, states, keys, hparams, plan, feed):
+    def one(x):
+      state, key, values, own = x
+      return function(
+        arrays, state, jax.random.wrap_key_data(key), values, plan, own
+      )
+
+    xs = (states, keys, hparams, feed)
+    if 1 < keys.shape[0] <= batch_size:
+      return jax.vmap(one)(xs)
+    return lax.map(one, xs, batch_size=None if batch_size == 1 else batch_size)
+
+  return mapped
+
+
+def map_members(function: Callable, xs: Any, member_batch: int = 0) -> Any:
+  """Maps over members, one at a time on CPU, else `member_batch` together.
+
+  Args:
+    function: pure, of one member's leaves.
+    xs: leaves [M, ...].
+    member_batch: members under one vmap; 0 means all.
+  """
+  if jax.default_backend() == 'cpu':
+    return lax.map(function, xs)
+  count = len(jax.tree.leaves(xs)[0])
+  return lax.map(function, xs, batch_size=member_batch or count)
+
+
+def split_index(function: Callable, size: int, block: int) -> Callable:
+  """Maps over the indices 0..size-1, a block at a time on every device.
+
+  Args:
+    function: `function(shared, index [block]) -> tree of [block, ...]`, pure.
+    size: number of indices.
+    block: indices a call.
+
+  Returns:
+    `mapped(shared) -> tree of [size, ...]` on the host.
+  """
+  devices = jax.local_devices()
+  rows = -(-size // (block * len(devices)))
+  index = np.arange(len(devices) * rows * block, dtype=np.int32) % size
+  index = index.reshape(len(devices), rows, block)
+  blocks = jax.pmap(
+    lambda shared, rows: lax.map(lambda i: function(shared, i), rows),
+    in_axes=(None, 0),
+    devices=devices,
+  )
+
+  def mapped(shared):
+    trees = blocks(shared, index)
+    return jax.tree.map(
+      lambda x: np.asarray(x).reshape(-1, *x.shape[3:])[:size], trees
+    )
+
+  return mapped
+
+
+def stream_index(
+  function: Callable, take: Callable, size: int, block: int
+) -> Callable:
+  """As `split_index`, of rows that the host gathers while the devices work.
+
+  Args:
+    function: `function(shared, rows [block, ...], index [block])`, pure.
+    take: from indices [...] to the host's rows [..., ...].
+    size: number of indices.
+    block: indices a call.
+
+  Returns:
+    `mapped(shared) -> tree of [size, ...]` on the host.
+  """
+  devices = jax.local_devices()
+  depth = min(_STREAM_BLOCKS, -(-size // (block * len(devices))))
+  shape = len(devices), depth, block
+  blocks = jax.pmap(
+    lambda shared, *rows: lax.map(lambda x: function(shared, *x), rows),
+    in_axes=(None, 0, 0),
+    devices=devices,
+  )
+
+  def gather(first):
+    index = (first + np.arange(math.prod(shape))) % size
+    index = index.astype(np.int32).reshape(shape)
+    return take(index), index
+
+  def mapped(shared):
+    flat = lambda x: np.asarray(x).reshape(-1, *x.shape[3:])
+    many, found, running = math.prod(shape), [], None
+    with futures.ThreadPoolExecutor(1) as pool:
+      ahead = pool.submit(gather, 0)
+      for first in range(0, size, many):
+        rows = ahead.result()
+        if first + many < size:
+          ahead = pool.submit(gather, first + many)
+        begun = blocks(shared, *rows)
+        if running is not None:  # so that no more than two are on the devices
+          found.append(jax.tree.map(flat, running))
+        running = begun
+    found.append(jax.tree.map(flat, running))
+    return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *found)
+
+  return mapped

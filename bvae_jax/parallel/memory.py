@@ -1,0 +1,68 @@
+"""The memory of devices and of this host; what a program takes of it."""
+
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+def memory_limit() -> float:
+  """Bytes that a program may take on one device."""
+  device = jax.local_devices()[0]
+  stats = device.memory_stats()
+  if stats and 'bytes_limit' in stats:
+    return 0.9 * stats['bytes_limit']
+  return 0.8 * free_memory() / len(jax.local_devices())
+
+
+def free_memory(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
+  """Bytes that this host has free, within the limits of its cgroup.
+
+  Args:
+    cgroups: where the files of cgroups (v2, or v1 in `memory`) lie.
+  """
+  page = os.sysconf('SC_PAGE_SIZE')
+  try:
+    free = os.sysconf('SC_AVPHYS_PAGES') * page
+  except ValueError:  # macOS does not say: half of what there is
+    free = os.sysconf('SC_PHYS_PAGES') * page // 2
+  for limit, used in (
+    ('memory.max', 'memory.current'),
+    ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes'),
+  ):
+    try:
+      room = [int((cgroups / name).read_text()) for name in (limit, used)]
+    except (OSError, ValueError):  # another version of cgroups, or no limit
+      continue
+    free = min(free, max(room[0] - room[1], 0))
+  return free
+
+
+def compile_ahead(
+  function: Callable, make_arguments: Callable
+) -> tuple[Callable, int]:
+  """Compiles a pmapped function before its arguments exist.
+
+  Args:
+    function: as `Layout.run` gives it.
+    make_arguments: () -> its arguments; only their shapes are looked at.
+
+  Returns:
+    The compiled function, and the bytes that it takes a device: arguments,
+    results and scratch. Over several hosts pmap compiles at its first call
+    only, and the bytes are 0.
+  """
+  if jax.process_count() > 1:
+    return function, 0
+  pmapped: Any = function
+  compiled = pmapped.lower(*jax.eval_shape(make_arguments)).compile()
+  stats = compiled.memory_analysis()
+  needed = (
+    stats.argument_size_in_bytes
+    + stats.output_size_in_bytes
+    + stats.temp_size_in_bytes
+    - stats.alias_size_in_bytes
+  )
+  return compiled, needed
