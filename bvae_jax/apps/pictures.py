@@ -8,7 +8,6 @@ import numpy as np
 from bvae_jax.report import images as image_lib
 from bvae_jax.report import markup
 
-FORMATS = ('png', 'svg', 'gif', 'webp')
 _PAD = 2  # pixels between images
 
 

@@ -15,7 +15,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import data, losses, metrics, population
 from bvae_jax.data import dependence
 from bvae_jax.evaluation import codes as codes_lib
-from bvae_jax.evaluation import floors, labelled, scores
+from bvae_jax.evaluation import floors, labelled, records, scores
 from bvae_jax.evaluation import points as points_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
@@ -98,8 +98,8 @@ def member_results(
     if not good[m]:
       flat, errors = dict.fromkeys(flat), dict.fromkeys(errors)
       matrices = {}
-    status = results_lib.OK if states.alive[m] else STOPPED
-    active = results_lib.carried(bounds)[m] > losses.COLLAPSED
+    status = records.OK if states.alive[m] else STOPPED
+    active = records.carried(bounds)[m] > losses.COLLAPSED
     entries.append(
       results_lib.Member(
         seed=member.seed,
@@ -123,7 +123,7 @@ def _activity(
 ) -> np.ndarray:
   """What a column of codes carries [M, D]: its KL; of components, 0 or 1."""
   if config.evaluation.transform == 'none':
-    return results_lib.carried(bounds)
+    return records.carried(bounds)
   return np.ptp(points.codes, axis=1) > 0
 
 

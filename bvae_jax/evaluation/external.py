@@ -11,7 +11,7 @@ import numpy as np
 from bvae_jax import config as config_lib
 from bvae_jax import metrics
 from bvae_jax.data import dependence
-from bvae_jax.evaluation import labelled, scores
+from bvae_jax.evaluation import labelled, records, scores
 from bvae_jax.evaluation import points as points_lib
 from bvae_jax.evaluation import results as results_lib
 
@@ -108,7 +108,7 @@ def score(
   member = results_lib.Member(
     seed=seed,
     hparams={},
-    status=results_lib.OK,
+    status=records.OK,
     steps=0,
     elbo={},
     active_latents=int((spread > 0).sum()),

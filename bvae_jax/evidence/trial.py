@@ -14,8 +14,8 @@ import numpy as np
 
 from bvae_jax import config as config_lib
 from bvae_jax import metrics, population
+from bvae_jax.evaluation import records, scores, statistics
 from bvae_jax.evaluation import results as results_lib
-from bvae_jax.evaluation import scores, statistics
 from bvae_jax.evidence import representations
 from bvae_jax.evidence.representations import KINDS
 
@@ -151,7 +151,7 @@ def _member(suspect, kl, flat, matrices) -> results_lib.Member:
   return results_lib.Member(
     seed=suspect.seed,
     hparams={level: suspect.level} if level else {},
-    status=results_lib.OK,
+    status=records.OK,
     steps=0,
     elbo={},
     active_latents=int(kl.sum()),

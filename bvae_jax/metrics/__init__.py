@@ -16,20 +16,19 @@ from bvae_jax.metrics._fairness import fairness
 from bvae_jax.metrics._few_labels import few_labels
 from bvae_jax.metrics._grid import check_table
 from bvae_jax.metrics._infomec import infomec, infomec_matrix
-from bvae_jax.metrics._inputs import (
-  MAX_FACTOR_SIZE,
-  check_codes,
-  check_points,
-  check_split,
-  encode_factors,
-  factor_classes,
-  finite,
-)
+from bvae_jax.metrics._inputs import check_codes, finite
 from bvae_jax.metrics._irs import irs, irs_matrix
 from bvae_jax.metrics._labels import CONTINUOUS_BINS
 from bvae_jax.metrics._mig import mig, mig_matrix
 from bvae_jax.metrics._mig_sampled import mig_sampled, mig_sampled_matrix
 from bvae_jax.metrics._modularity import modularity_explicitness
+from bvae_jax.metrics._points import (
+  MAX_FACTOR_SIZE,
+  check_points,
+  check_split,
+  encode_factors,
+  factor_classes,
+)
 from bvae_jax.metrics._registry import METRICS, Metric, Sample
 from bvae_jax.metrics._resampling import (
   resample,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _boosting, _common, _inputs, _scored
+from bvae_jax.metrics import _boosting, _common, _inputs, _points, _scored
 
 
 def _fit_sklearn(points, test_codes, seed) -> _boosting.BoostedTrees:
@@ -134,7 +134,7 @@ def dci(
   Source: Eastwood & Williams 2018 (openreview By-7dz-AZ), with the classifiers
   of Locatello et al. 2019 (arXiv:1811.12359).
   """
-  points, test_points = _inputs.split(
+  points, test_points = _points.split(
     codes, factors, test_codes, test_factors, factor_sizes, min_points=10
   )
   trees = _fit(points, test_points.codes, backend, seed)
@@ -167,5 +167,5 @@ def dci_matrix(
   factor_sizes: Sequence[int] | None = None,
 ) -> jax.Array:
   """Returns [D, K]: the importances that `dci` scores."""
-  points = _inputs.points(codes, factors, factor_sizes)
+  points = _points.points(codes, factors, factor_sizes)
   return _fit(points, points.codes[:1], backend, seed).importance

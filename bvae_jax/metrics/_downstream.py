@@ -7,7 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _boosting, _common, _inputs, _scored, _solvers
+from bvae_jax.metrics import (
+  _boosting,
+  _common,
+  _inputs,
+  _points,
+  _scored,
+  _solvers,
+)
 
 _STRENGTHS = np.logspace(-4, 4, 10)
 _FOLDS = 5
@@ -137,7 +144,7 @@ def downstream(
   Source: Locatello et al. 2019 (arXiv:1811.12359) section 5.5.
   """
   _inputs.require(len(num_labels) > 0, 'num_labels', 'one or more', num_labels)
-  *points, sizes = _inputs.check_split(
+  *points, sizes = _points.check_split(
     codes, factors, test_codes, test_factors, factor_sizes, min_points=10
   )
   if min(num_labels) < 10:

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _boosting, _common, _grid, _inputs, _scored
+from bvae_jax.metrics import (
+  _boosting,
+  _common,
+  _grid,
+  _inputs,
+  _points,
+  _scored,
+)
 
 
 def _set_values(key, codes, factors, code_table, sizes, num_test):
@@ -106,11 +113,11 @@ def fairness(
   _inputs.require_count(1, num_test=num_test)
   if table_factors is None:
     code_table, _, sizes = _grid.check_rows(code_table, factor_sizes, None)
-    codes, factors, sizes = _inputs.check_points(
+    codes, factors, sizes = _points.check_points(
       codes, factors, sizes, min_factors=2
     )
   else:
-    codes, factors, code_table, table_factors, sizes = _inputs.check_split(
+    codes, factors, code_table, table_factors, sizes = _points.check_split(
       codes,
       factors,
       code_table,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import jax
 
-from bvae_jax.metrics import _inputs, _mig, _scored
+from bvae_jax.metrics import _inputs, _mig, _points, _scored
 
 
 @_scored.flat('mig')
@@ -36,7 +36,7 @@ def few_labels(
   Source: Locatello et al. 2020 (arXiv:1905.01258) section 3: validation by 100
   and 1,000 labels.
   """
-  codes, factors, sizes = _inputs.check_points(
+  codes, factors, sizes = _points.check_points(
     codes, factors, factor_sizes, min_points=min(num_labels)
   )
   _inputs.require(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _inputs
+from bvae_jax.metrics import _inputs, _points
 
 
 def check_table(
@@ -51,7 +51,7 @@ def check_rows(
       factors.
   """
   if table_factors is not None:
-    return _inputs.check_points(
+    return _points.check_points(
       code_table, table_factors, factor_sizes, min_factors=2
     )
   if factor_sizes is None:

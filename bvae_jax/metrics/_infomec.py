@@ -7,7 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _inputs, _neighbours, _scored, _solvers
+from bvae_jax.metrics import (
+  _common,
+  _inputs,
+  _neighbours,
+  _points,
+  _scored,
+  _solvers,
+)
 
 # How many values a discrete latent may have where codes are traced.
 MAX_CODE_VALUES = 32
@@ -160,7 +167,7 @@ def infomec(
   """
   _inputs.require_count(1, num_neighbours=num_neighbours)
   _inputs.require(0 <= min_range < 1, 'min_range', 'in [0, 1)', min_range)
-  codes, factors, sizes = _inputs.check_points(codes, factors, factor_sizes)
+  codes, factors, sizes = _points.check_points(codes, factors, factor_sizes)
   if discrete:
     num_values = MAX_CODE_VALUES
     if not _inputs.is_traced(codes):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _inputs, _scored
+from bvae_jax.metrics import _common, _inputs, _points, _scored
 
 
 def _group_quantiles(values, labels, num_groups, quantile):
@@ -96,7 +96,7 @@ def irs(
   """
   _inputs.require_count(2, num_bins=num_bins)
   _inputs.require(0 <= quantile <= 1, 'quantile', 'in [0, 1]', quantile)
-  codes, factors, _ = _inputs.check_points(codes, factors, factor_sizes)
+  codes, factors, _ = _points.check_points(codes, factors, factor_sizes)
   matrix, weight = _irs(codes, factors, num_bins=num_bins, quantile=quantile)
   total = weight.sum()
   score = (matrix.max(1) * weight).sum() / jnp.maximum(total, 1e-30)

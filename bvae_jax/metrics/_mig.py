@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _inputs, _scored
+from bvae_jax.metrics import _common, _inputs, _points, _scored
 
 
 @functools.partial(jax.jit, static_argnames=('factor_sizes', 'num_bins'))
@@ -56,7 +56,7 @@ def mig(
   1.0
   """
   _inputs.require_count(2, num_bins=num_bins)
-  codes, factors, sizes = _inputs.check_points(
+  codes, factors, sizes = _points.check_points(
     codes, factors, factor_sizes, min_points=num_bins
   )
   return _mig(codes, factors, factor_sizes=sizes, num_bins=num_bins)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _inputs, _scored, _solvers
+from bvae_jax.metrics import _common, _inputs, _points, _scored, _solvers
 
 
 def _modularity(information: jax.Array) -> jax.Array:
@@ -116,7 +116,7 @@ def modularity_explicitness(
   the constants of Locatello et al. 2019 (arXiv:1811.12359).
   """
   _inputs.require_count(2, num_bins=num_bins)
-  *points, sizes = _inputs.check_split(
+  *points, sizes = _points.check_split(
     codes,
     factors,
     test_codes,

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _inputs, _scored
+from bvae_jax.metrics import _common, _inputs, _points, _scored
 
 _NEWTON_STEPS = 40
 _STEP_SIZES = np.append(0.5 ** np.arange(10), 0.0)
@@ -220,7 +220,7 @@ def sap(
   """
   fits = 0 < penalty < float('inf')
   _inputs.require(fits, 'penalty', 'a number above 0', penalty)
-  train, test = _inputs.split(
+  train, test = _points.split(
     codes, factors, test_codes, test_factors, factor_sizes
   )
   matrix = _matrix(

@@ -5,6 +5,7 @@ import pytest
 
 from bvae_jax import config as config_lib
 from bvae_jax import population
+from bvae_jax.evaluation import records
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.report import study_view
 from bvae_jax.report.sections.study import correlation, labels
@@ -18,7 +19,7 @@ def finished(tmp_path, config, score):
   def member(unit, m):
     value = score(unit, m.seed)
     return results_lib.Member(
-      m.seed, m.hparams, results_lib.OK, 1, {'elbo': 0.0, 'nll': 0, 'kl': 0}, 2,
+      m.seed, m.hparams, records.OK, 1, {'elbo': 0.0, 'nll': 0, 'kl': 0}, 2,
       {'mig': value, 'mig/x': value / 2, 'sap': 0.5, 'udr': value,
        'few_labels': -value},
     )  # fmt: skip

@@ -7,6 +7,7 @@ import pages
 import pytest
 
 from bvae_jax import losses
+from bvae_jax.evaluation import records
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.report import study as study_page
 from bvae_jax.report import study_view
@@ -22,7 +23,7 @@ def member(seed, beta, base):
   return results_lib.Member(
     seed=seed,
     hparams={'beta': beta},
-    status=results_lib.OK,
+    status=records.OK,
     steps=1,
     elbo={'elbo': -3.0, 'nll': 2.0, 'kl': 1.0},
     active_latents=2,

@@ -4,7 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from bvae_jax import losses
-from bvae_jax.evaluation.results import OK, Member
+from bvae_jax.evaluation.records import OK, Member
 from bvae_jax.report import charts, markup, names, page
 from bvae_jax.report.markup import count, number
 from bvae_jax.report.sections import panels

@@ -1,0 +1,184 @@
+"""The parts of results.json: a data set, a provenance, the members."""
+
+import dataclasses
+import importlib.metadata
+import subprocess
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+import bvae_jax
+
+OK = 'ok'
+
+
+class Record:
+  """A frozen dataclass that also answers `record['field']`."""
+
+  def __getitem__(self, name: str) -> Any:
+    try:
+      return getattr(self, name)
+    except AttributeError:
+      raise KeyError(name) from None
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetFacts(Record):
+  """The data set that was actually used.
+
+  Attributes:
+    name: as in the config.
+    description: one line that says whether it is real or procedural.
+    factor_names: of the K factors, empty where none is known.
+    factor_sizes: values of each factor, 0 for a continuous one, which scores of
+      classes cut into `metrics.CONTINUOUS_BINS` bins of equally many points.
+    image_shape: (height, width, channels).
+    num_images: N.
+    complete_grid: whether every combination of factors is there once.
+    num_points: training and test points of the metrics, where they are not
+      those of the settings.
+    missing_labels: points without a label of each factor; empty of a grid.
+    largest_shares: of the most frequent value of each factor; empty of a grid.
+    dependence: Cramér's V of each pair of factors (0, 1), (0, 2), ... among the
+      training images, see `data.dependence`; empty of a whole grid.
+  """
+
+  name: str
+  description: str
+  factor_names: tuple[str, ...]
+  factor_sizes: tuple[int, ...]
+  image_shape: tuple[int, ...]
+  num_images: int
+  complete_grid: bool = True
+  num_points: tuple[int, ...] = ()
+  missing_labels: tuple[int, ...] = ()
+  largest_shares: tuple[float, ...] = ()
+  dependence: tuple[float, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance(Record):
+  """With what a population was trained.
+
+  Attributes:
+    bvae_jax: version of the package.
+    jax: version.
+    jaxlib: version.
+    device: kind of the device that trained.
+    commit: of the git repository that the command ran in, None outside one.
+  """
+
+  bvae_jax: str
+  jax: str
+  jaxlib: str
+  device: str
+  commit: str | None = None
+
+  @classmethod
+  def here(cls) -> 'Provenance':
+    """That of this process."""
+    return cls(
+      bvae_jax=bvae_jax.__version__,
+      jax=jax.__version__,
+      jaxlib=importlib.metadata.version('jaxlib'),
+      device=jax.devices()[0].device_kind,
+      commit=_commit(),
+    )
+
+
+def _commit() -> str | None:
+  """The commit of the working directory, `+` behind it if files changed."""
+  git = lambda *command: subprocess.run(
+    ['git', *command], capture_output=True, text=True, check=True, timeout=10
+  ).stdout.strip()
+  try:
+    changed = git('status', '--porcelain', '--untracked-files=no')
+    return git('rev-parse', 'HEAD') + ('+' if changed else '')
+  except (OSError, subprocess.SubprocessError):
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Member(Record):
+  """What one model of the population came to.
+
+  Attributes:
+    seed: of the member.
+    hparams: its traced hyperparameters.
+    status: 'ok', or why its figures are not to be trusted.
+    steps: steps taken.
+    elbo: elbo, nll, kl, and kl_per_latent [D], nats; of codes that are points,
+      nll and variance_per_latent [D].
+    active_latents: latents that carry more than `losses.COLLAPSED`, see
+      `carried`.
+    metrics: METRIC is a metric's main score; METRIC/SCORE another of its
+      scores; METRIC/FACTOR and METRIC/SCORE/FACTOR one factor's figure. None
+      where there is no value.
+    errors: standard errors of those, where resamples were asked for.
+    matrices: {metric: [D, K]}, of latents, or of the components scored.
+  """
+
+  seed: int
+  hparams: Mapping[str, float]
+  status: str
+  steps: int
+  elbo: Mapping[str, Any]
+  active_latents: int
+  metrics: Mapping[str, float | None]
+  errors: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
+  matrices: Mapping[str, list] = dataclasses.field(default_factory=dict)
+
+  @property
+  def ok(self) -> bool:
+    """Whether the member trained to the end and was scored."""
+    return self.status == OK
+
+  @property
+  def carried(self) -> Any:
+    """What each latent carries [D], see the function."""
+    return carried(self.elbo)
+
+  @property
+  def scores(self) -> dict[str, float | None]:
+    """Scalars under flat names: the ELBO's terms, then the metrics."""
+    bounds = {k: v for k, v in self.elbo.items() if np.ndim(v) == 0}
+    return {**bounds, 'active_latents': self.active_latents, **self.metrics}
+
+
+def carried(terms: Mapping[str, Any]) -> Any:
+  """What each latent carries [..., D]: its KL in nats, as the file has it.
+
+  Of codes that are points, its variance as a share of the largest one.
+  """
+  if 'kl_per_latent' in terms:
+    return terms['kl_per_latent']
+  variance = np.asarray(terms['variance_per_latent'], np.float64)
+  largest = np.max(variance, axis=-1, keepdims=True)
+  return variance / np.where(largest > 0, largest, 1)
+
+
+def varying(members: Iterable[Any]) -> tuple[str, ...]:
+  """The hyperparameters that take two values or more among members."""
+  values: dict[str, set] = {}
+  for member in members:
+    for name, value in member.hparams.items():
+      values.setdefault(name, set()).add(value)
+  return tuple(name for name, found in values.items() if len(found) > 1)
+
+
+def spread_of(values: Iterable[float | None]) -> dict[str, float | None]:
+  """Median, mean and the sample's standard deviation (ddof 1) of what is there.
+
+  None where nothing is there; one value alone has no standard deviation.
+  """
+  found = np.array([v for v in values if v is not None], np.float64)
+  found = found[np.isfinite(found)]
+  if not len(found):
+    return {'median': None, 'mean': None, 'std': None}
+  return {
+    'median': float(np.median(found)),
+    'mean': float(found.mean()),
+    'std': float(found.std(ddof=1)) if len(found) > 1 else None,
+  }
