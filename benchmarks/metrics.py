@@ -64,10 +64,7 @@ REFERENCES = {
     lambda s: reference.downstream(*s[:4], NUM_LABELS[1:]),
     True,
   ),
-  'fairness': (
-    lambda s: reference.fairness(*s[:2], s.code_table, SIZES),
-    True,
-  ),
+  'fairness': (lambda s: reference.fairness(*s[:2], s.code_table, SIZES), True),
 }
 
 
@@ -170,14 +167,7 @@ def main(argv):
     raise app.UsageError(f'unknown metrics {sorted(unknown)}')
   names = FLAGS.only or list(metrics.METRICS)
   print(f'{timing.chip()}, {jax.devices()[0]}, {FLAGS.points} points')
-  columns = (
-    'metric',
-    'difference',
-    'cold_s',
-    'warm_s',
-    'reference_s',
-    'ratio',
-  )
+  columns = ('metric', 'difference', 'cold_s', 'warm_s', 'reference_s', 'ratio')
   sample = make_sample(FLAGS.points)
   print(' | '.join(f'{c:>12}' for c in columns))
   rows = []

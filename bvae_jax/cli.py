@@ -18,11 +18,12 @@ from bvae_jax import run as run_lib
 from bvae_jax.studies import execute
 
 CONFIG = config_flags.DEFINE_config_file(
-  'config', None,
+  'config',
+  None,
   'FILE[:PRESET], or the name of a config that ships, or list; override a key '
   'with --config.KEY=VALUE, a key of all units of a study with '
   '--config.every.KEY=VALUE.',
-)  # fmt: skip
+)
 WORKDIR = flags.DEFINE_string(
   'workdir', None, 'Folder of the run; default: runs/<config name>.'
 )

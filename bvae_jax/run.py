@@ -159,8 +159,9 @@ def _damaged_pages(folder: workdir_lib.Workdir) -> bool:
   if lost:
     _LOG.warning(
       '%s: %s changed since the run was finished (no score depends on it)',
-      folder.path, ', '.join(lost),
-    )  # fmt: skip
+      folder.path,
+      ', '.join(lost),
+    )
   absent = [name for name in _PAGES if not (folder.path / name).exists()]
   return bool(absent or set(_PAGES) & set(changed))
 

@@ -21,10 +21,11 @@ GPUS = flags.DEFINE_integer(
   'gpus_per_unit', 0, 'GPUs of each unit.', lower_bound=0
 )
 _MEMBERS = flags.DEFINE_integer(
-  'members_per_job', 0,
+  'members_per_job',
+  0,
   'Splits each unit into jobs of so many members at most; 0: a unit is a job.',
   lower_bound=0,
-)  # fmt: skip
+)
 RETRIES = flags.DEFINE_integer(
   'retries', 3, 'Fresh starts of a unit whose process dies.', lower_bound=0
 )

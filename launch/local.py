@@ -54,8 +54,9 @@ class Pool:
     ValueError: see `gpu_slots`.
   """
 
-  def __init__(self, workdir: execute_lib.Path, *, workers: int, gpus: int,
-               retries: int):  # fmt: skip
+  def __init__(
+    self, workdir: execute_lib.Path, *, workers: int, gpus: int, retries: int
+  ):
     self.workdir, self.workers, self.retries = workdir, workers, retries
     self.stopped, self._running = None, set()
     self._slots = queue.SimpleQueue()

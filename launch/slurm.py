@@ -34,8 +34,9 @@ _TIME = flags.DEFINE_integer('time', 240, 'Time limit of a job in minutes.')
 _MAX_TIMEOUTS = 100  # time limits that a unit may run into
 
 
-def submit(workdir: execute_lib.Path, names: list[str], *, cluster: str,
-           **parameters) -> list:  # fmt: skip
+def submit(
+  workdir: execute_lib.Path, names: list[str], *, cluster: str, **parameters
+) -> list:
   """Submits one job array with a job for each unit.
 
   Args:

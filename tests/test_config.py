@@ -124,12 +124,7 @@ def test_tied_values_go_side_by_side():
   assert (
     found[::2]
     == found[1::2]
-    == [
-      (1, 10, 1e-3),
-      (1, 10, 1e-4),
-      (4, 20, 1e-3),
-      (4, 20, 1e-4),
-    ]
+    == [(1, 10, 1e-3), (1, 10, 1e-4), (4, 20, 1e-3), (4, 20, 1e-4)]
   )
   config.grid.gamma = (10.0, 10.0)  # values may repeat, settings may not
   config_lib.validate(config)

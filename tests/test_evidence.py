@@ -96,7 +96,7 @@ def test_chance_of_two_normals():
   # The interval is that of the variance of U in large samples.
   spread = math.hypot(
     np.std([(x > b).mean() for x in a]), np.std([(x < a).mean() for x in b])
-  ) / math.sqrt(400)  # fmt: skip
+  ) / math.sqrt(400)
   ends = found.value - 1.96 * spread, found.value + 1.96 * spread
   np.testing.assert_allclose(found[1:], ends, atol=0.006)
 

@@ -39,9 +39,10 @@ def test_the_floors_are_what_they_are_called(experiment, made):
   # FastICA turns white components: the same space, the same lengths.
   turn, *_ = np.linalg.lstsq(principal - principal.mean(0), independent)
   np.testing.assert_allclose(
-    independent, (principal - principal.mean(0)) @ turn + independent.mean(0),
+    independent,
+    (principal - principal.mean(0)) @ turn + independent.mean(0),
     atol=1e-3,
-  )  # fmt: skip
+  )
 
 
 def test_components_of_pixels_are_scikit_learns():

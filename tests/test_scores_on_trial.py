@@ -47,8 +47,9 @@ def test_a_turned_pair_shares_its_factors_by_the_angle():
     share = np.cos(np.deg2rad(degrees)) ** 2
     ends = [max(share, 1 - share), min(share, 1 - share), 0, 0]
     np.testing.assert_allclose(squared, np.tile(ends, (4, 1)), atol=1e-5)
-  np.testing.assert_allclose((correlation(active('mixed')) ** 2).sum(1), 1,
-                             rtol=1e-5)  # fmt: skip
+  np.testing.assert_allclose(
+    (correlation(active('mixed')) ** 2).sum(1), 1, rtol=1e-5
+  )
 
 
 def test_kinds_keep_or_lose_what_they_say():

@@ -363,10 +363,7 @@ def test_a_unit_split_by_members_is_the_same(ended, tmp_path):
 
   study = small_study(works=helpers.small_config(seeds=(0, 1)))
   execute.run(study, tmp_path, in_turn, members_per_job=1)
-  assert order == [
-    (['works@0', 'works@1'], 'waiting'),
-    (['works'], 'todo'),
-  ]
+  assert order == [(['works@0', 'works@1'], 'waiting'), (['works'], 'todo')]
   assert study.units.works.members_per_program == 0  # the caller's, untouched
   split, whole = (
     json.loads((folder / 'units' / 'works' / 'results.json').read_text())

@@ -11,14 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from bvae_jax.apps import (
-  coders,
-  pictures,
-  probes,
-  responses,
-  tasks,
-  transfer,
-)
+from bvae_jax.apps import coders, pictures, probes, responses, tasks, transfer
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 
@@ -143,8 +136,9 @@ def run(options: Options) -> Section:
   table = Table(
     f'Accuracy of {goal.factor.name} ({goal.num_classes} classes) with {size} '
     f'labels and {COPIES} copies of each, {options.repeats} draws',
-    ('augmentation', 'accuracy', 'gain'), rows,
-  )  # fmt: skip
+    ('augmentation', 'accuracy', 'gain'),
+    rows,
+  )
   strips = np.stack(list(shown.values()))
   picture = pictures.labelled(strips, list(shown), title='Copies of one image')
   best = max(cells, key=lambda m: cells[m].mean)

@@ -146,8 +146,9 @@ def run(options: Options) -> Section:
     f'{name} set to another value in {len(work.index)} images; the latent '
     f'found from {options.labels[0]} labelled images, {options.repeats} draws; '
     'moves are mean shares of a factor’s range',
-    heads, tuple(rows),
-  )  # fmt: skip
+    heads,
+    tuple(rows),
+  )
   drawn = pictures.labelled(np.stack(images), labels, title=f'{name} edited')
   return Section(
     'edit',

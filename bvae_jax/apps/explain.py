@@ -86,9 +86,10 @@ def run(options: Options) -> Section:
     codes = np.asarray(model.encode(sample.images)[0])
     does = purposes(codes, sample, dataset)
     order = [
-      int(d) for d in np.argsort(-found.nats)
+      int(d)
+      for d in np.argsort(-found.nats)
       if found.nats[d] >= coders.IDLE or found.usual[d] >= coders.IDLE
-    ]  # fmt: skip
+    ]
     rows += [
       (f'{model.member}', f'z{d}', f'{found.nats[d]:.2f}',
        f'{found.usual[d]:.2f}', f'{found.place[d]:.0%}', does[d])

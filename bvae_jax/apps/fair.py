@@ -110,8 +110,9 @@ def run(options: Options) -> Section:
     f'training images; in {len(test.target)} test images their combinations '
     'weigh alike. The latents are chosen by '
     f'{options.labels[0]} labelled images.',
-    heads, tuple((n, *map(str, es)) for n, es in cells.items()),
-  )  # fmt: skip
+    heads,
+    tuple((n, *map(str, es)) for n, es in cells.items()),
+  )
   return Section(
     'fair',
     f'Fairness: {target} without {sensitive}',

@@ -56,10 +56,8 @@ def run(options: Options) -> Section:
     'By factor, over the members: the largest share of any latent, and how '
     'many latents answer',
     ('factor', 'largest share', 'latents that answer'),
-    tuple(
-      (n, str(e), str(c)) for n, e, c in zip(names, largest, answered)
-    ),
-  )  # fmt: skip
+    tuple((n, str(e), str(c)) for n, e, c in zip(names, largest, answered)),
+  )
   parts = tuple(
     (f'{m.member}', row['factor'], _names(row['answers']),
      _names(row['stays']), _names(row['shared']))

@@ -31,12 +31,7 @@ def _sweep(dataset, images, found, of, *, k):
 
 
 def nearest(
-  dataset: data.Dataset,
-  images: Any,
-  starts: Any,
-  of: Any,
-  *,
-  rounds: int = 3,
+  dataset: data.Dataset, images: Any, starts: Any, of: Any, *, rounds: int = 3
 ) -> tuple[np.ndarray, np.ndarray]:
   """Factors of the render nearest to each image, by coordinate descent.
 

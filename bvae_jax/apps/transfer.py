@@ -141,9 +141,8 @@ def run(options: Options) -> Section:
     }  # fmt: skip
     tables += _tables(name, goal, labels, lines, shift, moved)
     files[f'transfer_{name}.svg'] = charts.curves(
-      labels, lines, f'Accuracy of {name}', 'labelled images',
-      floor=floor,
-    )  # fmt: skip
+      labels, lines, f'Accuracy of {name}', 'labelled images', floor=floor
+    )
     shown[f'transfer_{name}.svg'] = (
       f'{name} in {goal.num_classes} classes; dashed: always the commonest.'
     )
@@ -210,13 +209,15 @@ def _tables(name, goal, labels, lines, shift, moved):
   cells = lambda each: tuple((m, *map(str, es)) for m, es in each.items())
   yield Table(
     f'Accuracy of {name} ({goal.num_classes} classes) by number of labels',
-    ('', *map(str, labels)), cells(lines),
-  )  # fmt: skip
+    ('', *map(str, labels)),
+    cells(lines),
+  )
   if moved:
     yield Table(
       f'Covariate shift: {name}, trained on the lower half of {moved}',
-      ('', 'tested on the same half', 'on the other half'), cells(shift),
-    )  # fmt: skip
+      ('', 'tested on the same half', 'on the other half'),
+      cells(shift),
+    )
 
 
 def _verdict(name, labels, lines):

@@ -132,11 +132,12 @@ def measure(
   far = start > close
   progress = 1 - end[far] / start[far] if far.any() else np.zeros(1)
   return Truth(
-    float(progress.mean()), float((end <= close).mean()),
+    float(progress.mean()),
+    float((end <= close).mean()),
     coders.known_mean(coders.change(before, after, factors)),
     coders.known_mean(coders.change(before, alone, factors)),
     float(np.sqrt(error.mean())),
-  )  # fmt: skip
+  )
 
 
 def other_values(

@@ -44,8 +44,7 @@ def _validate_points(name: str, schedule: Mapping) -> None:
     checks.finite(f'{key}.points: share', share, name not in optimizer.RATES)
   steps = [step for step, _ in points]
   checks.require(
-    steps == sorted(set(steps)),
-    f'{key}.points={points}: steps must ascend',
+    steps == sorted(set(steps)), f'{key}.points={points}: steps must ascend'
   )
 
 

@@ -72,10 +72,7 @@ def _fetch(url: str, part: pathlib.Path) -> None:
 
 
 def _copy(
-  response: http.client.HTTPResponse,
-  part: pathlib.Path,
-  have: int,
-  total: int,
+  response: http.client.HTTPResponse, part: pathlib.Path, have: int, total: int
 ) -> None:
   told = progress.Progress(_LOG, have / 1e6)
   with open(part, 'ab' if have else 'wb') as stream:

@@ -130,8 +130,9 @@ def _parse(argv: list[str]) -> Any:
     description='Prepares a real data set, once.',
     allow_abbrev=False,
   )
-  parser.add_argument('name', choices=sorted(sets.SETS), metavar='NAME',
-                      help=', '.join(sets.SETS))  # fmt: skip
+  parser.add_argument(
+    'name', choices=sorted(sets.SETS), metavar='NAME', help=', '.join(sets.SETS)
+  )
   parser.add_argument(
     '--data_dir',
     default='',

@@ -160,9 +160,7 @@ def _normal(solid: _Solid, point: Vector) -> Vector:
   radius, straight = solid.radius, solid.straight
   rounded = y - jnp.clip(y, -straight, straight)
   across = jnp.where(
-    solid.shape == 0,
-    jnp.maximum(jnp.abs(x), jnp.abs(z)),
-    jnp.sqrt(x**2 + z**2),
+    solid.shape == 0, jnp.maximum(jnp.abs(x), jnp.abs(z)), jnp.sqrt(x**2 + z**2)
   )
   on_end = jnp.abs(y) - straight > across - radius
   on_x = jnp.abs(x) > jnp.abs(z)
@@ -282,10 +280,7 @@ def _colour(met: jax.Array, factors: jax.Array, c: Constants) -> jax.Array:
 
 
 def render_scene3d(
-  factors: jax.Array,
-  *,
-  image_size: int = SIZE,
-  constants: Constants = FITTED,
+  factors: jax.Array, *, image_size: int = SIZE, constants: Constants = FITTED
 ) -> jax.Array:
   """Draws frames of the room, float32 [..., image_size, image_size, 3].
 

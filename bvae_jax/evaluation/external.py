@@ -96,11 +96,7 @@ def score(
     'seed': seed,
   }
   config = ml_collections.ConfigDict(
-    {
-      'metrics': chosen,
-      'member_batch': 0,
-      'evaluation': settings,
-    }
+    {'metrics': chosen, 'member_batch': 0, 'evaluation': settings}
   )
   found = scores.scores(config, sizes, points)
   flat, errors, matrices = scores.flat_scores(found, 0, names)

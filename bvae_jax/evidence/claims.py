@@ -191,9 +191,9 @@ def beats(
   if min(len(a), len(b)) < 2:
     return Chance(value, nan, nan)
   random = np.random.default_rng(seed)
-  picks = lambda size: random.multinomial(
-    size, np.full(size, 1 / size), draws
-  ) / size  # fmt: skip
+  picks = lambda size: (
+    random.multinomial(size, np.full(size, 1 / size), draws) / size
+  )
   found = np.einsum('pi,ij,pj->p', picks(len(a)), above, picks(len(b)))
   low, high = np.quantile(found, [0.025, 0.975])
   return Chance(value, float(low), float(high))

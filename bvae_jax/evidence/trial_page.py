@@ -182,8 +182,9 @@ def notes(cells: Cells) -> Markup:
       or markup.MISSING
     )
     told = [
-      listed(lambda share: share >= _SEES), listed(lambda share: share < _BLIND)
-    ]  # fmt: skip
+      listed(lambda share: share >= _SEES),
+      listed(lambda share: share < _BLIND),
+    ]
     if all(np.isnan(share) for share in seen.values()):
       told = ['cannot tell perfect codes from random ones', markup.MISSING]
     rows.append([name(score), *told])

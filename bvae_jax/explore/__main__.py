@@ -14,9 +14,10 @@ from bvae_jax.data import decode
 from bvae_jax.explore import content, serve
 
 _MEMBERS = flags.DEFINE_list(
-  'members', ['best', 'median'],
+  'members',
+  ['best', 'median'],
   'Which models: places from 0, best, median or udr; the first is shown.',
-)  # fmt: skip
+)
 _IMAGES = flags.DEFINE_string(
   'images', None, 'Folder of pictures to show in place of the data set.'
 )

@@ -27,11 +27,7 @@ from bvae_jax.losses.information import (
   sample_posterior,
   sample_prior,
 )
-from bvae_jax.losses.likelihood import (
-  LIKELIHOODS,
-  bernoulli_nll,
-  gaussian_nll,
-)
+from bvae_jax.losses.likelihood import LIKELIHOODS, bernoulli_nll, gaussian_nll
 from bvae_jax.losses.objectives import (
   annealed_vae,
   beta_tcvae,

@@ -57,11 +57,7 @@ def sample_prior(
 
 
 def sample_posterior(
-  key: jax.Array,
-  mean: jax.Array,
-  logvar: jax.Array,
-  *,
-  num_categories: int = 0,
+  key: jax.Array, mean: jax.Array, logvar: jax.Array, *, num_categories: int = 0
 ) -> jax.Array:
   """Codes drawn from Q.
 

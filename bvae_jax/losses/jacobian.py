@@ -18,9 +18,7 @@ from bvae_jax.losses.wiring import (
 
 
 def jacobian_norm(
-  decode: Callable[[jax.Array], jax.Array],
-  z: jax.Array,
-  latents: jax.Array,
+  decode: Callable[[jax.Array], jax.Array], z: jax.Array, latents: jax.Array
 ) -> jax.Array:
   """sum_d sum_p |d x_p / d z_d|, estimated from some of the latents.
 

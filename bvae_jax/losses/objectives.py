@@ -9,12 +9,7 @@ objective's own. Hyperparameters may be traced.
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.losses import (
-  adversarial,
-  checks,
-  covariance,
-  divergence,
-)
+from bvae_jax.losses import adversarial, checks, covariance, divergence
 from bvae_jax.losses.total_correlation import (
   ESTIMATORS,
   kl_decomposition,

@@ -178,10 +178,7 @@ OBJECTIVES: dict[str, Objective] = {
     wiring=jacobian.wire,
   ),
   'ae': Objective(
-    points.ae,
-    networks=('coder', 'decoder'),
-    wiring=points.wire_ae,
-    points=True,
+    points.ae, networks=('coder', 'decoder'), wiring=points.wire_ae, points=True
   ),
   # The paper's 0.01, of means over subpixels and latents, are 4 of sums over
   # 64x64 grey pixels and 10 latents.

@@ -118,12 +118,7 @@ def fairness(
     )
   else:
     codes, factors, code_table, table_factors, sizes = _points.check_split(
-      codes,
-      factors,
-      code_table,
-      table_factors,
-      factor_sizes,
-      min_factors=2,
+      codes, factors, code_table, table_factors, factor_sizes, min_factors=2
     )
   return _fairness(
     key,

@@ -36,9 +36,7 @@ def check_table(
 
 
 def check_rows(
-  code_table: jax.Array,
-  factor_sizes: Sequence[int] | None,
-  table_factors: Any,
+  code_table: jax.Array, factor_sizes: Sequence[int] | None, table_factors: Any
 ) -> tuple[jax.Array, jax.Array | None, tuple[int, ...]]:
   """Codes of a whole grid, or of observed points with their labels.
 

@@ -117,11 +117,6 @@ def modularity_explicitness(
   """
   _inputs.require_count(2, num_bins=num_bins)
   *points, sizes = _points.check_split(
-    codes,
-    factors,
-    test_codes,
-    test_factors,
-    factor_sizes,
-    min_points=num_bins,
+    codes, factors, test_codes, test_factors, factor_sizes, min_points=num_bins
   )
   return _modularity_explicitness(*points, sizes=sizes, num_bins=num_bins)

@@ -107,22 +107,13 @@ def _unsupervised_of(function):
 
 def _mig_sampled_of(function):
   return lambda key, s, sizes: function(
-    key,
-    s.code_table,
-    s.logvar_table,
-    sizes,
-    table_factors=s.table_factors,
+    key, s.code_table, s.logvar_table, sizes, table_factors=s.table_factors
   )
 
 
 def _fairness_of(function):
   return lambda key, s, sizes: function(
-    key,
-    s.codes,
-    s.factors,
-    s.code_table,
-    sizes,
-    table_factors=s.table_factors,
+    key, s.codes, s.factors, s.code_table, sizes, table_factors=s.table_factors
   )
 
 

@@ -19,11 +19,7 @@ from bvae_jax.models import _products
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3, 4))
 def _layer(
-  x: jax.Array,
-  kernel: jax.Array,
-  bias: jax.Array,
-  transposed: bool,
-  relu: bool,
+  x: jax.Array, kernel: jax.Array, bias: jax.Array, transposed: bool, relu: bool
 ) -> jax.Array:
   """down or up of x [B, H, W, ...], with a kernel [k, k, C, F] of down."""
   product = _products.up if transposed else _products.down

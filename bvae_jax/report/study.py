@@ -81,12 +81,7 @@ PAGES = {
   'mig': Page(
     'How much do the objectives separate the factors, by the gap between the '
     'two latents that know most of each (MIG)?',
-    (
-      scores.section,
-      matrices.section,
-      agreement.section,
-      trade_offs.section,
-    ),
+    (scores.section, matrices.section, agreement.section, trade_offs.section),
   ),
   'curve': Page(
     'What does disentanglement cost in reconstruction?',

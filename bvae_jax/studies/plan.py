@@ -123,10 +123,7 @@ def _differences(old: dict, new: dict) -> list[str]:
   )
   for name, unit in before.items():
     if name in after:
-      free = (
-        *config_lib.FREE_KEYS,
-        *config_lib.grown_keys(unit, after[name]),
-      )
+      free = (*config_lib.FREE_KEYS, *config_lib.grown_keys(unit, after[name]))
       keys = config_lib.differing_keys(unit, after[name], free)
       found += [f'units.{name}.{key}' for key in keys]
     else:

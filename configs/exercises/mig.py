@@ -9,14 +9,7 @@ posterior means. The quick preset, three seeds of 4,000 steps on 32x32 images,
 takes three minutes on two cores; the bare config has ten seeds.
 """
 
-from configs import (
-  annealed_vae,
-  beta_vae,
-  common,
-  factor_vae,
-  tcvae,
-  vae,
-)
+from configs import annealed_vae, beta_vae, common, factor_vae, tcvae, vae
 
 _MODULES = (vae, beta_vae, annealed_vae, factor_vae, tcvae)
 

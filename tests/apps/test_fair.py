@@ -173,8 +173,7 @@ def test_attributes_that_go_together(faces):
   assert np.average(train.target, weights=weight) == pytest.approx(0.5)
   # 5 % are bald: some combination may be lacking, and is told in one line.
   few = dataclasses.replace(
-    dataset,
-    factors=data.Table(dataset.factors.factors, table * [1, 0, 1]),
+    dataset, factors=data.Table(dataset.factors.factors, table * [1, 0, 1])
   )
   with pytest.raises(ValueError, match='none has one of the combinations'):
     groups.split(few, jax.random.key(0), ('Bald', 'Young'))

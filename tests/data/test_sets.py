@@ -119,8 +119,7 @@ def norb_matrix(array, packed=False) -> bytes:
 def norb_half(folder, start, instances, packed) -> tuple:
   """All combinations of two elevations and azimuths, with an instance each."""
   grid = np.stack(
-    np.meshgrid(range(5), instances, [0, 8], [0, 34], [1, 5], indexing='ij'),
-    -1,
+    np.meshgrid(range(5), instances, [0, 8], [0, 34], [1, 5], indexing='ij'), -1
   ).reshape(-1, 5)
   rows = RNG.permutation(grid).astype(np.int32)
   pairs = noise(len(rows), 2, 96, 96)
@@ -372,8 +371,7 @@ def test_nothing_half_made(tmp_path, monkeypatch, small_mpi3d):
 
 def test_names_the_command_where_it_is_missing(tmp_path):
   with pytest.raises(
-    FileNotFoundError,
-    match='data.prepare shapes3d --data_dir=.*home$',
+    FileNotFoundError, match='data.prepare shapes3d --data_dir=.*home$'
   ):
     load(tmp_path / 'home', 'shapes3d')
   with pytest.raises(FileNotFoundError, match='smallnorb .*--image_size=48'):

@@ -40,8 +40,9 @@ def _check(path, codes):
 def _frames(found):
   """The frames of the saved film, [T, H, W, 3]."""
   film = Image.open(io.BytesIO(base64.b64decode(found['film'])))
-  return np.stack([np.asarray(f.convert('RGB')) for f in
-                   ImageSequence.Iterator(film)])  # fmt: skip
+  return np.stack(
+    [np.asarray(f.convert('RGB')) for f in ImageSequence.Iterator(film)]
+  )
 
 
 def _used_without_fault(found):

@@ -110,8 +110,9 @@ def test_a_rotated_code_is_scored_as_what_it_was():
 def test_test_points_are_transformed_but_not_fitted_on(mixture):
   _, codes = mixture
   members = np.stack([codes, codes[:, ::-1]])
-  points = metrics.Sample(members[:, :3000], None, members[:, 3000:], None,
-                          members, members)  # fmt: skip
+  points = metrics.Sample(
+    members[:, :3000], None, members[:, 3000:], None, members, members
+  )
   found = points_lib.transformed('ica', 0, points)
   other = points._replace(test_codes=9 * points.test_codes)
   np.testing.assert_array_equal(

@@ -36,12 +36,7 @@ def members(
     else:
       what = files.foreign(path) or 'no zip or tar by its first bytes'
       raise ValueError(f'{path}: {what}')
-  except (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    EOFError,
-  ) as error:
+  except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
     raise ValueError(f'{path}: damaged or cut short: {error}') from error
   except (RuntimeError, NotImplementedError) as error:  # of zipfile
     raise ValueError(f'{path}: cannot be read: {error}') from error

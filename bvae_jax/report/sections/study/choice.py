@@ -106,7 +106,6 @@ def of_settings(study: Study) -> page.Section:
       'must judge it.',
     ),
     markup.figure(
-      _by_each_score(study),
-      f'What each score would choose, and its {rule}.',
+      _by_each_score(study), f'What each score would choose, and its {rule}.'
     ),
   )

@@ -40,10 +40,7 @@ def warnings(study: Study) -> list[str]:
   }
   say('The data sets', sizes, 'scores of different data are not comparable')
   for key, values in differing(study).items():
-    if key.startswith('dataset.') and key not in (
-      'dataset.name',
-      *FREE_KEYS,
-    ):
+    if key.startswith('dataset.') and key not in ('dataset.name', *FREE_KEYS):
       say(f'Values of {key}', values, 'the data are not the same')
   scored = {run: flat(dict(r.evaluation)) for run, r in results.items()}
   for key in dict.fromkeys(k for values in scored.values() for k in values):
