@@ -29,7 +29,7 @@ class Experiment(NamedTuple):
   modules: Mapping[str, nn.Module]
   nets: Mapping[str, Callable]  # name -> apply(params of the network, x)
   context: losses.Context
-  optimizer: optax.GradientTransformation
+  optimizer: optax.GradientTransformationExtraArgs
 
   def encode(self, params: Any, images: jax.Array) -> tuple[jax.Array, ...]:
     """The mean and log-variance [B, D] of one member's posterior.

@@ -15,8 +15,8 @@ import numpy as np
 from bvae_jax.training import batches, step
 from bvae_jax.training import experiment as experiment_lib
 
-BLOCK_BYTES = 1 << 26  # of the rows that are gathered together, for all members
-_MOST_STEPS = 256
+BLOCK_BYTES = 1 << 27  # of the rows that are gathered together, for all members
+_STEPS = 16, 256  # of a block; each ends with a look, which costs a step
 
 
 class Feeder:
@@ -52,7 +52,7 @@ class Feeder:
     )
     row_bytes = int(np.prod(rows.row.shape)) * rows.row.dtype.itemsize
     each = sum(x.size for x in self._shapes.values()) * row_bytes
-    self._steps = int(np.clip(BLOCK_BYTES // each, 1, _MOST_STEPS))
+    self._steps = int(np.clip(BLOCK_BYTES // each, *_STEPS))
     self._draw = jax.jit(
       lambda keys, first: _draw(
         experiment, keys, first + jnp.arange(self._steps + 1)

@@ -144,7 +144,7 @@ def train(
           pace.took(steps, time.monotonic() - begin)
           at += steps
           if parallel.any_host(bool(signals.received)):
-            state, _, total = program.collect(program.look(running))
+            state, total = program.collect(running)
             unlogged = {'since': since, 'total': total}
             checkpoints.save(at, told(state), unlogged)
             raise _interrupted(signals, at)

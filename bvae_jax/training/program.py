@@ -79,7 +79,7 @@ class Program:
       else np.asarray(total[name], x.dtype)
       for name, x in self._term_shapes.items()
     }
-    return step.begin(states, self.layout.spread(total))
+    return step.Running(states, self.layout.spread(total))
 
   @functools.cached_property
   def _term_shapes(self) -> dict[str, Any]:
@@ -103,12 +103,11 @@ class Program:
     self,
     running: step.Running,
     steps: int,
-    look: int = 0,
     count: int = 0,
     feed: step.Feed | None = None,
   ) -> tuple:
     arrays, own = self._constants
-    plan = self.layout.shared([steps, look, count])
+    plan = self.layout.shared([steps, count])
     return (arrays, running, *own, plan, feed)
 
   @functools.cached_property
@@ -116,7 +115,8 @@ class Program:
     # What is made outside of what is traced.
     keys, _, feeder = self._keys, self._constants, self._feeder
     begin = time.monotonic()
-    chunk = step.make_chunk(self.experiment, self.layout.batch)
+    alone = self.layout.member_batch == 1
+    chunk = step.make_chunk(self.experiment, self.layout.batch, alone)
     compiled = parallel.compile_ahead(
       self.layout.run(chunk),
       lambda: self._arguments(
@@ -134,18 +134,18 @@ class Program:
     return self._compiled[1]
 
   def _run(
-    self, running: step.Running, steps: int, look: int = 0, count: int = 0
+    self, running: step.Running, steps: int, count: int = 0
   ) -> tuple[step.Running, Any]:
     """Runs a chunk, in as many calls as it takes blocks of fed batches."""
     run, feeder = self._compiled[0], self._feeder
     if feeder is None:
-      return run(*self._arguments(running, steps, look, count))
+      return run(*self._arguments(running, steps, count))
     at, last = int(np.max(self.collect(running.state.step))), None
     while True:
       feed, left = feeder.at(at)
       part = min(steps, left)
       ends = part == steps
-      plan = (part, look, count) if ends else (part, 0, 0)
+      plan = (part, count if ends else 0)
       running, terms = run(*self._arguments(running, *plan, feed))
       if ends:
         return running, terms
@@ -157,10 +157,6 @@ class Program:
     """Takes some steps, and waits for them; `running` is donated."""
     running, _ = self._run(running, steps)
     return jax.block_until_ready(running)
-
-  def look(self, running: step.Running) -> step.Running:
-    """Checks the last states: one without a finite loss is undone."""
-    return self._run(running, 0, look=1)[0]
 
   def hold(self, running: step.Running, held: np.ndarray) -> step.Running:
     """Freezes those who are held, bool [M]; `running` is not to be used."""
@@ -177,7 +173,7 @@ class Program:
       What runs on, on the devices (`running` is donated), and on the host
       alive [M] and the mean terms over the line's steps, leaves [M, ...].
     """
-    running, terms = self._run(running, steps, look=1, count=count)
+    running, terms = self._run(running, steps, count)
     alive, terms = self.layout.collect((running.state.alive, terms))
     return running, alive, terms
 

@@ -41,11 +41,6 @@ def evaluated(states: TrainState) -> TrainState:
   return states._replace(params=states.average)
 
 
-def _last(state: TrainState) -> tuple:
-  """What a step is undone to."""
-  return state.params, state.step, state.average
-
-
 def _averaged(decay: float, state: TrainState, params: Any) -> Any:
   """The moving average after a step, without the bias of its start.
 
@@ -157,26 +152,27 @@ def make_train_step(
         state.params, batch, loss_key, {**values, **memory}
       )
     grads = spread.mean(grads)
-    updates, opt_state = experiment.optimizer.update(
-      grads, state.opt_state, state.params
-    )
-    params = optimizer.move(experiment.roles, state.params, updates, rates)
-    if memory:
-      params['memory'] = {name: terms[name] for name in memory}
     # A sum with a NaN or an infinity among its terms is not finite.
     healthy = (
       state.alive & jnp.isfinite(loss) & jnp.isfinite(optax.tree.sum(grads))
     )
+    take &= healthy
+    updates, opt_state = experiment.optimizer.update(
+      grads, state.opt_state, state.params, take=take
+    )
+    params = optimizer.move(experiment.roles, state.params, updates, rates)
+    if memory:
+      params['memory'] = {name: terms[name] for name in memory}
     average = decay and _averaged(decay, state, params)
-    taken = TrainState(state.step + 1, healthy, params, opt_state, average)
-    frozen = state._replace(alive=healthy)
-    return _where(healthy & take, taken, frozen), terms
+    params, average = jax.tree.map(
+      lambda new, old: jnp.where(take, new, old),
+      (params, average),
+      (state.params, state.average),
+    )
+    moved = state.step + take
+    return TrainState(moved, healthy, params, opt_state, average), terms
 
   return train_step
-
-
-def _where(condition: jax.Array, one: Any, other: Any) -> Any:
-  return jax.tree.map(functools.partial(jnp.where, condition), one, other)
 
 
 def probe_index(
@@ -241,13 +237,7 @@ class Running(NamedTuple):
   """One member between two of its log lines."""
 
   state: TrainState
-  before: tuple  # of the state that the last step was taken from
   total: dict[str, jax.Array]  # sums of the terms since the last log line
-
-
-def begin(state: TrainState, total: dict[str, jax.Array]) -> Running:
-  """What runs on from a state, which has copies of its own."""
-  return Running(state, jax.tree.map(jnp.copy, _last(state)), total)
 
 
 def _look(
@@ -276,22 +266,30 @@ def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
 
 
 def make_chunk(
-  experiment: experiment_lib.Experiment, spread: parallel.Spread
+  experiment: experiment_lib.Experiment,
+  spread: parallel.Spread,
+  alone: bool = False,
 ) -> Callable:
   """Many steps of one member in one compiled loop.
 
   Args:
     experiment: the static parts.
     spread: how each batch is spread over devices.
+    alone: whether members run one by one, so that one that trains no more costs
+      nothing; together, under vmap, they have one count of steps.
 
   Returns:
     `chunk(arrays, running, key, hparams, plan, feed) -> (running, terms)` on
     the data set's `arrays`, or on the `feed` where the host has them. `plan` is
-    (steps, look, count), traced: `look` = 1 checks the last state as well,
-    which takes no step; `count` > 0 ends a log line of that many steps: the
+    (steps, count), traced: `count` > 0 ends a log line of that many steps: the
     terms are means over them, with the KL decomposition of the last state
     beside them, and the sums start anew. Otherwise they are 0.
     However steps are cut into chunks, the results are the same.
+
+  A state whose loss or gradient is not finite is found by the step that it is
+  to take; the last state of a chunk takes one more that only looks. Such a
+  member goes back to the last good state, and stays there: the chunk is run
+  again from its beginning up to there, which costs less than a copy a step.
   """
 
   def chunk(
@@ -302,7 +300,7 @@ def make_chunk(
     plan: jax.Array,
     feed: Feed | None = None,
   ) -> tuple[Running, dict[str, jax.Array]]:
-    steps, look, count = plan
+    steps, count = plan
     look_up = experiment.dataset.images_fn
     images: Callable = functools.partial(_look, experiment.dataset, arrays)
     fed: Callable | None = None
@@ -319,22 +317,32 @@ def make_chunk(
 
     train_step = make_train_step(experiment, images, spread, fed)
 
-    def body(i: jax.Array, carry: Running) -> Running:
-      state, before, total = carry
-      after, terms = train_step(state, key, hparams, i < steps)
-      # The step into a state is undone where that state has no finite loss.
-      failed = state.alive & ~after.alive
-      params, at, average = _where(failed, before, _last(after))
-      total = jax.tree.map(
-        lambda t, x: t + jnp.where(i == steps, 0, x), total, terms
-      )
-      after = after._replace(params=params, step=at, average=average)
-      return Running(after, _last(state), total)
+    first, trains = running, running.state.alive
 
-    # Not a `lax.cond` around the loop: XLA gives the operations inside one no
-    # threads on CPUs.
-    until = jnp.where(running.state.alive, steps + look, 0)
-    running = lax.fori_loop(0, until, body, running)
+    def run(carry: tuple) -> tuple:
+      _, end, tries = carry
+
+      def body(i: jax.Array, carry: Running) -> Running:
+        after, terms = train_step(carry.state, key, hparams, i < end)
+        total = jax.tree.map(
+          lambda t, x: t + jnp.where(i < end, x, 0), carry.total, terms
+        )
+        return Running(after, total)
+
+      until = steps + 1
+      if alone:  # no `lax.cond`: XLA gives what is in one no threads on CPUs
+        until = jnp.where(trains, end + 1, 0)
+      ran = lax.fori_loop(0, until, body, first)
+      taken = ran.state.step - first.state.step
+      return ran, jnp.maximum(taken - 1, 0), tries + 1
+
+    def failed(carry: tuple) -> jax.Array:
+      ran, _, tries = carry
+      return (tries == 0) | (tries == 1) & trains & ~ran.state.alive
+
+    ran, _, tries = lax.while_loop(failed, run, (first, steps, 0))
+    alive = ran.state.alive & (tries == 1)
+    running = ran._replace(state=ran.state._replace(alive=alive))
     means = jax.tree.map(lambda t: t / jnp.maximum(count, 1), running.total)
     look_at = functools.partial(
       probe, experiment, running.state.params, key, images

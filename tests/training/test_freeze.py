@@ -29,10 +29,10 @@ def advance():
     zeros = jax.tree.map(
       lambda x: np.zeros(x.shape, x.dtype), step.term_shapes(experiment)
     )
-    running = step.begin(state, zeros)
+    running = step.Running(state, zeros)
     for i, n in enumerate(chunks):
       last = i == len(chunks) - 1
-      plan = np.array([n, last, n * last], np.int32)
+      plan = np.array([n, n * last], np.int32)
       running, terms = chunk(
         experiment.dataset.arrays, running, key, values, plan
       )

@@ -99,7 +99,7 @@ def test_the_average_is_that_of_optax_and_is_what_is_used(made):
   peer, states = optax.ema(0.9, debias=True), []
   running = made.begin(made.init())
   for _ in range(4):
-    running = made.look(made.advance(running, 1))
+    running = made.advance(running, 1)
     states.append(made.collect(running.state))
   average, memory = None, peer.init(states[0].params)
   for state in states:

@@ -19,6 +19,7 @@ def home(tmp_path, monkeypatch):
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
   # Three steps of two members and two batches of 8 images to a block.
   monkeypatch.setattr(feed, 'BLOCK_BYTES', 3 * 2 * 2 * 8 * 768)
+  monkeypatch.setattr(feed, '_STEPS', (1, 256))
   return tmp_path
 
 
