@@ -30,7 +30,7 @@ def dataset(images: np.ndarray, storage: str) -> data.Dataset:
     arrays=images,
     images_fn=data.dataset.scaled,
   )
-  return data.dataset.place(made, storage)
+  return data.storage.place(made, storage)
 
 
 def seconds_a_step(config, images, storage: str, steps: int) -> float:

@@ -13,6 +13,7 @@ from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import evaluate, scores, tables
 from bvae_jax.evaluation import points as points_lib
 from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import probe as probe_lib
 from bvae_jax.training import step
 
 
@@ -149,7 +150,7 @@ def test_the_kl_decomposition_of_the_log_is_that_of_the_probes_images(trained):
   experiment, members, states = trained
   key = population.keys(members)[0]
   params = population.select(states.params, 0)
-  terms = step.probe(experiment, params, key, experiment.dataset.images)
+  terms = probe_lib.probe(experiment, params, key, experiment.dataset.images)
   total = sum(
     terms[f'{name}_mss']
     for name in ('mutual_information', 'total_correlation', 'dimension_wise_kl')

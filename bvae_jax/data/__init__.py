@@ -2,10 +2,10 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from bvae_jax.data import (
   archive,
-  dataset,
   dsprites,
   images,
   prepared,
@@ -13,6 +13,7 @@ from bvae_jax.data import (
   scene3d,
   sets,
   shifts,
+  storage,
   toys,
   variants,
 )
@@ -61,15 +62,15 @@ def is_known(name: str) -> bool:
   return name in DATASETS or name.startswith(records.PREFIX)
 
 
-def load(config) -> Dataset:
+def load(config: Any) -> Dataset:
   """Returns the data set that `config.name` chooses from `DATASETS`.
 
   Args:
     config: config.dataset, with `name`, `path` (of an archive or a folder),
       `image_size` (smaller than the data set's: frames are mean-pooled),
       `factor_stride` (keep every n-th value of each factor; empty for all),
-      `data_dir` (of prepared sets), `storage` (`dataset.place`), `holdout`
-      (`dataset.hold_out`), `holdout_where` (`shifts.hold_out_where`),
+      `data_dir` (of prepared sets), `storage` (`storage.place`), `holdout`
+      (`shifts.hold_out`), `holdout_where` (`shifts.hold_out_where`),
       `correlated` and `sigma` (`shifts.correlate`).
 
   Raises:
@@ -86,8 +87,8 @@ def load(config) -> Dataset:
     made = records.load(config)
   else:
     made = DATASETS[config.name](config)
-  placed = dataset.place(made, config.get('storage', 'auto'))
-  kept = dataset.hold_out(placed, config.get('holdout', 0.0))
+  placed = storage.place(made, config.get('storage', 'auto'))
+  kept = shifts.hold_out(placed, config.get('holdout', 0.0))
   kept = shifts.hold_out_where(kept, config.get('holdout_where', ()))
   names, sigma = config.get('correlated', ()), config.get('sigma', 0.2)
   return shifts.correlate(kept, names, sigma)

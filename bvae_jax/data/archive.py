@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.data import arrays as arrays_lib
-from bvae_jax.data import dataset, pixels
+from bvae_jax.data import dataset, grid, pixels
 from bvae_jax.data import factors as factors_lib
 
 _NAMES = ('color', 'shape', 'scale', 'orientation', 'x', 'y')
@@ -60,7 +60,7 @@ def load(config: Any) -> dataset.Dataset:
       names, classes = _read_classes(archive)
       rows = _arrange(names, classes, config.factor_stride)
       images = _Images(archive, len(classes))
-      dataset.block_width(image_size, images.size)
+      pixels.block_width(image_size, images.size)
       arrays = images.bits(rows)
       packed = arrays is not None
       if arrays is None:
@@ -149,7 +149,7 @@ def _arrange(
   kinds = ['categorical' if n in _CATEGORICAL else 'ordinal' for n in names]
   different = len(np.unique(classes, axis=0))
   if math.prod(sizes) == different == len(classes):
-    kept, stride, thinning = dataset.thin(sizes, factor_stride)
+    kept, stride, thinning = grid.thin(sizes, factor_stride)
     return _Rows(
       np.all(classes % stride == 0, axis=-1),
       np.asarray(np.ravel_multi_index(tuple((classes // stride).T), kept)),

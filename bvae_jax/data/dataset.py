@@ -2,9 +2,7 @@
 
 import dataclasses
 import functools
-import logging
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,14 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from bvae_jax import parallel
 from bvae_jax.data import cache, samplers
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.correlated import Correlation
-
-_LOG = logging.getLogger(__name__)
-STORAGES = ('auto', 'device', 'host')
-_SHARE = 0.5  # of a device's memory, which stored images may take
 
 
 @functools.partial(jax.jit, static_argnames='images_fn')
@@ -254,117 +247,3 @@ def noise_keys(index: Any) -> jax.Array:
 def scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:
   """Bytes of the chosen images as float32 in [0, 1]."""
   return arrays[index].astype(jnp.float32) / 255
-
-
-def place(made: Dataset, storage: str) -> Dataset:
-  """The data set with its stored images on the device, or left on the host.
-
-  Args:
-    made: its `arrays`, if any, are one host array of N rows, perhaps mapped.
-    storage: 'device', 'host', or 'auto': the device unless they would take more
-      than half of its memory.
-
-  Raises:
-    ValueError: another storage, or 'host' where nothing is stored.
-  """
-  if storage not in STORAGES:
-    raise ValueError(
-      f'dataset.storage={storage!r} is unknown; valid: {", ".join(STORAGES)}'
-    )
-  stored = made.arrays
-  if not isinstance(stored, np.ndarray):
-    if storage == 'host':
-      raise ValueError(
-        f'dataset.storage=host has no use for dataset.name={made.name}, whose '
-        'images are computed; leave it out'
-      )
-    return made
-  if storage == 'auto':
-    fits = stored.nbytes <= _SHARE * parallel.memory_limit()
-    storage = 'device' if fits else 'host'
-  if storage == 'device':
-    return dataclasses.replace(made, arrays=jnp.asarray(stored))
-  _LOG.info('%.0f MB of images stay on the host', stored.nbytes / 1e6)
-  return dataclasses.replace(made, arrays=(), rows=Rows(stored))
-
-
-def hold_out(made: Dataset, share: float) -> Dataset:
-  """The data set with a share of its images held out from training.
-
-  Which ones, follows from their number alone: they are the same in all runs.
-
-  Args:
-    made: of any images.
-    share: of them, 0 or more and below 1; 0 holds out none.
-
-  Raises:
-    ValueError: a share that leaves no image on one of the sides.
-  """
-  if not share:
-    return made
-  count = round(share * made.num_images)
-  if not 0 < count < made.num_images:
-    raise ValueError(
-      f'dataset.holdout={share} holds out {count} of {made.num_images} images; '
-      'it must leave some on both sides'
-    )
-  order = jax.random.permutation(jax.random.key(0), made.num_images)
-  parts = np.split(np.asarray(order, np.int32), [count])
-  held_out, train = (np.sort(part) for part in parts)
-  return dataclasses.replace(
-    made,
-    split=Split(train, held_out),
-    description=f'{made.description}; {count} images held out from training',
-  )
-
-
-def thin(
-  factor_sizes: Sequence[int], factor_stride: Sequence[int]
-) -> tuple[tuple[int, ...], tuple[int, ...], str]:
-  """Thins a grid to every stride-th value of each factor, from value 0 on.
-
-  Returns:
-    The thinned sizes ceil(size / stride), the strides (all 1 if none were
-    given), and a phrase that says so, empty for the whole grid.
-
-  Raises:
-    ValueError: if the strides are not one positive integer a factor, or leave
-      a factor with a single value.
-  """
-  sizes = tuple(factor_sizes)
-  stride = tuple(factor_stride) or (1,) * len(sizes)
-  if len(stride) != len(sizes) or any(
-    not isinstance(s, int) or s < 1 for s in stride
-  ):
-    raise ValueError(
-      f'dataset.factor_stride must be {len(sizes)} positive integers, one for '
-      f'each of the factor sizes {sizes}, got {stride}'
-    )
-  thinned = tuple(-(-size // s) for size, s in zip(sizes, stride))
-  if min(thinned) < 2:
-    raise ValueError(
-      f'dataset.factor_stride {stride} leaves a factor with a single value: '
-      f'sizes {sizes} become {thinned}'
-    )
-  if thinned == sizes:
-    return sizes, stride, ''
-  return (
-    thinned,
-    stride,
-    f'; thinned by factor_stride {stride} to {math.prod(thinned)} of '
-    f'{math.prod(sizes)} images',
-  )
-
-
-def block_width(image_size: int, full_size: int) -> int:
-  """Returns the pooling width full_size / image_size.
-
-  Raises:
-    ValueError: if `image_size` is not a positive divisor of `full_size`.
-  """
-  if image_size < 1 or full_size % image_size:
-    raise ValueError(
-      f'image_size must divide {full_size}, got {image_size}; give '
-      f'dataset.image_size={full_size} or a divisor'
-    )
-  return full_size // image_size

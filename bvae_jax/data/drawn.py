@@ -48,7 +48,7 @@ def on_grid(
   Raises:
     ValueError: a stride or an image size that does not fit.
   """
-  sizes, stride, thinning = dataset.thin(factors.sizes, factor_stride)
+  sizes, stride, thinning = grid.thin(factors.sizes, factor_stride)
   # Traced, not run: an image size that does not fit is refused here.
   jax.eval_shape(draw, jax.ShapeDtypeStruct((1, len(sizes)), jnp.int32))
   known = factors.factors

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.data import dataset, drawn
+from bvae_jax.data import dataset, drawn, pixels
 from bvae_jax.data import factors as factors_lib
 
 FACTOR_SIZES = (3, 6, 40, 32, 32)
@@ -80,7 +80,7 @@ def render_dsprites(factors: jax.Array, *, image_size: int = SIZE) -> jax.Array:
     raise ValueError(
       f'factors must be [..., 5] {FACTOR_NAMES}, got shape {factors.shape}'
     )
-  width = dataset.block_width(image_size, SIZE)
+  width = pixels.block_width(image_size, SIZE)
   first = jnp.arange(0, SIZE, width)  # The first pixel of each block.
 
   def draw(first_row):

@@ -119,3 +119,41 @@ def _check_sizes(factor_sizes: Sequence[int]) -> tuple[int, ...]:
 def _strides(sizes: tuple[int, ...]) -> tuple[int, ...]:
   """Returns how far one step of each factor moves the index."""
   return tuple(math.prod(sizes[k + 1 :]) for k in range(len(sizes)))
+
+
+def thin(
+  factor_sizes: Sequence[int], factor_stride: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...], str]:
+  """Thins a grid to every stride-th value of each factor, from value 0 on.
+
+  Returns:
+    The thinned sizes ceil(size / stride), the strides (all 1 if none were
+    given), and a phrase that says so, empty for the whole grid.
+
+  Raises:
+    ValueError: if the strides are not one positive integer a factor, or leave
+      a factor with a single value.
+  """
+  sizes = tuple(factor_sizes)
+  stride = tuple(factor_stride) or (1,) * len(sizes)
+  if len(stride) != len(sizes) or any(
+    not isinstance(s, int) or s < 1 for s in stride
+  ):
+    raise ValueError(
+      f'dataset.factor_stride must be {len(sizes)} positive integers, one for '
+      f'each of the factor sizes {sizes}, got {stride}'
+    )
+  thinned = tuple(-(-size // s) for size, s in zip(sizes, stride))
+  if min(thinned) < 2:
+    raise ValueError(
+      f'dataset.factor_stride {stride} leaves a factor with a single value: '
+      f'sizes {sizes} become {thinned}'
+    )
+  if thinned == sizes:
+    return sizes, stride, ''
+  return (
+    thinned,
+    stride,
+    f'; thinned by factor_stride {stride} to {math.prod(thinned)} of '
+    f'{math.prod(sizes)} images',
+  )

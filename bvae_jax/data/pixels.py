@@ -81,3 +81,17 @@ def extremes(array: np.ndarray, rows: int = 1024) -> tuple[float, float]:
       'the images hold NaN or infinite values; save them without'
     )
   return smallest, largest
+
+
+def block_width(image_size: int, full_size: int) -> int:
+  """Returns the pooling width full_size / image_size.
+
+  Raises:
+    ValueError: if `image_size` is not a positive divisor of `full_size`.
+  """
+  if image_size < 1 or full_size % image_size:
+    raise ValueError(
+      f'image_size must divide {full_size}, got {image_size}; give '
+      f'dataset.image_size={full_size} or a divisor'
+    )
+  return full_size // image_size

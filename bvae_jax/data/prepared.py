@@ -269,7 +269,7 @@ def _thinned(
   if not config.factor_stride:
     return images, factors_lib.Grid(tuple(factors)), ''
   sizes = tuple(factor.size for factor in factors)
-  kept, stride, thinning = dataset.thin(sizes, config.factor_stride)
+  kept, stride, thinning = grid.thin(sizes, config.factor_stride)
   images = images[np.all(classes % stride == 0, axis=-1)]
   factors = [
     factors_lib.Factor(f.name, f.kind, size, f.values[::step])

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.data import dataset, drawn
+from bvae_jax.data import dataset, drawn, pixels
 from bvae_jax.data import factors as factors_lib
 
 FACTOR_NAMES = (
@@ -307,7 +307,7 @@ def render_scene3d(
     raise ValueError(
       f'factors must be [..., 6] {FACTOR_NAMES}, got shape {factors.shape}'
     )
-  width = dataset.block_width(image_size, SIZE)
+  width = pixels.block_width(image_size, SIZE)
   rays = _SAMPLES * width
   first = jnp.arange(image_size, dtype=jnp.float32) * width
   view = _view(factors, constants)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -44,6 +45,36 @@ def correlate(
       f'{made.description}; trained on {names[0]} and {names[1]} correlated '
       f'with sigma {sigma:g}, scored without'
     ),
+  )
+
+
+def hold_out(made: dataset.Dataset, share: float) -> dataset.Dataset:
+  """The data set with a share of its images held out from training.
+
+  Which ones, follows from their number alone: they are the same in all runs.
+
+  Args:
+    made: of any images.
+    share: of them, 0 or more and below 1; 0 holds out none.
+
+  Raises:
+    ValueError: a share that leaves no image on one of the sides.
+  """
+  if not share:
+    return made
+  count = round(share * made.num_images)
+  if not 0 < count < made.num_images:
+    raise ValueError(
+      f'dataset.holdout={share} holds out {count} of {made.num_images} images; '
+      'it must leave some on both sides'
+    )
+  order = jax.random.permutation(jax.random.key(0), made.num_images)
+  parts = np.split(np.asarray(order, np.int32), [count])
+  held_out, train = (np.sort(part) for part in parts)
+  return dataclasses.replace(
+    made,
+    split=dataset.Split(train, held_out),
+    description=f'{made.description}; {count} images held out from training',
   )
 
 

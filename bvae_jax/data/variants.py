@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from bvae_jax.data import dataset, decode, drawn, dsprites
+from bvae_jax.data import dataset, decode, drawn, dsprites, pixels
 
 _SIDE = 320  # of the picture [pixels of a 64x64 frame]
 
@@ -103,7 +103,7 @@ def load(config) -> dataset.Dataset:
   look, how = _LOOKS[config.name]
   arrays: Any = ()
   if config.name == 'dsprites_textured':
-    width = dataset.block_width(config.image_size, dsprites.SIZE)
+    width = pixels.block_width(config.image_size, dsprites.SIZE)
     arrays = jnp.asarray(_picture(config.path, width))
     how += f' of {config.path or "a procedural texture"}'
   else:

@@ -18,7 +18,7 @@ from bvae_jax.training import roles as roles_lib
 class Experiment(NamedTuple):
   """All that is static about a run, built from its config.
 
-  It knows of no device: `step.make_chunk` is told how a batch is spread. What
+  It knows of no device: `chunk.make_chunk` is told how a batch is spread. What
   is scored and used is computed in float32, whatever trains.
   """
 

@@ -13,7 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.training import batches, step
+from bvae_jax.training import chunk as chunk_lib
 from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import probe as probe_lib
 
 BLOCK_BYTES = 1 << 27  # of the rows that are gathered together, for all members
 _STEPS = 16, 256  # of a block; each ends with a look, which costs a step
@@ -45,7 +47,7 @@ class Feeder:
     with jax.default_device(self._cpu):
       data = jax.device_put(jax.random.key_data(keys), self._cpu)
       self._keys = jax.random.wrap_key_data(data)
-      probe = jax.vmap(lambda key: step.probe_index(experiment, key))
+      probe = jax.vmap(lambda key: probe_lib.probe_index(experiment, key))
       self._probe = spread(rows.take(np.asarray(probe(self._keys))))
     self._shapes = jax.eval_shape(
       lambda: _draw(experiment, self._keys, jnp.arange(1))
@@ -61,7 +63,7 @@ class Feeder:
     self._pool = futures.ThreadPoolExecutor(1, 'feed')
     self._blocks: dict[int, futures.Future] = {}
 
-  def blank(self) -> step.Feed:
+  def blank(self) -> chunk_lib.Feed:
     """Zeros in the shape of a block, as the compiled program takes it."""
     row = self._rows.row
     zeros = lambda *shape: jnp.zeros((*shape, *row.shape), row.dtype)
@@ -72,9 +74,9 @@ class Feeder:
     }
     first = jnp.zeros(members, jnp.int32)
     first, batch = self._spread((first, batch))
-    return step.Feed(first, batch, self._probe)
+    return chunk_lib.Feed(first, batch, self._probe)
 
-  def at(self, now: int) -> tuple[step.Feed, int]:
+  def at(self, now: int) -> tuple[chunk_lib.Feed, int]:
     """The block of a step, on the devices, and how many steps it has left."""
     number = now // self._steps
     for old in [n for n in self._blocks if not number <= n <= number + 1]:
@@ -85,13 +87,13 @@ class Feeder:
     feed = self._blocks[number].result()
     return feed, (number + 1) * self._steps - now
 
-  def _gather(self, first: int) -> step.Feed:
+  def _gather(self, first: int) -> chunk_lib.Feed:
     with jax.default_device(self._cpu):
       index = jax.tree.map(np.asarray, self._draw(self._keys, first))
     batch = {name: self._rows.take(x) for name, x in index.items()}
     firsts = np.full(len(self._keys), first, np.int32)
     firsts, batch = self._spread((firsts, batch))
-    return step.Feed(firsts, batch, self._probe)
+    return chunk_lib.Feed(firsts, batch, self._probe)
 
 
 def _draw(

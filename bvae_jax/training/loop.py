@@ -14,6 +14,7 @@ from bvae_jax.training import checkpoint as checkpoint_lib
 from bvae_jax.training import hooks as hooks_lib
 from bvae_jax.training import monitor, step, stopping
 from bvae_jax.training import program as program_lib
+from bvae_jax.training.chunk import Running
 from bvae_jax.workdir import metrics_log
 
 _LOG = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class _Pace:
 
 def _start(
   program: program_lib.Program, checkpoints: checkpoint_lib.Checkpoints
-) -> tuple[int, int, step.Running]:
+) -> tuple[int, int, Running]:
   """The step, that of the last log line, and what runs on from there."""
   found = checkpoints.restore(program.template)
   if parallel.is_first_host():
@@ -73,10 +74,10 @@ def _interrupted(signals: monitor.Signals, at: int) -> monitor.Interrupted:
 
 def _profiled(
   program: program_lib.Program,
-  running: step.Running,
+  running: Running,
   steps: int,
   folder: workdir_lib.Workdir,
-) -> step.Running:
+) -> Running:
   """Takes a step that warms up, then some under the profiler."""
   running = program.advance(running, 1)
   with jax.profiler.trace(str(folder.path / 'profile')):

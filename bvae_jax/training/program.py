@@ -18,9 +18,11 @@ import numpy as np
 from bvae_jax import parallel, population
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import checkpoint as checkpoint_lib
+from bvae_jax.training import chunk as chunk_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import feed as feed_lib
 from bvae_jax.training import step
+from bvae_jax.training.chunk import Running
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class Program:
 
   def begin(
     self, states: step.TrainState, total: dict | None = None
-  ) -> step.Running:
+  ) -> Running:
     """What `advance` and `finish` take, from states on the devices.
 
     Args:
@@ -79,11 +81,11 @@ class Program:
       else np.asarray(total[name], x.dtype)
       for name, x in self._term_shapes.items()
     }
-    return step.Running(states, self.layout.spread(total))
+    return Running(states, self.layout.spread(total))
 
   @functools.cached_property
   def _term_shapes(self) -> dict[str, Any]:
-    return step.term_shapes(self.experiment)
+    return chunk_lib.term_shapes(self.experiment)
 
   @functools.cached_property
   def _constants(self) -> tuple:
@@ -101,10 +103,10 @@ class Program:
 
   def _arguments(
     self,
-    running: step.Running,
+    running: Running,
     steps: int,
     count: int = 0,
-    feed: step.Feed | None = None,
+    feed: chunk_lib.Feed | None = None,
   ) -> tuple:
     arrays, own = self._constants
     plan = self.layout.shared([steps, count])
@@ -116,7 +118,7 @@ class Program:
     keys, _, feeder = self._keys, self._constants, self._feeder
     begin = time.monotonic()
     alone = self.layout.member_batch == 1
-    chunk = step.make_chunk(self.experiment, self.layout.batch, alone)
+    chunk = chunk_lib.make_chunk(self.experiment, self.layout.batch, alone)
     compiled = parallel.compile_ahead(
       self.layout.run(chunk),
       lambda: self._arguments(
@@ -134,8 +136,8 @@ class Program:
     return self._compiled[1]
 
   def _run(
-    self, running: step.Running, steps: int, count: int = 0
-  ) -> tuple[step.Running, Any]:
+    self, running: Running, steps: int, count: int = 0
+  ) -> tuple[Running, Any]:
     """Runs a chunk, in as many calls as it takes blocks of fed batches."""
     run, feeder = self._compiled[0], self._feeder
     if feeder is None:
@@ -153,20 +155,20 @@ class Program:
         jax.block_until_ready(last)
       at, steps, last = at + part, steps - part, terms
 
-  def advance(self, running: step.Running, steps: int) -> step.Running:
+  def advance(self, running: Running, steps: int) -> Running:
     """Takes some steps, and waits for them; `running` is donated."""
     running, _ = self._run(running, steps)
     return jax.block_until_ready(running)
 
-  def hold(self, running: step.Running, held: np.ndarray) -> step.Running:
+  def hold(self, running: Running, held: np.ndarray) -> Running:
     """Freezes those who are held, bool [M]; `running` is not to be used."""
     alive = self.collect(running.state.alive) & ~held
     state = running.state._replace(alive=self.layout.spread(alive))
     return running._replace(state=state)
 
   def finish(
-    self, running: step.Running, steps: int, count: int
-  ) -> tuple[step.Running, np.ndarray, dict[str, np.ndarray]]:
+    self, running: Running, steps: int, count: int
+  ) -> tuple[Running, np.ndarray, dict[str, np.ndarray]]:
     """Takes the last `steps` of a log line of `count` steps.
 
     Returns:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from bvae_jax.training import chunk as chunk_lib
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import step
 
 
 class Stops:
@@ -70,7 +70,7 @@ def check(experiment: experiment_lib.Experiment) -> None:
   config: Any = experiment.config
   if not config.stop_when:
     return
-  terms = step.term_shapes(experiment)
+  terms = chunk_lib.term_shapes(experiment)
   known = sorted(name for name, x in terms.items() if not x.shape)
   known += config.evaluate_metrics if config.evaluate_every else ()
   if config.stop_when[0] not in known:

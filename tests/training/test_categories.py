@@ -9,6 +9,7 @@ import pytest
 from bvae_jax import losses, population
 from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import probe as probe_lib
 from bvae_jax.training import step
 
 
@@ -44,7 +45,7 @@ def test_the_elbo_takes_the_kl_of_the_category(trained):
 
 def test_the_parts_of_the_log_add_up_to_that_kl(trained):
   experiment, key, params, kl = trained
-  terms = step.probe(experiment, params, key, experiment.dataset.images)
+  terms = probe_lib.probe(experiment, params, key, experiment.dataset.images)
   names = 'mutual_information', 'total_correlation', 'dimension_wise_kl'
   total = sum(terms[f'{name}_mss'] for name in names)
   np.testing.assert_allclose(total, kl.sum(1).mean(), atol=0.2)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import parallel, population
+from bvae_jax.training import chunk as chunk_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -21,15 +22,15 @@ def advance():
   members = population.members(config)
   (key,) = population.keys(members)
   hparams = population.select(population.hparams(members), 0)
-  chunk = jax.jit(step.make_chunk(experiment, parallel.WHOLE))
+  chunk = jax.jit(chunk_lib.make_chunk(experiment, parallel.WHOLE))
 
   def run(learning_rate, chunks):
     state = step.init(experiment, key)
     values = {**hparams, 'learning_rate': np.float32(learning_rate)}
     zeros = jax.tree.map(
-      lambda x: np.zeros(x.shape, x.dtype), step.term_shapes(experiment)
+      lambda x: np.zeros(x.shape, x.dtype), chunk_lib.term_shapes(experiment)
     )
-    running = step.Running(state, zeros)
+    running = chunk_lib.Running(state, zeros)
     for i, n in enumerate(chunks):
       last = i == len(chunks) - 1
       plan = np.array([n, n * last], np.int32)

@@ -75,7 +75,7 @@ def test_the_same_run_streamed_and_resumed(home, request):
 def test_chosen_by_memory_and_by_name(home, monkeypatch):
   load = lambda storage: data.load(config(home, storage).dataset)
   assert load('auto').rows is None
-  monkeypatch.setattr(data.dataset.parallel, 'memory_limit', lambda: 40 * 768)
+  monkeypatch.setattr(data.storage.parallel, 'memory_limit', lambda: 40 * 768)
   streamed = load('auto')
   assert streamed.rows is not None and streamed.arrays == ()
   index = np.array([[3, 39], [0, 3]])
