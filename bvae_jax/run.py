@@ -3,9 +3,7 @@
 The same call again resumes, or says that the run is finished.
 """
 
-import dataclasses
 import functools
-import json
 import logging
 import os
 
@@ -14,11 +12,11 @@ import ml_collections
 from bvae_jax import config as config_lib
 from bvae_jax import data, explore, parallel, population, report
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.evaluation import evaluate, periodic, tables
+from bvae_jax.evaluation import evaluate, periodic, provenance, tables
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import hooks, loop, monitor, step, stopping
-from bvae_jax.training import program as program_lib
+from bvae_jax.training import programs as programs_lib
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,7 +24,6 @@ Interrupted = monitor.Interrupted
 # What may differ between the commands of one run: how it is computed and shown,
 # and which scores are asked for. config.json keeps those of the first.
 _FREE = config_lib.FREE_KEYS + config_lib.SCORE_KEYS
-_NOTE = 'training.json'  # lies there once all is trained
 _PAGES = ('results.csv', 'report.html', 'traversals.gif', explore.FILE)
 
 
@@ -60,7 +57,8 @@ def train_and_evaluate(
       experiment = experiment or _prepare(config)
       states = _train(experiment, folder)
       return _score(folder, experiment, states, None)
-    missing = _missing(results, config)
+    settings = config_lib.plain(config.evaluation.to_dict())
+    missing = results.missing(config.metrics, settings)
     if not missing and not _damaged_pages(folder):
       _LOG.info('finished: %s holds the results', folder.results_path)
       return results
@@ -166,20 +164,14 @@ def _damaged_pages(folder: workdir_lib.Workdir) -> bool:
   return bool(absent or set(_PAGES) & set(changed))
 
 
-def _missing(
-  results: results_lib.Results, config: ml_collections.ConfigDict
-) -> tuple[str, ...]:
-  settings = config_lib.plain(config.evaluation.to_dict())
-  return results.missing(config.metrics, settings)
-
-
 def _restored(
   experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
 ) -> step.TrainState:
   """The trained population of a folder; nothing is trained."""
-  states = program_lib.restore(experiment, folder)
+  states = programs_lib.restore(experiment, folder)
   at, end = int(states.step.max()), experiment.config.num_steps
-  stopped = experiment.config.stop_when and (folder.path / _NOTE).exists()
+  whole = (folder.path / provenance.NOTE).exists()
+  stopped = experiment.config.stop_when and whole
   if at < end and states.alive.any() and not stopped:
     raise workdir_lib.WorkdirError(
       f'{folder.path} is trained to step {at} of {end}; run the same command '
@@ -196,7 +188,7 @@ def _train(
   """The trained states of all members (or of a part), host leaves [M, ...]."""
   config = experiment.config
   _LOG.info('data: %s', experiment.dataset.description)
-  programs = program_lib.plan(experiment, folder)
+  programs = programs_lib.plan(experiment, folder)
   programs = programs if part is None else programs[part : part + 1]
   pictures = hooks.Pictures(
     folder,
@@ -215,35 +207,8 @@ def _train(
     extra = [pictures] if program.group == 0 else []
     states.append(loop.train(program, folder, extra, score))
     trained += program.members
-  _note_training(folder)
-  return program_lib.assembled(config, trained, states)
-
-
-def _provenance(
-  folder: workdir_lib.Workdir, old: results_lib.Results | None
-) -> results_lib.Provenance:
-  """With what the population was trained, as far as the folder says."""
-  path = folder.path / _NOTE
-  if not path.exists():  # a run of before, or a kill before it was written
-    return old.provenance if old else results_lib.Provenance.here()
-  found = workdir_lib.read_json(path)
-  names = [f.name for f in dataclasses.fields(results_lib.Provenance)]
-  return results_lib.Provenance(**{name: found[name] for name in names})
-
-
-def _note_training(folder: workdir_lib.Workdir) -> None:
-  """Writes training.json, if it is not there: with what was trained, how long.
-
-  The wall time is not in results.json, which the same command makes again to
-  the last bit.
-  """
-  if (folder.path / _NOTE).exists():  # of this very training
-    return
-  times = [line['time'] for line in folder.read_log()]
-  seconds = round(times[-1] - times[0], 1) if times else None
-  found = dataclasses.asdict(results_lib.Provenance.here())
-  text = json.dumps({**found, 'seconds_from_first_to_last_line': seconds})
-  folder.replace(_NOTE, text + '\n')
+  provenance.note(folder)
+  return programs_lib.assembled(config, trained, states)
 
 
 def _score(
@@ -253,12 +218,9 @@ def _score(
   old: results_lib.Results | None,
 ) -> results_lib.Results:
   """Scores a trained population beside its old scores; writes all pages."""
-  results = evaluate.evaluate(
-    experiment,
-    states,
-    population.members(experiment.config),
-    _provenance(folder, old),
-  )
+  members = population.members(experiment.config)
+  made = provenance.read(folder, old)
+  results = evaluate.evaluate(experiment, states, members, made)
   if old is not None:
     results = old.merged(results)
   # No page of old scores beside new ones.

@@ -10,7 +10,7 @@ import pytest
 import bvae_jax
 from bvae_jax import data, trained
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import program as program_lib
+from bvae_jax.training import programs as programs_lib
 from bvae_jax.workdir import Workdir
 
 
@@ -22,7 +22,7 @@ def model(small_run):
 def test_the_networks_are_those_of_the_checkpoint(small_run, model):
   config = Workdir(small_run).config()
   experiment = experiment_lib.build(config)
-  states = program_lib.restore(experiment, Workdir(small_run))
+  states = programs_lib.restore(experiment, Workdir(small_run))
   params = jax.tree.map(lambda x: x[1], states.params)
   images = experiment.dataset.images(jnp.arange(5))
   mean, logvar = experiment.encode(params, images)

@@ -13,7 +13,7 @@ import pytest
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import tables
-from bvae_jax.studies import execute, plan
+from bvae_jax.studies import execute, locks, plan, unit
 
 
 def small_study(**units):
@@ -37,7 +37,7 @@ def ended(tmp_path_factory):
   taken, seen = threading.Event(), []
 
   def hold():
-    with plan.locked(folder / plan.UNIT_LOCK, 'works', 0):
+    with locks.locked(folder / plan.UNIT_LOCK, 'works', 0):
       taken.set()
       for _ in range(100):
         if execute.state(workdir, 'broken') == 'failed':
@@ -124,12 +124,12 @@ def test_a_study_again_does_what_is_not_done_and_no_more(ended):
 
 
 def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
-  monkeypatch.setattr(execute, 'GLANCE', 0.1)
+  monkeypatch.setattr(unit, 'GLANCE', 0.1)
   execute.write_plan(helpers.small_config(), tmp_path)
   assert execute.status(tmp_path) == {'run': 'todo'}
   folder = execute.unit_path(tmp_path, 'run')
   folder.mkdir()
-  with plan.locked(folder / plan.UNIT_LOCK, 'run', 0):
+  with locks.locked(folder / plan.UNIT_LOCK, 'run', 0):
     assert execute.status(tmp_path) == {'run': 'running'}
     with pytest.raises(execute.Busy, match=r'unit run is .* process \d+ on'):
       execute.run_unit(tmp_path, 'run')
@@ -149,10 +149,10 @@ def test_a_lock_ends_with_its_holder_and_a_look_hinders_none(
     shared.append(os.dup(file.fileno()))
     flock(file, operation)
 
-  monkeypatch.setattr(plan.fcntl, 'flock', lock)
+  monkeypatch.setattr(locks.fcntl, 'flock', lock)
   for _ in range(2):
     assert execute.state(tmp_path, 'run') == 'todo'
-    with plan.locked(folder / plan.UNIT_LOCK, 'run', 0):
+    with locks.locked(folder / plan.UNIT_LOCK, 'run', 0):
       pass
   with (folder / plan.UNIT_LOCK).open() as other:
     flock(other, fcntl.LOCK_SH)
@@ -248,7 +248,7 @@ def test_what_cannot_grow_ends_in_one_line_and_stays(tmp_path):
   execute.write_plan(small_study(a=one), tmp_path / 'held')
   folder = done_unit(tmp_path / 'held', 'a')
   with (
-    plan.locked(folder / plan.UNIT_LOCK, 'a', 0),
+    locks.locked(folder / plan.UNIT_LOCK, 'a', 0),
     pytest.MonkeyPatch.context() as patch,
   ):
     patch.setattr(plan, 'GLANCE', 0.0)

@@ -17,6 +17,7 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import hooks, loop, monitor, step
 from bvae_jax.training import program as program_lib
+from bvae_jax.training import programs as programs_lib
 
 
 def run_chunk(config, layout, steps=1):
@@ -293,7 +294,7 @@ def _started(path, config):
   folder = workdir_lib.Workdir(path)
   folder.open(config)
   experiment = experiment_lib.build(config)
-  return folder, program_lib.plan(experiment, folder)[0]
+  return folder, programs_lib.plan(experiment, folder)[0]
 
 
 class At:
@@ -317,7 +318,7 @@ def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
 ):
   config = helpers.small_config()
   first = run_lib.train_and_evaluate(config, tmp_path)
-  monkeypatch.setattr(program_lib, 'plan', None)
+  monkeypatch.setattr(programs_lib, 'plan', None)
   again = run_lib.train_and_evaluate(config, tmp_path)
   assert again['members'] == config_lib.plain(first)['members']
   config.hparams.beta = 5.0

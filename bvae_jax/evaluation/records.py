@@ -1,15 +1,10 @@
 """The parts of results.json: a data set, a provenance, the members."""
 
 import dataclasses
-import importlib.metadata
-import subprocess
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
 import numpy as np
-
-import bvae_jax
 
 OK = 'ok'
 
@@ -56,48 +51,6 @@ class DatasetFacts(Record):
   missing_labels: tuple[int, ...] = ()
   largest_shares: tuple[float, ...] = ()
   dependence: tuple[float, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Provenance(Record):
-  """With what a population was trained.
-
-  Attributes:
-    bvae_jax: version of the package.
-    jax: version.
-    jaxlib: version.
-    device: kind of the device that trained.
-    commit: of the git repository that the command ran in, None outside one.
-  """
-
-  bvae_jax: str
-  jax: str
-  jaxlib: str
-  device: str
-  commit: str | None = None
-
-  @classmethod
-  def here(cls) -> 'Provenance':
-    """That of this process."""
-    return cls(
-      bvae_jax=bvae_jax.__version__,
-      jax=jax.__version__,
-      jaxlib=importlib.metadata.version('jaxlib'),
-      device=jax.devices()[0].device_kind,
-      commit=_commit(),
-    )
-
-
-def _commit() -> str | None:
-  """The commit of the working directory, `+` behind it if files changed."""
-  git = lambda *command: subprocess.run(
-    ['git', *command], capture_output=True, text=True, check=True, timeout=10
-  ).stdout.strip()
-  try:
-    changed = git('status', '--porcelain', '--untracked-files=no')
-    return git('rev-parse', 'HEAD') + ('+' if changed else '')
-  except (OSError, subprocess.SubprocessError):
-    return None
 
 
 @dataclasses.dataclass(frozen=True)

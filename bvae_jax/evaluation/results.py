@@ -20,10 +20,10 @@ import numpy as np
 
 from bvae_jax import config as config_lib
 from bvae_jax import workdir
+from bvae_jax.evaluation.provenance import Provenance
 from bvae_jax.evaluation.records import (
   DatasetFacts,
   Member,
-  Provenance,
   Record,
   spread_of,
   varying,

@@ -17,7 +17,7 @@ from bvae_jax import cli, population, report, usage, workdir
 from bvae_jax.report import compare, study
 from bvae_jax.studies import execute, plan
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import program
+from bvae_jax.training import programs as programs_lib
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -78,7 +78,7 @@ def redraw(path: pathlib.Path) -> pathlib.Path:
   config, results = compare.load(path)
   folder = workdir.Workdir(path)
   experiment = experiment_lib.build(config)
-  states = program.restore(experiment, folder)
+  states = programs_lib.restore(experiment, folder)
   members = population.members(config)
   with folder.lock():
     report.write(path, experiment, states, members, results, folder.read_log())
@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> None:
   """Writes the page that the command line asks for."""
   args = _parse(argv)
   cli.cache_compilations()
-  with usage.one_line_errors(plan.Busy):
+  with usage.one_line_errors(execute.Busy):
     runs = [unit for path in args.runs for unit in _units(path)]
     if len(args.runs) == 1 and args.out is None:
       page = redraw(args.runs[0])

@@ -10,69 +10,24 @@ holds its lock (`flock`, which the kernel drops when the holder dies), so none
 is run twice at once, on all hosts that share the folder.
 """
 
-import contextlib
 import copy
-import fcntl
 import json
 import math
 import os
 import pathlib
 import re
-import socket
-import time
-from collections.abc import Iterator
 
 import ml_collections
 
 from bvae_jax import config as config_lib
 from bvae_jax import population
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.studies.locks import GLANCE, PATIENCE, is_held, locked
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
 UNIT_LOCK = 'unit.lock'  # beside the run's own lock, held by who runs it
-PATIENCE = 60.0  # seconds for a lock that is held while files are written
-GLANCE = 1.0  # seconds for a unit's lock, which others hold to look at it
 
 Path = str | os.PathLike
-
-
-class Busy(RuntimeError):
-  """Another process holds what this one needs."""
-
-
-@contextlib.contextmanager
-def locked(path: pathlib.Path, what: str, patience: float) -> Iterator[None]:
-  """Holds a lock file, which tells by whom; Busy after `patience` seconds."""
-  limit = time.monotonic() + patience
-  with path.open('a+') as file:
-    while True:
-      try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        break
-      except BlockingIOError:
-        if time.monotonic() >= limit:
-          raise Busy(
-            f'{what} is in the hands of {path.read_text()}; wait for it to end'
-          ) from None
-        time.sleep(0.05)
-    file.truncate(0)
-    file.write(f'process {os.getpid()} on {socket.gethostname()}')
-    file.flush()
-    try:
-      yield
-    finally:  # a child that is forked meanwhile shares the file, and the lock
-      fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _is_held(path: pathlib.Path) -> bool:
-  """Whether a process holds the lock; those who look do not hinder others."""
-  with path.open('a+') as file:
-    try:
-      fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-      return True
-    fcntl.flock(file, fcntl.LOCK_UN)
-  return False
 
 
 def as_study(
@@ -256,7 +211,7 @@ def state(workdir: Path, name: str) -> str:
     return 'done'
   if not folder.exists():
     return 'todo'
-  if _is_held(folder / UNIT_LOCK):
+  if is_held(folder / UNIT_LOCK):
     return 'running'
   return 'failed' if (folder / 'error.txt').exists() else 'todo'
 

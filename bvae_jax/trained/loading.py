@@ -14,7 +14,7 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.trained.model import Model
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import program as program_lib
+from bvae_jax.training import programs as programs_lib
 
 _LOG = logging.getLogger(__name__)
 
@@ -140,4 +140,4 @@ def _states(
     )
   alone = experiment.config.copy_and_resolve_references()
   alone.update({'num_devices': 1, 'parallel': 'members'})
-  return program_lib.restore(experiment._replace(config=alone), folder)
+  return programs_lib.restore(experiment._replace(config=alone), folder)

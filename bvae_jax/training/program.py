@@ -7,7 +7,6 @@ states.
 import dataclasses
 import functools
 import logging
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -197,57 +196,6 @@ def make(
   return Program(experiment, tuple(members), layout, group)
 
 
-def plan(
-  experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
-) -> list[Program]:
-  """The programs of a population: one, or several where memory is short.
-
-  Their number follows from `config.members_per_program`, or from the memory
-  that the program of the whole population needs; it is kept in the workdir, so
-  that a resumed run has the same ones. Seeds that a run is given later have
-  programs of their own.
-  """
-  config: Any = experiment.config
-  members = population.members(config)
-  programs: list[Program] = []
-
-  def of(cohort: population.Cohort) -> list[Program]:
-    return [
-      make(experiment, [members[m] for m in rows], len(programs) + i)
-      for i, rows in enumerate(population.places(config, cohort))
-    ]
-
-  cohorts = folder.cohorts(config)
-  for cohort in cohorts:
-    programs += of(cohort)
-  known = {seed for cohort in cohorts for seed in cohort.seeds}
-  fresh = tuple(seed for seed in config.seeds if seed not in known)
-  if not fresh:
-    return programs
-  together = of(population.Cohort(fresh, 1))
-  count = _programs_needed(together[0])
-  cohorts.append(population.Cohort(fresh, count))
-  programs += together if count == 1 else of(cohorts[-1])
-  folder.keep_cohorts(cohorts)
-  return programs
-
-
-def _programs_needed(whole: Program) -> int:
-  """Into how many programs the members of one are to be split."""
-  config: Any = whole.experiment.config
-  if config.members_per_program:
-    return math.ceil(len(whole.members) / config.members_per_program)
-  limit, needed = parallel.memory_limit(), whole.bytes
-  if needed <= limit:
-    return 1
-  count = whole.layout.programs_within(limit / needed)
-  _LOG.info(
-    'the population needs %.1f GB of the %.1f GB of a device: %d program(s)',
-    needed / 1e9, limit / 1e9, count,
-  )  # fmt: skip
-  return count
-
-
 def checkpoints(
   folder: workdir_lib.Workdir, program: Program
 ) -> checkpoint_lib.Checkpoints:
@@ -257,42 +205,3 @@ def checkpoints(
     folder.path / 'checkpoints' / f'group_{program.group}',
     config.keep_checkpoints,
   )
-
-
-def assembled(
-  config: Any, trained: list[population.Member], states: list[step.TrainState]
-) -> step.TrainState:
-  """The population (or a part) of its programs' states, as it is scored.
-
-  Args:
-    config: of the run.
-    trained: the members of all programs, in their order.
-    states: of each program, on the host.
-  """
-  whole = population.concatenate(states)
-  wanted = [m for m in population.members(config) if m in trained]
-  return step.evaluated(population.in_order(whole, trained, wanted))
-
-
-def restore(
-  experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
-) -> step.TrainState:
-  """A trained population from its folder, `evaluated`, leaves [M, ...].
-
-  Raises:
-    WorkdirError: a program of the population has no whole checkpoint.
-  """
-  states, trained = [], []
-  for program in plan(experiment, folder):
-    opened = checkpoints(folder, program)
-    try:
-      found = opened.restore(program.template)
-    finally:
-      opened.close()
-    if found is None:
-      raise workdir_lib.WorkdirError(
-        f'{folder.path} holds no whole checkpoint; run its command again'
-      )
-    states.append(found.state)
-    trained += program.members
-  return assembled(experiment.config, trained, states)

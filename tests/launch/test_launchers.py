@@ -16,7 +16,7 @@ import yaml
 
 from bvae_jax import catalogue
 from bvae_jax import run as run_lib
-from bvae_jax.studies import execute, plan
+from bvae_jax.studies import execute, locks, plan
 from launch import common, local, progress
 
 
@@ -104,7 +104,7 @@ def test_the_line_of_progress_tells_of_all_units(tmp_path):
   lines = [f'{{"group": 0, "step": {n}, "time": 1.0}}\n' for n in (2, 4)]
   (folder / 'metrics.jsonl').write_text(''.join(lines))
   execute.fail(tmp_path, 'b', 'boom')
-  with plan.locked(folder / plan.UNIT_LOCK, 'a', 0):
+  with locks.locked(folder / plan.UNIT_LOCK, 'a', 0):
     line = watch.line()
   start = 'units: 1 failed, 1 running (a 40%), 2 todo; 10% of all steps, '
   assert line.startswith(start) and line.endswith(' left')

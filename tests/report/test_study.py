@@ -17,7 +17,7 @@ from bvae_jax.report import study_view
 from bvae_jax.report.sections.study import seed, trade_offs
 from bvae_jax.studies import execute
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import program
+from bvae_jax.training import programs as programs_lib
 from configs import common
 from docs import tables
 
@@ -236,7 +236,7 @@ def test_a_study_from_its_config_to_its_page(trained):
 def test_restored_models_are_those_that_were_trained(trained):
   folder, config, results = trained
   experiment = experiment_lib.build(config.units.beta_vae)
-  states = program.restore(
+  states = programs_lib.restore(
     experiment, workdir.Workdir(folder / 'units' / 'beta_vae')
   )
   assert states.step.tolist() == [6] * 4
@@ -261,4 +261,4 @@ def test_total_correlation_is_read_from_the_log(trained):
 def test_a_lost_checkpoint_is_named(tmp_path):
   folder = workdir.Workdir(tmp_path)
   with pytest.raises(workdir.WorkdirError, match='holds no whole checkpoint'):
-    program.restore(experiment_lib.build(UNITS['beta_vae']), folder)
+    programs_lib.restore(experiment_lib.build(UNITS['beta_vae']), folder)

@@ -9,7 +9,7 @@ from bvae_jax import data, workdir
 from bvae_jax.evaluation import codes
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import feed, loop
-from bvae_jax.training import program as program_lib
+from bvae_jax.training import programs as programs_lib
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def trained(home, storage, *hooks):
   experiment = experiment_lib.build(settings)
   folder = workdir.Workdir(home / storage)
   folder.open(settings)
-  (program,) = program_lib.plan(experiment, folder)
+  (program,) = programs_lib.plan(experiment, folder)
   if hooks:
     with pytest.raises(KeyboardInterrupt):
       loop.train(program, folder, hooks)

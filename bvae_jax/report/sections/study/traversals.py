@@ -12,7 +12,7 @@ from bvae_jax.report.sections.run import traversals as run_traversals
 from bvae_jax.report.study_view import Study
 from bvae_jax.report.view import View
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import program
+from bvae_jax.training import programs as programs_lib
 
 
 def _column(view: View, m: int, title: str, experiment, params) -> Markup:
@@ -46,7 +46,7 @@ def _figure(
       if unit not in restored:
         folder = workdir.Workdir(study.folders[unit])
         experiment = experiment_lib.build(study.units[unit])
-        restored[unit] = experiment, program.restore(experiment, folder)
+        restored[unit] = experiment, programs_lib.restore(experiment, folder)
     except (OSError, ValueError) as error:  # data or checkpoints are gone
       columns.append(markup.element('model', title, str(error), ()))
       continue

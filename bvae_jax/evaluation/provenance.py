@@ -1,0 +1,82 @@
+"""With what a population was trained, and training.json, which tells it."""
+
+import dataclasses
+import importlib.metadata
+import json
+import subprocess
+from typing import Any
+
+import jax
+
+import bvae_jax
+from bvae_jax import workdir as workdir_lib
+from bvae_jax.evaluation.records import Record
+
+NOTE = 'training.json'  # lies in a run's folder once all is trained
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance(Record):
+  """With what a population was trained.
+
+  Attributes:
+    bvae_jax: version of the package.
+    jax: version.
+    jaxlib: version.
+    device: kind of the device that trained.
+    commit: of the git repository that the command ran in, None outside one.
+  """
+
+  bvae_jax: str
+  jax: str
+  jaxlib: str
+  device: str
+  commit: str | None = None
+
+  @classmethod
+  def here(cls) -> 'Provenance':
+    """That of this process."""
+    return cls(
+      bvae_jax=bvae_jax.__version__,
+      jax=jax.__version__,
+      jaxlib=importlib.metadata.version('jaxlib'),
+      device=jax.devices()[0].device_kind,
+      commit=_commit(),
+    )
+
+
+def _commit() -> str | None:
+  """The commit of the working directory, `+` behind it if files changed."""
+  git = lambda *command: subprocess.run(
+    ['git', *command], capture_output=True, text=True, check=True, timeout=10
+  ).stdout.strip()
+  try:
+    changed = git('status', '--porcelain', '--untracked-files=no')
+    return git('rev-parse', 'HEAD') + ('+' if changed else '')
+  except (OSError, subprocess.SubprocessError):
+    return None
+
+
+def read(folder: workdir_lib.Workdir, old: Any) -> Provenance:
+  """With what the population was trained, as far as the folder says."""
+  path = folder.path / NOTE
+  if not path.exists():  # a run of before, or a kill before it was written
+    return old.provenance if old else Provenance.here()
+  found = workdir_lib.read_json(path)
+  names = [f.name for f in dataclasses.fields(Provenance)]
+  return Provenance(**{name: found[name] for name in names})
+
+
+def note(folder: workdir_lib.Workdir) -> None:
+  """Writes training.json, if it is not there: with what was trained, how long.
+
+  The wall time is not in results.json, which the same command makes again to
+  the last bit.
+  """
+  if (folder.path / NOTE).exists():  # of this very training
+    return
+  times = [line['time'] for line in folder.read_log()]
+  seconds = round(times[-1] - times[0], 1) if times else None
+  found = dataclasses.asdict(Provenance.here())
+  text = json.dumps({**found, 'seconds_from_first_to_last_line': seconds})
+  folder.replace(NOTE, text + '\n')

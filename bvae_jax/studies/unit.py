@@ -1,0 +1,53 @@
+"""One unit of a study, run by whoever comes first."""
+
+import traceback
+
+from bvae_jax import run as run_lib
+from bvae_jax import workdir as workdir_lib
+from bvae_jax.studies import merge
+from bvae_jax.studies.locks import GLANCE, locked
+from bvae_jax.studies.plan import UNIT_LOCK, Path, jobs, read_plan, unit_path
+
+
+def fail(workdir: Path, name: str, message: str) -> None:
+  """Records that a unit has failed, and why."""
+  folder = unit_path(workdir, name)
+  folder.mkdir(parents=True, exist_ok=True)
+  workdir_lib.replace_file(folder / 'error.txt', message.rstrip() + '\n')
+
+
+def run_unit(workdir: Path, name: str) -> None:
+  """Runs, or resumes, one job of a plan; returns at once when it is done.
+
+  Args:
+    workdir: the study's folder.
+    name: a unit, or a part of one (see `plan.jobs`).
+
+  Raises:
+    ValueError: the plan has no such unit, or its config cannot be run.
+    Busy: another process is running it.
+    Interrupted: a signal stopped it; it is checkpointed.
+    Exception: whatever the run raises, written to its error.txt as well.
+  """
+  config = read_plan(workdir)
+  parts = jobs(config)
+  valid = [job for unit, own in parts.items() for job in (*own, unit)]
+  if name not in valid:
+    raise ValueError(f'no unit {name!r} in the plan; valid: {", ".join(valid)}')
+  unit, _, part = name.partition('@')
+  folder = unit_path(workdir, name)
+  folder.mkdir(parents=True, exist_ok=True)
+  with locked(folder / UNIT_LOCK, f'unit {name}', GLANCE):
+    (folder / 'error.txt').unlink(missing_ok=True)
+    try:
+      if part:
+        run_lib.train_part(config.units[unit], folder, int(part))
+      else:
+        if parts[unit]:
+          merge.merge(folder, [unit_path(workdir, n) for n in parts[unit]])
+        run_lib.train_and_evaluate(config.units[unit], folder)
+    except run_lib.Interrupted:
+      raise
+    except Exception:
+      fail(workdir, name, traceback.format_exc())
+      raise
