@@ -13,9 +13,11 @@ from bvae_jax import run as run_lib
 from bvae_jax.studies import execute
 
 _MODE = flags.DEFINE_enum(
-  'mode', 'train', ['train', 'evaluate'],
+  'mode',
+  'train',
+  ['train', 'evaluate'],
   'evaluate: score a finished run anew, perhaps with other metrics.',
-)  # fmt: skip
+)
 
 
 def main(argv: list[str]) -> None:

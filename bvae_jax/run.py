@@ -190,20 +190,20 @@ def _train(
   _LOG.info('data: %s', experiment.dataset.description)
   programs = programs_lib.plan(experiment, folder)
   programs = programs if part is None else programs[part : part + 1]
-  pictures = hooks.Pictures(
-    folder,
-    functools.partial(report.traversal_png, experiment),
-    config.num_steps,
-  )
+  draw = functools.partial(report.traversal_png, experiment)
+  pictures = hooks.Pictures(folder, draw, config.num_steps)
   score = periodic.scorer(experiment) if config.evaluate_every else None
   states, trained = [], []
   while programs:  # each is dropped once trained: the device is free again
     program = programs.pop(0)
+    devices = program.layout.devices
     _LOG.info(
-      '%s: %d member(s) on %d %s device(s), parallel over %s',
-      config.objective, len(program.members), len(program.layout.devices),
-      program.layout.devices[0].platform, config.parallel,
-    )  # fmt: skip
+      '%s: %d member(s) on %s, parallel over %s',
+      config.objective,
+      len(program.members),
+      f'{len(devices)} {devices[0].platform} device(s)',
+      config.parallel,
+    )
     extra = [pictures] if program.group == 0 else []
     states.append(loop.train(program, folder, extra, score))
     trained += program.members
@@ -221,8 +221,7 @@ def _score(
   members = population.members(experiment.config)
   made = provenance.read(folder, old)
   results = evaluate.evaluate(experiment, states, members, made)
-  if old is not None:
-    results = old.merged(results)
+  results = results if old is None else old.merged(results)
   # No page of old scores beside new ones.
   for name in (workdir_lib.MANIFEST, *_PAGES):
     folder.discard(name)

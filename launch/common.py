@@ -14,9 +14,11 @@ from bvae_jax.studies import execute as execute_lib
 LOG = logging.getLogger('bvae_jax.launch')
 REQUIRED = {'config': 'FILE[:PRESET]', 'workdir': 'DIR'}
 WORKERS = flags.DEFINE_integer(
-  'workers', None, 'Units at the same time; default: 1, on Slurm 256.',
+  'workers',
+  None,
+  'Units at the same time; default: 1, on Slurm 256.',
   lower_bound=1,
-)  # fmt: skip
+)
 GPUS = flags.DEFINE_integer(
   'gpus_per_unit', 0, 'GPUs of each unit.', lower_bound=0
 )

@@ -26,9 +26,11 @@ _MEMORY = flags.DEFINE_float(
 )
 _CONSTRAINT = flags.DEFINE_string('constraint', None, 'Features of the nodes.')
 _SETUP = flags.DEFINE_multi_string(
-  'setup', [], 'A line of shell that each job runs first, such as "module load '
+  'setup',
+  [],
+  'A line of shell that each job runs first, such as "module load '
   'cuda"; may be repeated.',
-)  # fmt: skip
+)
 _CPUS = flags.DEFINE_integer('cpus', 4, 'CPU cores for each unit.')
 _TIME = flags.DEFINE_integer('time', 240, 'Time limit of a job in minutes.')
 _MAX_TIMEOUTS = 100  # time limits that a unit may run into

@@ -73,10 +73,8 @@ def shift(
   padded = np.pad(images, ((0, 0), (most, most), (most, most), (0, 0)))
   starts = rng.integers(2 * most + 1, size=(len(source), 2))
   height, width = images.shape[1:3]
-  made = np.stack([
-    padded[i, y : y + height, x : x + width]
-    for i, (y, x) in zip(source, starts)
-  ])  # fmt: skip
+  window = lambda i, y, x: padded[i, y : y + height, x : x + width]
+  made = np.stack([window(i, y, x) for i, (y, x) in zip(source, starts)])
   return Augmented(made, source)
 
 
@@ -149,7 +147,9 @@ def run(options: Options) -> Section:
     'and without copies. Intervals: over members for latents, over draws for '
     'the others.',
     {
-      'factor': name, 'target': goal.factor.name, 'labels': size,
+      'factor': name,
+      'target': goal.factor.name,
+      'labels': size,
       'latents': latents,
       'accuracy': {m: e._asdict() for m, e in cells.items()},
     },
@@ -161,7 +161,7 @@ def run(options: Options) -> Section:
       'A copy from the decoder loses what the code does not hold; where that '
       'is what the label hangs on, augmentation harms.',
     ),
-  )  # fmt: skip
+  )
 
 
 def _score(key, encoder, few, made, test, goal) -> float:

@@ -158,10 +158,12 @@ def run(options: Options) -> Section:
     {'factor': name, 'latent': named, 'methods': figures},
     (table, _by_factor(figures, dataset.factor_names, bench.error)),
     {'edit.svg': drawn},
-    {'edit.svg': 'Images before and after the edit; of a grid, also as the '
-     'renderer would have them.'},
+    {
+      'edit.svg': 'Images before and after the edit; of a grid, also as the '
+      'renderer would have them.'
+    },
     tuple(_notes(name, figures)),
-  )  # fmt: skip
+  )
 
 
 def statistics_of(truths: list[truth.Truth], field: str, factors: Any) -> dict:

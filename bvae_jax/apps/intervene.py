@@ -49,8 +49,10 @@ def run(options: Options) -> Section:
   largest = statistics.estimates(
     [[row['largest'] for row in rows] for rows in structure]
   )
-  answered = [statistics.estimate([len(r[k]['answers']) for r in structure])
-              for k in range(len(names))]  # fmt: skip
+  answered = [
+    statistics.estimate([len(r[k]['answers']) for r in structure])
+    for k in range(len(names))
+  ]
   lost = [n for n, e in zip(names, largest) if e.mean < 0.5]
   overall = Table(
     'By factor, over the members: the largest share of any latent, and how '

@@ -17,9 +17,8 @@ def _sweep(dataset, images, found, of, *, k):
   """The best value of factor k, the others as found: [B], its error [B]."""
   sizes = dataset.factor_sizes
   values = jnp.arange(sizes[k])
-  tried = jnp.broadcast_to(
-    found[:, None], (len(found), sizes[k], len(sizes))
-  ).at[..., k].set(values)  # fmt: skip
+  shape = (len(found), sizes[k], len(sizes))
+  tried = jnp.broadcast_to(found[:, None], shape).at[..., k].set(values)
   index = data.factors_to_index(tried, sizes)
   of = jnp.broadcast_to(of[:, None], index.shape)
   renders = dataset.images_like(index, of)

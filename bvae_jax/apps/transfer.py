@@ -136,9 +136,11 @@ def run(options: Options) -> Section:
       'labels': labels,
       'accuracy': {m: [e._asdict() for e in es] for m, es in lines.items()},
       'commonest_class': floor,
-      'shift': {'factor': moved, 'accuracy': {
-        m: [e._asdict() for e in es] for m, es in shift.items()}},
-    }  # fmt: skip
+      'shift': {
+        'factor': moved,
+        'accuracy': {m: [e._asdict() for e in es] for m, es in shift.items()},
+      },
+    }
     tables += _tables(name, goal, labels, lines, shift, moved)
     files[f'transfer_{name}.svg'] = charts.curves(
       labels, lines, f'Accuracy of {name}', 'labelled images', floor=floor

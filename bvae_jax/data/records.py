@@ -141,8 +141,8 @@ def _factors(
     for name, feature in sorted(features.items())
     if name != _image(made) and _is_number(feature)
   ]
-  names = [n for n in names if n.replace('value_', 'label_', 1) not in names
-           or not n.startswith('value_')]  # fmt: skip
+  twin = lambda n: n.startswith('value_') and f'label_{n[6:]}' in names
+  names = [n for n in names if not twin(n)]
   rows: dict[str, list] = {name: [] for name in names}
   for record in source:
     for name in names:

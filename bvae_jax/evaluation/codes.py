@@ -180,7 +180,7 @@ def _elbo_of(
       return {'nll': nll.mean(0), 'variance_per_latent': kl.var(0)}
     nll, kl_per_latent = nll.mean(0), kl.mean(0)
     total = kl_per_latent.sum(-1)
-    return {'elbo': -nll - total, 'nll': nll, 'kl': total,
-            'kl_per_latent': kl_per_latent}  # fmt: skip
+    sums = {'elbo': -nll - total, 'nll': nll, 'kl': total}
+    return {**sums, 'kl_per_latent': kl_per_latent}
 
   return means

@@ -18,6 +18,7 @@ from bvae_jax.evaluation import scores
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
+NAMES = 'random codes', 'untrained encoder', 'PCA of pixels', 'ICA of pixels'
 NUM_IMAGES = 2_000  # that the components of pixels are fitted on
 
 
@@ -49,10 +50,8 @@ def tables(
   turn = metrics.ica(principal[np.asarray(chosen)], ica_key)
   turned = (principal - np.asarray(turn.offset)) @ np.asarray(turn.matrix)
 
-  names = ('random codes', 'untrained encoder', 'PCA of pixels',
-           'ICA of pixels')  # fmt: skip
   means = np.stack([np.asarray(drawn), untrained.mean[0], principal, turned])
-  return names, codes_lib.Codes(means, np.zeros_like(means))
+  return NAMES, codes_lib.Codes(means, np.zeros_like(means))
 
 
 def principal_axes(images: Any, num_latents: int) -> tuple[jax.Array, ...]:

@@ -10,6 +10,10 @@ from bvae_jax.evaluation.results import DatasetFacts
 
 IMBALANCED = 0.9  # share of one value above which a line warns
 _NAMED = 5  # pairs of factors that a line names
+_CONTINUOUS = (
+  f'continuous: {metrics.CONTINUOUS_BINS} bins of equally many points; '
+  'regression in dci, correlation in sap'
+)
 
 
 def facts(table: Any, sizes: tuple[int, ...]) -> dict[str, tuple]:
@@ -38,10 +42,7 @@ def described(dataset: DatasetFacts) -> list[str]:
   for name, size, lacking in zip(
     dataset.factor_names, dataset.factor_sizes, missing
   ):
-    kind = f'{size} values' if size else (
-      f'continuous: {metrics.CONTINUOUS_BINS} bins of equally many points; '
-      'regression in dci, correlation in sap'
-    )  # fmt: skip
+    kind = f'{size} values' if size else _CONTINUOUS
     unknown = f'; {lacking} points without a label' if lacking else ''
     told.append(f'{name} ({kind}{unknown})')
   return told

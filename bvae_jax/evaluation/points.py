@@ -104,9 +104,11 @@ def transformed(name: str, seed: int, points: metrics.Sample) -> metrics.Sample:
   for m in np.flatnonzero(fitted.unsettled > _SETTLED):
     _LOG.warning(
       'evaluation.transform=%s of member %d of these has not settled: its last '
-      'turn moved a component by 1 - |cos| = %.1g', name, m,
+      'turn moved a component by 1 - |cos| = %.1g',
+      name,
+      m,
       fitted.unsettled[m],
-    )  # fmt: skip
+    )
 
   def apply(codes: Any) -> Any:
     if codes is None:

@@ -43,9 +43,11 @@ def scores(args: Any) -> None:
 
 def _parse(argv: list[str]) -> Any:
   parser = argparse.ArgumentParser(
-    prog='python -m bvae_jax.evidence', description=__doc__,
-    allow_abbrev=False, formatter_class=argparse.RawTextHelpFormatter,
-  )  # fmt: skip
+    prog='python -m bvae_jax.evidence',
+    description=__doc__,
+    allow_abbrev=False,
+    formatter_class=argparse.RawTextHelpFormatter,
+  )
   of = parser.add_subparsers(required=True, metavar='WHAT')
   trial = of.add_parser('scores', help='every metric on codes of known quality')
   trial.set_defaults(action=scores)

@@ -136,9 +136,11 @@ def transfer(grid: Grid) -> Transfer:
     return float(kept.mean()) if len(kept) else float('nan')
 
   return Transfer(
-    chance(~data & ~score), chance(~data & score),
-    chance(data & ~score), chance(data & score),
-  )  # fmt: skip
+    chance(~data & ~score),
+    chance(~data & score),
+    chance(data & ~score),
+    chance(data & score),
+  )
 
 
 def best_setting(

@@ -14,11 +14,6 @@ from flax import linen as nn
 from bvae_jax.models import decoders, encoders, padding
 from bvae_jax.models.dense import MLP
 
-OPERATIONS = (
-  'dense', 'relu', 'tanh', 'sigmoid', 'reshape', 'pad', 'crop', 'conv',
-  'conv_transpose',
-)  # fmt: skip
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Layer:
@@ -154,7 +149,7 @@ def evaluate(layers: Sequence[Layer], x: np.ndarray) -> np.ndarray:
   """
   for layer in layers:
     weights = [w.astype(x.dtype) for w in layer.weights]
-    x = _MEANINGS[layer.operation](x, *weights, *layer.shape)
+    x = OPERATIONS[layer.operation](x, *weights, *layer.shape)
   return x
 
 
@@ -184,7 +179,7 @@ def _spread(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
   return y[:, : 2 * height, : 2 * width]
 
 
-_MEANINGS: Mapping[str, Callable[..., np.ndarray]] = {
+OPERATIONS: Mapping[str, Callable[..., np.ndarray]] = {
   'dense': lambda x, w, b: x @ w + b,
   'relu': lambda x: np.maximum(x, 0),
   'tanh': np.tanh,

@@ -60,14 +60,9 @@ class Log:
       }
       for m, member in enumerate(self._program.members)
     ]
-    self._folder.log(
-      {
-        'group': self._program.group,
-        'step': chunk.at,
-        'time': time.time(),
-        'members': members,
-      }
-    )
+    group, now = self._program.group, time.time()
+    line = {'group': group, 'step': chunk.at, 'time': now, 'members': members}
+    self._folder.log(line)
 
   def close(self) -> None:
     """Each line is on disk already."""
@@ -89,8 +84,10 @@ class Watch:
         self._warned.add((m, 'nan'))
         _LOG.error(
           '%s met a NaN or an infinite gradient before step %d and is frozen '
-          'there; try a lower learning rate', label, chunk.at,
-        )  # fmt: skip
+          'there; try a lower learning rate',
+          label,
+          chunk.at,
+        )
       flat = kl is not None and np.all(kl[m] < losses.COLLAPSED)
       flat = flat and chunk.alive[m]
       if flat and (m, 'collapse') not in self._warned:
@@ -98,8 +95,11 @@ class Watch:
         _LOG.warning(
           '%s has collapsed at step %d: every latent has a KL under %g nats, '
           'the codes carry nothing; lower beta, or let the KL weight rise from '
-          '0 (config.schedules)', label, chunk.at, losses.COLLAPSED,
-        )  # fmt: skip
+          '0 (config.schedules)',
+          label,
+          chunk.at,
+          losses.COLLAPSED,
+        )
 
   def close(self) -> None:
     """Holds nothing."""

@@ -48,10 +48,8 @@ class Progress:
     elif now - self._told >= 10 or step == self._total:
       self._told = now
       left = (self._total - step) / rate
-      _LOG.info(
-        'step %d/%d  %s  %s  %s left',
-        step, self._total, status, speed, clock(left),
-      )  # fmt: skip
+      told = f'{status}  {speed}  {clock(left)} left'
+      _LOG.info('step %d/%d  %s', step, self._total, told)
 
   def close(self) -> None:
     if self._bar is not None:
@@ -77,10 +75,8 @@ class Parts:
     if now - self._told >= 10 and self._done < self._parts:
       self._told = now
       left = (now - self._begin) / self._done * (self._parts - self._done)
-      _LOG.info(
-        '%s: %d of %d parts, %s left',
-        self._title, self._done, self._parts, clock(left),
-      )  # fmt: skip
+      told = f'{self._done} of {self._parts} parts, {clock(left)} left'
+      _LOG.info('%s: %s', self._title, told)
 
   def close(self) -> None:
     """All is done: the time it took."""
