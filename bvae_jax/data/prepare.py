@@ -11,7 +11,15 @@ import sys
 from typing import Any
 
 from bvae_jax import usage
-from bvae_jax.data import builders, checksum, download, files, prepared, sets
+from bvae_jax.data import (
+  builders,
+  checksum,
+  download,
+  files,
+  prepared,
+  sets,
+  writing,
+)
 from bvae_jax.data.sets import spec
 
 _LOG = logging.getLogger(__name__)
@@ -77,7 +85,7 @@ def prepare(
     'verified': not differs and not unknown,
     'differences': differs,
   }
-  return prepared.write(home, real, opened, size, facts)
+  return writing.write(home, real, opened, size, facts)
 
 
 def _taken(source: str) -> pathlib.Path:

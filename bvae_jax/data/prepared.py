@@ -9,174 +9,20 @@ DATA_DIR/NAME-SIZE/
 
 import functools
 import json
-import logging
-import math
-import os
 import pathlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator
-from concurrent import futures
 from typing import Any
 
 import numpy as np
 
-from bvae_jax.data import archive, cache, dataset, decode, grid, progress
+from bvae_jax.data import archive, cache, dataset, grid
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.sets import spec
-
-_LOG = logging.getLogger(__name__)
-_SHEET = 8  # images a side of the contact sheet
 
 
 def data_dir(given: str) -> pathlib.Path:
   """The folder of prepared sets: as given, or in the user's cache."""
   return pathlib.Path(given).expanduser() if given else cache.folder() / 'sets'
-
-
-class _NotBinaryError(ValueError):
-  """An image that is not black and white."""
-
-
-def write(
-  home: pathlib.Path,
-  real: spec.RealSet,
-  opened: spec.Opened,
-  image_size: int,
-  facts: dict[str, Any],
-) -> pathlib.Path:
-  """Writes a prepared set, whole or not at all.
-
-  Args:
-    home: the folder of prepared sets.
-    real: which set.
-    opened: its files.
-    image_size: S [pixels].
-    facts: further facts to note.
-
-  Raises:
-    OSError: the folder cannot be written, or the disk has no room.
-    ValueError: the files do not hold what they should.
-  """
-  sizes = tuple(factor.size for factor in opened.factors)
-  found = grid.grid_places(opened.classes, sizes)
-  places = np.arange(len(opened.classes)) if found is None else found
-  target = home / f'{real.name}-{image_size}'
-  making = home / f'.{real.name}-{image_size}.{os.getpid()}'
-  home.mkdir(parents=True, exist_ok=True)
-  _sweep(home, making.name.rpartition('.')[0])
-  try:
-    making.mkdir()
-    try:
-      kind = _fill(making, opened, places, image_size, opened.shape[2] == 1)
-    except _NotBinaryError:
-      kind = _fill(making, opened, places, image_size, False)
-    classes = opened.classes[places.argsort()].astype(np.int32)
-    np.save(making / 'factors.npy', classes)
-    for name, values in opened.extra.items():
-      np.save(making / f'{name}.npy', values)
-    noted = {
-      'name': real.name,
-      'title': real.title,
-      'licence': real.licence,
-      'page': real.page,
-      'stored': kind,
-      'num_images': len(classes),
-      'image_shape': [image_size, image_size, opened.shape[2]],
-      'published_shape': list(opened.shape),
-      'complete_grid': found is not None,
-      'factors': [f.__dict__ for f in opened.factors],
-      **facts,
-    }
-    text = json.dumps(noted, indent=2) + '\n'
-    (making / 'facts.json').write_text(text, encoding='utf-8')
-    _sheet(making, noted)
-    os.rename(making, target)
-  finally:
-    shutil.rmtree(making, ignore_errors=True)
-  return target
-
-
-def _sweep(home: pathlib.Path, start: str) -> None:
-  """Takes away what a killed preparation left."""
-  for left in home.glob(f'{start}.*'):
-    number = left.name.rpartition('.')[2]
-    try:
-      os.kill(int(number), 0)
-    except (ValueError, ProcessLookupError):
-      shutil.rmtree(left, ignore_errors=True)
-    except PermissionError:  # somebody else's, and alive
-      continue
-
-
-def _fill(
-  making: pathlib.Path,
-  opened: spec.Opened,
-  places: np.ndarray,
-  size: int,
-  bits: bool,
-) -> str:
-  """Writes images.npy, each image in its place; returns how it is stored."""
-  count, channels = len(opened.classes), opened.shape[2]
-  row = (-(-(size**2) // 8),) if bits else (size, size, channels)
-  need, free = count * math.prod(row), shutil.disk_usage(making).free
-  if need + (1 << 20) > free:
-    raise OSError(
-      f'{making.parent}: {need:,} bytes needed, {free:,} free; choose another '
-      'folder with --data_dir'
-    )
-  made = np.lib.format.open_memmap(
-    making / 'images.npy', 'w+', np.uint8, (count, *row)
-  )
-  there = np.zeros(count, bool)
-  for rows, images in _said(opened.chunks(), count):
-    images = _resized(images, size)
-    if bits:
-      lit = images > 0
-      if (images[lit] != 255).any():
-        raise _NotBinaryError('not black and white')
-      images = np.packbits(lit.reshape(len(lit), -1), axis=-1)
-    made[places[rows]] = images
-    there[rows] = True
-    cache.advise(made, 'MADV_DONTNEED')
-  if not there.all():
-    raise ValueError(
-      f'{count - there.sum()} of {count} images are missing, the first is '
-      f'number {there.argmin()}'
-    )
-  made.flush()
-  return 'bits' if bits else 'bytes'
-
-
-def _said(chunks: spec.Chunks, count: int) -> Iterator:
-  """The chunks, with a line of progress now and then."""
-  done, told = 0, progress.Progress(_LOG)
-  for rows, images in chunks:
-    yield rows, images
-    done += len(rows)
-    told.tell('prepared images', done, count)
-
-
-def _resized(images: np.ndarray, size: int) -> np.ndarray:
-  """Images [b, H, W, C] as [b, size, size, C]."""
-  if images.shape[1:3] == (size, size):
-    return images
-  channels = images.shape[-1]
-  one = lambda x: decode.from_pixels(x, size, channels, 'crop')
-  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    return np.stack(list(pool.map(one, images)))
-
-
-def _sheet(making: pathlib.Path, facts: dict[str, Any]) -> None:
-  """Draws images from all over the set."""
-  from PIL import Image
-
-  size, _, channels = facts['image_shape']
-  chosen = np.linspace(0, facts['num_images'] - 1, _SHEET**2)
-  images = np.stack(list(pictures(making, facts, chosen.round().astype(int))))
-  tiles = images.reshape(_SHEET, _SHEET, size, size, channels)
-  sheet = tiles.swapaxes(1, 2).reshape(_SHEET * size, _SHEET * size, channels)
-  squeezed = sheet[..., 0] if channels == 1 else sheet
-  Image.fromarray(squeezed).save(making / 'contact_sheet.png')
 
 
 def pictures(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.data import dataset, drawn, pixels
+from bvae_jax.data import dataset, drawn, pixels, solids
 from bvae_jax.data import factors as factors_lib
 
 FACTOR_NAMES = (
@@ -37,8 +37,6 @@ FACTOR_KINDS = (
 )
 SIZE = 64
 _SAMPLES = 2  # rays a pixel, along each side
-
-Vector = tuple[jax.Array, jax.Array, jax.Array]  # x right, y up, z to the front
 
 
 class Constants(NamedTuple):
@@ -79,107 +77,13 @@ class Constants(NamedTuple):
 FITTED = Constants()
 
 
-def _dot(a: Vector, b: Vector) -> jax.Array:
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-def _along(start: Vector, step: Vector, t: jax.Array) -> Vector:
-  x, y, z = (s + t * d for s, d in zip(start, step))
-  return x, y, z
-
-
-def _root(
-  a: jax.Array, half_b: jax.Array, c: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-  """Both roots of a t^2 + 2 half_b t + c, (inf, -inf) where there is none."""
-  square = half_b**2 - a * c
-  width = jnp.sqrt(jnp.maximum(square, 0))
-  near, far = (-half_b - width) / a, (-half_b + width) / a
-  hit = square > 0
-  return jnp.where(hit, near, jnp.inf), jnp.where(hit, far, -jnp.inf)
-
-
-class _Solid(NamedTuple):
-  """The object of each image: its kind, and its sizes times its scale."""
-
-  shape: jax.Array  # 0 cube, 1 cylinder, 2 sphere, 3 capsule
-  radius: jax.Array  # or half the cube's side
-  straight: jax.Array  # half the height, without a capsule's caps
-
-  @property
-  def middle(self) -> jax.Array:
-    """The height of its centre over the floor."""
-    return self.straight + jnp.where(self.shape >= 2, self.radius, 0)
-
-
-def _solid(shape: jax.Array, scale: jax.Array, c: Constants) -> _Solid:
+def _solid(shape: jax.Array, scale: jax.Array, c: Constants) -> solids.Solid:
   radius = jnp.array([c.cube, c.cylinder, c.sphere, c.capsule], jnp.float32)
   straight = jnp.array(
     [c.cube, c.cylinder_height, 0, c.capsule_height], jnp.float32
   )
   size = 0.75 + scale / 14
-  return _Solid(shape, radius[shape] * size, straight[shape] * size)
-
-
-def _meet(solid: _Solid, start: Vector, step: Vector) -> jax.Array:
-  """Where rays enter the solid, in steps from `start`; inf where they miss."""
-  x, y, z = start[0], start[1] - solid.middle, start[2]
-  dx, dy, dz = (jnp.where(jnp.abs(d) < 1e-6, 1e-6, d) for d in step)
-  radius, straight = solid.radius, solid.straight
-
-  def slab(position, direction, half):
-    centre, width = -position / direction, jnp.abs(half / direction)
-    return centre - width, centre + width
-
-  low, high = slab(y, dy, straight)
-  flat, beside = dx**2 + dz**2, x * dx + z * dz
-  round_low, round_high = _root(flat, beside, x**2 + z**2 - radius**2)
-  (x_low, x_high), (z_low, z_high) = slab(x, dx, radius), slab(z, dz, radius)
-  is_cube = solid.shape == 0
-  low = jnp.maximum(
-    low, jnp.where(is_cube, jnp.maximum(x_low, z_low), round_low)
-  )
-  high = jnp.minimum(
-    high, jnp.where(is_cube, jnp.minimum(x_high, z_high), round_high)
-  )
-  near = jnp.where((low < high) & (low > 0), low, jnp.inf)
-
-  def ball(height):
-    own = y - height
-    constant = x**2 + own**2 + z**2 - radius**2
-    low, _ = _root(flat + dy**2, beside + own * dy, constant)
-    return jnp.where(low > 0, low, jnp.inf)
-
-  caps = jnp.minimum(ball(straight), ball(-straight))
-  return jnp.where(solid.shape >= 2, jnp.minimum(near, caps), near)
-
-
-def _normal(solid: _Solid, point: Vector) -> Vector:
-  """The outward normal of the solid at a point of its surface."""
-  x, y, z = point[0], point[1] - solid.middle, point[2]
-  radius, straight = solid.radius, solid.straight
-  rounded = y - jnp.clip(y, -straight, straight)
-  across = jnp.where(
-    solid.shape == 0, jnp.maximum(jnp.abs(x), jnp.abs(z)), jnp.sqrt(x**2 + z**2)
-  )
-  on_end = jnp.abs(y) - straight > across - radius
-  on_x = jnp.abs(x) > jnp.abs(z)
-  of_cube = (
-    jnp.where(on_end | ~on_x, 0, jnp.sign(x)),
-    jnp.where(on_end, jnp.sign(y), 0),
-    jnp.where(on_end | on_x, 0, jnp.sign(z)),
-  )
-  of_cylinder = (
-    jnp.where(on_end, 0, x / radius),
-    jnp.where(on_end, jnp.sign(y), 0),
-    jnp.where(on_end, 0, z / radius),
-  )
-  of_capsule = x / radius, rounded / radius, z / radius
-  nx, ny, nz = (
-    jnp.where(solid.shape == 0, a, jnp.where(solid.shape == 1, b, c))
-    for a, b, c in zip(of_cube, of_cylinder, of_capsule)
-  )
-  return nx, ny, nz
+  return solids.Solid(shape, radius[shape] * size, straight[shape] * size)
 
 
 def _hue(hue: jax.Array, channel: int) -> jax.Array:
@@ -192,7 +96,7 @@ def _hue(hue: jax.Array, channel: int) -> jax.Array:
 class _View(NamedTuple):
   """What all rays of an image share; made before the loop over rays."""
 
-  solid: _Solid
+  solid: solids.Solid
   yaw: tuple[jax.Array, jax.Array]  # sine and cosine, as of the pitch
   pitch: tuple[jax.Array, jax.Array]
 
@@ -228,7 +132,7 @@ def _trace(
   eye = c.distance * sin, single(c.height), c.distance * cos
   ray = cos * right - sin * ahead, rise, -sin * right - cos * ahead
 
-  t_solid = _meet(solid, eye, ray)
+  t_solid = solids.meet(solid, eye, ray)
   side = jnp.where(ray[0] > 0, 1.0, -1.0)
   t_side = (side * c.half_width - eye[0]) / ray[0]
   t_back = (-c.back - eye[2]) / ray[2]
@@ -240,24 +144,25 @@ def _trace(
   t = jnp.minimum(t_solid, t_room)
   on_solid, on_floor = t_solid < t_room, t_floor < t_wall
   on_side = t_side < t_back
-  point = _along(eye, ray, t)
+  point = solids.along(eye, ray, t)
   of_room = (
     jnp.where(on_floor | ~on_side, 0, -side),
     jnp.where(on_floor, 1.0, 0),
     jnp.where(on_floor | on_side, 0, 1.0),
   )
   nx, ny, nz = (
-    jnp.where(on_solid, a, b) for a, b in zip(_normal(solid, point), of_room)
+    jnp.where(on_solid, a, b)
+    for a, b in zip(solids.normal(solid, point), of_room)
   )
   normal = nx, ny, nz
 
   to_light = c.light_x - point[0], c.light_y - point[1], c.light_z - point[2]
-  square = _dot(to_light, to_light)
-  facing = jnp.maximum(_dot(normal, to_light), 0) * jax.lax.rsqrt(square)
-  shadow = ~on_solid & (_meet(solid, point, to_light) < 1)
+  square = solids.dot(to_light, to_light)
+  facing = jnp.maximum(solids.dot(normal, to_light), 0) * jax.lax.rsqrt(square)
+  shadow = ~on_solid & (solids.meet(solid, point, to_light) < 1)
   direct = jnp.where(shadow, 0, facing) / (1 + square / c.reach**2)
   to_eye = sin * cos_pitch, sin_pitch, cos * cos_pitch
-  head = jnp.maximum(_dot(normal, to_eye), 0)
+  head = jnp.maximum(solids.dot(normal, to_eye), 0)
   shade = jnp.minimum(c.ambient + c.light * direct + c.head * head, 1)
   is_sky = ~on_solid & ~on_floor & (point[1] > c.wall)
 

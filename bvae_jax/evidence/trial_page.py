@@ -86,12 +86,9 @@ def _map(cells: Cells) -> Markup:
 def truths() -> Markup:
   """What each representation is, and what a perfect judge would say of it."""
   words = {True: 'yes', False: 'no', None: markup.MISSING}
+  judged = lambda kind: (kind.modular, kind.compact, kind.explicit)
   rows = [
-    [
-      kind,
-      found.words,
-      *(words[x] for x in (found.modular, found.compact, found.explicit)),
-    ]
+    [kind, found.words, *(words[x] for x in judged(found))]
     for kind, found in KINDS.items()
   ]
   return markup.figure(
@@ -181,36 +178,28 @@ def notes(cells: Cells) -> Markup:
       '; '.join(label(who) for who, share in seen.items() if fits(share))
       or markup.MISSING
     )
-    told = [
-      listed(lambda share: share >= _SEES),
-      listed(lambda share: share < _BLIND),
-    ]
+    sees, blind = listed(lambda x: x >= _SEES), listed(lambda x: x < _BLIND)
     if all(np.isnan(share) for share in seen.values()):
-      told = ['cannot tell perfect codes from random ones', markup.MISSING]
-    rows.append([name(score), *told])
+      sees = 'cannot tell perfect codes from random ones'
+      blind = markup.MISSING
+    rows.append([name(score), sees, blind])
   return markup.join(
     markup.element('seen', title, sees, blind) for title, sees, blind in rows
   )
 
 
-def _with_interval(cell: trial.Cell) -> str:
-  shown = number(cell.mean, 2)
-  if not np.isfinite(cell.half):
-    return shown
-  return f'{shown} ± {number(cell.half, 2)}'
+def _with_interval(cell: trial.Cell | None) -> str:
+  if cell is None:
+    return markup.MISSING
+  half = f' ± {number(cell.half, 2)}' if np.isfinite(cell.half) else ''
+  return number(cell.mean, 2) + half
 
 
 def table(cells: Cells) -> Markup:
   """Mean ± half the interval of every score of the map."""
   scores = shown(cells)
   rows = [
-    [
-      label(who),
-      *(
-        _with_interval(found[s]) if s in found else markup.MISSING
-        for s in scores
-      ),
-    ]
+    [label(who), *(_with_interval(found.get(s)) for s in scores)]
     for who, found in cells.items()
   ]
   return markup.figure(
@@ -234,13 +223,13 @@ def document(results: Mapping[str, Results], seeds: Sequence[int]) -> str:
     page.Section('Factor by factor', by_factor(cells)),
     page.Section('Every mean', table(cells)),
   ]
+  silent = f'those left over with noise of std {representations.SILENT:g}'
   facts = [
     ('Factors', f'all combinations of {representations.SIZES} values'),
-    ('Latents', f'{representations.NUM_LATENTS}, those left over with noise of '
-     f'std {representations.SILENT:g}'),
+    ('Latents', f'{representations.NUM_LATENTS}, {silent}'),
     ('Points', f'{trial.NUM_TRAIN:,} to fit, {trial.NUM_TEST:,} to test'),
     ('Seeds', ', '.join(map(str, seeds))),
-  ]  # fmt: skip
+  ]
   head = page.Head(
     'Scores on trial',
     markup.element(

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _splits
+from bvae_jax.metrics import _bins, _common, _splits
 
 _FEW = 4  # points a bin, up to which every split is tried in turn
 
@@ -87,7 +87,7 @@ def fit_boosted_trees(
   Source: Friedman 2001, algorithm 6; defaults of scikit-learn.
   """
   few = len(codes) <= _FEW * num_bins
-  bins = _splits.bin_points(codes, test_codes, len(codes) if few else num_bins)
+  bins = _bins.bin_points(codes, test_codes, len(codes) if few else num_bins)
   by_value = np.asarray(continuous or (False,) * len(sizes))
   sizes = tuple(np.where(by_value, 1, sizes).tolist())
   owner = _common.block_owner(sizes)

@@ -17,7 +17,7 @@ from PIL import Image
 from scipy import io as scipy_io
 
 from bvae_jax import data
-from bvae_jax.data import prepare, prepared, sets
+from bvae_jax.data import prepare, sets, writing
 from bvae_jax.data.sets import mpi3d, nvidia3d, smallnorb
 
 RNG = np.random.default_rng(0)
@@ -356,13 +356,13 @@ def test_nothing_half_made(tmp_path, monkeypatch, small_mpi3d):
     raise KeyboardInterrupt
 
   with monkeypatch.context() as patched:
-    patched.setattr(prepared, '_sheet', killed)
+    patched.setattr(writing, '_sheet', killed)
     with pytest.raises(KeyboardInterrupt):
       prepare.prepare('mpi3d_toy', str(home), str(tmp_path / 'a.npz'))
   assert list(home.iterdir()) == []
   with monkeypatch.context() as patched:
     patched.setattr(
-      prepared.shutil, 'disk_usage', lambda _: type('U', (), {'free': 9})
+      writing.shutil, 'disk_usage', lambda _: type('U', (), {'free': 9})
     )
     with pytest.raises(OSError, match='bytes needed, 9 free; choose another'):
       prepare.prepare('mpi3d_toy', str(home), str(tmp_path / 'a.npz'))

@@ -9,7 +9,7 @@ from sklearn import linear_model
 from sklearn import metrics as sklearn_metrics
 
 from bvae_jax import metrics
-from bvae_jax.metrics import _common, _modularity, _solvers, _splits
+from bvae_jax.metrics import _bins, _common, _modularity, _solvers, _splits
 
 SIZES = (3, 4, 5)
 
@@ -212,7 +212,7 @@ def test_splits_are_those_of_a_loop(num_bins, slack, leaky):
   """The best of all places between points; near to it with coarse bins."""
   codes = jnp.asarray(leaky.codes)
   residual = np.eye(5, dtype=np.float32)[leaky.factors[:, 2]] - 0.2
-  bins = _splits.bin_points(codes, codes[:1], num_bins)
+  bins = _bins.bin_points(codes, codes[:1], num_bins)
   node = jnp.zeros(residual.shape, jnp.int32)
   histogram = _splits.histogram_of(bins, residual, node, None)
   latent, rank, gain = _splits.best_splits(
