@@ -57,11 +57,6 @@ def encoder(
   return codes
 
 
-def encode_all(experiment: experiment_lib.Experiment, params: Any) -> Codes:
-  """`encoder`, called once."""
-  return encoder(experiment)(params)
-
-
 def over_images(
   dataset: data.Dataset,
   function: Callable,
@@ -142,13 +137,6 @@ def bounds(
     }
 
   return both
-
-
-def elbo(
-  experiment: experiment_lib.Experiment, params: Any
-) -> dict[str, np.ndarray]:
-  """`bounds`, called once."""
-  return bounds(experiment)(params)
 
 
 def _elbo_of(

@@ -41,7 +41,7 @@ def tables(
 
   seed_key = population.keys(population.members(experiment.config)[:1])
   init = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))
-  untrained = codes_lib.encode_all(experiment, init(seed_key).params)
+  untrained = codes_lib.encoder(experiment)(init(seed_key).params)
 
   chosen = dataset.sample_train(image_key, min(NUM_IMAGES, dataset.num_train))
   fitted = principal_axes(np.asarray(dataset.images(chosen)), latents)

@@ -20,20 +20,3 @@ from bvae_jax.parallel.hosts import (
 from bvae_jax.parallel.layouts import WHOLE, Layout, Spread, layout
 from bvae_jax.parallel.maps import map_members, split_index, stream_index
 from bvae_jax.parallel.memory import compile_ahead, free_memory, memory_limit
-
-__all__ = [
-  'WHOLE',
-  'Layout',
-  'Spread',
-  'any_host',
-  'compile_ahead',
-  'free_memory',
-  'is_first_host',
-  'layout',
-  'map_members',
-  'memory_limit',
-  'of_first_host',
-  'split_index',
-  'start',
-  'stream_index',
-]

@@ -38,10 +38,11 @@ class Hook(Protocol):
 
   def __call__(self, chunk: Chunk) -> None: ...
 
-  def close(self) -> None: ...
+  def close(self) -> None:
+    """Lets go of what it holds; of most, nothing."""
 
 
-class Log:
+class Log(Hook):
   """A line of metrics.jsonl: every term of every member."""
 
   def __init__(
@@ -64,11 +65,8 @@ class Log:
     line = {'group': group, 'step': chunk.at, 'time': now, 'members': members}
     self._folder.log(line)
 
-  def close(self) -> None:
-    """Each line is on disk already."""
 
-
-class Watch:
+class Watch(Hook):
   """Warns once of a member that collapsed or was stopped by a NaN."""
 
   def __init__(self, labels: list[str]) -> None:
@@ -100,9 +98,6 @@ class Watch:
           chunk.at,
           losses.COLLAPSED,
         )
-
-  def close(self) -> None:
-    """Holds nothing."""
 
 
 class Board:
@@ -148,7 +143,7 @@ class Board:
       writer.close()
 
 
-class Save:
+class Save(Hook):
   """Checkpoints, where the states are kept."""
 
   def __init__(self, checkpoints: checkpoint_lib.Checkpoints) -> None:
@@ -159,11 +154,8 @@ class Save:
     if chunk.states is not None:
       self._checkpoints.save(chunk.at, chunk.states)
 
-  def close(self) -> None:
-    """The loop closes the checkpoints."""
 
-
-class Pictures:
+class Pictures(Hook):
   """Traversals of the first member while it trains, at most `MAX_PICTURES`.
 
   Args:
@@ -199,9 +191,6 @@ class Pictures:
     params = population.select(step.evaluated(chunk.states).params, 0)
     name = f'traversals/step_{chunk.at:07d}.png'
     self._folder.replace(name, self._draw(params))
-
-  def close(self) -> None:
-    """Holds nothing."""
 
 
 class Progress:

@@ -15,12 +15,3 @@ from bvae_jax.workdir.folder import (
   replace_file,
 )
 from bvae_jax.workdir.run import Workdir
-
-__all__ = [
-  'MANIFEST',
-  'Folder',
-  'Workdir',
-  'WorkdirError',
-  'read_json',
-  'replace_file',
-]

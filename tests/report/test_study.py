@@ -240,7 +240,7 @@ def test_restored_models_are_those_that_were_trained(trained):
     experiment, workdir.Workdir(folder / 'units' / 'beta_vae')
   )
   assert states.step.tolist() == [6] * 4
-  bounds = codes.elbo(experiment, states.params)
+  bounds = codes.bounds(experiment)(states.params)
   stored = [e['elbo']['elbo'] for e in results['beta_vae']['members']]
   np.testing.assert_allclose(bounds['elbo'], stored, rtol=1e-5)
 

@@ -68,8 +68,8 @@ def test_the_same_run_streamed_and_resumed(home, request):
     line['members'] for line in logs[1]
   ]
   params = states.params
-  equal(codes.encode_all(one, params), codes.encode_all(other, params))
-  equal(codes.elbo(one, params), codes.elbo(other, params))
+  equal(codes.encoder(one)(params), codes.encoder(other)(params))
+  equal(codes.bounds(one)(params), codes.bounds(other)(params))
 
 
 def test_chosen_by_memory_and_by_name(home, monkeypatch):
