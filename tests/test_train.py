@@ -181,6 +181,7 @@ def test_a_run_stopped_between_two_log_lines_goes_on_bit_for_bit(
 
   monkeypatch.setattr(program_lib.Program, 'advance', interrupted)
   monkeypatch.setattr(loop, 'CHUNK_SECONDS', 1e-9)
+  monkeypatch.setattr(loop, 'CHUNK_STEPS', 0)
   with pytest.raises(monitor.Interrupted, match='SIGTERM at step 4'):
     run_lib.train_and_evaluate(config, tmp_path / 'part')
   assert calls == [1] * 4

@@ -20,6 +20,8 @@ from bvae_jax.workdir import metrics_log
 _LOG = logging.getLogger(__name__)
 _PROFILED = 10  # steps of a trace, at most
 CHUNK_SECONDS = 2.0  # on the device, until signals are looked at again
+CHUNK_STEPS = 100  # or that long: what a chunk looks at last costs a step
+_MOST_SECONDS = 8.0  # but no longer than this
 
 
 def next_stop(at: int, config: Any) -> int:
@@ -45,7 +47,9 @@ class _Pace:
 
   def took(self, steps: int, seconds: float) -> None:
     """Learns from a chunk."""
-    self._steps = max(1, int(steps * CHUNK_SECONDS / max(seconds, 1e-3)))
+    each = max(seconds, 1e-3) / steps
+    chunk = max(CHUNK_SECONDS, min(CHUNK_STEPS * each, _MOST_SECONDS))
+    self._steps = max(1, int(chunk / each))
 
 
 def _start(
