@@ -11,6 +11,7 @@ from bvae_jax.losses.adversarial import (
   gan_generator_loss,
   permute_dims,
 )
+from bvae_jax.losses.control import control_vae
 from bvae_jax.losses.covariance import covariance_penalty
 from bvae_jax.losses.dependence import (
   SHOWN_TC,
@@ -27,6 +28,7 @@ from bvae_jax.losses.information import (
   sample_posterior,
   sample_prior,
 )
+from bvae_jax.losses.jacobian import jacobian_norm, jl1_vae
 from bvae_jax.losses.likelihood import LIKELIHOODS, bernoulli_nll, gaussian_nll
 from bvae_jax.losses.objectives import (
   annealed_vae,
@@ -36,8 +38,10 @@ from bvae_jax.losses.objectives import (
   factor_vae,
   vae,
 )
+from bvae_jax.losses.points import ae, qlae
 from bvae_jax.losses.registry import OBJECTIVES, Objective, Role
 from bvae_jax.losses.supervised import semi_supervised, supervised_penalty
+from bvae_jax.losses.support import factorised_support, hfs
 from bvae_jax.losses.total_correlation import (
   ESTIMATORS,
   KLDecomposition,
@@ -60,6 +64,7 @@ __all__ = [
   'SHOWN_TC',
   'SHOWN_TC_NOTE',
   'TotalCorrelation',
+  'ae',
   'aggregate_pair',
   'annealed_vae',
   'bernoulli_nll',
@@ -68,20 +73,26 @@ __all__ = [
   'code_entropy',
   'code_kl',
   'code_nll',
+  'control_vae',
   'covariance_penalty',
   'density_ratio_tc',
   'dip_vae',
   'discriminator_accuracy',
   'discriminator_loss',
   'factor_vae',
+  'factorised_support',
   'gan_discriminator_loss',
   'gan_generator_loss',
   'gaussian_kl',
   'gaussian_nll',
   'gaussian_total_correlation',
+  'hfs',
   'infogan',
+  'jacobian_norm',
+  'jl1_vae',
   'kl_decomposition',
   'permute_dims',
+  'qlae',
   'reparameterize',
   'sample_posterior',
   'sample_prior',

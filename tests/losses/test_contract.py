@@ -110,6 +110,12 @@ def test_float64_agrees_with_float32(case):
     assert_close(narrow, exact, rtol=1e-5)
 
 
+def test_each_loss_is_a_function_of_the_library():
+  for objective in losses.OBJECTIVES.values():
+    name = objective.loss.__name__
+    assert getattr(losses, name) is objective.loss and name in losses.__all__
+
+
 def test_all_with_a_bound_but_infogan_have_a_neutral_point():
   with_bound = {name for name, o in losses.OBJECTIVES.items() if not o.points}
   assert set(NEUTRAL) == with_bound - {'infogan'}
