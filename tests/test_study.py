@@ -275,6 +275,19 @@ def test_a_plan_of_before_has_the_defaults_of_new_keys(tmp_path):
   assert execute.read_plan(tmp_path).units.a.stop_when == ()
 
 
+@pytest.mark.parametrize('text', ['{}', '{"units": []}', '{"units": {"a": 1}}'])
+def test_a_plan_without_units_is_one_line_and_stays(tmp_path, text):
+  (tmp_path / 'plan.json').write_text(text)
+  for call in (
+    lambda: execute.status(tmp_path),
+    lambda: execute.write_plan(helpers.small_config(), tmp_path),
+  ):
+    with pytest.raises(OSError, match='is damaged .*no units') as caught:
+      call()
+    assert '\n' not in str(caught.value)
+  assert (tmp_path / 'plan.json').read_text() == text
+
+
 def test_keys_that_change_no_result_may_change(tmp_path):
   execute.write_plan(helpers.small_config(), tmp_path)
   execute.write_plan(helpers.small_config(num_devices=2), tmp_path)

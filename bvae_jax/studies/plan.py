@@ -61,6 +61,20 @@ def _validate(config: ml_collections.ConfigDict) -> None:
       raise config_lib.ConfigError(f'unit {name}: {error}') from error
 
 
+def _read(path: pathlib.Path) -> dict:
+  """A plan.json; WorkdirError where it holds no units."""
+  found = workdir_lib.read_json(path)
+  units = found.get('units')
+  if not isinstance(units, dict) or not all(
+    isinstance(unit, dict) for unit in units.values()
+  ):
+    raise workdir_lib.WorkdirError(
+      f'{path} is damaged (it holds no units); put a copy of it back, or move '
+      'it away and run the command again'
+    )
+  return found
+
+
 def _complete(plan: dict) -> dict:
   """A plan of before with the defaults of keys that its units did not have."""
   units = {name: config_lib.complete(u) for name, u in plan['units'].items()}
@@ -141,7 +155,7 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
   path = folder / 'plan.json'
   with locked(folder / '.lock', f'{path}', PATIENCE):
     if path.exists():
-      old, now = _complete(workdir_lib.read_json(path)), _complete(new)
+      old, now = _complete(_read(path)), _complete(new)
       changed = _differences(old, now)
       if changed:
         raise workdir_lib.WorkdirError(
@@ -162,7 +176,7 @@ def read_plan(workdir: Path) -> ml_collections.ConfigDict:
   path = pathlib.Path(workdir) / 'plan.json'
   if not path.exists():
     raise workdir_lib.WorkdirError(f'{path} is missing: no study lies there')
-  return config_lib.as_config(workdir_lib.read_json(path))
+  return config_lib.as_config(_read(path))
 
 
 def with_jobs(
