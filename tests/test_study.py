@@ -245,15 +245,16 @@ def test_a_plan_grows_by_seeds_steps_and_units(tmp_path):
 
 def test_what_cannot_grow_ends_in_one_line_and_stays(tmp_path):
   one, two = helpers.small_config(), helpers.small_config(seeds=(0, 7))
-  execute.write_plan(small_study(a=one), tmp_path / 'held')
-  folder = done_unit(tmp_path / 'held', 'a')
+  execute.write_plan(small_study(a=one, b=one), tmp_path / 'held')
+  done_unit(tmp_path / 'held', 'a')
+  folder = done_unit(tmp_path / 'held', 'b')
   with (
-    locks.locked(folder / plan.UNIT_LOCK, 'a', 0),
+    locks.locked(folder / plan.UNIT_LOCK, 'b', 0),
     pytest.MonkeyPatch.context() as patch,
   ):
     patch.setattr(plan, 'GLANCE', 0.0)
-    with pytest.raises(execute.Busy, match='unit a is in the hands of'):
-      execute.write_plan(small_study(a=two), tmp_path / 'held')
+    with pytest.raises(execute.Busy, match='unit b is in the hands of'):
+      execute.write_plan(small_study(a=two, b=two), tmp_path / 'held')
   split = plan.with_jobs(small_study(a=one), 1)
   execute.write_plan(split, tmp_path / 'split')
   done_unit(tmp_path / 'split', 'a')

@@ -10,6 +10,7 @@ holds its lock (`flock`, which the kernel drops when the holder dies), so none
 is run twice at once, on all hosts that share the folder.
 """
 
+import contextlib
 import copy
 import json
 import math
@@ -107,20 +108,25 @@ def _grow(folder: pathlib.Path, old: dict, new: dict) -> None:
     WorkdirError: their members lie in jobs of their own.
     Busy: another process is running one.
   """
-  for name, unit in old['units'].items():
-    grown = config_lib.grown_keys(unit, new['units'][name])
-    run = unit_path(folder, name)
-    if not grown or not run.exists():
-      continue
-    if old.get('members_per_job'):
-      raise workdir_lib.WorkdirError(
-        f'unit {name} of {folder} is split into jobs of members, which cannot '
-        f'grow ({", ".join(grown)}); choose another --workdir for what is new'
-      )
-    with locked(run / UNIT_LOCK, f'unit {name}', GLANCE):
+  with contextlib.ExitStack() as held:
+    begun = []
+    for name, unit in old['units'].items():
+      grown = config_lib.grown_keys(unit, new['units'][name])
+      run = unit_path(folder, name)
+      if not grown or not run.exists():
+        continue
+      if old.get('members_per_job'):
+        raise workdir_lib.WorkdirError(
+          f'unit {name} of {folder} is split into jobs of members, which '
+          f'cannot grow ({", ".join(grown)}); choose another --workdir for what '
+          'is new'
+        )
+      held.enter_context(locked(run / UNIT_LOCK, f'unit {name}', GLANCE))
       if (run / 'config.json').exists():
-        workdir = workdir_lib.Workdir(run)
-        workdir.open(config_lib.as_config(new['units'][name]))
+        begun.append(name)
+    for name in begun:  # all of them, or none
+      workdir = workdir_lib.Workdir(unit_path(folder, name))
+      workdir.open(config_lib.as_config(new['units'][name]))
 
 
 def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
