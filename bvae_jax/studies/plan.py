@@ -118,8 +118,8 @@ def _grow(folder: pathlib.Path, old: dict, new: dict) -> None:
       if old.get('members_per_job'):
         raise workdir_lib.WorkdirError(
           f'unit {name} of {folder} is split into jobs of members, which '
-          f'cannot grow ({", ".join(grown)}); choose another --workdir for what '
-          'is new'
+          f'cannot grow ({", ".join(grown)}); choose another --workdir for '
+          'what is new'
         )
       held.enter_context(locked(run / UNIT_LOCK, f'unit {name}', GLANCE))
       if (run / 'config.json').exists():
