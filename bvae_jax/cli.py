@@ -212,9 +212,8 @@ def cache_compilations() -> None:
 def call(action: Callable, *args) -> None:
   """`action(*args)`, logged; what the user can mend ends in one line."""
   cache_compilations()
-  mended = run_lib.Interrupted, execute.Busy, execute.Unfinished
   try:
-    with usage.one_line_errors(*mended):
+    with usage.one_line_errors(run_lib.Interrupted, execute.Unfinished):
       log_to_stderr(_QUIET.value, _LOG_FILE.value)
       if HOSTS.value:
         parallel.start(HOSTS.value)

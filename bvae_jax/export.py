@@ -52,8 +52,9 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
     raise ImportError(f'safetensors {onnx_graph.EXTRA}') from error
   if model.experiment.objective.points:
     raise ValueError(
-      f'export writes encoders with a mean and a variance; the codes of '
-      f'{model.config.objective} are points'
+      f'the codes of {model.config.objective} are points, and export writes '
+      'encoders with a mean and a variance; use the model in Python, with '
+      'bvae_jax.load'
     )
   networks = networks_lib.networks(model.experiment, model.params)
   files = {

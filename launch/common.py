@@ -10,6 +10,7 @@ from absl import app, flags
 
 from bvae_jax import cli
 from bvae_jax.studies import execute as execute_lib
+from bvae_jax.studies import plan, unit
 
 LOG = logging.getLogger('bvae_jax.launch')
 REQUIRED = {'config': 'FILE[:PRESET]', 'workdir': 'DIR'}
@@ -48,14 +49,14 @@ def require(package: str, extra: str) -> types.ModuleType:
 
 
 def run_unit(workdir: str, name: str) -> None:
-  """`execute_lib.run_unit` in a worker, which logs to its stderr.
+  """`unit.run_unit` in a worker, which logs to its stderr.
 
   A unit that failed elsewhere in the meantime is left to the next command.
   """
   cli.log_to_stderr()
-  if execute_lib.state(workdir, name) == 'failed':
+  if plan.state(workdir, name) == 'failed':
     return
-  execute_lib.run_unit(workdir, name)
+  unit.run_unit(workdir, name)
 
 
 def start(main: Callable, required: dict[str, str]) -> None:

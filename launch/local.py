@@ -15,7 +15,7 @@ import sys
 from concurrent import futures
 
 from bvae_jax import run as run_lib
-from bvae_jax.studies import execute as execute_lib
+from bvae_jax.studies import plan
 from launch import common, progress
 
 _GPUS = 'CUDA_VISIBLE_DEVICES'
@@ -55,7 +55,7 @@ class Pool:
   """
 
   def __init__(
-    self, workdir: execute_lib.Path, *, workers: int, gpus: int, retries: int
+    self, workdir: plan.Path, *, workers: int, gpus: int, retries: int
   ):
     self.workdir, self.workers, self.retries = workdir, workers, retries
     self.stopped, self._running = None, set()
@@ -72,7 +72,7 @@ class Pool:
 
   def _start(self, name: str, slot: dict[str, str]) -> int:
     """One process from start to end; its exit status."""
-    log = execute_lib.unit_path(self.workdir, name) / 'unit.log'
+    log = plan.unit_path(self.workdir, name) / 'unit.log'
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, '-m', 'launch.unit']
     command += [f'--workdir={self.workdir}', f'--unit={name}']
@@ -94,7 +94,7 @@ class Pool:
     slot = self._slots.get()
     try:
       for _ in range(1 + self.retries):
-        if self.stopped or execute_lib.state(self.workdir, name) != 'todo':
+        if self.stopped or plan.state(self.workdir, name) != 'todo':
           return None  # others run it, or have tried
         common.LOG.info('unit %s: starts', name)
         code = self._start(name, slot)
@@ -108,7 +108,7 @@ class Pool:
       common.LOG.info('unit %s: done', name)
       return None
     why = killed if code < 0 else f'exit status {code}'
-    return f'{why}; see {execute_lib.unit_path(self.workdir, name)}/unit.log'
+    return f'{why}; see {plan.unit_path(self.workdir, name)}/unit.log'
 
   def execute(self, names: list[str]) -> dict[str, str]:
     """Runs the units; returns what went wrong with which.
@@ -132,7 +132,7 @@ class Pool:
     return {name: why for name, why in found.items() if why}
 
 
-def execute(workdir: execute_lib.Path, names: list[str]) -> dict[str, str]:
+def execute(workdir: plan.Path, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say."""
   pool = Pool(
     workdir,

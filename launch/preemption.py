@@ -10,14 +10,14 @@ import signal
 import submitit
 
 from bvae_jax import run as run_lib
-from bvae_jax.studies import execute as execute_lib
+from bvae_jax.studies import plan
 from launch import common
 
 
 class Unit:
   """The callable that submitit pickles: `Unit()(workdir, name)`."""
 
-  def __call__(self, workdir: execute_lib.Path, name: str) -> None:
+  def __call__(self, workdir: plan.Path, name: str) -> None:
     number = getattr(signal, f'SIG{submitit.JobEnvironment.USR_SIG}')
     requeue = signal.getsignal(number)
     idle = signal.getsignal(signal.SIGTERM)

@@ -4,7 +4,7 @@ import re
 import threading
 import time
 
-from bvae_jax.studies import execute as execute_lib
+from bvae_jax.studies import plan
 from bvae_jax.training import progress as progress_lib
 from launch import common
 
@@ -13,9 +13,9 @@ _TAIL = 2**20  # bytes of a log that hold its last line
 _STEP = re.compile(rb'"step": (\d+), "time"')
 
 
-def steps_taken(workdir: execute_lib.Path, name: str) -> int:
+def steps_taken(workdir: plan.Path, name: str) -> int:
   """The last step in a unit's log; 0 where there is none yet."""
-  path = execute_lib.unit_path(workdir, name) / 'metrics.jsonl'
+  path = plan.unit_path(workdir, name) / 'metrics.jsonl'
   if not path.exists():
     return 0
   with path.open('rb') as file:
@@ -31,12 +31,12 @@ class Watch:
     workdir: the study's folder.
   """
 
-  def __init__(self, workdir: execute_lib.Path) -> None:
+  def __init__(self, workdir: plan.Path) -> None:
     self._workdir = workdir
-    plan = execute_lib.read_plan(workdir)
+    config = plan.read_plan(workdir)
     self._totals = {}
-    for name, parts in execute_lib.jobs(plan).items():
-      steps = plan.units[name].num_steps
+    for name, parts in plan.jobs(config).items():
+      steps = config.units[name].num_steps
       self._totals |= {part: steps for part in parts}
       self._totals[name] = 0 if parts else steps
     self._begin, self._start = time.monotonic(), self._done()[0]
@@ -45,7 +45,7 @@ class Watch:
 
   def _done(self) -> tuple[int, dict[str, str]]:
     """Steps taken of all units, and the state of each."""
-    states = execute_lib.status(self._workdir)
+    states = plan.status(self._workdir)
     steps = sum(
       total if states[name] == 'done' else steps_taken(self._workdir, name)
       for name, total in self._totals.items()

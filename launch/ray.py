@@ -12,7 +12,7 @@ starts the cluster; submit the second command with `ray job submit
 from absl import flags
 
 from bvae_jax import run as run_lib
-from bvae_jax.studies import execute as execute_lib
+from bvae_jax.studies import plan
 from launch import common
 
 _ADDRESS = flags.DEFINE_string(
@@ -21,7 +21,7 @@ _ADDRESS = flags.DEFINE_string(
 
 
 def run_units(
-  workdir: execute_lib.Path,
+  workdir: plan.Path,
   names: list[str],
   *,
   address: str | None = None,
@@ -81,7 +81,7 @@ def run_units(
   return failures
 
 
-def execute(workdir: execute_lib.Path, names: list[str]) -> dict[str, str]:
+def execute(workdir: plan.Path, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say."""
   return run_units(
     workdir,

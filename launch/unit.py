@@ -9,14 +9,14 @@ end with 1; the same command resumes.
 from absl import flags
 
 from bvae_jax import cli
-from bvae_jax.studies import execute as execute_lib
+from bvae_jax.studies import unit
 from launch import common
 
 _UNIT = flags.DEFINE_string('unit', None, 'Name of the unit in plan.json.')
 
 
 def main() -> None:
-  cli.call(execute_lib.run_unit, cli.WORKDIR.value, _UNIT.value)
+  cli.call(unit.run_unit, cli.WORKDIR.value, _UNIT.value)
 
 
 if __name__ == '__main__':

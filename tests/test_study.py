@@ -13,7 +13,8 @@ import pytest
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import tables
-from bvae_jax.studies import execute, locks, plan, unit
+from bvae_jax.studies import execute, plan, unit
+from bvae_jax.workdir import locks
 
 
 def small_study(**units):
@@ -31,8 +32,8 @@ def small_study(**units):
 def ended(tmp_path_factory):
   """A study that has run once; one of its units was held for a while."""
   workdir = tmp_path_factory.mktemp('study')
-  execute.write_plan(small_study(), workdir)
-  folder = execute.unit_path(workdir, 'works')
+  plan.write_plan(small_study(), workdir)
+  folder = plan.unit_path(workdir, 'works')
   folder.mkdir()
   taken, seen = threading.Event(), []
 
@@ -40,10 +41,10 @@ def ended(tmp_path_factory):
     with locks.locked(folder / plan.UNIT_LOCK, 'works', 0):
       taken.set()
       for _ in range(100):
-        if execute.state(workdir, 'broken') == 'failed':
+        if plan.state(workdir, 'broken') == 'failed':
           break
         threading.Event().wait(0.1)
-      seen.append(execute.status(workdir))
+      seen.append(plan.status(workdir))
 
   holder = threading.Thread(target=hold)
   holder.start()
@@ -58,10 +59,10 @@ def ended(tmp_path_factory):
 
 def test_a_unit_that_fails_is_reported_and_the_rest_is_done(ended):
   workdir, _, message = ended
-  assert execute.status(workdir) == {'broken': 'failed', 'works': 'done'}
+  assert plan.status(workdir) == {'broken': 'failed', 'works': 'done'}
   assert message.startswith('1 of 2 unit(s) failed: broken (')
   assert 'image_size' in message and '\n' not in message
-  error = execute.unit_path(workdir, 'broken') / 'error.txt'
+  error = plan.unit_path(workdir, 'broken') / 'error.txt'
   assert 'Traceback' in error.read_text()
   assert (workdir / 'report.html').exists()
 
@@ -74,7 +75,7 @@ def test_a_failed_unit_is_tried_again_by_the_next_command_only(tmp_path):
     """Fails each, as other processes do; one that came late does nothing."""
     tried.append(names)
     for name in names:
-      execute.fail(workdir, name, 'Traceback\nValueError: broken')
+      unit.fail(workdir, name, 'Traceback\nValueError: broken')
     assert execute.in_process(workdir, names) == {}
     return {}
 
@@ -93,8 +94,8 @@ def test_the_table_holds_the_scores_of_the_results(ended):
   with (workdir / 'results.csv').open() as file:
     rows = list(csv.DictReader(file))
   results = json.loads((workdir / 'results.json').read_text())
-  unit = execute.unit_path(workdir, 'works') / 'results.json'
-  assert results == {'works': json.loads(unit.read_text())}
+  path = plan.unit_path(workdir, 'works') / 'results.json'
+  assert results == {'works': json.loads(path.read_text())}
   for entry in results['works']['members']:
     found = {
       row['metric']: float(row['value'])
@@ -108,7 +109,7 @@ def test_the_table_holds_the_scores_of_the_results(ended):
 
 def test_a_study_again_does_what_is_not_done_and_no_more(ended):
   workdir = ended[0]
-  results = execute.unit_path(workdir, 'works') / 'results.json'
+  results = plan.unit_path(workdir, 'works') / 'results.json'
   before = results.stat().st_mtime_ns
   asked = []
 
@@ -118,30 +119,30 @@ def test_a_study_again_does_what_is_not_done_and_no_more(ended):
 
   with pytest.raises(execute.Unfinished):
     execute.run(small_study(), workdir, executor)
-  execute.run_unit(workdir, 'works')
+  unit.run_unit(workdir, 'works')
   assert asked == ['broken']
   assert results.stat().st_mtime_ns == before
 
 
 def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
   monkeypatch.setattr(unit, 'GLANCE', 0.1)
-  execute.write_plan(helpers.small_config(), tmp_path)
-  assert execute.status(tmp_path) == {'run': 'todo'}
-  folder = execute.unit_path(tmp_path, 'run')
+  plan.write_plan(helpers.small_config(), tmp_path)
+  assert plan.status(tmp_path) == {'run': 'todo'}
+  folder = plan.unit_path(tmp_path, 'run')
   folder.mkdir()
   with locks.locked(folder / plan.UNIT_LOCK, 'run', 0):
-    assert execute.status(tmp_path) == {'run': 'running'}
-    with pytest.raises(execute.Busy, match=r'unit run is .* process \d+ on'):
-      execute.run_unit(tmp_path, 'run')
-  assert execute.status(tmp_path) == {'run': 'todo'}
+    assert plan.status(tmp_path) == {'run': 'running'}
+    with pytest.raises(locks.Busy, match=r'unit run is .* process \d+ on'):
+      unit.run_unit(tmp_path, 'run')
+  assert plan.status(tmp_path) == {'run': 'todo'}
 
 
 def test_a_lock_ends_with_its_holder_and_a_look_hinders_none(
   tmp_path, monkeypatch
 ):
   # A process that is forked meanwhile shares the open file, hence the lock.
-  execute.write_plan(helpers.small_config(), tmp_path)
-  folder = execute.unit_path(tmp_path, 'run')
+  plan.write_plan(helpers.small_config(), tmp_path)
+  folder = plan.unit_path(tmp_path, 'run')
   folder.mkdir()
   flock, shared = fcntl.flock, []
 
@@ -151,12 +152,12 @@ def test_a_lock_ends_with_its_holder_and_a_look_hinders_none(
 
   monkeypatch.setattr(locks.fcntl, 'flock', lock)
   for _ in range(2):
-    assert execute.state(tmp_path, 'run') == 'todo'
+    assert plan.state(tmp_path, 'run') == 'todo'
     with locks.locked(folder / plan.UNIT_LOCK, 'run', 0):
       pass
   with (folder / plan.UNIT_LOCK).open() as other:
     flock(other, fcntl.LOCK_SH)
-    assert execute.state(tmp_path, 'run') == 'todo'
+    assert plan.state(tmp_path, 'run') == 'todo'
   for copy in shared:
     os.close(copy)
 
@@ -176,22 +177,22 @@ def test_a_study_without_a_page_is_refused_before_it_trains(tmp_path):
   with study.unlocked():
     del study['page']
   with pytest.raises(ValueError, match='a study needs `page`'):
-    execute.write_plan(study, tmp_path)
+    plan.write_plan(study, tmp_path)
 
 
 def test_a_worker_that_dies_without_a_word_is_reported(tmp_path):
   killed = lambda path, names: {name: 'killed by SIGKILL' for name in names}
   with pytest.raises(execute.Unfinished, match=r'run \(killed by SIGKILL\)'):
     execute.run(helpers.small_config(), tmp_path, killed)
-  assert execute.status(tmp_path) == {'run': 'failed'}
-  error = execute.unit_path(tmp_path, 'run') / 'error.txt'
+  assert plan.status(tmp_path) == {'run': 'failed'}
+  error = plan.unit_path(tmp_path, 'run') / 'error.txt'
   assert error.read_text() == 'killed by SIGKILL\n'
 
 
 def test_a_plan_comes_back_as_it_was(tmp_path):
   config = small_study()
-  execute.write_plan(config, tmp_path)
-  assert execute.read_plan(tmp_path).to_dict() == config.to_dict()
+  plan.write_plan(config, tmp_path)
+  assert plan.read_plan(tmp_path).to_dict() == config.to_dict()
 
 
 @pytest.mark.parametrize(
@@ -208,20 +209,20 @@ def test_a_plan_comes_back_as_it_was(tmp_path):
   ],
 )
 def test_another_plan_is_refused(tmp_path, units, message):
-  execute.write_plan(
+  plan.write_plan(
     small_study(a=helpers.small_config(), b=helpers.small_config()), tmp_path
   )
   before = (tmp_path / 'plan.json').read_text()
   changed = {k: helpers.small_config(**v) for k, v in units.items()}
   with pytest.raises((OSError, ValueError), match=message):
-    execute.write_plan(small_study(**changed), tmp_path)
+    plan.write_plan(small_study(**changed), tmp_path)
   assert (tmp_path / 'plan.json').read_text() == before
 
 
 def done_unit(workdir, name):
   """A unit of a plan that has run, as far as its files tell."""
-  folder = execute.unit_path(workdir, name)
-  workdir_lib.Workdir(folder).open(execute.read_plan(workdir).units[name])
+  folder = plan.unit_path(workdir, name)
+  workdir_lib.Workdir(folder).open(plan.read_plan(workdir).units[name])
   for file in ('results.json', 'report.html'):
     (folder / file).write_text(name)
   return folder
@@ -229,23 +230,23 @@ def done_unit(workdir, name):
 
 def test_a_plan_grows_by_seeds_steps_and_units(tmp_path):
   one = helpers.small_config(num_steps=4)
-  execute.write_plan(small_study(a=one, b=one, c=one), tmp_path)
+  plan.write_plan(small_study(a=one, b=one, c=one), tmp_path)
   folders = {name: done_unit(tmp_path, name) for name in 'abc'}
   two = helpers.small_config(num_steps=4, seeds=(0, 7))
   long = helpers.small_config(num_steps=8)
   larger = small_study(a=two, b=long, c=one, d=one)
-  execute.write_plan(larger, tmp_path)
+  plan.write_plan(larger, tmp_path)
   states = {'a': 'todo', 'b': 'todo', 'c': 'done', 'd': 'todo'}
-  assert execute.status(tmp_path) == states
+  assert plan.status(tmp_path) == states
   assert (folders['a'] / 'results_1_seeds.json').read_text() == 'a'
   assert (folders['b'] / 'results_4_steps.json').read_text() == 'b'
-  execute.write_plan(larger, tmp_path)  # the same command again
-  assert execute.read_plan(tmp_path).units.a.seeds == (0, 7)
+  plan.write_plan(larger, tmp_path)  # the same command again
+  assert plan.read_plan(tmp_path).units.a.seeds == (0, 7)
 
 
 def test_what_cannot_grow_ends_in_one_line_and_stays(tmp_path):
   one, two = helpers.small_config(), helpers.small_config(seeds=(0, 7))
-  execute.write_plan(small_study(a=one, b=one), tmp_path / 'held')
+  plan.write_plan(small_study(a=one, b=one), tmp_path / 'held')
   done_unit(tmp_path / 'held', 'a')
   folder = done_unit(tmp_path / 'held', 'b')
   with (
@@ -253,35 +254,35 @@ def test_what_cannot_grow_ends_in_one_line_and_stays(tmp_path):
     pytest.MonkeyPatch.context() as patch,
   ):
     patch.setattr(plan, 'GLANCE', 0.0)
-    with pytest.raises(execute.Busy, match='unit b is in the hands of'):
-      execute.write_plan(small_study(a=two, b=two), tmp_path / 'held')
+    with pytest.raises(locks.Busy, match='unit b is in use by'):
+      plan.write_plan(small_study(a=two, b=two), tmp_path / 'held')
   split = plan.with_jobs(small_study(a=one), 1)
-  execute.write_plan(split, tmp_path / 'split')
+  plan.write_plan(split, tmp_path / 'split')
   done_unit(tmp_path / 'split', 'a')
   with pytest.raises(OSError, match=r'cannot grow \(seeds\)'):
     grown = plan.with_jobs(small_study(a=two), 1)
-    execute.write_plan(grown, tmp_path / 'split')
+    plan.write_plan(grown, tmp_path / 'split')
   for name in ('held', 'split'):
-    assert execute.status(tmp_path / name)['a'] == 'done'
-    assert execute.read_plan(tmp_path / name).units.a.seeds == (0,)
+    assert plan.status(tmp_path / name)['a'] == 'done'
+    assert plan.read_plan(tmp_path / name).units.a.seeds == (0,)
 
 
 def test_a_plan_of_before_has_the_defaults_of_new_keys(tmp_path):
-  execute.write_plan(small_study(a=helpers.small_config()), tmp_path)
+  plan.write_plan(small_study(a=helpers.small_config()), tmp_path)
   path = tmp_path / 'plan.json'
   old = json.loads(path.read_text())
   del old['units']['a']['stop_when'], old['units']['a']['evaluation']['seed']
   path.write_text(json.dumps(old))
-  execute.write_plan(small_study(a=helpers.small_config()), tmp_path)
-  assert execute.read_plan(tmp_path).units.a.stop_when == ()
+  plan.write_plan(small_study(a=helpers.small_config()), tmp_path)
+  assert plan.read_plan(tmp_path).units.a.stop_when == ()
 
 
 @pytest.mark.parametrize('text', ['{}', '{"units": []}', '{"units": {"a": 1}}'])
 def test_a_plan_without_units_is_one_line_and_stays(tmp_path, text):
   (tmp_path / 'plan.json').write_text(text)
   for call in (
-    lambda: execute.status(tmp_path),
-    lambda: execute.write_plan(helpers.small_config(), tmp_path),
+    lambda: plan.status(tmp_path),
+    lambda: plan.write_plan(helpers.small_config(), tmp_path),
   ):
     with pytest.raises(OSError, match='is damaged .*no units') as caught:
       call()
@@ -290,18 +291,18 @@ def test_a_plan_without_units_is_one_line_and_stays(tmp_path, text):
 
 
 def test_keys_that_change_no_result_may_change(tmp_path):
-  execute.write_plan(helpers.small_config(), tmp_path)
-  execute.write_plan(helpers.small_config(num_devices=2), tmp_path)
-  assert execute.read_plan(tmp_path).units.run.num_devices == 2
+  plan.write_plan(helpers.small_config(), tmp_path)
+  plan.write_plan(helpers.small_config(num_devices=2), tmp_path)
+  assert plan.read_plan(tmp_path).units.run.num_devices == 2
 
 
 @pytest.mark.parametrize(
   'call, message',
   [
-    (lambda path: execute.status(path / 'none'), 'no study lies there'),
-    (lambda path: execute.run_unit(path, 'x'), "no unit 'x' .* valid: run"),
+    (lambda path: plan.status(path / 'none'), 'no study lies there'),
+    (lambda path: unit.run_unit(path, 'x'), "no unit 'x' .* valid: run"),
     (
-      lambda path: execute.write_plan(
+      lambda path: plan.write_plan(
         ml_collections.ConfigDict({'units': {}}), path
       ),
       'units is empty',
@@ -313,19 +314,17 @@ def test_keys_that_change_no_result_may_change(tmp_path):
       "page='pie' is unknown; valid: study",
     ),
     (
-      lambda path: execute.write_plan(helpers.small_config(), path / 'one'),
+      lambda path: plan.write_plan(helpers.small_config(), path / 'one'),
       'holds a single run',
     ),
     (
-      lambda path: execute.write_plan(
-        helpers.small_config(), path / 'plan.json'
-      ),
+      lambda path: plan.write_plan(helpers.small_config(), path / 'plan.json'),
       'cannot be made',
     ),
   ],
 )
 def test_what_cannot_be_ends_in_one_line(tmp_path, call, message):
-  execute.write_plan(helpers.small_config(), tmp_path)
+  plan.write_plan(helpers.small_config(), tmp_path)
   workdir_lib.Workdir(tmp_path / 'one').open(helpers.small_config())
   with pytest.raises((OSError, ValueError), match=message) as caught:
     call(tmp_path)
@@ -372,7 +371,7 @@ def test_a_unit_split_by_members_is_the_same(ended, tmp_path):
   order = []
 
   def in_turn(workdir, names):
-    order.append((names, execute.status(workdir)['works']))
+    order.append((names, plan.status(workdir)['works']))
     return execute.in_process(workdir, names)
 
   study = small_study(works=helpers.small_config(seeds=(0, 1)))
@@ -390,9 +389,9 @@ def test_a_unit_split_by_members_is_the_same(ended, tmp_path):
     # The other run may have been scored again meanwhile, with more metrics.
     for name, value in one['metrics'].items():
       assert value == pytest.approx(other['metrics'][name], rel=1e-5), name
-  folder = execute.unit_path(tmp_path, 'works')
+  folder = plan.unit_path(tmp_path, 'works')
   assert len(workdir_lib.Workdir(folder).read_log()[-1]['members']) == 2
   assert list((folder / 'traversals').glob('step_*.png'))
-  execute.run_unit(tmp_path, 'works@1')  # done, whatever was moved away
+  unit.run_unit(tmp_path, 'works@1')  # done, whatever was moved away
   with pytest.raises(ValueError, match='no unit .works@2. in the plan; valid'):
-    execute.run_unit(tmp_path, 'works@2')
+    unit.run_unit(tmp_path, 'works@2')

@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> None:
   """Writes the page that the command line asks for."""
   args = _parse(argv)
   cli.cache_compilations()
-  with usage.one_line_errors(execute.Busy):
+  with usage.one_line_errors():
     runs = [unit for path in args.runs for unit in _units(path)]
     if len(args.runs) == 1 and args.out is None:
       page = redraw(args.runs[0])

@@ -22,11 +22,9 @@ from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import tables
 from bvae_jax.evaluation.results import Results
-from bvae_jax.studies.locks import PATIENCE, Busy, locked
 from bvae_jax.studies.plan import (
   Path,
   as_study,
-  jobs,
   read_plan,
   state,
   status,
@@ -36,22 +34,7 @@ from bvae_jax.studies.plan import (
 )
 from bvae_jax.studies.unit import fail, run_unit
 from bvae_jax.training import progress
-
-__all__ = [
-  'Busy',
-  'Unfinished',
-  'fail',
-  'gather',
-  'in_process',
-  'jobs',
-  'read_plan',
-  'run',
-  'run_unit',
-  'state',
-  'status',
-  'unit_path',
-  'write_plan',
-]
+from bvae_jax.workdir.locks import PATIENCE, locked
 
 _LOG = logging.getLogger(__name__)
 _POLL = 5.0  # seconds between looks at units that run elsewhere

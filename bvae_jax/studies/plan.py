@@ -23,7 +23,7 @@ import ml_collections
 from bvae_jax import config as config_lib
 from bvae_jax import population
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.studies.locks import GLANCE, PATIENCE, is_held, locked
+from bvae_jax.workdir.locks import GLANCE, PATIENCE, is_held, locked
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
 UNIT_LOCK = 'unit.lock'  # beside the run's own lock, held by who runs it

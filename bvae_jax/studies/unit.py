@@ -5,8 +5,8 @@ import traceback
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.studies import merge
-from bvae_jax.studies.locks import GLANCE, locked
 from bvae_jax.studies.plan import UNIT_LOCK, Path, jobs, read_plan, unit_path
+from bvae_jax.workdir.locks import GLANCE, locked
 
 
 def fail(workdir: Path, name: str, message: str) -> None:

@@ -1,17 +1,16 @@
 """A folder of one command: its lock, whole writes, sums of its files."""
 
 import contextlib
-import fcntl
 import hashlib
 import itertools
 import json
 import os
 import pathlib
 import re
-import socket
 from collections.abc import Iterable, Iterator
 
 from bvae_jax import parallel
+from bvae_jax.workdir import locks
 
 MANIFEST = 'manifest.json'
 _WRITES = itertools.count()
@@ -97,29 +96,14 @@ class Folder:
     """Holds the folder for one command; the kernel frees it after a kill.
 
     Raises:
-      WorkdirError: another command holds it.
+      Busy: another command holds it.
     """
     self._make()
     if not parallel.is_first_host():
       yield
       return
     path = self.path / '.lock'
-    with path.open('a+') as file:
-      try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-      except BlockingIOError as error:
-        file.seek(0)
-        raise WorkdirError(
-          f'workdir {self.path} is in use by {file.read() or "a command"}; '
-          'wait for it to end, or choose another --workdir'
-        ) from error
-      if not os.fstat(file.fileno()).st_nlink:  # its holder removed it
-        raise WorkdirError(
-          f'workdir {self.path} was in use until now; run the command again'
-        )
-      file.truncate(0)
-      file.write(f'process {os.getpid()} on {socket.gethostname()}')
-      file.flush()
+    with locks.locked(path, f'workdir {self.path}'):
       try:
         yield
       finally:

@@ -156,7 +156,10 @@ class Workdir(folder.Folder):
       WorkdirError: there is none, or it is damaged.
     """
     if not self.started:
-      raise folder.WorkdirError(f'{self.path} holds no run')
+      raise folder.WorkdirError(
+        f'{self.path} holds no run; name the folder of one (it holds '
+        'config.json)'
+      )
     found = self._kept()
     if 'objective' not in found or self.changed('config.json'):
       raise folder.WorkdirError(

@@ -11,7 +11,7 @@ import helpers
 import ml_collections
 import pytest
 
-from bvae_jax.studies import execute
+from bvae_jax.studies import plan
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -41,7 +41,7 @@ class Interference(threading.Thread):
 
   def __init__(self, workdir: pathlib.Path, number: signal.Signals):
     super().__init__(daemon=True)
-    self.folder = execute.unit_path(workdir, 'long')
+    self.folder = plan.unit_path(workdir, 'long')
     self.number, self.steps = number, None
     self.start()
 

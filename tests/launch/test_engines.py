@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from bvae_jax.studies import execute
+from bvae_jax.studies import execute, plan
 
 
 def check(workdir, interference, log):
   """The unit was cut short, resumed, and logged each step once."""
-  assert execute.status(workdir) == {'long': 'done', 'short': 'done'}
+  assert plan.status(workdir) == {'long': 'done', 'short': 'done'}
   assert 0 < interference.steps < 10
   lines = (interference.folder / 'metrics.jsonl').read_text().splitlines()
   assert [json.loads(x)['step'] for x in lines] == list(range(10, 101, 10))

@@ -16,7 +16,8 @@ import yaml
 
 from bvae_jax import catalogue
 from bvae_jax import run as run_lib
-from bvae_jax.studies import execute, locks, plan
+from bvae_jax.studies import plan, unit
+from bvae_jax.workdir import locks
 from launch import common, local, progress
 
 
@@ -51,7 +52,7 @@ def test_a_process_is_started_again_only_when_killed(
   found = pool.execute(['a', 'b'])
   for name in 'ab':
     line = f'started -m launch.unit --workdir={tmp_path} --unit={name}\n'
-    log = execute.unit_path(tmp_path, name) / 'unit.log'
+    log = plan.unit_path(tmp_path, name) / 'unit.log'
     assert log.read_text() == line * starts
     assert (why is None and name not in found) or why in found[name]
 
@@ -67,7 +68,7 @@ def test_each_worker_has_its_own_gpus(tmp_path, monkeypatch, visible, expected):
   text = 'echo $CUDA_VISIBLE_DEVICES; sleep 0.5'
   pool = make_pool(tmp_path, monkeypatch, text, gpus=2)
   assert pool.execute(['a', 'b']) == {}
-  logs = [execute.unit_path(tmp_path, name) / 'unit.log' for name in 'ab']
+  logs = [plan.unit_path(tmp_path, name) / 'unit.log' for name in 'ab']
   assert sorted(log.read_text() for log in logs) == expected
 
 
@@ -89,21 +90,21 @@ def test_a_signal_stops_the_units_and_starts_no_more(tmp_path, monkeypatch):
   threading.Thread(target=interrupt).start()
   with pytest.raises(run_lib.Interrupted, match='SIGTERM'):
     pool.execute(['a', 'b'])
-  log = execute.unit_path(tmp_path, 'a') / 'unit.log'
+  log = plan.unit_path(tmp_path, 'a') / 'unit.log'
   assert log.read_text() == 'stopped\n'
-  assert not execute.unit_path(tmp_path, 'b').exists()
+  assert not plan.unit_path(tmp_path, 'b').exists()
 
 
 def test_the_line_of_progress_tells_of_all_units(tmp_path):
   units = {n: helpers.small_config(num_steps=10) for n in 'abcd'}
   study = {'study': 'Four', 'page': '', 'units': units}
-  execute.write_plan(ml_collections.ConfigDict(study), tmp_path)
+  plan.write_plan(ml_collections.ConfigDict(study), tmp_path)
   watch = progress.Watch(tmp_path)
-  folder = execute.unit_path(tmp_path, 'a')
+  folder = plan.unit_path(tmp_path, 'a')
   folder.mkdir()
   lines = [f'{{"group": 0, "step": {n}, "time": 1.0}}\n' for n in (2, 4)]
   (folder / 'metrics.jsonl').write_text(''.join(lines))
-  execute.fail(tmp_path, 'b', 'boom')
+  unit.fail(tmp_path, 'b', 'boom')
   with locks.locked(folder / plan.UNIT_LOCK, 'a', 0):
     line = watch.line()
   start = 'units: 1 failed, 1 running (a 40%), 2 todo; 10% of all steps, '
@@ -117,7 +118,7 @@ def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
   script(tmp_path / 'srun', 'exit 0')
   script(tmp_path / 'sbatch', 'echo Submitted batch job 12')
   monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
-  execute.write_plan(helpers.small_config(), tmp_path)
+  plan.write_plan(helpers.small_config(), tmp_path)
   jobs = slurm.submit(
     tmp_path, ['a', 'b'], cluster='slurm', timeout_min=30, gpus_per_node=1,
     slurm_partition='gpu', slurm_array_parallelism=None, slurm_account='lab',

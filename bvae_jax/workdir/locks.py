@@ -1,4 +1,4 @@
-"""Locks of a study: the kernel drops those of a process that has died."""
+"""Lock files: the kernel drops the lock of a process that has died."""
 
 import contextlib
 import fcntl
@@ -12,13 +12,24 @@ PATIENCE = 60.0  # seconds for a lock that is held while files are written
 GLANCE = 1.0  # seconds for a unit's lock, which others hold to look at it
 
 
-class Busy(RuntimeError):
+class Busy(OSError):
   """Another process holds what this one needs."""
 
 
 @contextlib.contextmanager
-def locked(path: pathlib.Path, what: str, patience: float) -> Iterator[None]:
-  """Holds a lock file, which tells by whom; Busy after `patience` seconds."""
+def locked(
+  path: pathlib.Path, what: str, patience: float = 0.0
+) -> Iterator[None]:
+  """Holds a lock file, which tells by whom.
+
+  Args:
+    path: of the file; made when missing.
+    what: it stands for.
+    patience: seconds to wait for another holder.
+
+  Raises:
+    Busy: another process holds it.
+  """
   limit = time.monotonic() + patience
   with path.open('a+') as file:
     while True:
@@ -27,10 +38,14 @@ def locked(path: pathlib.Path, what: str, patience: float) -> Iterator[None]:
         break
       except BlockingIOError:
         if time.monotonic() >= limit:
+          holder = path.read_text() or 'another command'
           raise Busy(
-            f'{what} is in the hands of {path.read_text()}; wait for it to end'
+            f'{what} is in use by {holder}; wait for it to end, or choose '
+            'another --workdir'
           ) from None
         time.sleep(0.05)
+    if not os.fstat(file.fileno()).st_nlink:
+      raise Busy(f'{what} was in use until now; run the command again')
     file.truncate(0)
     file.write(f'process {os.getpid()} on {socket.gethostname()}')
     file.flush()
