@@ -17,7 +17,7 @@ def test_loss_and_gradients_are_equal(name):
   if name == 'discriminator':
     inputs = jax.random.normal(key, (2, 3, training.LATENTS))
     inputs = torch.tensor(np.asarray(inputs)).unbind()
-    expected = torch_peer.Discriminator(grads)
+    expected = torch_peer.Discriminator(grads['discriminator'])
   else:
     noise = jax.random.normal(key, (3, training.LATENTS))
     inputs = case.sample()[0], torch.tensor(np.asarray(noise))
