@@ -23,7 +23,7 @@ PARTS = {
   'loop': 'time outside the compiled program',
   'startup': 'imports and compilation',
   'rendering': 'rendering and encoding beside training',
-  'scaling': 'share of the matmul peak over members, batch, image size',
+  'scaling': 'share of the matmul peak over members, batch, size, latents',
   'metrics': 'metrics beside scikit-learn',
 }
 

@@ -1,4 +1,4 @@
-"""A step's time over members, batch and image size, beside the matmul peak.
+"""A step's time over members, batch, image size and latents, with its limit.
 
 The value is the share of the peak, measured in the same rounds, that the
 products of the step's networks reach; runs/benchmarks/scaling.svg draws the
@@ -13,12 +13,14 @@ from bvae_jax.report import charts
 
 NETWORK = 'conv_burgess'
 STEPS = 2
-# Of each panel: the axis, its values, and (members, batch, image size) of each.
+# The values of each panel's axis; what it does not vary is as in BASE.
 PANELS = {
-  'members': {m: (m, 64, 64) for m in (1, 2, 4, 8, 16)},
-  'batch': {b: (1, b, 64) for b in (16, 64, 256)},
-  'image size': {s: (1, 64, s) for s in (32, 64, 128)},
+  'members': (1, 2, 4, 8, 16),
+  'batch': (16, 64, 256),
+  'image size': (32, 64, 128),
+  'latents': (10, 64, 512),
 }
+BASE = {'members': 1, 'batch': 64, 'image size': 64, 'latents': 10}
 _OURS, _LIMIT = 'the step', 'its products at the peak'
 
 
@@ -38,7 +40,7 @@ def draw(times: dict[str, np.ndarray]) -> str:
         x=x.axis(values=points[:, 0].tolist()),
         y=alt.Y('ms:Q', title='ms a step and member'),
         color=alt.Color('what:N', title=NETWORK, sort=[_OURS, _LIMIT]),
-      ).properties(width=190, height=170)
+      ).properties(width=150, height=170)
     )
   return charts.svg(alt.hconcat(*panels))
 
@@ -46,9 +48,10 @@ def draw(times: dict[str, np.ndarray]) -> str:
 def rows(scale: float) -> list[timing.Row]:
   matmul, matmul_gflop = timing.matmul()
   found, drawn = [], {}
-  for axis, points in PANELS.items():
-    for value, (members, batch, size) in points.items():
-      case = training.make_case(NETWORK, batch, size)
+  for axis, values in PANELS.items():
+    for value in values:
+      members, *shape = (BASE | {axis: value}).values()
+      case = training.make_case(NETWORK, *shape)
       step = training.ours(case, STEPS, members)
       times = timing.measure(
         {'step': step, 'matmul': matmul}, max(2, round(6 * scale))

@@ -46,16 +46,18 @@ class Case(NamedTuple):
   betas: tuple[float, float]
 
 
-def vae_case(name: str, batch: int, image_shape: tuple[int, int, int]) -> Case:
+def vae_case(
+  name: str, batch: int, image_shape: tuple[int, int, int], latents: int
+) -> Case:
   """A VAE on random binary images, with fresh noise in each step."""
-  encoder = models.make_encoder(NETWORKS[name][0], LATENTS, image_shape)
+  encoder = models.make_encoder(NETWORKS[name][0], latents, image_shape)
   decoder = models.make_decoder(NETWORKS[name][1], image_shape)
   keys = jax.random.split(jax.random.key(0), 3)
   images = jax.random.bernoulli(keys[0], shape=(batch, *image_shape))
   images = images.astype(float)
   params = {
     'encoder': encoder.init(keys[1], images),
-    'decoder': decoder.init(keys[2], jnp.zeros((1, LATENTS))),
+    'decoder': decoder.init(keys[2], jnp.zeros((1, latents))),
   }
 
   def loss(params, key):
@@ -66,7 +68,7 @@ def vae_case(name: str, batch: int, image_shape: tuple[int, int, int]) -> Case:
 
   peer = torch_peer.VAE(params, image_shape, tanh=name == 'mlp_higgins')
   pixels = torch.tensor(np.asarray(images).transpose(0, 3, 1, 2).copy())
-  sample = lambda: (pixels, torch.randn(batch, LATENTS))
+  sample = lambda: (pixels, torch.randn(batch, latents))
   return Case(params, loss, peer, sample, (0.9, 0.999))
 
 
@@ -85,10 +87,12 @@ def discriminator_case(batch: int) -> Case:
   return Case({'discriminator': params}, loss, peer, sample, (0.5, 0.9))
 
 
-def make_case(name: str, batch: int, size: int) -> Case:
+def make_case(
+  name: str, batch: int, size: int, latents: int = LATENTS
+) -> Case:
   if name == 'discriminator':
     return discriminator_case(batch)
-  return vae_case(name, batch, (size, size, 1))
+  return vae_case(name, batch, (size, size, 1), latents)
 
 
 def ours(case: Case, steps: int, members: int) -> Callable[[], None]:
