@@ -87,9 +87,7 @@ def discriminator_case(batch: int) -> Case:
   return Case({'discriminator': params}, loss, peer, sample, (0.5, 0.9))
 
 
-def make_case(
-  name: str, batch: int, size: int, latents: int = LATENTS
-) -> Case:
+def make_case(name: str, batch: int, size: int, latents: int = LATENTS) -> Case:
   if name == 'discriminator':
     return discriminator_case(batch)
   return vae_case(name, batch, (size, size, 1), latents)
