@@ -35,10 +35,53 @@ class Correlation:
     """Draws positions of a grid of sizes, i.i.d., int32 [count]."""
     free_key, pair_key = jax.random.split(key)
     free = samplers.sample_index(free_key, count, grid.num_combinations(sizes))
-    joint = jnp.asarray(self.log_joint(sizes), jnp.float32)
-    drawn = jax.random.categorical(pair_key, joint.ravel(), shape=(count,))
-    one, two = jnp.divmod(drawn, joint.shape[1])
+    one, two = self._draw_pair(pair_key, count, sizes)
     factors = grid.index_to_factors(free, sizes)
-    i, j = self.pair
-    factors = factors.at[:, i].set(one).at[:, j].set(two)
+    factors = self._set(factors, one, two)
     return grid.factors_to_index(factors, sizes).astype(jnp.int32)
+
+  def redraw(
+    self,
+    key: jax.Array,
+    factors: jax.Array,
+    changed: jax.Array,
+    sizes: Sequence[int],
+  ) -> jax.Array:
+    """Draws the two factors anew where they change, given what is kept.
+
+    Args:
+      key: a key.
+      factors: of images, int32 [B, K].
+      changed: which factors change, bool [B, K].
+      sizes: the number of values of each factor [K].
+
+    Returns:
+      Factors [B, K]: both drawn from the joint, one from its conditional.
+    """
+    i, j = self.pair
+    joint = jnp.asarray(self.log_joint(sizes), jnp.float32)
+    keys = jax.random.split(key, 3)
+    both = self._draw_pair(keys[0], len(factors), sizes)
+    one = jax.random.categorical(keys[1], joint.T[factors[:, j]])
+    two = jax.random.categorical(keys[2], joint[factors[:, i]])
+    first, second = changed[:, i], changed[:, j]
+    one = jnp.where(first & second, both[0], one)
+    two = jnp.where(first & second, both[1], two)
+    return self._set(
+      factors,
+      jnp.where(first, one, factors[:, i]),
+      jnp.where(second, two, factors[:, j]),
+    )
+
+  def _draw_pair(
+    self, key: jax.Array, count: int, sizes: Sequence[int]
+  ) -> tuple[jax.Array, jax.Array]:
+    joint = jnp.asarray(self.log_joint(sizes), jnp.float32)
+    drawn = jax.random.categorical(key, joint.ravel(), shape=(count,))
+    return jnp.divmod(drawn, joint.shape[1])
+
+  def _set(
+    self, factors: jax.Array, one: jax.Array, two: jax.Array
+  ) -> jax.Array:
+    i, j = self.pair
+    return factors.at[:, i].set(one).at[:, j].set(two)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bvae_jax import data, losses
 from bvae_jax.training import imprecise
@@ -60,17 +61,40 @@ def _two_batches(key: jax.Array, source: Source) -> Indices:
 
 def _pairs(key: jax.Array, source: Source) -> Indices:
   """Pairs whose factors differ in `num_changed`: a count, or a rule's name."""
-  changed = source.context.options['num_changed']
-  draw = functools.partial(
-    data.sample_pairs,
-    batch_size=source.context.batch_size,
-    factor_sizes=source.dataset.factor_sizes,
-    num_changed=int(changed) if changed.isdigit() else changed,
-  )
-  one, two = draw(key)
-  if source.dataset.split is not None:
-    one, two = _in_training(key, draw, source.dataset, one, two)
+  dataset, context = source.dataset, source.context
+  changed = context.options['num_changed']
+  changed = int(changed) if changed.isdigit() else changed
+  if dataset.is_grid:
+    draw = functools.partial(
+      data.sample_pairs,
+      batch_size=context.batch_size,
+      factor_sizes=dataset.factor_sizes,
+      num_changed=changed,
+      correlation=dataset.correlation,
+    )
+    one, two = draw(key)
+    if dataset.split is not None:
+      one, two = _in_training(key, draw, dataset, one, two)
+  else:
+    one, two = _observed_pairs(key, source, changed)
   return {'images': one, 'pair_images': two}
+
+
+def _observed_pairs(
+  key: jax.Array, source: Source, num_changed: int | str
+) -> tuple[jax.Array, jax.Array]:
+  """Pairs of images to train on, whose factors are a table."""
+  dataset = source.dataset
+  assert isinstance(dataset.factors, data.Table)
+  train = np.arange(dataset.num_images)
+  if dataset.split is not None:
+    train = np.asarray(dataset.split.train)
+  labels = np.asarray(dataset.factors.values)[train]
+  first_key, second_key = jax.random.split(key)
+  first = data.sample_index(first_key, source.context.batch_size, len(train))
+  second = data.pairs_of_table(labels, num_changed)(second_key, first)
+  train = jnp.asarray(train, jnp.int32)
+  return train[first], train[second]
 
 
 def _in_training(
@@ -158,19 +182,17 @@ def look_up(indices: Indices, source: Source) -> dict[str, jax.Array]:
   return batch
 
 
-def check(kind: str, dataset: data.Dataset) -> None:
+def check(dataset: data.Dataset, kind: str, context: losses.Context) -> None:
   """Refuses a data set of which a kind of batch cannot be drawn.
 
   Raises:
-    ValueError: pairs without a grid or of correlated factors, or labelled
-      images without labels.
+    ValueError: pairs or labelled images without labels, or pairs that cannot
+      differ as the options say.
   """
   if kind == 'pairs':
-    dataset.require_grid('an objective that trains on pairs')
-    if dataset.correlation is not None:
-      raise ValueError(
-        'dataset.correlated has no use for an objective that trains on pairs; '
-        'leave it out'
-      )
+    if not dataset.is_grid:
+      dataset.require_labels('an objective that trains on pairs')
+    source = Source(dataset, dataset.images, context, jax.random.key(0))
+    jax.eval_shape(functools.partial(_pairs, source=source), source.key)
   if kind == 'labelled':
     dataset.require_labels('an objective that trains on labelled images')

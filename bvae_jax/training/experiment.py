@@ -113,8 +113,11 @@ def build(
     ValueError: networks and images, or objective and data, that do not fit.
   """
   dataset = data.load(config.dataset) if dataset is None else dataset
-  batches.check(losses.OBJECTIVES[config.objective].batch, dataset)
-  return assemble(config, dataset)
+  built = assemble(config, dataset)
+  batches.check(
+    dataset, losses.OBJECTIVES[config.objective].batch, built.context
+  )
+  return built
 
 
 def assemble(

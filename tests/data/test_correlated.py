@@ -8,7 +8,6 @@ import pytest
 
 from bvae_jax import data
 from bvae_jax.data.correlated import Correlation
-from bvae_jax.training import batches
 
 
 def load(**changes) -> data.Dataset:
@@ -34,8 +33,31 @@ def test_the_pair_follows_its_law_and_the_rest_is_uniform():
     shares = np.bincount(labels[:, k], minlength=size) / count
     np.testing.assert_allclose(shares, 1 / size, atol=0.015)
   assert 'correlated with sigma 0.4' in dataset.description
-  with pytest.raises(ValueError, match='has no use for an objective'):
-    batches.check('pairs', dataset)
+
+
+def test_pairs_keep_to_the_law():
+  # Changing one factor of the two leaves the pair's law as it is: the fresh
+  # value is drawn given the other.
+  law = Correlation((0, 2), 0.3)
+  sizes, count = (3, 2, 5), 60_000
+  joint = np.exp(law.log_joint(sizes))
+  joint /= joint.sum()
+  pairs = jax.jit(
+    lambda key: data.sample_pairs(
+      key, count, sizes, num_changed=1, correlation=law
+    )
+  )(jax.random.key(3))
+  one, two = (np.asarray(data.index_to_factors(i, sizes)) for i in pairs)
+  for labels in (one, two):
+    seen = np.zeros((3, 5))
+    np.add.at(seen, (labels[:, 0], labels[:, 2]), 1 / count)
+    np.testing.assert_allclose(seen, joint, atol=0.01)
+  # A third of the pairs draws each factor anew; the first is left at its value
+  # with the probability sum_f p(f_0 | f_2)^2, averaged over p.
+  given = joint / joint.sum(0)
+  moves = (1 - np.sum(joint.sum(0) * np.sum(given**2, 0))) / 3
+  np.testing.assert_allclose(np.mean(one[:, 0] != two[:, 0]), moves, atol=0.01)
+  assert (one != two).sum(1).max() == 1
 
 
 def test_a_wide_sigma_is_no_correlation():

@@ -1,5 +1,6 @@
 """A data set of images alone, and what may be asked of a table of factors."""
 
+import dataclasses
 import json
 import re
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import data, run
+from bvae_jax.data import dataset as dataset_lib
 from bvae_jax.training import batches
 from bvae_jax.training import experiment as experiment_lib
 
@@ -64,7 +66,7 @@ def test_trains_scores_and_reports_without_factors(tmp_path, monkeypatch):
   'objective, metric, message',
   [
     ('beta_vae', 'mig', 'metrics: mig needs known factors'),
-    ('ada_gvae', 'unsupervised', 'pairs: data set own is no complete grid'),
+    ('ada_gvae', 'unsupervised', 'trains on pairs: data set own has no known'),
     ('semi_supervised', 'unsupervised', 'labelled images: data set own has no'),
   ],
 )
@@ -134,6 +136,19 @@ def test_labelled_batches_of_a_table_and_their_scale():
   np.testing.assert_allclose(
     batch['labels'], np.stack([chosen % 3 / 2, chosen // 30], -1)
   )
+
+
+def test_pairs_of_a_table_share_a_factor_and_none_is_held_out():
+  held_out = np.arange(0, 60, 4)
+  split = dataset_lib.Split(np.setdiff1d(np.arange(60), held_out), held_out)
+  rows = dataclasses.replace(own(table()), split=split)
+  experiment = experiment_lib.build(config('ada_gvae', batch_size=64), rows)
+  source = batches.Source(rows, rows.images, experiment.context, None)
+  drawn = jax.jit(lambda key: batches.DRAWS['pairs'](key, source))
+  pairs = drawn(jax.random.key(0))
+  one, two = (np.asarray(pairs[name]) for name in ('images', 'pair_images'))
+  assert not np.isin([one, two], held_out).any() and (one != two).any()
+  assert ((one % 3 == two % 3) | (one // 30 == two // 30)).all()
 
 
 @pytest.mark.parametrize(
