@@ -20,6 +20,11 @@ from bvae_jax.losses.dependence import (
   gaussian_total_correlation,
 )
 from bvae_jax.losses.divergence import COLLAPSED, gaussian_kl, reparameterize
+from bvae_jax.losses.gridded import (
+  hessian_share,
+  latent_multiinformation,
+  tripod,
+)
 from bvae_jax.losses.information import (
   code_entropy,
   code_kl,
@@ -86,11 +91,13 @@ __all__ = [
   'gaussian_kl',
   'gaussian_nll',
   'gaussian_total_correlation',
+  'hessian_share',
   'hfs',
   'infogan',
   'jacobian_norm',
   'jl1_vae',
   'kl_decomposition',
+  'latent_multiinformation',
   'permute_dims',
   'qlae',
   'reparameterize',
@@ -99,5 +106,6 @@ __all__ = [
   'semi_supervised',
   'supervised_penalty',
   'total_correlation',
+  'tripod',
   'vae',
 ]

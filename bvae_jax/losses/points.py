@@ -5,6 +5,9 @@ objectives do; the terms hold `nll` and `variance_per_latent` [D], that of the
 batch, in place of the KL.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -70,8 +73,8 @@ def qlae(
   checks.check_rank(2, z=z, quantized=quantized)
   terms = base_terms(nll, quantized)
   z, quantized = checks.at_least_float32(z, quantized)
-  own = _distance(lax.stop_gradient(z), quantized)
-  committed = _distance(z, lax.stop_gradient(quantized))
+  own = distance(lax.stop_gradient(z), quantized)
+  committed = distance(z, lax.stop_gradient(quantized))
   terms['quantization_error'] = committed
   return terms['nll'] + quantization * own + commitment * committed, terms
 
@@ -84,7 +87,8 @@ def straight_through(z: jax.Array, quantized: jax.Array) -> jax.Array:
   return z + lax.stop_gradient(quantized - z)
 
 
-def _distance(one: jax.Array, other: jax.Array) -> jax.Array:
+def distance(one: jax.Array, other: jax.Array) -> jax.Array:
+  """mean_b |one - other|^2 of codes [B, D]."""
   return jnp.mean(jnp.sum(jnp.square(one - other), axis=1))
 
 
@@ -129,7 +133,10 @@ def wire_qlae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   return loss_fn
 
 
-def quantized_codes(nets: Nets, params: Params, images: jax.Array) -> jax.Array:
+def quantized_codes(
+  nets: Nets, params: Params, images: jax.Array, options: Mapping[str, Any]
+) -> jax.Array:
   """The codes of QLAE: values of the codebooks [B, D]."""
+  del options
   z = nets['coder'](params['coder'], images)
   return nets['codebooks'](params['codebooks'], z)

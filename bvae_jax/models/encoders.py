@@ -4,6 +4,7 @@ import functools
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 from bvae_jax.models import padding
@@ -57,15 +58,18 @@ class Encoder(nn.Module):
 class Coder(nn.Module):
   """Images [B, H, W, C] in [0, 1] -> codes [B, D] that are points.
 
-  Attributes: as of `Encoder`.
+  Attributes: as of `Encoder`, and
+    bounded: whether codes lie in (-1, 1), by a tanh.
   """
 
   trunk: nn.Module
   num_latents: int = 10
+  bounded: bool = False
 
   @nn.compact
   def __call__(self, images: jax.Array) -> jax.Array:
-    return Dense(self.num_latents, name='mean')(self.trunk(images))
+    codes = Dense(self.num_latents, name='mean')(self.trunk(images))
+    return jnp.tanh(codes) if self.bounded else codes
 
 
 class Critic(nn.Module):
@@ -129,14 +133,15 @@ def _trunk(name: str, image_shape: Sequence[int]) -> nn.Module:
 
 
 def make_coder(
-  name: str, num_latents: int, image_shape: Sequence[int]
+  name: str, num_latents: int, image_shape: Sequence[int], bounded: bool = False
 ) -> Coder:
   """The coder on the trunk of the encoder of this name.
 
   Raises:
     ValueError: if the name is unknown or the network cannot take the images.
   """
-  return Coder(_trunk(name, image_shape), num_latents=num_latents)
+  trunk = _trunk(name, image_shape)
+  return Coder(trunk, num_latents=num_latents, bounded=bounded)
 
 
 def make_critic(

@@ -65,7 +65,8 @@ def graph(module: nn.Module, params: Any, input_shape: Sequence[int]) -> Layers:
     return _trunk(module.trunk, params['trunk'], shape) + head
   if isinstance(module, encoders.Coder):
     trunk = _trunk(module.trunk, params['trunk'], shape)
-    return [*trunk, _dense(params['mean'])]
+    end = [Layer('tanh')] if module.bounded else []
+    return [*trunk, _dense(params['mean']), *end]
   if isinstance(module, decoders.MLPDecoder):
     activation = getattr(nn, module.activation)
     stack = MLP(module.widths, activation)

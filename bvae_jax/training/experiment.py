@@ -42,7 +42,9 @@ class Experiment(NamedTuple):
     with jax.default_matmul_precision('highest'):
       mean, logvar = posterior(self.nets[name](params[name], images))
       if self.objective.codes:
-        mean = self.objective.codes(self.nets, params, images)
+        mean = self.objective.codes(
+          self.nets, params, images, self.context.options
+        )
     return mean, logvar
 
   @property

@@ -42,6 +42,14 @@ _ALL = (
     posterior=lambda codes: (codes, jnp.full_like(codes, -jnp.inf)),
   ),
   losses.Role(
+    'bounded_coder',
+    lambda config, image_shape: models.make_coder(
+      config.encoder, config.num_latents, image_shape, bounded=True
+    ),
+    _images,
+    posterior=lambda codes: (codes, jnp.full_like(codes, -jnp.inf)),
+  ),
+  losses.Role(
     'codebooks',
     lambda config, _: models.Codebooks(
       config.num_latents, config.options.num_values

@@ -37,6 +37,10 @@ def _coder(params, images):
   return _encoder(params, images)[0]
 
 
+def _bounded_coder(params, images):
+  return jnp.tanh(_coder(params, images))
+
+
 def _codebooks(params, z):
   return models.Codebooks(LATENTS, 3).apply({'params': params}, z)
 
@@ -53,6 +57,7 @@ def _critic(params, images):
 NETS = {
   'encoder': _encoder,
   'coder': _coder,
+  'bounded_coder': _bounded_coder,
   'codebooks': _codebooks,
   'decoder': _decoder,
   'discriminator': _discriminator,
@@ -68,14 +73,16 @@ def _make_params(rng, num_inputs):
     'mean': normal(5, LATENTS),
     'logvar': normal(5, LATENTS),
   }
-  return {
+  coder = lambda: {k: v for k, v in encoder().items() if k != 'logvar'}
+  made = {
     'encoder': encoder(),
-    'coder': {k: v for k, v in encoder().items() if k != 'logvar'},
+    'coder': coder(),
     'codebooks': {'values': normal(LATENTS, 3)},
     'critic': encoder(),
     'decoder': {'out': normal(num_inputs, pixels)},
     'discriminator': {'hidden': normal(LATENTS, 6), 'logits': normal(6, 2)},
   }
+  return {**made, 'bounded_coder': coder()}
 
 
 @functools.cache

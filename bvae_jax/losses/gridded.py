@@ -1,0 +1,191 @@
+"""Tripod: codes on a fixed grid, independent, each moving images by itself."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from bvae_jax.losses import checks, points
+from bvae_jax.losses.wiring import (
+  Arrays,
+  Context,
+  Loss,
+  LossFn,
+  Nets,
+  Params,
+  Result,
+  batch_noise,
+)
+
+_TINY = 1e-6  # added to standard deviations, so that a constant latent has one
+_EPSILON = 0.1  # of the finite differences, in standard deviations
+
+
+def on_grid(z: jax.Array, num_values: int) -> jax.Array:
+  """The nearest of V even values from -1 to 1 to each code in [-1, 1], [B, D].
+
+  Source: Hsu et al. 2024 (arXiv:2404.10282), finite scalar quantisation.
+  """
+  steps = num_values - 1
+  return 2 * jnp.round((z + 1) / 2 * steps) / steps - 1
+
+
+def latent_multiinformation(z: jax.Array, scale: jax.Array) -> jax.Array:
+  """The total correlation of a batch of codes, as kernels estimate it.
+
+  mean_b [log q(z_b) - sum_d log q_d(z_bd)], each density the mean of normal
+  kernels at the codes of the batch. A marginal's kernel has the standard
+  deviation scale_d, the joint's is Silverman's (4 / ((D + 2) B))^(1 / (D + 4))
+  of it, as in the authors' code. Moving and scaling latents changes nothing;
+  it is a penalty, not an estimate of nats: independent codes have another
+  value than 0.
+
+  Args:
+    z: codes [B, D].
+    scale: the standard deviation of each latent [D].
+
+  Returns:
+    A scalar.
+
+  Raises:
+    ValueError: not [B, D] and [D].
+
+  Source: Hsu et al. 2024 (arXiv:2404.10282), kernel-based latent
+  multiinformation.
+  """
+  checks.check_posterior(z=z)
+  z, scale = checks.at_least_float32(z, scale)
+  batch, num_latents = z.shape
+  if scale.shape != (num_latents,):
+    raise ValueError(
+      f'scale must have shape {(num_latents,)}, got {scale.shape}'
+    )
+  silverman = (4 / ((num_latents + 2) * batch)) ** (1 / (num_latents + 4))
+
+  def log_kernels(width: jax.Array) -> jax.Array:
+    apart = (z[:, None] - z[None]) / width[None, None]
+    return jax.scipy.stats.norm.logpdf(apart) - jnp.log(width)[None, None]
+
+  joint = log_kernels(silverman * scale).sum(-1)
+  of_all = jax.nn.logsumexp(joint, axis=1) - jnp.log(batch)
+  marginals = log_kernels(scale)
+  of_each = jax.nn.logsumexp(marginals, axis=1) - jnp.log(batch)
+  return jnp.mean(of_all - of_each.sum(-1))
+
+
+def hessian_share(
+  decode: Callable[[jax.Array], jax.Array],
+  z: jax.Array,
+  scale: jax.Array,
+  signs: jax.Array,
+  normals: jax.Array,
+) -> jax.Array:
+  """The share of a decoder's curvature in which two latents act together.
+
+  sum_{i != j} H_ij^2 / sum_{ij} H_ij^2 of the Hessian H of each output in
+  latents of unit scale, both sums over all outputs: 0 where each latent acts by
+  itself. The variance of v' H v is twice the first sum over random signs v, and
+  twice the second over normal v; v' H v is a central difference over 0.1 v.
+
+  Args:
+    decode: z [b, D] -> outputs [b, ...].
+    z: [b, D].
+    scale: the standard deviation of each latent [D].
+    signs: directions of -1 and 1 [P, b, D].
+    normals: directions of standard normals [P, b, D].
+
+  Returns:
+    [b], estimated from P directions of both kinds.
+
+  Source: Hsu et al. 2024 (arXiv:2404.10282), the normalised Hessian penalty;
+  Peebles et al. 2020 (arXiv:2008.10599), eq. 4, for the first sum.
+  """
+  middle = decode(z)
+
+  def total(directions: jax.Array) -> jax.Array:
+    def bent(direction: jax.Array) -> jax.Array:
+      step = _EPSILON * scale[None] * direction
+      return (decode(z + step) - 2 * middle + decode(z - step)) / _EPSILON**2
+
+    spread = jnp.var(jax.vmap(bent)(directions), axis=0)
+    return jnp.mean(spread, axis=tuple(range(1, spread.ndim)))
+
+  return total(signs) / (total(normals) + 1e-10)
+
+
+def tripod(
+  nll: jax.Array,
+  z: jax.Array,
+  quantized: jax.Array,
+  *,
+  multiinformation: float | jax.Array,
+  hessian: float | jax.Array,
+  share: jax.Array,
+) -> Result:
+  """The reconstruction from codes on a grid, and two penalties.
+
+  mean_b nll + multiinformation * `latent_multiinformation`(quantized)
+  + hessian * mean_b share.
+
+  Args:
+    nll: [B] of images decoded from the codes on the grid.
+    z: codes in [-1, 1], before they are rounded [B, D].
+    quantized: on the grid [B, D], with a gradient for z.
+    multiinformation: weight of the latents' dependence.
+    hessian: weight of what latents do together.
+    share: `hessian_share` of the decoder at the codes [B].
+
+  Raises:
+    ValueError: wrong shapes.
+
+  Source: Hsu et al. 2024 (arXiv:2404.10282), where nll is averaged over the
+  subpixels of an image.
+  """
+  checks.check_rank(2, z=z, quantized=quantized)
+  checks.check_batch(share=share, z=z)
+  terms = points.base_terms(nll, quantized)
+  terms['quantization_error'] = points.distance(z, quantized)
+  terms['latent_multiinformation'] = latent_multiinformation(
+    quantized, jnp.std(z, axis=0) + _TINY
+  )
+  terms['hessian_share'] = jnp.mean(share)
+  loss = terms['nll'] + multiinformation * terms['latent_multiinformation']
+  return loss + hessian * terms['hessian_share'], terms
+
+
+def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
+  """Encode, round to the grid with a straight-through gradient, decode.
+
+  Options: `num_values` of each latent, `num_directions` of a kind for an
+  image's Hessians. They are those of the decoder's outputs; the paper adds
+  those of its hidden layers, which are peculiar to its decoder.
+  """
+  num_values = context.options['num_values']
+  num_directions = context.options['num_directions']
+
+  def loss_fn(
+    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
+  ) -> Result:
+    images = batch['images']
+    z = nets['bounded_coder'](params['bounded_coder'], images)
+    code = points.straight_through(z, on_grid(z, num_values))
+    decode = lambda code: nets['decoder'](params['decoder'], code)
+    nll = context.nll(params, decode(code), images)
+    whole, whole_code = context.gather((z, code))
+    drawn = batch_noise(key, context, 2, num_directions, z.shape[1])
+    signs, normals = jnp.moveaxis(drawn, 0, 2)
+    scale = jnp.std(whole, axis=0) + _TINY
+    share = hessian_share(decode, code, scale, jnp.sign(signs), normals)
+    nll, share = context.gather((nll, share))
+    return loss(nll, whole, whole_code, **hparams, share=share)
+
+  return loss_fn
+
+
+def codes_on_grid(
+  nets: Nets, params: Params, images: jax.Array, options: Mapping[str, Any]
+) -> jax.Array:
+  """The codes of Tripod: values of the grid [B, D]."""
+  z = nets['bounded_coder'](params['bounded_coder'], images)
+  return on_grid(z, options['num_values'])

@@ -1,0 +1,93 @@
+"""Tripod: codes on a grid, kernels' multiinformation, shares of curvature."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from bvae_jax import losses
+from bvae_jax.losses import gridded
+
+RNG = np.random.default_rng(0)
+
+
+def test_codes_are_rounded_to_even_values():
+  z = jnp.array([[-1.0, -0.7, -0.6, 0.1, 0.4, 0.9]])
+  np.testing.assert_allclose(
+    gridded.on_grid(z, 5), [[-1, -0.5, -0.5, 0, 0.5, 1]]
+  )
+  np.testing.assert_allclose(gridded.on_grid(z, 2)[0, [0, 5]], [-1, 1])
+
+
+def test_multiinformation_is_that_of_kernel_densities():
+  z, scale = RNG.normal(size=(7, 3)), np.array([0.5, 1.0, 2.0])
+  width = scale * (4 / (5 * 7)) ** (1 / 7)
+  expected = 0
+  for b in range(7):
+    joint = [np.prod(stats.norm.pdf(z[b], z[c], width)) for c in range(7)]
+    marginals = stats.norm.pdf(z[b], z, scale).mean(0)
+    expected += (np.log(np.mean(joint)) - np.log(marginals).sum()) / 7
+  found = losses.latent_multiinformation(jnp.asarray(z), jnp.asarray(scale))
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
+  moved = losses.latent_multiinformation(3 * z + 1, 3 * scale)
+  np.testing.assert_allclose(moved, expected, rtol=1e-4)
+  together = np.repeat(z[:, :1], 3, axis=1)
+  assert losses.latent_multiinformation(together, np.ones(3) / 2) > found
+  with pytest.raises(ValueError, match=r'scale must have shape \(3,\)'):
+    losses.latent_multiinformation(z, np.ones(2))
+
+
+def test_the_share_of_curvature_of_a_quadratic_decoder():
+  # Of outputs z' A_k z the Hessians are 2 A_k, whatever z. All signs once give
+  # the sum off the diagonal exactly.
+  curves = RNG.normal(size=(2, 3, 3))
+  curves += curves.transpose(0, 2, 1)
+  scale = np.array([0.5, 1.0, 2.0])
+  decode = lambda z: jnp.einsum('bi,kij,bj->bk', z, jnp.asarray(curves), z)
+  scale = jnp.asarray(scale)
+  z = jnp.asarray(RNG.normal(size=(4, 3)))
+  signs = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))
+  signs = jnp.asarray(signs)[:, None].repeat(4, 1)
+  normals = jax.random.normal(jax.random.key(0), (40_000, 4, 3))
+  hessians = np.square(curves * np.outer(scale, scale))
+  diagonal = sum(np.trace(h) for h in hessians)
+  expected = 1 - diagonal / hessians.sum()
+  with jax.enable_x64(True):
+    found = losses.hessian_share(decode, z, scale, signs, normals)
+  np.testing.assert_allclose(found, expected, rtol=0.03)
+  alone = lambda z: jnp.sin(z) + z**2  # each output has a latent of its own
+  np.testing.assert_allclose(
+    losses.hessian_share(alone, z, scale, signs, normals[:9]), 0, atol=1e-5
+  )
+
+
+def test_the_loss_and_the_straight_through_gradient(make_case):
+  z = jnp.asarray(RNG.uniform(-1, 1, (5, 3)))
+  nll, share = jnp.asarray(RNG.uniform(size=(2, 5)))
+  on_grid = gridded.on_grid(z, 4)
+  weights = {'multiinformation': 2.0, 'hessian': 3.0}
+  loss, terms = losses.tripod(nll, z, on_grid, **weights, share=share)
+  kernels = losses.latent_multiinformation(on_grid, jnp.std(z, 0) + 1e-6)
+  np.testing.assert_allclose(
+    loss, nll.mean() + 2 * kernels + 3 * share.mean(), rtol=1e-6
+  )
+  assert terms['hessian_share'] == pytest.approx(share.mean())
+  case = make_case('tripod')
+  none = {'multiinformation': 0.0, 'hessian': 0.0}
+  found = jax.grad(lambda p: case.run(p, none)[0])(case.params)
+  images, params = case.batch['images'], case.params
+
+  def nll_at(code):
+    outputs = case.nets['decoder'](params['decoder'], code)
+    return case.context.nll(params, outputs, images).mean()
+
+  encode = lambda p: case.nets['bounded_coder'](p, images)
+  own, pullback = jax.vjp(encode, params['bounded_coder'])
+  (expected,) = pullback(jax.grad(nll_at)(gridded.on_grid(own, 12)))
+  for name, gradient in expected.items():
+    np.testing.assert_allclose(
+      found['bounded_coder'][name], gradient, atol=1e-6
+    )
