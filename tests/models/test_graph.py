@@ -50,6 +50,13 @@ def test_a_critic_gives_the_code():
   _compare(models.make_critic('mlp_small', 3, x.shape[1:]), x)
 
 
+@pytest.mark.parametrize('bounded', [False, True])
+def test_a_coder_gives_codes(bounded):
+  x = np.random.default_rng(1).random((2, 16, 16, 1), np.float32)
+  coder = models.make_coder('mlp_small', 3, x.shape[1:], bounded=bounded)
+  _compare(coder, x)
+
+
 def test_the_sigmoid_keeps_its_tails():
   x = np.array([[-40.0, 0.0, 40.0]])
   np.testing.assert_allclose(evaluate([Layer('sigmoid')], x), [[0, 0.5, 1]])
