@@ -71,17 +71,21 @@ def _find_config(argv: list[str]) -> list[str]:
   return found
 
 
-def _refuse_twice(argv: list[str]) -> None:
-  """A key given twice: ml_collections would join two tuples into one.
+def _check_keys(argv: list[str]) -> None:
+  """Keys without a config; one given twice, which would join two tuples.
 
   Raises:
-    flags.Error: a key of the config is there twice.
+    flags.Error: keys of a config that is not given, or a key twice.
   """
-  words = (word.lstrip('-').partition('=')[0] for word in argv[1:])
+  words = [word.lstrip('-').partition('=')[0] for word in argv[1:]]
   keys = [word for word in words if word.startswith('config.')]
   twice = next((key for key in keys if keys.count(key) > 1), None)
   if twice:
     raise flags.Error(f'--{twice} is given twice; give it once')
+  if keys and 'config' not in words:
+    raise flags.Error(
+      f'--{keys[0]} changes a key of a config; give --config=FILE[:PRESET] too'
+    )
 
 
 def split_every(argv: list[str]) -> tuple[list[str], list[str]]:
@@ -142,7 +146,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   asked = _HELP.intersection(argv)
   try:
     argv = [word for word in _find_config(argv) if word not in _HELP]
-    _refuse_twice(argv)
+    _check_keys(argv)
     argv, every = split_every(argv)
     sys.argv[1:] = split_every(sys.argv[1:])[0]  # config_flags looks there
     rest = flags.FLAGS(argv)

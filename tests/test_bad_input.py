@@ -167,6 +167,7 @@ COMMANDS = [
   ('--config=.', 'config'),
   *((f'--config={name}', 'error') for name in CONFIGS if name not in GOOD),
   ('--config=ok.py:slow', "unknown preset 'slow'"),
+  ('--config.seeds=(4,5)', 'give --config=FILE[:PRESET] too'),
   ('--config=ok.py --config.seeds=(4,5) --config.seeds=(6,7)', 'given twice'),
   ('--config=ok.py --config.every.num_steps=1', 'the units of a study'),
   ('--config=two.py --config.every.num_steps', 'after an equals sign'),
