@@ -171,7 +171,8 @@ OBJECTIVES: dict[str, Objective] = {
     },
     memory=control.MEMORY,
   ),
-  'hfs': Objective(support.hfs, {'beta': 1.0, 'gamma': 100.0, 'delta': 10.0}),
+  # The defaults of the authors' code.
+  'hfs': Objective(support.hfs, {'beta': 1.0, 'gamma': 1.0, 'delta': 1.0}),
   'jl1_vae': Objective(
     jacobian.jl1_vae,
     {'beta': 4.0, 'gamma': 0.1},
