@@ -9,8 +9,8 @@ independent. Made for data whose factors are correlated:
 
 Quick's weights are the best of five settings on seed 100: MIG 0.09, FactorVAE
 score 0.57, ELBO -43.1 nats, about what a beta-VAE has; with a hundred times the
-weight of the support and none of the spread, codes shrink and nothing is learned. A
-step takes three times as long as that of a beta-VAE.
+weight of the support and none of the spread, codes shrink and nothing is
+learned. A step takes three times as long as that of a beta-VAE.
 """
 
 from configs import common
