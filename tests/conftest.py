@@ -51,6 +51,14 @@ def compiled_programs_are_dropped():
   helpers.drop_programs()
 
 
+@pytest.fixture(autouse=True)
+def no_rank_promotion(request):
+  """Losses and metrics broadcast along axes that they name, never by rank."""
+  strict = request.path.parent.name in ('losses', 'metrics')
+  with jax.numpy_rank_promotion('raise' if strict else 'allow'):
+    yield
+
+
 @pytest.fixture(scope='session')
 def small_run(tmp_path_factory):
   """The folder of a finished run of two seeds; only to be read."""

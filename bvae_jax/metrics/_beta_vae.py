@@ -31,19 +31,9 @@ def shared_factor_pairs(
   return factor, first, _grid.set_factor(second, shared, value, factor_sizes)
 
 
-def pair_features(
-  code_table: jax.Array, first: jax.Array, second: jax.Array
-) -> jax.Array:
-  """Returns [P, D]: the mean distance of the pairs along each latent."""
-  return jnp.abs(code_table[first] - code_table[second]).mean(1)
-
-
-@functools.partial(
-  jax.jit, static_argnames=('sizes', 'num_train', 'num_eval', 'batch_size')
-)
-def _beta_vae_score(
-  key, code_table, labels, *, sizes, num_train, num_eval, batch_size
-):
+@functools.partial(jax.jit, static_argnames=('sizes', 'counts'))
+def _beta_vae_score(key, code_table, labels, sizes, counts):
+  num_train, num_eval, batch_size = counts
   groups = None if labels is None else _observed.Groups.of(labels, sizes)
   train_key, eval_key = jax.random.split(key)
 
@@ -52,8 +42,8 @@ def _beta_vae_score(
       found = shared_factor_pairs(key, sizes, num_points, batch_size)
     else:
       found = _observed.shared_factor_pairs(key, groups, num_points, batch_size)
-    factor, *pairs = found
-    return pair_features(code_table, *pairs), factor
+    factor, first, second = found
+    return jnp.abs(code_table[first] - code_table[second]).mean(1), factor
 
   features, labels = draw(train_key, num_train)
   model = _solvers.fit_logistic(features, labels, len(sizes))
@@ -111,12 +101,5 @@ def beta_vae_score(
   code_table, labels, sizes = _grid.check_rows(
     code_table, factor_sizes, table_factors
   )
-  return _beta_vae_score(
-    key,
-    code_table,
-    labels,
-    sizes=sizes,
-    num_train=num_train,
-    num_eval=num_eval,
-    batch_size=batch_size,
-  )
+  counts = num_train, num_eval, batch_size
+  return _beta_vae_score(key, code_table, labels, sizes, counts)

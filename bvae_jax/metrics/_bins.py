@@ -29,7 +29,7 @@ def bin_points(codes: jax.Array, test_codes: jax.Array, num_bins: int):
   num_chunks = num_bins + math.ceil(num_points / room)
   order = jnp.argsort(codes.T)
   values = jnp.take_along_axis(codes.T, order, 1)
-  rank = jnp.arange(num_points)
+  rank = jnp.arange(num_points)[None]
   first = jnp.ones((num_latents, 1), bool)
 
   def start(label):

@@ -16,6 +16,9 @@ import numpy as np
 
 from bvae_jax.metrics import _bins, _common, _splits
 
+# Defaults of scikit-learn.
+_ROUNDS, _DEPTH, _RATE = 100, 3, 0.1
+_BINS = 256  # of each latent, quantiles, of the coarse search for splits
 _FEW = 4  # points a bin, up to which every split is tried in turn
 
 
@@ -38,17 +41,7 @@ class BoostedTrees(NamedTuple):
   test_values: jax.Array
 
 
-@functools.partial(
-  jax.jit,
-  static_argnames=(
-    'sizes',
-    'continuous',
-    'num_rounds',
-    'depth',
-    'rate',
-    'num_bins',
-  ),
-)
+@functools.partial(jax.jit, static_argnames=('sizes', 'continuous'))
 def fit_boosted_trees(
   codes: jax.Array,
   factors: jax.Array,
@@ -57,17 +50,13 @@ def fit_boosted_trees(
   sizes: tuple[int, ...],
   values: jax.Array | None = None,
   continuous: tuple[bool, ...] = (),
-  num_rounds: int = 100,
-  depth: int = 3,
-  rate: float = 0.1,
-  num_bins: int = 256,
   seed: int = 0,
 ) -> BoostedTrees:
   """Fits one boosted classifier to each factor.
 
   Each round fits to every class c of a factor with C classes a regression tree
   on the residual [y = c] - softmax_c(f), splits by the fall of squared error,
-  and adds rate * (C - 1) / C * sum(residual) / sum(p (1 - p)) of each leaf to
+  and adds 0.1 * (C - 1) / C * sum(residual) / sum(p (1 - p)) of each leaf to
   f_c, which starts at the log frequency.
 
   Args:
@@ -77,17 +66,12 @@ def fit_boosted_trees(
     sizes: values of each factor; a value that no point has gets no trees.
     values: float [N, K], of those that are continuous.
     continuous: which factors are; none by default.
-    num_rounds: trees of each class.
-    depth: levels of a tree.
-    rate: learning rate.
-    num_bins: quantile bins of each latent, of the coarse search for splits; as
-      many as points make the search exhaustive.
     seed: breaks ties between equally good latents.
 
-  Source: Friedman 2001, algorithm 6; defaults of scikit-learn.
+  Source: Friedman 2001, algorithm 6.
   """
-  few = len(codes) <= _FEW * num_bins
-  bins = _bins.bin_points(codes, test_codes, len(codes) if few else num_bins)
+  few = len(codes) <= _FEW * _BINS
+  bins = _bins.bin_points(codes, test_codes, len(codes) if few else _BINS)
   by_value = np.asarray(continuous or (False,) * len(sizes))
   sizes = tuple(np.where(by_value, 1, sizes).tolist())
   owner = _common.block_owner(sizes)
@@ -101,12 +85,12 @@ def fit_boosted_trees(
   mean = target.sum(0) * (1 / jnp.maximum(known.sum(0), 1))
   prior = jnp.log(mean)
   num_classes = _common.block_sum((prior > -jnp.inf).astype(float), sizes)
-  shrink = rate * (num_classes - 1) / jnp.maximum(num_classes, 1)
+  shrink = _RATE * (num_classes - 1) / jnp.maximum(num_classes, 1)
   if values is not None:
     target = jnp.where(number, values[:, owner], target)
     mean = (target * known).sum(0) / jnp.maximum(known.sum(0), 1)
     prior = jnp.where(number, mean, prior)
-    shrink = jnp.where(by_value, rate, shrink)
+    shrink = jnp.where(by_value, _RATE, shrink)
 
   def padded(score):
     return jnp.where(column >= 0, score[:, column], -jnp.inf)
@@ -124,7 +108,7 @@ def fit_boosted_trees(
     node = jnp.where(known, 0, -1)
     test_node = jnp.zeros(test_score.shape, jnp.int32)
     histogram = None
-    for level, level_key in enumerate(jax.random.split(key, depth)):
+    for level, level_key in enumerate(jax.random.split(key, _DEPTH)):
       if few:
         latent, where, gain = _splits.every_split(
           level_key, bins, residual, node, 2**level
@@ -143,9 +127,9 @@ def fit_boosted_trees(
         ((node == leaf) * residual).sum(0),
         ((node == leaf) * curvature).sum(0),
       ),
-      jnp.arange(2**depth),
+      jnp.arange(2**_DEPTH),
     )
-    value = shrink[owner] * jnp.where(
+    value = shrink[None, owner] * jnp.where(
       denominator > 0, numerator / jnp.maximum(denominator, 1e-30), 0.0
     )
     score += jnp.take_along_axis(value, node, 0)
@@ -157,9 +141,9 @@ def fit_boosted_trees(
     jnp.broadcast_to(prior, (test_codes.shape[0], target.shape[1])),
     jnp.zeros((codes.shape[1], len(sizes))),
   )
-  keys = jax.random.split(jax.random.key(seed), num_rounds)
+  keys = jax.random.split(jax.random.key(seed), _ROUNDS)
   (score, test_score, importance), _ = jax.lax.scan(grow, init, keys)
-  total = importance.sum(0)
+  total = importance.sum(0, keepdims=True)
   return BoostedTrees(
     jnp.where(total > 0, importance / jnp.maximum(total, 1e-30), 0.0),
     padded(score).argmax(2),

@@ -18,12 +18,13 @@ def discretize(values: jax.Array, num_bins: int) -> jax.Array:
   values have the same bins whatever their scale and offset. A constant column
   falls into one bin.
   """
-  low, high = values.min(0), values.max(0)
-  steps = jnp.arange(1, num_bins, dtype=values.dtype)[:, None]
+  values = values[:, None]
+  low, high = values.min(0, keepdims=True), values.max(0, keepdims=True)
+  steps = jnp.arange(1, num_bins, dtype=values.dtype)[None, :, None]
   rounding = 4 * jnp.finfo(values.dtype).eps * jnp.maximum(-low, high)
   width = (high - low) / num_bins
   edges = low + steps * width - jnp.minimum(rounding, width / 100)
-  above = (values[:, None] >= edges) & (high > low)
+  above = (values >= edges) & (high > low)
   return above.sum(1, dtype=jnp.int32)
 
 
@@ -38,7 +39,7 @@ def block_one_hot(labels: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
   A missing label, -1, has zeros.
   """
   values = np.concatenate([np.arange(size) for size in sizes])
-  return (labels[:, block_owner(sizes)] == values).astype(jnp.float32)
+  return (labels[:, block_owner(sizes)] == values[None]).astype(jnp.float32)
 
 
 def block_sum(values: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
@@ -63,10 +64,11 @@ def mutual_information(
   right_hot = block_one_hot(right, right_sizes)
   owner = block_owner(right_sizes)
   known = (right >= 0).astype(jnp.float32)
-  count = jnp.maximum(known.sum(0), 1.0)
-  joint = left_hot.T @ right_hot / count[owner]
+  count = jnp.maximum(known.sum(0, keepdims=True), 1.0)
+  joint = left_hot.T @ right_hot / count[:, owner]
   marginal = left_hot.T @ known / count
-  independent = marginal[:, owner] * right_hot.sum(0) / count[owner]
+  total = right_hot.sum(0, keepdims=True)
+  independent = marginal[:, owner] * total / count[:, owner]
   ratio = jnp.where(joint > 0, joint / jnp.maximum(independent, 1e-30), 1.0)
   terms = block_sum(joint * jnp.log(ratio), right_sizes)
   return jnp.maximum(block_sum(terms.T, left_sizes).T, 0.0)
@@ -118,11 +120,12 @@ def standardize(codes: jax.Array, *others: jax.Array) -> list[jax.Array]:
 
   A constant latent becomes 0: by its range, as rounding gives it a deviation.
   """
-  unit = _power_of_two(codes.max(0) - codes.min(0))
+  low, high = codes.min(0, keepdims=True), codes.max(0, keepdims=True)
+  unit = _power_of_two(high - low)
   # The scale of the codes is no matter: their squares stay in float32.
   scaled = codes / unit
-  mean, std = scaled.mean(0), scaled.std(0)
-  varies = (codes.max(0) > codes.min(0)) & (std > 0)
+  mean, std = scaled.mean(0, keepdims=True), scaled.std(0, keepdims=True)
+  varies = (high > low) & (std > 0)
   scale = jnp.where(varies, 1 / jnp.where(varies, std, 1.0), 0.0)
   return [(x / unit - mean) * scale for x in (codes, *others)]
 

@@ -69,7 +69,7 @@ def _informativeness(points, labels, values):
   mean = _common.known_mean(points.values, points.factors)
   missed, spread = (
     jnp.where(known, (points.values - x) ** 2, 0.0).sum(0)
-    for x in (values, mean)
+    for x in (values, mean[None])
   )
   explained = 1 - missed / jnp.where(spread > 0, spread, jnp.nan)
   return jnp.where(

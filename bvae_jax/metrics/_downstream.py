@@ -36,7 +36,7 @@ def _logistic_cv(codes, labels, num_classes):
   small, extra = divmod(num_points, _FOLDS)
   fold = np.repeat(np.arange(_FOLDS), small + (np.arange(_FOLDS) < extra))
   known = (labels >= 0).astype(jnp.float32)
-  held_out = (fold == np.arange(_FOLDS)[:, None]) * known
+  held_out = (fold == np.arange(_FOLDS)[:, None]) * known[None]
 
   def fit(strength, weight, init):
     return _solvers.fit_logistic(
@@ -51,7 +51,9 @@ def _logistic_cv(codes, labels, num_classes):
     )
 
   def path(models, strength):
-    models = jax.vmap(fit, (None, 0, 0))(strength, known - held_out, models)
+    models = jax.vmap(fit, (None, 0, 0))(
+      strength, known[None] - held_out, models
+    )
     score = jax.vmap(_accuracy, (0, None, None, 0))(
       models, codes, labels, held_out
     )

@@ -40,36 +40,18 @@ def _votes(
       key, groups, num_votes, batch_size
     )
   variance = code_table[rows].var(1, ddof=1)
-  latent = jnp.where(scale > 0, variance * scale, jnp.inf).argmin(1)
+  latent = jnp.where(scale > 0, variance * scale[None], jnp.inf).argmin(1)
   factor_hot = jax.nn.one_hot(factor, len(factor_sizes))
   return factor_hot.T @ jax.nn.one_hot(latent, code_table.shape[1])
 
 
 @functools.partial(
-  jax.jit,
-  static_argnames=(
-    'factor_sizes',
-    'num_train',
-    'num_eval',
-    'batch_size',
-    'num_variance',
-    'min_std',
-    'relative',
-  ),
+  jax.jit, static_argnames=('factor_sizes', 'counts', 'min_std', 'relative')
 )
 def _factor_vae_score(
-  key,
-  code_table,
-  labels,
-  *,
-  factor_sizes,
-  num_train,
-  num_eval,
-  batch_size,
-  num_variance,
-  min_std,
-  relative,
+  key, code_table, labels, factor_sizes, counts, min_std, relative
 ):
+  num_train, num_eval, batch_size, num_variance = counts
   variance_key, train_key, eval_key = jax.random.split(key, 3)
   groups = None if labels is None else _observed.Groups.of(labels, factor_sizes)
   num_rows = code_table.shape[0]
@@ -147,15 +129,7 @@ def factor_vae_score(
   code_table, labels, sizes = _grid.check_rows(
     code_table, factor_sizes, table_factors
   )
+  counts = num_train, num_eval, batch_size, num_variance
   return _factor_vae_score(
-    key,
-    code_table,
-    labels,
-    factor_sizes=sizes,
-    num_train=num_train,
-    num_eval=num_eval,
-    batch_size=batch_size,
-    num_variance=num_variance,
-    min_std=min_std,
-    relative=relative,
+    key, code_table, labels, sizes, counts, min_std, relative
   )

@@ -54,12 +54,12 @@ def _fairness(
     weight = _common.frequencies(table_factors, sizes)
   present = weight > 0
   blocks = jnp.where(present, jnp.moveaxis(share, 0, -1), 0.0)  # [K, C, S]
-  overall = _common.block_sum(blocks * weight, sizes)
+  overall = _common.block_sum(blocks * weight[None, None], sizes)
   variation = jnp.abs(blocks - overall[..., sensitive]).sum(1) / 2  # [K, S]
   variation = jnp.where(present, variation, 0.0)
   count = _common.block_sum(present.astype(jnp.float32), sizes)
-  mean = _common.block_sum(variation, sizes) / jnp.maximum(count, 1)
-  others = sensitive != jnp.arange(num_factors)[:, None]
+  mean = _common.block_sum(variation, sizes) / jnp.maximum(count, 1)[None]
+  others = sensitive[None] != jnp.arange(num_factors)[:, None]
   off_diagonal = mean.sum() - jnp.trace(mean)
   return _scored.Scored(
     {

@@ -28,7 +28,7 @@ def _code_values(codes):
   """
   order = jnp.argsort(codes, 0)
   ascending = jnp.take_along_axis(codes, order, 0)
-  span = ascending[-1] - ascending[0]
+  span = ascending[-1:] - ascending[:1]
   rises = jnp.pad(jnp.diff(ascending, axis=0) > _SAME * span, ((1, 0), (0, 0)))
   rank = jnp.cumsum(rises, 0, dtype=jnp.int32)
   values = jnp.zeros_like(rank).at[order, jnp.arange(codes.shape[1])].set(rank)
@@ -115,7 +115,7 @@ def _infomec_discrete(codes, factors, *, sizes, num_values):
   # The first value of each latent follows from the others.
   rest = np.arange(indicators.shape[1]) % num_values > 0
   found = _summary(
-    information / entropy,
+    information / entropy[None],
     count > 1,
     _explicitness(indicators[:, rest], factors, sizes),
   )

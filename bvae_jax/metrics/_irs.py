@@ -36,11 +36,12 @@ def _irs(codes, factors, *, num_bins, quantile):
   groups = jnp.where(factors < 0, num_bins, groups)
   one_hot = jax.nn.one_hot(groups, num_bins)
   count = jnp.maximum(one_hot.sum(0), 1)[..., None]
+  centred = codes - codes.mean(0, keepdims=True)
   varies = codes.max(0) > codes.min(0)
-  largest = jnp.where(varies, jnp.abs(codes - codes.mean(0)).max(0), 0.0)
+  largest = jnp.where(varies, jnp.abs(centred).max(0), 0.0)
   # In units of twice the largest deviation, a deviation is at most 1.
   unit = jnp.where(largest > 0, 1 / jnp.where(largest > 0, 2 * largest, 1), 0)
-  scaled = (codes - codes.mean(0)) * unit
+  scaled = centred * unit[None]
   means = (
     jnp.einsum('nkc,nd->kcd', one_hot, scaled, precision='highest') / count
   )

@@ -193,15 +193,15 @@ def classes(table: jax.Array, sizes: tuple[int, ...], num_train: int) -> Labels:
 
   binned = jnp.stack([column(*x) for x in zip(table.T, continuous)], 1)
   known = ~missing[:num_train]
-  count = jnp.maximum(known.sum(0), 1)
+  count = jnp.maximum(known.sum(0, keepdims=True), 1)
   values = jnp.where(missing, 0.0, table)
-  mean = values[:num_train].sum(0) / count
+  mean = values[:num_train].sum(0, keepdims=True) / count
   spread = jnp.where(known, values[:num_train] - mean, 0.0)
-  scale = jnp.sqrt((spread**2).sum(0) / count)
+  scale = jnp.sqrt((spread**2).sum(0, keepdims=True) / count)
   values = (values - mean) / jnp.where(scale > 0, scale, 1.0)
   return Labels(
     jnp.where(missing, -1, binned).astype(jnp.int32),
-    jnp.where(missing | ~np.asarray(continuous), 0.0, values),
+    jnp.where(missing | ~np.asarray(continuous)[None], 0.0, values),
     tuple(size or CONTINUOUS_BINS for size in sizes),
     continuous,
   )

@@ -18,7 +18,9 @@ def _mig(codes, factors, *, factor_sizes, num_bins):
   safe = jnp.maximum(entropy, 1e-12)
   gap = _common.top_two_gap(information) / safe
   gap = jnp.where(entropy > 0, gap, 0.0)
-  return _scored.Scored({'mig': gap.mean()}, information / safe, {'mig': gap})
+  return _scored.Scored(
+    {'mig': gap.mean()}, information / safe[None], {'mig': gap}
+  )
 
 
 @_scored.flat('mig')

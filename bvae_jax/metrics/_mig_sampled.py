@@ -50,27 +50,24 @@ def _log_densities(mean, logvar, value, group, num_groups, cells, levels):
   # A Gaussian narrower than a cell is as good as one of half a cell.
   std = jnp.maximum(jnp.exp(log_std), width / 2)[:, None]
   offset = jnp.fft.fftfreq(2 * cells, 1 / (2 * cells)) * width
-  kernel = jnp.exp(-0.5 * (offset / std) ** 2)
+  kernel = jnp.exp(-0.5 * (offset[None] / std) ** 2)
   kernel /= kernel.sum(1, keepdims=True) * width
-  spectrum = jnp.fft.rfft(count, 2 * cells) * jnp.fft.rfft(kernel)
+  spectrum = jnp.fft.rfft(count, 2 * cells) * jnp.fft.rfft(kernel)[None]
   density = jnp.fft.irfft(spectrum.sum(1), 2 * cells)[:, :cells]
 
   place = (value - low) / width
   left = jnp.clip(place.astype(jnp.int32), 0, cells - 2)
-  share = place - left
+  share = (place - left)[None]
   at_sample = density[:, left] * (1 - share) + density[:, left + 1] * share
   # Densities are per unit of the axis: so is the least that counts.
   unit = jnp.exp2(jnp.round(jnp.log2((high - low) / 8)))
   return jnp.log(jnp.maximum(at_sample, 1e-7 / unit))
 
 
-@functools.partial(
-  jax.jit, static_argnames=('sizes', 'num_samples', 'cells', 'levels')
-)
-def _information(
-  key, code_table, logvar_table, labels, *, sizes, num_samples, cells, levels
-):
+@functools.partial(jax.jit, static_argnames=('sizes', 'counts'))
+def _information(key, code_table, logvar_table, labels, sizes, counts):
   """Returns [D, K]: I(z_d; v_k) / H(v_k) of the aggregate posterior."""
+  num_samples, cells, levels = counts
   row_key, noise_key = jax.random.split(key)
   num_rows = code_table.shape[0]
   rows = jax.random.randint(row_key, (num_samples,), 0, num_rows)
@@ -78,7 +75,7 @@ def _information(
   samples = code_table[rows] + jnp.exp(logvar_table[rows] / 2) * noise
   first = np.cumsum((0, *sizes[:-1]))
   if labels is None:
-    factors = jnp.arange(len(sizes))
+    factors = jnp.arange(len(sizes))[None]
     labels = _grid.factor_value(jnp.arange(num_rows)[:, None], factors, sizes)
     # The whole data set is the even mixture of the values of any factor.
     mixtures = [(slice(0, sizes[0]), -np.log(sizes[0]))]
@@ -90,8 +87,8 @@ def _information(
       (slice(i, j), jnp.log(p[i:j, None])) for i, j in zip(first, ends)
     ]
     entropy = jnp.maximum(_common.entropy(labels, sizes), 1e-12)
-  group = jnp.where(labels < 0, sum(sizes), labels + first)
-  own, known = jnp.maximum(labels[rows], 0) + first, labels[rows] >= 0
+  group = jnp.where(labels < 0, sum(sizes), labels + first[None])
+  own, known = jnp.maximum(labels[rows], 0) + first[None], labels[rows] >= 0
 
   def latent(columns):
     mean, logvar, value = columns
@@ -107,7 +104,7 @@ def _information(
 
   columns = (code_table.T, logvar_table.T, samples.T)
   information = jax.lax.map(latent, columns)
-  return information / entropy
+  return information / entropy[None]
 
 
 @_scored.flat('mig_sampled')
@@ -161,15 +158,9 @@ def mig_sampled(
       f'code table {code_table.shape} and log-variance table'
       f' {logvar_table.shape} differ in shape'
     )
+  counts = num_samples, cells, levels
   information = _information(
-    key,
-    code_table,
-    logvar_table,
-    labels,
-    sizes=sizes,
-    num_samples=num_samples,
-    cells=cells,
-    levels=levels,
+    key, code_table, logvar_table, labels, sizes, counts
   )
   gap = _common.top_two_gap(information)
   return _scored.Scored(

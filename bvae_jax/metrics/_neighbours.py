@@ -51,7 +51,7 @@ def _neighbour_information(codes, order, labels, num_classes, num_neighbours):
 
   # The neighbours are one of the windows of k + 1 points that hold the point.
   place = jnp.arange(num_points)[:, None]
-  first = place - jnp.arange(num_neighbours + 1)
+  first = place - jnp.arange(num_neighbours + 1)[None]
   last = first + reach[:, None]
   inside = (first >= start[:, None]) & (last < stop[:, None]) & (last >= place)
   below = own[:, None] - own[jnp.clip(first, 0)]
@@ -115,5 +115,5 @@ def normalised_information(codes, factors, sizes, num_neighbours):
 
   over_factors = jax.vmap(one, (None, None, 1))
   information = jax.vmap(over_factors, (1, 1, None))(ascending, order, kept)
-  entropy = _common.entropy(factors, sizes)
+  entropy = _common.entropy(factors, sizes)[None]
   return jnp.where(entropy > 0, information / jnp.maximum(entropy, 1e-12), 0.0)

@@ -25,6 +25,8 @@ from bvae_jax.metrics import (
 )
 from bvae_jax.metrics._scored import Scored, scored
 
+Needs = Literal['codes', 'factors', 'variances', 'population']
+
 
 class Sample(NamedTuple):
   """All that a metric may look at: the codes of one member.
@@ -70,116 +72,97 @@ class Metric:
 
   name: str
   main: str
-  needs: Literal['codes', 'factors', 'variances', 'population']
+  needs: Needs
   compute: Callable[..., Scored]
   table: bool = False
 
 
-# Posterior means have the scale of the prior: the study's threshold as it is.
-_factor_vae_of_study = functools.partial(
-  scored(_factor_vae.factor_vae_score), relative=False
-)
-_infomec_of_values = functools.partial(scored(_infomec.infomec), discrete=True)
-
-
-def _on_points(function):
+def _on_points(function, key, s, sizes):
   """A metric of the training points alone."""
-  return lambda key, s, sizes: function(s.codes, s.factors, factor_sizes=sizes)
+  return function(s.codes, s.factors, factor_sizes=sizes)
 
 
-def _on_split(function):
+def _on_split(function, key, s, sizes):
   """A metric of training and test points."""
-  return lambda key, s, sizes: function(
-    s.codes, s.factors, s.test_codes, s.test_factors, factor_sizes=sizes
-  )
+  points = s.codes, s.factors, s.test_codes, s.test_factors
+  return function(*points, factor_sizes=sizes)
 
 
-def _on_table(function):
+def _on_table(function, key, s, sizes):
   """A metric of the code table."""
-  return lambda key, s, sizes: function(
-    key, s.code_table, sizes, table_factors=s.table_factors
+  return function(key, s.code_table, sizes, table_factors=s.table_factors)
+
+
+def _on_variances(function, key, s, sizes):
+  tables = s.code_table, s.logvar_table
+  return function(key, *tables, sizes, table_factors=s.table_factors)
+
+
+def _on_points_and_table(function, key, s, sizes):
+  inputs = s.codes, s.factors, s.code_table
+  return function(key, *inputs, sizes, table_factors=s.table_factors)
+
+
+def _on_codes(function, key, s, sizes):
+  return function(s.codes)
+
+
+def _entry(
+  name, main, inputs, function, needs: Needs = 'factors', **options
+) -> Metric:
+  """A public function and what it is handed of a sample."""
+  return Metric(
+    name,
+    main,
+    needs,
+    functools.partial(inputs, functools.partial(scored(function), **options)),
+    inputs in (_on_table, _on_variances, _on_points_and_table),
   )
 
 
-def _unsupervised_of(function):
-  return lambda key, s, sizes: function(s.codes)
-
-
-def _mig_sampled_of(function):
-  return lambda key, s, sizes: function(
-    key, s.code_table, s.logvar_table, sizes, table_factors=s.table_factors
-  )
-
-
-def _fairness_of(function):
-  return lambda key, s, sizes: function(
-    key, s.codes, s.factors, s.code_table, sizes, table_factors=s.table_factors
-  )
-
-
-def _as_is(function):
-  return function
-
-
-def _metrics(needs, hand_over, *entries) -> dict[str, Metric]:
-  """Entries of the registry from {name: (public function, main score)}."""
-  table = hand_over in (_on_table, _mig_sampled_of, _fairness_of)
-  return {
-    name: Metric(name, main, needs, hand_over(function), table)
-    for name, function, main in entries
-  }
-
-
-METRICS: dict[str, Metric] = {
-  **_metrics(
-    'factors',
+_ENTRIES = (
+  _entry(
+    'beta_vae_score', 'eval_accuracy', _on_table, _beta_vae.beta_vae_score
+  ),
+  _entry(
+    'factor_vae_score',
+    'eval_accuracy',
     _on_table,
-    ('beta_vae_score', scored(_beta_vae.beta_vae_score), 'eval_accuracy'),
-    ('factor_vae_score', _factor_vae_of_study, 'eval_accuracy'),
+    _factor_vae.factor_vae_score,
+    # Posterior means have the scale of the prior: the study's threshold as is.
+    relative=False,
   ),
-  **_metrics('factors', _on_points, ('mig', scored(_mig.mig), 'mig')),
-  **_metrics(
+  _entry('mig', 'mig', _on_points, _mig.mig),
+  _entry(
+    'mig_sampled',
+    'mig_sampled',
+    _on_variances,
+    _mig_sampled.mig_sampled,
     'variances',
-    _mig_sampled_of,
-    ('mig_sampled', scored(_mig_sampled.mig_sampled), 'mig_sampled'),
   ),
-  **_metrics(
-    'factors',
+  _entry('dci', 'disentanglement', _on_split, _dci.dci),
+  _entry('sap', 'sap', _on_split, _sap.sap),
+  _entry(
+    'modularity_explicitness',
+    'modularity',
     _on_split,
-    ('dci', scored(_dci.dci), 'disentanglement'),
-    ('sap', scored(_sap.sap), 'sap'),
-    (
-      'modularity_explicitness',
-      scored(_modularity.modularity_explicitness),
-      'modularity',
-    ),
+    _modularity.modularity_explicitness,
   ),
-  **_metrics(
-    'factors',
-    _on_points,
-    ('few_labels', scored(_few_labels.few_labels), 'mig'),
-    ('irs', scored(_irs.irs), 'irs'),
-    ('infomec', scored(_infomec.infomec), 'infom'),
-    ('infomec_discrete', _infomec_of_values, 'infom'),
+  _entry('few_labels', 'mig', _on_points, _few_labels.few_labels),
+  _entry('irs', 'irs', _on_points, _irs.irs),
+  _entry('infomec', 'infom', _on_points, _infomec.infomec),
+  _entry(
+    'infomec_discrete', 'infom', _on_points, _infomec.infomec, discrete=True
   ),
-  **_metrics(
+  _entry(
+    'unsupervised',
+    'gaussian_total_correlation',
+    _on_codes,
+    _unsupervised.unsupervised_scores,
     'codes',
-    _unsupervised_of,
-    (
-      'unsupervised',
-      scored(_unsupervised.unsupervised_scores),
-      'gaussian_total_correlation',
-    ),
   ),
-  **_metrics(
-    'factors',
-    _on_split,
-    ('downstream', scored(_downstream.downstream), 'accuracy'),
-  ),
-  **_metrics(
-    'factors',
-    _fairness_of,
-    ('fairness', scored(_fairness.fairness), 'unfairness'),
-  ),
-  **_metrics('population', _as_is, ('udr', scored(_udr.udr), 'udr')),
-}
+  _entry('downstream', 'accuracy', _on_split, _downstream.downstream),
+  _entry('fairness', 'unfairness', _on_points_and_table, _fairness.fairness),
+  Metric('udr', 'udr', 'population', scored(_udr.udr)),
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ENTRIES}

@@ -104,7 +104,7 @@ def _fit_svms(codes, labels, num_classes, penalty):
     p, q = vector[:, 0].T
     target = jnp.stack([d * p - b * q, a * q - b * p], 1)
     move = target / (a * d - b * b)[:, None] - theta
-    trial = theta[:, None] + _STEP_SIZES[:, None] * move[:, None]
+    trial = theta[:, None] + _STEP_SIZES[None, :, None] * move[:, None]
     best = objective(trial).argmin(1)[:, None, None]
     moved = jnp.take_along_axis(trial, best, 1)[:, 0]
     change = jnp.abs(moved - theta) > 1e-6 * (1 + jnp.abs(theta))
@@ -124,7 +124,7 @@ def _svm_accuracy(codes, factors, test_codes, test_factors, sizes, penalty):
 
   def accuracy(code, order, test_code, label, test_label):
     theta = _fit_svms(code, label[order], max(sizes), penalty)
-    score = test_code[:, None] * theta[:, 0] + theta[:, 1]
+    score = test_code[:, None] * theta[None, :, 0] + theta[None, :, 1]
     return _common.known_mean(score.argmax(1) == test_label, test_label)
 
   order = jnp.argsort(codes, 0)
@@ -141,15 +141,16 @@ def _squared_correlation(codes, factors, known):
   Each factor's is over the points [N, K] in which it is known.
   """
   known = known.astype(jnp.float32)
-  count = jnp.maximum(known.sum(0), 1)
+  count = jnp.maximum(known.sum(0, keepdims=True), 1)
   product = lambda x, y: jnp.matmul(x.T, y, precision='highest')
-  codes = codes - codes.mean(0)
-  factors = (factors - (factors * known).sum(0) / count) * known
+  codes = codes - codes.mean(0, keepdims=True)
+  total = (factors * known).sum(0, keepdims=True)
+  factors = (factors - total / count) * known
   mean = product(codes, known) / count
   num = jnp.maximum(count - 1, 1)
   covariance = product(codes, factors) / num
   code_variance = (product(codes**2, known) - count * mean**2) / num
-  scale = code_variance * (factors**2).sum(0) / num
+  scale = code_variance * (factors**2).sum(0, keepdims=True) / num
   valid = (code_variance > 1e-12) & (scale > 0)
   return jnp.where(valid, covariance**2 / jnp.where(valid, scale, 1.0), 0.0)
 

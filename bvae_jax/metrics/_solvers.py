@@ -11,6 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+_MEMORY = 10  # pairs of L-BFGS
+
 
 class _State(NamedTuple):
   """L-BFGS at a point, with a trial step along a direction."""
@@ -52,7 +54,6 @@ def minimize_lbfgs(
   *,
   tolerance: float,
   max_turns: int,
-  memory: int = 10,
 ) -> jax.Array:
   """Minimises a smooth convex function of a vector [P].
 
@@ -64,7 +65,6 @@ def minimize_lbfgs(
     init: start [P].
     tolerance: stops when no gradient component is larger.
     max_turns: evaluations at most.
-    memory: pairs kept.
 
   Returns:
     The minimiser [P].
@@ -103,7 +103,7 @@ def minimize_lbfgs(
     return steep & (state.turn < max_turns) & (state.step > 1e-8)
 
   value, grad = value_and_grad(init)
-  pairs = jnp.zeros((memory, init.size))
+  pairs = jnp.zeros((_MEMORY, init.size))
   start = _State(
     init, value, grad, -grad, jnp.ones(()), pairs, pairs, jnp.zeros((), int)
   )
@@ -123,7 +123,9 @@ class Logistic(NamedTuple):
 
   def logits(self, codes: jax.Array) -> jax.Array:
     """Returns [N, C] for codes [N, D]."""
-    return jnp.matmul(codes, self.weights, precision='highest') + self.bias
+    return (
+      jnp.matmul(codes, self.weights, precision='highest') + self.bias[None]
+    )
 
 
 def fit_logistic(
@@ -161,7 +163,7 @@ def fit_logistic(
   penalty = 1 / (strength * total)
 
   mean = weight @ codes / total
-  centred = codes - mean
+  centred = codes - mean[None]
   covariance = (centred * weight[:, None]).T @ centred / total
   scale, axes = jnp.linalg.eigh(covariance)
   count = present.sum()
@@ -169,7 +171,7 @@ def fit_logistic(
   scale = jnp.maximum(scale, 0.0) + penalty * count
   scale = jnp.where(scale > 1e-12, scale, jnp.inf)
   unit = jnp.sqrt(count / scale)
-  whiten = axes * unit
+  whiten = axes * unit[None]
   design = jnp.matmul(centred, whiten, precision='highest')
   share = weight / total
   bias = jnp.where(present, jnp.log(jnp.where(present, frequency, 1)), -jnp.inf)
@@ -181,7 +183,7 @@ def fit_logistic(
   def value_and_grad(x):
     inner, offset = unpack(x)
     weights = whiten @ inner
-    logits = design @ inner + offset + bias
+    logits = design @ inner + offset[None] + bias[None]
     top = logits.max(1, keepdims=True)
     p = jnp.exp(logits - top)
     normaliser = p.sum(1, keepdims=True)

@@ -31,8 +31,8 @@ def histogram_of(bins, residual, node, parent):
   Returns:
     [chunks, D, 2, nodes, S], counts first.
   """
-  nodes = np.arange(1 if parent is None else parent.shape[3])[:, None]
-  left = 2 * nodes
+  nodes = np.arange(1 if parent is None else parent.shape[3])
+  left = 2 * nodes[None, :, None]
   residual, node = (x[:, None] for x in _pad(residual, node))
   columns = jnp.stack([node == left, (node == left) * residual], 1)
   shape = (*bins.ends.shape, *columns.shape[1:])
@@ -78,7 +78,7 @@ def _candidates(histogram, ends):
   Returns:
     chunks int [4, D, nodes, S], and the sums left of each, [4, D, 2, nodes, S].
   """
-  total = histogram[:, 0].sum(0)
+  total = histogram[:, 0].sum(0)[None]
 
   def step(carry, inputs):
     left, best, chunks, befores = carry
@@ -88,7 +88,7 @@ def _candidates(histogram, ends):
     better = gain > best
     count, past = left[:, 0], after[:, 0]
     is_first = (count == 0) & (past > 0)
-    is_last = (count < total[0]) & (past == total[0])
+    is_last = (count < total[:, 0]) & (past == total[:, 0])
     found = jnp.stack([better, better, is_first, is_last])
     index = index + np.array([0, 1, 0, 0])[:, None, None, None]
     before = jnp.stack([left, after, left, left])
@@ -139,7 +139,8 @@ def best_splits(key, bins, histogram, residual, node):
   num_points = len(residual)
   residual, node = _pad(residual, node)
   latents = np.arange(num_latents)[:, None, None]
-  nodes, trees = np.arange(num_nodes)[:, None], np.arange(num_trees)
+  nodes = np.arange(num_nodes)[None, None, :, None]
+  trees = np.arange(num_trees)
 
   def step(carry, slot):
     left, best, where = carry
@@ -147,7 +148,7 @@ def best_splits(key, bins, histogram, residual, node):
     point, rank = bins.slots[slot][place], bins.places[slot][place]
     member = node[point, trees] == nodes
     left += jnp.stack([member, member * residual[point, trees]], 2)
-    gain = _gain(left, total, rank >= 0)
+    gain = _gain(left, total[None, None], rank >= 0)
     where = jnp.where(gain > best, rank, where)
     return (left, jnp.maximum(best, gain), where), None
 
@@ -159,7 +160,8 @@ def best_splits(key, bins, histogram, residual, node):
   (_, best, where), _ = jax.lax.scan(step, init, jnp.arange(len(bins.slots)))
   best, where = (x.reshape(-1, num_nodes, num_trees) for x in (best, where))
   top = best.max(0)
-  choice, where = _drawn(key, best >= top - 1e-6 * jnp.abs(top), where)
+  tied = best >= (top - 1e-6 * jnp.abs(top))[None]
+  choice, where = _drawn(key, tied, where)
   unsplit = total[1] ** 2 / jnp.maximum(total[0], 1.0)
   return choice % num_latents, where, jnp.maximum(top - unsplit, 0.0)
 
@@ -169,8 +171,8 @@ def descend(ranks, node, latent, where):
   num_latents, num_nodes = ranks.shape[1], latent.shape[0]
   choice = jax.nn.one_hot(latent, num_latents, axis=0)
   value = jnp.einsum('nd,djs->njs', ranks, choice, precision='highest')
-  member = node[:, None] == np.arange(num_nodes)[:, None]
-  return 2 * node + (member & (value > where)).any(1)
+  member = node[:, None] == np.arange(num_nodes)[None, :, None]
+  return 2 * node + (member & (value > where[None])).any(1)
 
 
 def every_split(key, bins, residual, node, num_nodes):
@@ -191,20 +193,20 @@ def every_split(key, bins, residual, node, num_nodes):
   """
   num_points, num_latents = bins.train.shape
   nodes = np.arange(num_nodes)[:, None]
-  member = node == nodes[..., None]
+  member = node[None] == nodes[..., None]
   size = member.sum(1).astype(residual.dtype)
-  total = (member * residual).sum(1)
+  total = (member * residual[None]).sum(1)
   nodes, size_of, total_of = (x[:, None] for x in (nodes, size, total))
 
   def of_latents(orders):
     def step(carry, at):
       count, left, best, where = carry
       point, rank = at
-      inside = node[point] == nodes
+      inside = node[None, point] == nodes
       count += inside
       left += jnp.where(inside, residual[point], 0)
       lever, room = left * size_of - total_of * count, count * (size_of - count)
-      allowed = (rank >= 0)[:, None] & (room > 0)
+      allowed = (rank >= 0)[None, :, None] & (room > 0)
       fall = jnp.where(allowed, lever * (lever / room), -1.0)
       better = fall > best
       where = jnp.where(better, rank[:, None], where)
@@ -228,9 +230,9 @@ def every_split(key, bins, residual, node, num_nodes):
     x.swapaxes(1, 2).reshape(-1, *size.shape)[:num_latents]
     for x in jax.lax.map(of_latents, (split(bins.slots), split(bins.places)))
   )
-  fall = best / jnp.maximum(size, 1.0)
+  fall = best / jnp.maximum(size, 1.0)[None]
   top = fall.max(0)
   unsplit = total**2 / jnp.maximum(size, 1.0)
-  tied = fall >= top - 1e-6 * jnp.abs(top + unsplit)
+  tied = fall >= (top - 1e-6 * jnp.abs(top + unsplit))[None]
   choice, where = _drawn(key, tied, where)
   return choice, where, jnp.maximum(top, 0.0)

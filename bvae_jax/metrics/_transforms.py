@@ -34,8 +34,8 @@ class Affine(NamedTuple):
 
   def __call__(self, codes):
     """Components [..., D] of codes [..., D]."""
-    centred = codes - self.offset
-    return _matmul(centred, self.matrix)
+    offset = jnp.expand_dims(self.offset, range(jnp.ndim(codes) - 1))
+    return _matmul(codes - offset, self.matrix)
 
 
 class _Whitening(NamedTuple):
@@ -57,15 +57,15 @@ def _matmul(left, right):
 
 def _whitening(codes) -> _Whitening:
   """Principal components by falling variance, the kept ones of variance 1."""
-  offset = codes[0] + (codes - codes[0]).mean(0)  # exact far from 0 as well
-  centred = codes - offset
+  offset = codes[0] + (codes - codes[:1]).mean(0)  # exact far from 0 as well
+  centred = codes - offset[None]
   unit = jnp.abs(centred).max()
   unit = jnp.where(unit > 0, unit, 1.0)
   centred = centred / unit  # so that squares stay in range
   variance, axes = jnp.linalg.eigh(_matmul(centred.T, centred) / len(codes))
   variance, axes = jnp.maximum(variance[::-1], 0), axes[:, ::-1]
   kept = (variance > LEAST_SHARE**2 * variance[0]) & (variance > 0)
-  deviation = jnp.sqrt(jnp.where(kept, variance, 1.0))
+  deviation = jnp.sqrt(jnp.where(kept, variance, 1.0))[None]
   matrix = jnp.where(kept, axes / deviation, 0.0) / unit
   inverse = jnp.where(kept, axes * deviation, 0.0).T * unit
   return _Whitening(offset, matrix, inverse, kept)
@@ -75,7 +75,7 @@ def _pointing_up(matrix, inverse):
   """Signs for which the largest loading of each component is positive."""
   largest = jnp.abs(inverse).argmax(1, keepdims=True)
   sign = jnp.sign(jnp.take_along_axis(inverse, largest, 1))[:, 0]
-  return matrix * jnp.where(sign == 0, 1.0, sign)
+  return matrix * jnp.where(sign == 0, 1.0, sign)[None]
 
 
 def _decorrelated(weights):
@@ -135,8 +135,8 @@ def ica(codes: jax.Array, key: jax.Array) -> Affine:
 @jax.jit
 def _ica(codes, key) -> Affine:
   white = _whitening(codes)
-  points = _matmul(codes - white.offset, white.matrix)
-  both = white.kept[:, None] & white.kept
+  points = _matmul(codes - white.offset[None], white.matrix)
+  both = white.kept[:, None] & white.kept[None]
 
   # Components that are left out stay apart: their rows and columns see zeros.
   start = jax.random.normal(key, both.shape, codes.dtype)

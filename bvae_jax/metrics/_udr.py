@@ -52,7 +52,7 @@ def _lasso(correlation, alpha):
 
 def _relative_strength(similarity, rows, columns):
   """Mean of max^2 / sum over the rows and over the columns that are active."""
-  similarity = similarity * rows[:, None] * columns
+  similarity = similarity * rows[:, None] * columns[None]
 
   def strength(axis, active):
     total = similarity.sum(axis)

@@ -19,14 +19,14 @@ def _unsupervised_scores(codes, *, num_bins):
   varies &= variance > 0
   scale = jnp.where(varies, 1 / jnp.where(varies, std, 1.0), 0.0)
   correlation = jnp.fill_diagonal(
-    cov * scale[:, None] * scale, 1.0, inplace=False
+    cov * scale[:, None] * scale[None], 1.0, inplace=False
   )
   spectrum = jnp.linalg.eigvalsh(correlation)
   total_correlation = (
     -0.5 * jnp.log(jnp.maximum(spectrum, jnp.finfo(jnp.float32).eps)).sum()
   )
   # diag(C) C has the spectrum of the symmetric diag(C)^1/2 C diag(C)^1/2.
-  spectrum = jnp.linalg.eigvalsh(cov * std[:, None] * std)
+  spectrum = jnp.linalg.eigvalsh(cov * std[:, None] * std[None])
   trace = variance.sum()
   wasserstein = 2 * trace - 2 * jnp.sqrt(jnp.maximum(spectrum, 0.0)).sum()
   bins = _common.discretize(codes, num_bins)

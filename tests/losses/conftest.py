@@ -142,13 +142,6 @@ def make_case(name, **options):
   return case
 
 
-@pytest.fixture(autouse=True)
-def _no_rank_promotion():
-  """The losses broadcast along axes that they name, never by rank."""
-  with jax.numpy_rank_promotion('raise'):
-    yield
-
-
 @pytest.fixture(
   params=CASES,
   ids=lambda case: '-'.join([case[0], *map(str, case[1].values())]),

@@ -11,7 +11,7 @@ import pytest
 from bvae_jax import metrics
 
 SIZES = (3, 4, 5)
-# Downstream fits many sizes: its values stand beside its reference. What a few
+# The values of downstream and UDR stand beside their references. What a few
 # labels say depends on which.
 NAMES = [
   name
