@@ -28,7 +28,7 @@ def dataset(images: np.ndarray, storage: str) -> data.Dataset:
     image_shape=images.shape[1:],
     num_images=len(images),
     arrays=images,
-    images_fn=data.dataset.scaled,
+    images_fn=data.pixels.scaled,
   )
   return data.storage.place(made, storage)
 

@@ -6,12 +6,14 @@ Each writes a section of RUN/apps.html; its figures and pictures lie in
 RUN/apps. All members of the population are used unless --members says other.
 """
 
+import dataclasses
 import importlib
 import inspect
 import logging
 import pathlib
 import shlex
 import sys
+from typing import Any
 
 from absl import app, flags
 
@@ -23,32 +25,30 @@ _LOG = logging.getLogger('bvae_jax.apply')
 _MEMBERS = flags.DEFINE_list(
   'members', ['all'], 'Which: all, or numbers, best, median, udr.'
 )
-_ANCHORS = flags.DEFINE_integer(
-  'anchors', 3, 'Images where traversals start.', 1, 64
-)
-_FACTOR = flags.DEFINE_string(
+flags.DEFINE_integer('anchors', 3, 'Images where traversals start.', 1, 64)
+flags.DEFINE_string(
   'factor', None, 'The factor that is edited, varied or sensitive.'
 )
-_TARGET = flags.DEFINE_string('target', None, 'The factor that is predicted.')
+flags.DEFINE_string('target', None, 'The factor that is predicted.')
 _LATENTS = flags.DEFINE_list(
   'latents', [], 'Latents by number; by default found from labelled images.'
 )
 _LABELS = flags.DEFINE_list(
   'labels', [], "Numbers of labelled images; by default the application's own."
 )
-_IMAGES = flags.DEFINE_integer('images', 200, 'Images to work on.', 1)
-_RANGE = flags.DEFINE_enum(
+flags.DEFINE_integer('images', 200, 'Images to work on.', 1)
+flags.DEFINE_enum(
   'range', 'posterior', ['prior', 'posterior', 'percentile'], 'Of traversals.'
 )
-_STEPS = flags.DEFINE_integer('steps', 11, 'Images along a traversal.', 2, 101)
-_THRESHOLD = flags.DEFINE_float(
+flags.DEFINE_integer('steps', 11, 'Images along a traversal.', 2, 101)
+flags.DEFINE_float(
   'threshold', 0.1, 'From which share of its variance on a latent answers to '
   'a factor.', 0.0, 1.0,
 )  # fmt: skip
-_INDEX = flags.DEFINE_integer('index', None, 'One image of the data set.', 0)
-_AGAINST = flags.DEFINE_string('against', None, 'A run to compare with.')
-_REPEATS = flags.DEFINE_integer('repeats', 3, 'Draws of labelled images.', 1)
-_SEED = flags.DEFINE_integer('seed', 0, 'Of everything random.', 0)
+flags.DEFINE_integer('index', None, 'One image of the data set.', 0)
+flags.DEFINE_string('against', None, 'A run to compare with.')
+flags.DEFINE_integer('repeats', 3, 'Draws of labelled images.', 1)
+flags.DEFINE_integer('seed', 0, 'Of everything random.', 0)
 
 
 def _numbers(words: list[str], name: str, least: int) -> tuple[int, ...]:
@@ -65,26 +65,20 @@ def _numbers(words: list[str], name: str, least: int) -> tuple[int, ...]:
 
 
 def _options(name: str) -> Options:
+  given = {  # the other flags have the names of the fields
+    key: flags.FLAGS[key].value for key in Options._fields if key in flags.FLAGS
+  }
   words = _MEMBERS.value
   members = [int(word) if word.isdecimal() else word for word in words]
   labels = _numbers(_LABELS.value, 'labels', 2)
-  return Options(
-    run=pathlib.Path(cli.WORKDIR.value or ''),
-    members=None if words == ['all'] else members,
-    factor=_FACTOR.value,
-    target=_TARGET.value,
-    latents=_numbers(_LATENTS.value, 'latents', 0),
-    labels=labels or apps.LABELS.get(name, ()),
-    anchors=_ANCHORS.value,
-    images=_IMAGES.value,
-    span=_RANGE.value,
-    steps=_STEPS.value,
-    threshold=_THRESHOLD.value,
-    index=_INDEX.value,
-    against=_AGAINST.value,
-    repeats=_REPEATS.value,
-    seed=_SEED.value,
-  )
+  own: dict[str, Any] = {
+    'run': pathlib.Path(cli.WORKDIR.value or ''),
+    'members': None if words == ['all'] else members,
+    'latents': _numbers(_LATENTS.value, 'latents', 0),
+    'labels': labels or apps.LABELS.get(name, ()),
+    'span': flags.FLAGS['range'].value,
+  }
+  return Options(**{**given, **own})
 
 
 def _apply(name: str, words: list[str]) -> None:
@@ -92,7 +86,8 @@ def _apply(name: str, words: list[str]) -> None:
   module = importlib.import_module(f'bvae_jax.apps.{name}')
   found = module.run(options)
   command = f'python -m bvae_jax.apply {name} {shlex.join(words)}'
-  page = section_lib.write(found.of_command(command), options.run)
+  found = dataclasses.replace(found, command=command)
+  page = section_lib.write(found, options.run)
   for table in found.tables:
     _LOG.info('%s', section_lib.as_text(table))
   _LOG.info('%s', page)

@@ -7,7 +7,7 @@ their initial weights, images and noise.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -28,10 +28,9 @@ class Member(NamedTuple):
 def _settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
   """The product of the swept hyperparameters; tied ones are one axis."""
   swept = config_lib.grid(config)
-  settings: Any = config  # the fields of a ConfigDict have no types
-  groups = [(name,) for name in swept if name not in settings.tied]
-  if settings.tied:
-    groups.insert(0, tuple(settings.tied))
+  groups = [(name,) for name in swept if name not in config.tied]
+  if config.tied:
+    groups.insert(0, tuple(config.tied))
   axes = [
     [dict(zip(names, values)) for values in zip(*(swept[n] for n in names))]
     for names in groups
@@ -44,12 +43,11 @@ def _settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
 
 def members(config: ml_collections.ConfigDict) -> list[Member]:
   """Seeds x settings of the grid, the seeds running fastest."""
-  settings: Any = config
   base = config_lib.scalars(config)
   return [
     Member(int(seed), base | setting)
     for setting in _settings(config)
-    for seed in settings.seeds
+    for seed in config.seeds
   ]
 
 
@@ -64,8 +62,7 @@ def places(
   config: ml_collections.ConfigDict, cohort: Cohort
 ) -> list[np.ndarray]:
   """Where the members of each program of a cohort are in the population."""
-  settings: Any = config
-  seeds = list(settings.seeds)
+  seeds = list(config.seeds)
   first = np.arange(len(_settings(config)))[:, None] * len(seeds)
   found = first + [seeds.index(seed) for seed in cohort.seeds]
   return np.array_split(found.ravel(), cohort.programs)
@@ -104,10 +101,16 @@ def in_order(
   return select(tree, np.array([found.index(member) for member in wanted]))
 
 
+def varying(members: Iterable[Any]) -> tuple[str, ...]:
+  """The hyperparameters that take two values or more among members."""
+  values: dict[str, set] = {}
+  for member in members:
+    for name, value in member.hparams.items():
+      values.setdefault(name, set()).add(value)
+  return tuple(name for name, found in values.items() if len(found) > 1)
+
+
 def label(member: Member, population: Sequence[Member]) -> str:
   """A short name: the seed and what varies in the population."""
-  varying = [
-    n for n in member.hparams if len({m.hparams[n] for m in population}) > 1
-  ]
-  parts = [f'{n}={member.hparams[n]:g}' for n in varying]
+  parts = [f'{n}={member.hparams[n]:g}' for n in varying(population)]
   return ' '.join([*parts, f'seed={member.seed}'])

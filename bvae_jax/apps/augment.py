@@ -63,12 +63,10 @@ def vary(
   return Augmented(made, source)
 
 
-def shift(
-  images: Any, rng: np.random.Generator, *, copies: int = COPIES
-) -> Augmented:
+def shift(images: Any, rng: np.random.Generator) -> Augmented:
   """Copies moved by up to an eighth of the size, the border black."""
   images = np.asarray(images)
-  source = np.repeat(np.arange(len(images)), copies)
+  source = np.repeat(np.arange(len(images)), COPIES)
   most = max(1, images.shape[1] // 8)
   padded = np.pad(images, ((0, 0), (most, most), (most, most), (0, 0)))
   starts = rng.integers(2 * most + 1, size=(len(source), 2))

@@ -24,6 +24,7 @@ from bvae_jax import data, metrics
 from bvae_jax.apps import coders, observed, renders
 
 POINTS = 2000  # pairs of images an intervention
+_MOVED = 64  # images whose latents are moved
 
 
 class Interventions(NamedTuple):
@@ -105,15 +106,11 @@ def on_factors(
 
 
 def on_latents(
-  coder: coders.Coder,
-  dataset: data.Dataset,
-  key: jax.Array,
-  num_images: int = 64,
-  size: float = 2.0,
+  coder: coders.Coder, dataset: data.Dataset, key: jax.Array
 ) -> np.ndarray:
   """How far each factor moves when a latent does: [D, K], shares of the range.
 
-  The latent moves by `size` deviations towards its mean and past it; factors
+  The latent moves by two deviations towards its mean and past it; factors
   are those of the nearest render, before (of the reconstruction) and after; of
   observed points, those of the nearest image.
 
@@ -122,13 +119,13 @@ def on_latents(
   """
   known = dataset.require_factors('intervene')
   if dataset.is_grid:
-    index = data.sample_index(key, num_images, dataset.num_images)
+    index = data.sample_index(key, _MOVED, dataset.num_images)
     sample = coders.take(dataset, index)
     judge = lambda images, start: renders.nearest(
       dataset, images, start[None], index
     )
   else:
-    sample, others = observed.halves(dataset, key, num_images)
+    sample, others = observed.halves(dataset, key, _MOVED)
     judge = lambda images, _: observed.nearest(images, others)
   mean = np.asarray(coder.encode(sample.images)[0], np.float64)
   middle, spread = mean.mean(0), coders.deviations(mean)
@@ -137,7 +134,7 @@ def on_latents(
   for d in range(coder.num_latents):
     z = mean.copy()
     away = np.where(z[:, d] > middle[d], -1.0, 1.0)
-    z[:, d] += size * spread[d] * away
+    z[:, d] += 2.0 * spread[d] * away
     after, _ = judge(np.asarray(coder.decode(z)), before)
     moves.append(coders.known_mean(coders.change(before, after, known.factors)))
   return np.stack(moves)

@@ -21,11 +21,6 @@ def tiled(images: Any, *, tile: int = 48) -> np.ndarray:
   return image_lib.grid(images.repeat(zoom, 2).repeat(zoom, 3), _PAD)
 
 
-def back_and_forth(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
-  """Frames that return to the first without a jump."""
-  return [*frames, *list(frames)[-2:0:-1]]
-
-
 def labelled(
   images: Any,
   rows: Sequence[str],

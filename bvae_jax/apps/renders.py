@@ -12,21 +12,29 @@ from bvae_jax import data
 _BLOCK = 32  # images whose candidates are rendered together
 
 
+def _tried(found, sizes, k):
+  """The factors as found with every value of factor k, [B, V, K]."""
+  shape = (len(found), sizes[k], len(sizes))
+  wide = jnp.broadcast_to(found[:, None], shape)
+  return wide.at[..., k].set(jnp.arange(sizes[k]))
+
+
+def _chosen(renders, images, found, k):
+  """Factors with the nearest value of factor k, and its error [B, 1]."""
+  error = ((renders - images[:, None]) ** 2).mean((-3, -2, -1))
+  # What is there stays unless another value is truly nearer.
+  kept = jnp.arange(error.shape[1]) == found[:, k, None]
+  best = jnp.argmin(error - 1e-7 * kept, 1)
+  return found.at[:, k].set(best), jnp.take_along_axis(error, best[:, None], 1)
+
+
 @functools.partial(jax.jit, static_argnames='k')
 def _sweep(dataset, images, found, of, *, k):
   """The best value of factor k, the others as found: [B], its error [B]."""
   sizes = dataset.factor_sizes
-  values = jnp.arange(sizes[k])
-  shape = (len(found), sizes[k], len(sizes))
-  tried = jnp.broadcast_to(found[:, None], shape).at[..., k].set(values)
-  index = data.factors_to_index(tried, sizes)
+  index = data.factors_to_index(_tried(found, sizes, k), sizes)
   of = jnp.broadcast_to(of[:, None], index.shape)
-  renders = dataset.images_like(index, of)
-  error = ((renders - images[:, None]) ** 2).mean((-3, -2, -1))
-  # What is there stays unless another value is truly nearer.
-  kept = jnp.arange(sizes[k]) == found[:, k, None]
-  best = jnp.argmin(error - 1e-7 * kept, 1)
-  return found.at[:, k].set(best), jnp.take_along_axis(error, best[:, None], 1)
+  return _chosen(dataset.images_like(index, of), images, found, k)
 
 
 def nearest(
@@ -87,13 +95,5 @@ def _descend(dataset, sizes, images, found, of, rounds):
 
 def _sweep_rows(dataset, images, found, sizes, k):
   """`_sweep` of a grid whose images stay on the host."""
-  tried = np.repeat(np.asarray(found)[:, None], sizes[k], 1)
-  tried[..., k] = np.arange(sizes[k])
-  places = np.asarray(data.factors_to_index(jnp.asarray(tried), sizes))
-  renders = np.asarray(dataset.images(places.ravel()))
-  renders = renders.reshape(*places.shape, *renders.shape[1:])
-  error = ((renders - images[:, None]) ** 2).mean((-3, -2, -1))
-  kept = np.arange(sizes[k]) == np.asarray(found)[:, k, None]
-  best = np.argmin(error - 1e-7 * kept, 1)
-  ends = jnp.asarray(found).at[:, k].set(best)
-  return ends, np.take_along_axis(error, best[:, None], 1)
+  index = data.factors_to_index(_tried(found, sizes, k), sizes)
+  return _chosen(dataset.images(index), images, found, k)

@@ -50,10 +50,6 @@ class Section:
   notes: tuple[str, ...] = ()
   command: str = ''
 
-  def of_command(self, command: str) -> 'Section':
-    """The section with the command that makes it anew."""
-    return dataclasses.replace(self, command=command)
-
 
 def as_text(table: Table) -> str:
   """A table for a terminal, its columns aligned."""
@@ -82,8 +78,7 @@ def write(section: Section, run: pathlib.Path) -> pathlib.Path:
   workdir_lib.replace_file(folder / f'{section.name}.json', told)
   target = run / PAGE
   workdir_lib.replace_file(target, document(run))
-  if (run / workdir_lib.MANIFEST).exists():
-    workdir_lib.Workdir(run).seal([PAGE])
+  workdir_lib.Workdir(run).seal([PAGE])
   return target
 
 
@@ -99,8 +94,6 @@ def document(run: pathlib.Path) -> str:
       'a mean over members with its 95 % interval (Student’s t, between '
       'members).',
     ),
-    [],
-    [],
   )
   sections = [
     page.Section(one['title'], _section(one, run / FOLDER)) for one in found

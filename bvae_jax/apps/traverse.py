@@ -130,9 +130,9 @@ def run(options: Options) -> Section:
           f'Member {model.member} (seed {model.seed}): one latent a row, the '
           'largest KL first, the others held at the posterior mean.'
         )
-    frames = pictures.back_and_forth(
-      [pictures.tiled(row) for row in found.images.transpose(2, 0, 1, 3, 4, 5)]
-    )
+    steps = found.images.transpose(2, 0, 1, 3, 4, 5)
+    frames = [pictures.tiled(images) for images in steps]
+    frames += frames[-2:0:-1]  # back to the first without a jump
     for kind in ('gif', 'webp'):
       files[f'{name}.{kind}'] = image_lib.film(frames, kind)
     rows += [

@@ -5,7 +5,7 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -69,7 +69,6 @@ def load(config: Any) -> dataset.Dataset:
     raise ValueError(f'{path}: damaged .npz archive: {error}') from error
   except (ValueError, RuntimeError, NotImplementedError) as error:
     raise ValueError(f'{path}: {error}') from error
-  make = unpacked if packed else scaled
   return dataset.Dataset(
     name='npz',
     description=(
@@ -79,14 +78,20 @@ def load(config: Any) -> dataset.Dataset:
     image_shape=(image_size, image_size, images.channels),
     num_images=len(arrays),
     arrays=arrays,
-    images_fn=functools.partial(
-      make, full_size=images.size, image_size=image_size
-    ),
+    images_fn=pooled(packed, images.size, image_size),
     factors=rows.factors,
   )
 
 
-def unpacked(
+def pooled(
+  packed: bool, full_size: int, image_size: int
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+  """The `images_fn` of stored frames, bits or bytes, pooled to a size."""
+  make = _unpacked if packed else _scaled
+  return functools.partial(make, full_size=full_size, image_size=image_size)
+
+
+def _unpacked(
   packed: jax.Array, index: jax.Array, *, full_size: int, image_size: int
 ) -> jax.Array:
   """Unpacks images [...] from rows of bits and pools them to `image_size`."""
@@ -98,7 +103,7 @@ def unpacked(
   return blocks.mean((-3, -1), dtype=jnp.float32)[..., None]
 
 
-def scaled(
+def _scaled(
   stored: jax.Array, index: jax.Array, *, full_size: int, image_size: int
 ) -> jax.Array:
   """Bytes of images [...] in [0, 1], pooled to `image_size`."""

@@ -5,7 +5,7 @@ import pathlib
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bvae_jax.data import files
 CHUNK = 4096  # images read at a time: `imgs` of dSprites is 3 GB in all
 
 
-class Stored(Protocol):
+class Stored:
   """An array in a file."""
 
   shape: tuple[int, ...]
@@ -22,36 +22,21 @@ class Stored(Protocol):
 
   def chunks(self) -> Iterator[np.ndarray]:
     """All rows, in order."""
-    ...
-
-  def rows(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """All rows, in order, each chunk with the numbers of its rows."""
-    ...
-
-  def whole(self) -> np.ndarray:
-    """The array at once."""
-    ...
-
-
-class _Reads:
-  """What follows from `chunks`."""
-
-  shape: tuple[int, ...]
-
-  def chunks(self) -> Iterator[np.ndarray]:
     raise NotImplementedError
 
   def rows(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """All rows, in order, each chunk with the numbers of its rows."""
     start = 0
     for part in self.chunks():
       yield np.arange(start, start + len(part)), part
       start += len(part)
 
   def whole(self) -> np.ndarray:
+    """The array at once."""
     return np.concatenate(list(self.chunks()))
 
 
-class _Member(_Reads):
+class _Member(Stored):
   """A member of an .npz."""
 
   def __init__(self, path: pathlib.Path, name: str) -> None:
@@ -69,7 +54,7 @@ class _Member(_Reads):
       ) from error
 
 
-class _Dataset(_Reads):
+class _Dataset(Stored):
   """A dataset of an HDF5 file."""
 
   def __init__(self, path: pathlib.Path, name: str) -> None:

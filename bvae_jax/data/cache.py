@@ -18,6 +18,8 @@ from bvae_jax.data import progress
 
 _LOG = logging.getLogger(__name__)
 _VERSION = 1  # of how images are decoded: another makes them anew
+# Keys of config.dataset that say how.
+SETTINGS = ('image_size', 'channels', 'fit')
 
 
 class Decoded(NamedTuple):

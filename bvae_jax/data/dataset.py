@@ -242,8 +242,3 @@ def noise_keys(index: Any) -> jax.Array:
   index = jnp.asarray(index)
   of_index = functools.partial(jax.random.fold_in, jax.random.key(0))
   return jax.vmap(of_index)(index.reshape(-1)).reshape(index.shape)
-
-
-def scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:
-  """Bytes of the chosen images as float32 in [0, 1]."""
-  return arrays[index].astype(jnp.float32) / 255

@@ -1,7 +1,7 @@
 """Data sets that are drawn from their factors when they are looked at."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -28,34 +28,37 @@ def refuse_path(config) -> None:
 
 
 def on_grid(
-  name: str,
+  config: Any,
   description: str,
-  draw: Draw,
-  image_shape: tuple[int, int, int],
+  draw: Callable[..., jax.Array],
+  channels: int,
   factors: factors_lib.Grid,
-  factor_stride: Sequence[int],
 ) -> dataset.Dataset:
   """Returns the images of a whole grid, or of a thinned one.
 
   Args:
-    name: the key in `DATASETS`.
+    config: `name`, `image_size` and `factor_stride` (keep every n-th value of
+      each factor; empty for all); `path` must be empty, as nothing is read.
     description: what the images are.
-    draw: pure, from factors of the whole grid to float32 images in [0, 1].
-    image_shape: (height, width, channels).
+    draw: pure, from factors of the whole grid and `image_size` to square
+      float32 images in [0, 1].
+    channels: of them.
     factors: the whole grid.
-    factor_stride: keep every n-th value of each factor; empty for all.
 
   Raises:
-    ValueError: a stride or an image size that does not fit.
+    ValueError: a path, or a stride or an image size that does not fit.
   """
-  sizes, stride, thinning = grid.thin(factors.sizes, factor_stride)
+  refuse_path(config)
+  size = config.image_size
+  draw = functools.partial(draw, image_size=size)
+  sizes, stride, thinning = grid.thin(factors.sizes, config.factor_stride)
   # Traced, not run: an image size that does not fit is refused here.
   jax.eval_shape(draw, jax.ShapeDtypeStruct((1, len(sizes)), jnp.int32))
   known = factors.factors
   return dataset.Dataset(
-    name=name,
+    name=config.name,
     description=description + thinning,
-    image_shape=image_shape,
+    image_shape=(size, size, channels),
     num_images=grid.num_combinations(sizes),
     arrays=(),
     images_fn=functools.partial(_images, draw=draw, sizes=sizes, stride=stride),

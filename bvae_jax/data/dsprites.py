@@ -13,8 +13,6 @@ c = cos(s)^2 and the two sides of v are its even and odd part in cos(s). So a
 frame is arithmetic on pixels, without trigonometry.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -141,19 +139,16 @@ def load(config) -> dataset.Dataset:
   """Returns dSprites drawn on the fly, whole or thinned.
 
   Args:
-    config: `image_size`, a divisor of 64, and `factor_stride`; `path` must be
-      empty, since nothing is read.
+    config: see `drawn.on_grid`; `image_size` is a divisor of 64.
 
   Raises:
-    ValueError: if one of them does not fit.
+    ValueError: if one of its keys does not fit.
   """
-  drawn.refuse_path(config)
   return drawn.on_grid(
-    'dsprites',
+    config,
     'dSprites, re-rendered procedurally (not the official archive; equal in '
     'every pixel to the 200 real frames it was fitted to)',
-    functools.partial(render_dsprites, image_size=config.image_size),
-    (config.image_size, config.image_size, 1),
+    render_dsprites,
+    1,
     factors_lib.Grid.of(FACTOR_NAMES, FACTOR_SIZES, FACTOR_KINDS),
-    config.factor_stride,
   )

@@ -31,11 +31,7 @@ def load(config: Any) -> dataset.Dataset:
     ValueError: no images, or a config, file or labels that do not fit.
   """
   path = _checked(config)
-  settings = {
-    'image_size': config.image_size,
-    'channels': config.channels,
-    'fit': config.fit,
-  }
+  settings = {key: config[key] for key in cache.SETTINGS}
   if path.is_dir():
     found = _list(path)
     made = _folder([path / name for name in found], settings)
@@ -208,12 +204,4 @@ def _dataset(
     description += f'; {num_skipped} files that cannot be decoded left out'
   if known is not None:
     description += '; labels: ' + ', '.join(f.name for f in known.factors)
-  return dataset.Dataset(
-    name='images',
-    description=description,
-    image_shape=(height, width, channels),
-    num_images=count,
-    arrays=made.images,
-    images_fn=dataset.scaled,
-    factors=known,
-  )
+  return pixels.of_bytes('images', description, made.images, known)

@@ -1,6 +1,13 @@
 """Arrays of images as people store them: which axis, which range of values."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+
+from bvae_jax.data import dataset
+from bvae_jax.data import factors as factors_lib
+
+_ROWS = 1024  # images that are looked at together
 
 
 def to_nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -63,7 +70,7 @@ def to_bytes(values: np.ndarray, offset: float, factor: float) -> np.ndarray:
   return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
 
 
-def extremes(array: np.ndarray, rows: int = 1024) -> tuple[float, float]:
+def extremes(array: np.ndarray) -> tuple[float, float]:
   """The smallest and largest value, read some rows at a time.
 
   Raises:
@@ -73,7 +80,7 @@ def extremes(array: np.ndarray, rows: int = 1024) -> tuple[float, float]:
     raise ValueError(f'images must be numbers or bool, got {array.dtype}')
   if not len(array):
     raise ValueError('the array holds no image')
-  parts = [array[i : i + rows] for i in range(0, len(array), rows)]
+  parts = [array[i : i + _ROWS] for i in range(0, len(array), _ROWS)]
   smallest = float(min(part.min() for part in parts))
   largest = float(max(part.max() for part in parts))
   if not np.isfinite([smallest, largest]).all():
@@ -95,3 +102,27 @@ def block_width(image_size: int, full_size: int) -> int:
       f'dataset.image_size={full_size} or a divisor'
     )
   return full_size // image_size
+
+
+def of_bytes(
+  name: str,
+  description: str,
+  images: np.ndarray,
+  factors: factors_lib.Table | factors_lib.Grid | None,
+) -> dataset.Dataset:
+  """The data set of stored images, uint8 [N, H, W, C]."""
+  count, *image_shape = images.shape
+  return dataset.Dataset(
+    name=name,
+    description=description,
+    image_shape=tuple(image_shape),
+    num_images=count,
+    arrays=images,
+    images_fn=scaled,
+    factors=factors,
+  )
+
+
+def scaled(arrays: jax.Array, index: jax.Array) -> jax.Array:
+  """Bytes of the chosen images as float32 in [0, 1]."""
+  return arrays[index].astype(jnp.float32) / 255

@@ -7,10 +7,9 @@ DATA_DIR/NAME-SIZE/
   contact_sheet.png  a look at it
 """
 
-import functools
 import json
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -80,17 +79,14 @@ def load(config: Any, real: spec.RealSet) -> dataset.Dataset:
   images = np.load(folder / 'images.npy', mmap_mode='r', allow_pickle=False)
   images, known, thinning = _thinned(folder, facts, images, config)
   full_size, _, channels = facts['image_shape']
-  make: Callable = (
-    archive.unpacked if facts['stored'] == 'bits' else archive.scaled
-  )
   return dataset.Dataset(
     name=config.name,
     description=f'{facts["description"]}{thinning}',
     image_shape=(config.image_size, config.image_size, channels),
     num_images=len(images),
     arrays=images,
-    images_fn=functools.partial(
-      make, full_size=full_size, image_size=config.image_size
+    images_fn=archive.pooled(
+      facts['stored'] == 'bits', full_size, config.image_size
     ),
     factors=known,
   )

@@ -50,11 +50,7 @@ def load(config: Any) -> dataset.Dataset:
       f'{folder}: cannot be read without TensorFlow; prepare it with '
       f'file_format=array_record: {error}'
     ) from error
-  settings = {
-    'image_size': config.image_size,
-    'channels': config.channels,
-    'fit': config.fit,
-  }
+  settings = {key: config[key] for key in cache.SETTINGS}
   name = cache.fingerprint(sorted(folder.iterdir()), settings)
   known, order = _factors(made, source)
   images = cache.find(name) or _decoded(made, whole, order, name, settings)
@@ -64,17 +60,12 @@ def load(config: Any) -> dataset.Dataset:
       f'{next(iter(images.skipped.values()))}'
     )
   count, height, width, channels = images.images.shape
-  return dataset.Dataset(
-    name=config.name,
-    description=(
-      f'TFDS set {made.info.full_name}: {count} images, prepared at '
-      f'{height}x{width}x{channels}, from {images.words}'
-    ),
-    image_shape=(height, width, channels),
-    num_images=count,
-    arrays=images.images,
-    images_fn=dataset.scaled,
-    factors=known,
+  return pixels.of_bytes(
+    config.name,
+    f'TFDS set {made.info.full_name}: {count} images, prepared at '
+    f'{height}x{width}x{channels}, from {images.words}',
+    images.images,
+    known,
   )
 
 

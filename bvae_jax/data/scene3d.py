@@ -9,7 +9,6 @@ and s = 0 in the solid's shadow and else 1,
   shade = ambient + s light max(n l, 0) / (1 + (r / R)^2) + head max(n v, 0).
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -229,19 +228,16 @@ def load(config) -> dataset.Dataset:
   """Returns the room drawn on the fly, on the whole grid or a thinned one.
 
   Args:
-    config: `image_size`, a divisor of 64, and `factor_stride`; `path` must be
-      empty, since nothing is read.
+    config: see `drawn.on_grid`; `image_size` is a divisor of 64.
 
   Raises:
-    ValueError: if one of them does not fit.
+    ValueError: if one of its keys does not fit.
   """
-  drawn.refuse_path(config)
   return drawn.on_grid(
-    'scene3d',
+    config,
     "a procedural room on 3D Shapes' grid of factors (not the official "
     'archive; camera, colours and light fitted to 32 of its frames)',
-    functools.partial(render_scene3d, image_size=config.image_size),
-    (config.image_size, config.image_size, 3),
+    render_scene3d,
+    3,
     factors_lib.Grid.of(FACTOR_NAMES, FACTOR_SIZES, FACTOR_KINDS),
-    config.factor_stride,
   )

@@ -6,7 +6,6 @@
 best evidence of a linear model is known (`gaussian_evidence`).
 """
 
-import functools
 import math
 
 import jax
@@ -108,25 +107,21 @@ def load(config) -> dataset.Dataset:
   """Returns the toy that `config.name` says, 16 values of both its factors.
 
   Args:
-    config: `name`, one of `NAMES`; `image_size` and `factor_stride`; `path`
-      must be empty.
+    config: see `drawn.on_grid`; `name` is one of `NAMES`.
 
   Raises:
-    ValueError: if one of them does not fit.
+    ValueError: if one of its keys does not fit.
   """
-  drawn.refuse_path(config)
   draw, what, names = _TOYS[config.name]
-  size = config.image_size
-  if size < 8:
+  if config.image_size < 8:
     raise ValueError(
-      f'dataset.image_size={size} is too small for dataset.name={config.name}: '
-      'at least 8'
+      f'dataset.image_size={config.image_size} is too small for '
+      f'dataset.name={config.name}: at least 8'
     )
   return drawn.on_grid(
-    config.name,
+    config,
     f'{what}, drawn procedurally',
-    functools.partial(draw, image_size=size),
-    (size, size, 1),
+    draw,
+    1,
     factors_lib.Grid.of(names, (_STEPS, _STEPS)),
-    config.factor_stride,
   )

@@ -112,15 +112,6 @@ def carried(terms: Mapping[str, Any]) -> Any:
   return variance / np.where(largest > 0, largest, 1)
 
 
-def varying(members: Iterable[Any]) -> tuple[str, ...]:
-  """The hyperparameters that take two values or more among members."""
-  values: dict[str, set] = {}
-  for member in members:
-    for name, value in member.hparams.items():
-      values.setdefault(name, set()).add(value)
-  return tuple(name for name, found in values.items() if len(found) > 1)
-
-
 def spread_of(values: Iterable[float | None]) -> dict[str, float | None]:
   """Median, mean and the sample's standard deviation (ddof 1) of what is there.
 

@@ -19,15 +19,9 @@ from typing import Any
 import numpy as np
 
 from bvae_jax import config as config_lib
-from bvae_jax import workdir
+from bvae_jax import population, workdir
 from bvae_jax.evaluation.provenance import Provenance
-from bvae_jax.evaluation.records import (
-  DatasetFacts,
-  Member,
-  Record,
-  spread_of,
-  varying,
-)
+from bvae_jax.evaluation.records import DatasetFacts, Member, Record, spread_of
 
 SCHEMA = 2  # of files without a number: 1
 # Settings of files that do not name them.
@@ -79,7 +73,7 @@ class Results(Record):
   @property
   def varying(self) -> tuple[str, ...]:
     """The hyperparameters that differ between members."""
-    return varying(self.members)
+    return population.varying(self.members)
 
   @property
   def metrics(self) -> tuple[str, ...]:

@@ -109,17 +109,16 @@ def scores(
 
   Errors are there where the config asks for resamples.
   """
-  settings: Any = config
-  resamples, members = settings.evaluation.num_resamples, len(points.codes)
-  key = jax.random.key(settings.evaluation.seed)
+  resamples, members = config.evaluation.num_resamples, len(points.codes)
+  key = jax.random.key(config.evaluation.seed)
   on_cpu = jax.default_backend() == 'cpu'
-  block = 1 if on_cpu else settings.member_batch or members
+  block = 1 if on_cpu else config.member_batch or members
   found = {}
-  for i, name in enumerate(settings.metrics):
+  for i, name in enumerate(config.metrics):
     metric = metrics.METRICS[name]
     if metric.needs == 'population':
       continue
-    title = f'{name} ({i + 1} of {len(settings.metrics)})'
+    title = f'{name} ({i + 1} of {len(config.metrics)})'
     ticks = -(-members // block) * (1 + resamples)
     parts = progress.Parts(title, ticks)
     found[name] = _score(

@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bvae_jax.evaluation.results import Results, varying
+from bvae_jax import population
+from bvae_jax.evaluation.results import Results
 
 
 def rows(results: Mapping[str, Results]) -> Iterator[list]:
@@ -19,7 +20,7 @@ def rows(results: Mapping[str, Results]) -> Iterator[list]:
     error.
   """
   everyone = [m for result in results.values() for m in result.members]
-  names = varying(everyone)
+  names = population.varying(everyone)
   head = ['unit', 'objective', 'seed', *names, 'status']
   yield [*head, 'metric', 'value', 'error']
   for unit, result in results.items():

@@ -48,22 +48,21 @@ def _parse(argv: list[str]) -> Any:
     allow_abbrev=False,
     formatter_class=argparse.RawTextHelpFormatter,
   )
-  of = parser.add_subparsers(required=True, metavar='WHAT')
-  trial = of.add_parser('scores', help='every metric on codes of known quality')
-  trial.set_defaults(action=scores)
-  trial.add_argument(
+  parser.add_argument(
+    'what', choices=('scores',), help='every metric on codes of known quality'
+  )
+  parser.add_argument(
     '--metrics', default='', help='names, with commas; by default all'
   )
-  trial.add_argument(
+  parser.add_argument(
     '--seeds', type=int, default=3, help='of each representation (3)'
   )
-  for command in (trial,):
-    command.add_argument(
-      '--out', type=pathlib.Path, required=True, metavar='DIR',
-      help='folder for results.json, results.csv and report.html',
-    )  # fmt: skip
+  parser.add_argument(
+    '--out', type=pathlib.Path, required=True, metavar='DIR',
+    help='folder for results.json, results.csv and report.html',
+  )  # fmt: skip
   args = parser.parse_args(argv)
-  if args.action is scores and args.seeds < 2:
+  if args.seeds < 2:
     parser.error('--seeds must be 2 or more: intervals and the UDR need them')
   return args
 
@@ -74,7 +73,7 @@ def main(argv: list[str]) -> None:
   cli.cache_compilations()
   cli.log_to_stderr()
   with usage.one_line_errors():
-    args.action(args)
+    scores(args)
 
 
 if __name__ == '__main__':

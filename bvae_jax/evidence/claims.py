@@ -11,6 +11,8 @@ import numpy as np
 
 from bvae_jax.evidence.grid import Grid
 
+_DRAWS = 2000  # of a bootstrap
+
 
 class Shares(NamedTuple):
   """Shares of the variance of a score over models, which add up to 1.
@@ -167,9 +169,7 @@ class Chance(NamedTuple):
   high: float
 
 
-def beats(
-  first: Any, second: Any, *, draws: int = 2000, seed: int = 0
-) -> Chance:
+def beats(first: Any, second: Any) -> Chance:
   """The chance that a random member of one group scores above one of another.
 
   P(a > b) + P(a = b) / 2 over all pairs; its interval by resampling both groups
@@ -177,8 +177,6 @@ def beats(
 
   Args:
     first, second: [n], [m]; those that are not finite do not count.
-    draws: resamples.
-    seed: of the resamples.
 
   Returns:
     NaN where a group is empty; without an interval where one has one member.
@@ -192,9 +190,9 @@ def beats(
   value = float(above.mean())
   if min(len(a), len(b)) < 2:
     return Chance(value, nan, nan)
-  random = np.random.default_rng(seed)
+  random = np.random.default_rng(0)
   picks = lambda size: (
-    random.multinomial(size, np.full(size, 1 / size), draws) / size
+    random.multinomial(size, np.full(size, 1 / size), _DRAWS) / size
   )
   found = np.einsum('pi,ij,pj->p', picks(len(a)), above, picks(len(b)))
   low, high = np.quantile(found, [0.025, 0.975])

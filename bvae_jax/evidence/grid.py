@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bvae_jax.evaluation.results import Results, varying
+from bvae_jax import population
+from bvae_jax.evaluation.results import Results
 
 
 class Row(NamedTuple):
@@ -66,7 +67,7 @@ def rows(
     own = [
       m for r in results if method(r) == method(run) for m in results[r].ok
     ]
-    swept[method(run)] = varying(own)
+    swept[method(run)] = population.varying(own)
   return [
     Row(
       result.dataset.name,

@@ -237,8 +237,7 @@ def document(results: Mapping[str, Results], seeds: Sequence[int]) -> str:
       'What does each score say of codes whose quality is known, and which '
       'faults does it not see?',
     ),
-    [],
-    facts,
+    facts=facts,
   )
   config = {
     'seeds': list(seeds),

@@ -76,8 +76,7 @@ def _write(path: str) -> None:
   target = folder.path / explore.FILE
   with folder.lock():
     workdir.replace_file(target, text)
-    if (folder.path / workdir.MANIFEST).exists():
-      folder.seal([explore.FILE])
+    folder.seal([explore.FILE])
   print(f'{target}: open it in a browser')
   if _SERVE.value:
     serve.forever(target, _PORT.value)

@@ -10,16 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from bvae_jax.losses import adversarial, information
-from bvae_jax.losses.wiring import (
-  Arrays,
-  Context,
-  Loss,
-  LossFn,
-  Nets,
-  Params,
-  Result,
-  batch_noise,
-)
+from bvae_jax.losses.wiring import Context, Loss, LossFn, Nets, batch_noise
 
 
 def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
@@ -40,9 +31,7 @@ def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
   prior = context.options['prior']
   critic = nets['critic']
 
-  def loss_fn(
-    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
-  ) -> Result:
+  def loss_fn(params, batch, key, hparams):
     weights = dict(hparams)
     spread = weights.pop('instance_noise')
     penalty_weight = weights.pop('gradient_penalty')
@@ -50,12 +39,12 @@ def infogan(loss: Loss, nets: Nets, context: Context) -> LossFn:
     learner = params['critic']
     keys = iter(jax.random.split(key, 6))
 
-    def generate(params: Params, code: jax.Array) -> jax.Array:
+    def generate(params, code):
       noise = batch_noise(next(keys), context, num_noise)
       inputs = jnp.concatenate([context.shard(code), noise], axis=1)
       return nets['decoder'](params['decoder'], inputs)
 
-    def blurred(images: jax.Array) -> jax.Array:
+    def blurred(images):
       noise = batch_noise(next(keys), context, *images.shape[1:])
       return images + spread * noise
 

@@ -6,15 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from bvae_jax.losses import checks, objectives, wiring
-from bvae_jax.losses.wiring import (
-  Arrays,
-  Context,
-  Loss,
-  LossFn,
-  Nets,
-  Params,
-  Result,
-)
+from bvae_jax.losses.wiring import Context, Loss, LossFn, Nets
 
 
 def jacobian_norm(
@@ -91,9 +83,7 @@ def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """
   num_columns = context.options['num_columns']
 
-  def loss_fn(
-    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
-  ) -> Result:
+  def loss_fn(params, batch, key, hparams):
     key, column_key = jax.random.split(key)
     images = batch['images']
     mean, logvar = nets['encoder'](params['encoder'], images)

@@ -13,15 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from bvae_jax.losses import checks
-from bvae_jax.losses.wiring import (
-  Arrays,
-  Context,
-  Loss,
-  LossFn,
-  Nets,
-  Params,
-  Result,
-)
+from bvae_jax.losses.wiring import Context, Loss, LossFn, Nets, Params, Result
 
 
 def ae(nll: jax.Array, z: jax.Array) -> Result:
@@ -102,9 +94,7 @@ def base_terms(nll: jax.Array, z: jax.Array) -> dict[str, jax.Array]:
 def wire_ae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """Encode and decode; all options go to the loss."""
 
-  def loss_fn(
-    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
-  ) -> Result:
+  def loss_fn(params, batch, key, hparams):
     del key
     images = batch['images']
     z = nets['coder'](params['coder'], images)
@@ -118,9 +108,7 @@ def wire_ae(loss: Loss, nets: Nets, context: Context) -> LossFn:
 def wire_qlae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """Encode, quantise each latent by its own codebook, decode."""
 
-  def loss_fn(
-    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
-  ) -> Result:
+  def loss_fn(params, batch, key, hparams):
     del key
     images = batch['images']
     z = nets['coder'](params['coder'], images)

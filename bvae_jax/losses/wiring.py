@@ -79,9 +79,7 @@ class Posterior(NamedTuple):
 def vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """Encode, sample, decode; all options go to the loss."""
 
-  def loss_fn(
-    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
-  ) -> Result:
+  def loss_fn(params, batch, key, hparams):
     images = batch['images']
     mean, logvar = nets['encoder'](params['encoder'], images)
     posterior = decode(nets, params, images, mean, logvar, key, context)
@@ -111,9 +109,7 @@ def factor_vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   checks.check_choice('permutation', permutation, PERMUTATIONS)
   discriminator = nets['discriminator']
 
-  def loss_fn(
-    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
-  ) -> Result:
+  def loss_fn(params, batch, key, hparams):
     key, other_key, permute_key = jax.random.split(key, 3)
     frozen, images = lax.stop_gradient(params), batch['images']
     mean, logvar = nets['encoder'](params['encoder'], images)
@@ -156,9 +152,7 @@ def weak_vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   kind = context.options['kind']
   twice = context._replace(batch_size=2 * context.batch_size)
 
-  def loss_fn(
-    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
-  ) -> Result:
+  def loss_fn(params, batch, key, hparams):
     images = _interleave(batch['images'], batch['pair_images'])
     mean, logvar = nets['encoder'](params['encoder'], images)
     pair = weak.aggregate_pair(
@@ -179,9 +173,7 @@ def semi_supervised(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """The VAE, whose encoder also sees images with labels."""
   kind = context.options['kind']
 
-  def loss_fn(
-    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
-  ) -> Result:
+  def loss_fn(params, batch, key, hparams):
     images = batch['images']
     every = jnp.concatenate([images, batch['labelled_images']])
     mean, logvar = nets['encoder'](params['encoder'], every)

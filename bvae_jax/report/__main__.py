@@ -82,8 +82,7 @@ def redraw(path: pathlib.Path) -> pathlib.Path:
   members = population.members(config)
   with folder.lock():
     report.write(path, experiment, states, members, results, folder.read_log())
-    if (path / workdir.MANIFEST).exists():
-      folder.seal(['report.html', 'traversals.gif'])
+    folder.seal(['report.html', 'traversals.gif'])
   return path / 'report.html'
 
 

@@ -32,9 +32,7 @@ def load(path: pathlib.Path) -> tuple[Any, Results]:
   folder = workdir_lib.Workdir(path)
   config = folder.config()
   if not folder.results_path.exists():
-    failed = path / 'error.txt'
-    if failed.exists():
-      why = failed.read_text().strip().rpartition('\n')[2]
+    if why := workdir_lib.failure(path):
       raise workdir_lib.WorkdirError(
         f'{path} has failed: {why}; leave it out, or run its command again'
       )

@@ -36,8 +36,8 @@ class Head(NamedTuple):
 
   title: str
   lede: Markup
-  warnings: Sequence[str]
-  facts: Sequence[tuple[str, str]]
+  warnings: Sequence[str] = ()
+  facts: Sequence[tuple[str, str]] = ()
 
 
 def section(title: str, *parts: Markup) -> Section:

@@ -11,9 +11,9 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation.results import Results
 from bvae_jax.report import markup, page, study_view
 from bvae_jax.report.markup import count
+from bvae_jax.report.sections.run import agreement as run_agreement
 from bvae_jax.report.sections.run import head
 from bvae_jax.report.sections.study import (
-  agreement,
   choice,
   claims,
   correlation,
@@ -29,6 +29,11 @@ from bvae_jax.report.study_view import Study
 from bvae_jax.report.view import View
 
 Draw = Callable[[Study], page.Section]
+
+
+def agreement(study: Study) -> page.Section:
+  """The rank correlations of the scores over everyone."""
+  return run_agreement.section(study.everyone)
 
 
 def each(draw: Draw) -> Draw:
@@ -63,7 +68,7 @@ PAGES = {
     (
       each(scores.section),
       each(seed.section),
-      each(agreement.section),
+      each(agreement),
       each(choice.by_udr),
       each(trade_offs.section),
       claims.section,
@@ -72,7 +77,7 @@ PAGES = {
   'tuning': Page(
     'At one budget of settings and seeds, which setting of each method has the '
     'highest median?',
-    (choice.of_settings, scores.section, agreement.section),
+    (choice.of_settings, scores.section, agreement),
   ),
   'traversals': Page(
     'What does each latent draw when it moves, as the KL weighs more?',
@@ -81,7 +86,7 @@ PAGES = {
   'mig': Page(
     'How much do the objectives separate the factors, by the gap between the '
     'two latents that know most of each (MIG)?',
-    (scores.section, matrices.section, agreement.section, trade_offs.section),
+    (scores.section, matrices.section, agreement, trade_offs.section),
   ),
   'curve': Page(
     'What does disentanglement cost in reconstruction?',
@@ -103,7 +108,7 @@ PAGES = {
   ),
   'seeds': Page(
     'How far do the scores of one setting lie apart, by the seed alone?',
-    (scores.section, seed.section, choice.by_udr, agreement.section),
+    (scores.section, seed.section, choice.by_udr, agreement),
   ),
 }
 
@@ -124,10 +129,8 @@ def _failures(study: Study) -> list[str]:
   lines = []
   for unit in study.config['units']:
     if unit not in study.results:
-      path = study.folders[unit] / 'error.txt'
-      words = path.read_text().split('\n') if path.exists() else []
-      why = next((line for line in reversed(words) if line.strip()), 'not done')
-      lines.append(f'{unit} is missing from this page: {why.strip()}')
+      why = workdir_lib.failure(study.folders[unit]) or 'not done'
+      lines.append(f'{unit} is missing from this page: {why}')
   return lines
 
 

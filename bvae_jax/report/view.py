@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bvae_jax import population
-from bvae_jax.evaluation.results import Member, Results, varying
+from bvae_jax.evaluation.results import Member, Results
 from bvae_jax.report import names
 from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.report.charts import rounded
@@ -194,7 +194,7 @@ def make(
   """Looks at a run once, for all sections."""
   entries = results.members
   labels = [population.label(m, members) for m in members]
-  swept = varying(members)
+  swept = population.varying(members)
   ok = np.array([e.ok for e in entries])
   scores = [
     s for s in config['metrics'] if np.isfinite(values_of(entries, s)).any()

@@ -108,13 +108,7 @@ def _forgive(workdir: Path) -> None:
   """Units that failed before are to be done again."""
   for name, found in status(workdir).items():
     if found == 'failed':
-      (unit_path(workdir, name) / 'error.txt').unlink(missing_ok=True)
-
-
-def _why(workdir: Path, name: str) -> str:
-  """What went wrong with a unit elsewhere: the last line of its error.txt."""
-  text = (unit_path(workdir, name) / 'error.txt').read_text()
-  return text.strip().rpartition('\n')[2]
+      (unit_path(workdir, name) / workdir_lib.FAILURE).unlink(missing_ok=True)
 
 
 def _finish(workdir: Path) -> dict[str, Results]:
@@ -212,7 +206,7 @@ def run(
       break
   results = _finish(workdir)
   failures.update(
-    (name, _why(workdir, name))
+    (name, workdir_lib.failure(unit_path(workdir, name)))
     for name, found in status(workdir).items()
     if found == 'failed' and name not in failures
   )

@@ -233,7 +233,7 @@ def state(workdir: Path, name: str) -> str:
     return 'todo'
   if is_held(folder / UNIT_LOCK):
     return 'running'
-  return 'failed' if (folder / 'error.txt').exists() else 'todo'
+  return 'failed' if (folder / workdir_lib.FAILURE).exists() else 'todo'
 
 
 def status(workdir: Path) -> dict[str, str]:

@@ -13,7 +13,9 @@ def fail(workdir: Path, name: str, message: str) -> None:
   """Records that a unit has failed, and why."""
   folder = unit_path(workdir, name)
   folder.mkdir(parents=True, exist_ok=True)
-  workdir_lib.replace_file(folder / 'error.txt', message.rstrip() + '\n')
+  workdir_lib.replace_file(
+    folder / workdir_lib.FAILURE, message.rstrip() + '\n'
+  )
 
 
 def run_unit(workdir: Path, name: str) -> None:
@@ -38,7 +40,7 @@ def run_unit(workdir: Path, name: str) -> None:
   folder = unit_path(workdir, name)
   folder.mkdir(parents=True, exist_ok=True)
   with locked(folder / UNIT_LOCK, f'unit {name}', GLANCE):
-    (folder / 'error.txt').unlink(missing_ok=True)
+    (folder / workdir_lib.FAILURE).unlink(missing_ok=True)
     try:
       if part:
         run_lib.train_part(config.units[unit], folder, int(part))

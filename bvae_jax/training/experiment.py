@@ -126,17 +126,16 @@ def assemble(
   config: ml_collections.ConfigDict, dataset: data.Dataset
 ) -> Experiment:
   """`build` of a data set that need not be fit to train on."""
-  settings: Any = config  # the fields of a ConfigDict have no types
-  objective = losses.OBJECTIVES[settings.objective]
+  objective = losses.OBJECTIVES[config.objective]
   roles = roles_lib.of(objective)
   modules = {
     role.name: role.make(config, dataset.image_shape) for role in roles
   }
   context = losses.Context(
-    nll=losses.LIKELIHOODS[settings.likelihood],
+    nll=losses.LIKELIHOODS[config.likelihood],
     dataset_size=dataset.num_train,
-    batch_size=settings.batch_size,
-    options=settings.options.to_dict(),
+    batch_size=config.batch_size,
+    options=config.options.to_dict(),
   )
   return Experiment(
     config=config,
@@ -146,5 +145,5 @@ def assemble(
     modules=modules,
     nets=make_nets(modules),
     context=context,
-    optimizer=optimizer.make(roles, settings.optimizer, settings.clip_norm),
+    optimizer=optimizer.make(roles, config.optimizer, config.clip_norm),
   )

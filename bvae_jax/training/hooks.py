@@ -32,6 +32,15 @@ class Chunk:
   terms: dict[str, np.ndarray]  # means since the last chunk, leaves [M, ...]
   states: step.TrainState | None  # host leaves [M, ...] where they are kept
 
+  def scalars(self, m: int) -> dict[str, float]:
+    """The terms of a member: TERM, or TERM/LATENT of those of each latent."""
+    found = {}
+    for name, values in self.terms.items():
+      each = np.atleast_1d(values[m])
+      for d, x in enumerate(each):
+        found[name if len(each) == 1 else f'{name}/{d}'] = float(x)
+    return found
+
 
 class Hook(Protocol):
   """Called after each chunk; closed once, however training ends."""
@@ -131,11 +140,8 @@ class Board:
   def __call__(self, chunk: Chunk) -> None:
     """Adds the terms, leaves [M] or [M, D]."""
     for m, writer in enumerate(self._writers):
-      for name, values in chunk.terms.items():
-        value = np.atleast_1d(values[m])
-        for d, x in enumerate(value):
-          tag = name if len(value) == 1 else f'{name}/{d}'
-          writer.add_scalar(tag, float(x), chunk.at)
+      for tag, x in chunk.scalars(m).items():
+        writer.add_scalar(tag, x, chunk.at)
 
   def close(self) -> None:
     """Waits until all is on disk."""
@@ -221,7 +227,7 @@ def of_run(
   start: int,
 ) -> list[Hook]:
   """The hooks that every run has, from step `start` on."""
-  config: Any = program.experiment.config
+  config = program.experiment.config
   everyone = population.members(config)
   labels = [population.label(m, everyone) for m in program.members]
   hooks: list[Hook] = [Log(folder, program), Watch(labels)]

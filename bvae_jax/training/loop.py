@@ -62,7 +62,7 @@ def _start(
   if found is None:
     return 0, 0, program.begin(program.init())
   _LOG.info('resuming from step %d', found.step)
-  states = program.place(found.state)
+  states = program.layout.spread(found.state)
   if found.unlogged is None:
     return found.step, found.step, program.begin(states)
   since, total = found.unlogged['since'], found.unlogged['total']
@@ -112,7 +112,7 @@ def train(
     Interrupted: SIGTERM or SIGINT; the run is checkpointed.
     OSError: a log or a checkpoint could not be written.
   """
-  config: Any = program.experiment.config
+  config = program.experiment.config
   checkpoints = program_lib.checkpoints(folder, program)
   hooks, pace = [], _Pace()
 

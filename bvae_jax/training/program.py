@@ -55,10 +55,6 @@ class Program:
     """The states before the first step, made on the devices they live on."""
     return self.layout.init(self._init, jax.random.key_data(self._keys))
 
-  def place(self, states: step.TrainState) -> step.TrainState:
-    """Host states [M, ...] on the devices, as `begin` takes them."""
-    return self.layout.spread(states)
-
   def collect(self, states: Any) -> Any:
     """The states, or a part of them, as host arrays, leaves [M, ...]."""
     return self.layout.collect(states)
@@ -185,7 +181,7 @@ def make(
   group: int = 0,
 ) -> Program:
   """The program of some members, on the devices that their config asks for."""
-  config: Any = experiment.config
+  config = experiment.config
   layout = parallel.layout(
     config.parallel,
     len(members),
@@ -200,8 +196,7 @@ def checkpoints(
   folder: workdir_lib.Workdir, program: Program
 ) -> checkpoint_lib.Checkpoints:
   """Opens a program's checkpoints; the caller closes them."""
-  config: Any = program.experiment.config
   return checkpoint_lib.Checkpoints(
     folder.path / 'checkpoints' / f'group_{program.group}',
-    config.keep_checkpoints,
+    program.experiment.config.keep_checkpoints,
   )

@@ -23,7 +23,7 @@ def plan(
   that a resumed run has the same ones. Seeds that a run is given later have
   programs of their own.
   """
-  config: Any = experiment.config
+  config = experiment.config
   members = population.members(config)
   programs: list[program_lib.Program] = []
 
@@ -52,7 +52,7 @@ def plan(
 
 def _programs_needed(whole: program_lib.Program) -> int:
   """Into how many programs the members of one are to be split."""
-  config: Any = whole.experiment.config
+  config = whole.experiment.config
   if config.members_per_program:
     return math.ceil(len(whole.members) / config.members_per_program)
   limit, needed = parallel.memory_limit(), whole.bytes

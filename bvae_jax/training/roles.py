@@ -3,8 +3,6 @@
 A kind that only one objective needs is a `losses.Role` in its own entry.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 import ml_collections
 
@@ -15,8 +13,7 @@ Shape = tuple[int, ...]
 
 def num_inputs(config: ml_collections.ConfigDict) -> int:
   """Inputs of the decoder: the latents, and InfoGAN's noise."""
-  options: Any = config.options
-  return config.num_latents + options.get('num_noise', 0)
+  return config.num_latents + config.options.get('num_noise', 0)
 
 
 def _images(config: ml_collections.ConfigDict, image_shape: Shape) -> Shape:

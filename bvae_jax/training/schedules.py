@@ -1,7 +1,6 @@
 """Schedules: hyperparameters that move while a member trains."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,10 +45,9 @@ def scheduled(config: ml_collections.ConfigDict) -> Callable:
     ),
     'step': lambda steps: lambda t: jnp.where(t < steps, 0.0, 1.0),
   }
-  schedules: Any = config.schedules
   pieces = {
     name: _pieces(s.get('kind', 'linear'), s['points'])
-    for name, s in schedules.items()
+    for name, s in config.schedules.items()
     if 'points' in s
   }
   weights = {
@@ -58,7 +56,7 @@ def scheduled(config: ml_collections.ConfigDict) -> Callable:
       s.get('delay', 0),
       kinds[s.get('kind', 'linear')](s.get('steps', 1)),
     )
-    for name, s in schedules.items()
+    for name, s in config.schedules.items()
     if 'points' not in s
   }
 

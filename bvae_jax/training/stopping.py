@@ -67,7 +67,7 @@ def check(experiment: experiment_lib.Experiment) -> None:
   Raises:
     ValueError: `stop_when` names one.
   """
-  config: Any = experiment.config
+  config = experiment.config
   if not config.stop_when:
     return
   terms = chunk_lib.term_shapes(experiment)

@@ -6,8 +6,6 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bvae_jax import parallel
 
 if TYPE_CHECKING:
@@ -89,13 +87,11 @@ class Tracker:
     """Sends the terms, leaves [M] or [M, D]."""
     if self._run is None:
       return
-    values = {}
-    for m, label in enumerate(self._labels):
-      for term, found in chunk.terms.items():
-        each = np.atleast_1d(found[m])
-        for d, x in enumerate(each):
-          place = '' if len(each) == 1 else f'/{d}'
-          values[f'{term}{place}/{label}'] = float(x)
+    values = {
+      f'{tag}/{label}': x
+      for m, label in enumerate(self._labels)
+      for tag, x in chunk.scalars(m).items()
+    }
     self._at = chunk.at
     self._run.log({**values, **self._new_pictures()}, step=chunk.at)
 

@@ -8,9 +8,11 @@ never leaves half a file where a whole one was.
 """
 
 from bvae_jax.workdir.folder import (
+  FAILURE,
   MANIFEST,
   Folder,
   WorkdirError,
+  failure,
   read_json,
   replace_file,
 )

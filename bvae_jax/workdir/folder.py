@@ -13,6 +13,7 @@ from bvae_jax import parallel
 from bvae_jax.workdir import locks
 
 MANIFEST = 'manifest.json'
+FAILURE = 'error.txt'  # of a unit that failed: why
 _WRITES = itertools.count()
 
 
@@ -53,6 +54,12 @@ def read_json(path: pathlib.Path) -> dict:
       'and run the command again'
     ) from error
   return read
+
+
+def failure(folder: pathlib.Path) -> str:
+  """What went wrong with a unit: the last line of its error.txt, if any."""
+  path = folder / FAILURE
+  return path.read_text().strip().rpartition('\n')[2] if path.exists() else ''
 
 
 def _sha256(path: pathlib.Path) -> str:
@@ -113,9 +120,12 @@ class Folder:
     """Writes manifest.json: the sha256 of each file of a run that is done.
 
     Args:
-      names: the files that have changed; None means all of them. Checkpoints
-        have their own sums.
+      names: the files that have changed of a run that is sealed (of others,
+        nothing is written); None means all of them. Checkpoints have their
+        own sums.
     """
+    if names is not None and not (self.path / MANIFEST).exists():
+      return
     sums = {} if names is None else self._sums()
     if names is None:
       paths = [*self.path.glob('*'), *self.path.glob('traversals/*')]

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-from typing import Any
 
 import ml_collections
 
@@ -78,8 +77,7 @@ class Workdir(folder.Folder):
     new |= {key: old[key] for key in config_lib.SCORE_KEYS if key in old}
     if old != new:
       self.replace('config.json', json.dumps(new, indent=2) + '\n')
-      if (self.path / folder.MANIFEST).exists():
-        self.seal(['config.json'])
+      self.seal(['config.json'])
 
   def _extend(self, old: dict, grown: tuple[str, ...]) -> None:
     """Keeps a smaller run's results beside those of the run to come."""
@@ -109,17 +107,16 @@ class Workdir(folder.Folder):
     path = self.path / 'groups.json'
     if not path.exists():
       return []
-    settings: Any = config
     found = folder.read_json(path)
     if 'groups' in found:
-      found = {'cohorts': [[list(settings.seeds), found['groups']]]}
+      found = {'cohorts': [[list(config.seeds), found['groups']]]}
     try:
       cohorts = [population.Cohort(tuple(s), n) for s, n in found['cohorts']]
       # A kill may have left those of seeds that the run does not have yet.
-      cohorts = [c for c in cohorts if {*c.seeds} & {*settings.seeds}]
-      members = len(population.members(config)) // len(settings.seeds)
+      cohorts = [c for c in cohorts if {*c.seeds} & {*config.seeds}]
+      members = len(population.members(config)) // len(config.seeds)
       whole = all(
-        {*c.seeds} <= {*settings.seeds}
+        {*c.seeds} <= {*config.seeds}
         and type(c.programs) is int
         and 1 <= c.programs <= members * len(c.seeds)
         for c in cohorts

@@ -1,5 +1,6 @@
 """The command from a finished run to a section of the page, and its errors."""
 
+import dataclasses
 import shutil
 
 import jax
@@ -18,7 +19,7 @@ def run(small_run, tmp_path_factory):
 
 def test_sections_make_one_page(run):
   options = Options(run, anchors=1, steps=3, latents=(0, 1))
-  found = traverse.run(options).of_command('<traverse>')
+  found = dataclasses.replace(traverse.run(options), command='<traverse>')
   section.write(found, run)
   page = section.write(explain.run(options._replace(latents=())), run)
   assert not workdir.Workdir(run).changed()

@@ -25,10 +25,7 @@ def _open(path: pathlib.Path) -> spec.Opened:
     raise ValueError(
       f'{path}: {labels} must be [{images.shape[0]}, 6], got {classes.shape}'
     )
-  columns = [
-    spec.by_value(name, classes[:, k], np.arange(size))
-    for k, (name, size) in enumerate(zip(_COLUMNS, _SIZES))
-  ]
+  classes = spec.by_values(_COLUMNS, classes, map(np.arange, _SIZES))
   factors = tuple(
     map(
       factors_lib.Factor,
@@ -44,7 +41,7 @@ def _open(path: pathlib.Path) -> spec.Opened:
     for rows, part in images.rows():
       yield rows, part[..., None] * np.uint8(scale)
 
-  return spec.Opened(factors, np.stack(columns[1:], -1), chunks, (64, 64, 1))
+  return spec.Opened(factors, classes[:, 1:], chunks, (64, 64, 1))
 
 
 SET = spec.RealSet(

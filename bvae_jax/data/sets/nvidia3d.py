@@ -22,10 +22,8 @@ def open_as(
       f'{path}: {labels} must be [N, {len(sizes)}], got {values.shape}'
     )
   factors = spec.factors_of(names, sizes, 'o' * len(sizes))
-  columns = [
-    spec.by_value(factor.name, values[:, k], np.linspace(0, 1, factor.size))
-    for k, factor in enumerate(factors)
-  ]
+  levels = [np.linspace(0, 1, size) for size in sizes]
+  classes = spec.by_values(names.split(), values, levels)
 
   def row_of(name: str) -> int | None:
     folder, _, file = name.rpartition('/')
@@ -37,7 +35,7 @@ def open_as(
 
   return spec.Opened(
     factors,
-    np.stack(columns, -1),
+    classes,
     functools.partial(tree.pictures, path, row_of, 128),
     (128, 128, 3),
   )

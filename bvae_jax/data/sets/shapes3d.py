@@ -29,13 +29,8 @@ def _open(path: pathlib.Path) -> spec.Opened:
       f'{path}: needs images [N, 64, 64, 3] and labels [N, 6], got '
       f'{images.shape} and {labels.shape}'
     )
-  columns = [
-    spec.by_value(factor.name, labels[:, k], _VALUES[k])
-    for k, factor in enumerate(FACTORS)
-  ]
-  return spec.Opened(
-    FACTORS, np.stack(columns, -1), images.rows, images.shape[1:]
-  )
+  classes = spec.by_values([f.name for f in FACTORS], labels, _VALUES)
+  return spec.Opened(FACTORS, classes, images.rows, images.shape[1:])
 
 
 SET = spec.RealSet(

@@ -26,6 +26,7 @@ _DTYPES = {
   0x1E3D4C55: 'u1',
   0x1E3D4C56: '<i2',
 }
+_NAMES = ('category', 'instance', 'elevation', 'azimuth', 'lighting')
 _CATEGORIES = ('animal', 'human', 'airplane', 'truck', 'car')
 _TRAINING_INSTANCES = (4, 6, 7, 8, 9)
 _CHUNK = 1000
@@ -76,16 +77,8 @@ def _labels(folder: pathlib.Path, half: str) -> np.ndarray:
       f'{folder}: {half}-info {info.shape} does not go with {half}-cat '
       f'{category.shape}'
     )
-  columns = {
-    'category': (category, range(5)),
-    'instance': (info[:, 0], range(10)),
-    'elevation': (info[:, 1], range(9)),
-    'azimuth': (info[:, 2], range(0, 36, 2)),
-    'lighting': (info[:, 3], range(6)),
-  }
-  return np.stack(
-    [spec.by_value(name, *column) for name, column in columns.items()], -1
-  )
+  known = range(5), range(10), range(9), range(0, 36, 2), range(6)
+  return spec.by_values(_NAMES, np.column_stack([category, info]), known)
 
 
 def _chunks(
@@ -118,9 +111,7 @@ def _open(path: pathlib.Path, halves: tuple[str, ...]) -> spec.Opened:
     )
   parts = [_labels(path, half) for half in halves]
   labels = np.concatenate(parts)
-  factors = spec.factors_of(
-    'category instance elevation azimuth lighting', (5, 10, 9, 18, 6), 'ccooo'
-  )
+  factors = spec.factors_of(' '.join(_NAMES), (5, 10, 9, 18, 6), 'ccooo')
   named = factors_lib.Factor('category', 'categorical', 5, _CATEGORIES)
   factors = (named, *factors[1:])
   if len(halves) == 2:

@@ -1,6 +1,6 @@
 """What a real set is: its files, its factors, and how its files are read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,12 +77,20 @@ class RealSet(NamedTuple):
     return f'python -m bvae_jax.data.prepare {self.name}'
 
 
-def by_value(name: str, values: np.ndarray, known: ArrayLike) -> np.ndarray:
-  """The place of each value among the known ones, int32 [N].
+def by_values(
+  names: Iterable[str], table: np.ndarray, known: Iterable[ArrayLike]
+) -> np.ndarray:
+  """Columns of values as places among the known ones, int32 [N, K].
 
   Raises:
     ValueError: a value that is none of them.
   """
+  columns = zip(names, np.transpose(table), known, strict=True)
+  return np.stack([_by_value(*column) for column in columns], -1)
+
+
+def _by_value(name: str, values: np.ndarray, known: ArrayLike) -> np.ndarray:
+  """The place of each value among the known ones, int32 [N]."""
   known = np.asarray(known, np.float64)
   values = np.asarray(values, np.float64)
   place = np.abs(values[:, None] - known).argmin(1)

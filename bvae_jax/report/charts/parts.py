@@ -140,11 +140,9 @@ def points(
   )
 
 
-def y_axis(
-  key: str, span: tuple[float, float], title: str | None = None
-) -> alt.Y:
+def y_axis(key: str, span: tuple[float, float]) -> alt.Y:
   scale = alt.Scale(domain=list(span), zero=False, nice=False)
-  return alt.Y(f'{key}:Q', scale=scale, title=title, axis=alt.Axis(tickCount=5))
+  return alt.Y(f'{key}:Q', scale=scale, title=None, axis=alt.Axis(tickCount=5))
 
 
 def ticks(places: Sequence[float]) -> alt.Axis:

@@ -10,11 +10,13 @@ from bvae_jax.report import markup, page
 from bvae_jax.report.markup import count
 from bvae_jax.report.view import View
 
+_LISTED = 12  # numbers that are told, of more
 
-def listed(values: Sequence[float], limit: int = 12) -> str:
+
+def listed(values: Sequence[float]) -> str:
   """Numbers as text, those over the limit counted only."""
-  shown = [f'{v:g}' for v in values[:limit]]
-  more = [f'and {len(values) - limit} more'] if len(values) > limit else []
+  shown = [f'{v:g}' for v in values[:_LISTED]]
+  more = [f'and {len(values) - _LISTED} more'] if len(values) > _LISTED else []
   return ', '.join(shown + more)
 
 
