@@ -22,6 +22,7 @@ from bvae_jax.apps import section as section_lib
 from bvae_jax.apps.options import Options
 
 _LOG = logging.getLogger('bvae_jax.apply')
+_MOST = 20_000  # images, or labels: they are held in memory
 _MEMBERS = flags.DEFINE_list(
   'members', ['all'], 'Which: all, or numbers, best, median, udr.'
 )
@@ -36,7 +37,7 @@ _LATENTS = flags.DEFINE_list(
 _LABELS = flags.DEFINE_list(
   'labels', [], "Numbers of labelled images; by default the application's own."
 )
-flags.DEFINE_integer('images', 200, 'Images to work on.', 1)
+flags.DEFINE_integer('images', 200, 'Images to work on.', 1, _MOST)
 flags.DEFINE_enum(
   'range', 'posterior', ['prior', 'posterior', 'percentile'], 'Of traversals.'
 )
@@ -47,7 +48,7 @@ flags.DEFINE_float(
 )  # fmt: skip
 flags.DEFINE_integer('index', None, 'One image of the data set.', 0)
 flags.DEFINE_string('against', None, 'A run to compare with.')
-flags.DEFINE_integer('repeats', 3, 'Draws of labelled images.', 1)
+flags.DEFINE_integer('repeats', 3, 'Draws of labelled images.', 1, 100)
 flags.DEFINE_integer('seed', 0, 'Of everything random.', 0)
 
 
@@ -56,9 +57,9 @@ def _numbers(words: list[str], name: str, least: int) -> tuple[int, ...]:
     found = tuple(int(word) for word in words)
   except ValueError:
     found = (least - 1,)
-  if any(number < least for number in found):
+  if any(not least <= number <= _MOST for number in found):
     raise ValueError(
-      f'--{name} must be whole numbers from {least} on, such as '
+      f'--{name} must be whole numbers from {least} to {_MOST}, such as '
       f'--{name}={least},{least + 1}; got {",".join(words)}'
     )
   return found
@@ -71,10 +72,17 @@ def _options(name: str) -> Options:
   words = _MEMBERS.value
   members = [int(word) if word.isdecimal() else word for word in words]
   labels = _numbers(_LABELS.value, 'labels', 2)
+  latents = _numbers(_LATENTS.value, 'latents', 0)
+  for flag, found, several in (
+    ('labels', labels, name == 'transfer'),
+    ('latents', latents, name != 'edit'),
+  ):
+    if len(found) > 1 and not several:
+      raise ValueError(f'{name} takes one number in --{flag}, got {len(found)}')
   own: dict[str, Any] = {
     'run': pathlib.Path(cli.WORKDIR.value or ''),
     'members': None if words == ['all'] else members,
-    'latents': _numbers(_LATENTS.value, 'latents', 0),
+    'latents': latents,
     'labels': labels or apps.LABELS.get(name, ()),
     'span': flags.FLAGS['range'].value,
   }
@@ -94,11 +102,18 @@ def _apply(name: str, words: list[str]) -> None:
 
 
 def _help() -> str:
-  names = '\n'.join(f'  {name:<10}{told}' for name, told in apps.NAMES.items())
+  names = '\n'.join(
+    f'  {name:<10}{told}\n{"":<12}{_own_flags(name)}'
+    for name, told in apps.NAMES.items()
+  )
   return (
     f'{inspect.cleandoc(__doc__ or "")}\n\napplications:\n{names}\n\nflags:\n'
     + usage.flags_text()
   )
+
+
+def _own_flags(name: str) -> str:
+  return ', '.join(f'--{flag}' for flag in apps.FLAGS[name])
 
 
 def parse(argv: list[str]) -> list[str]:
@@ -118,6 +133,12 @@ def parse(argv: list[str]) -> list[str]:
       '(python -m bvae_jax.apply NAME --workdir=RUN)'
     )
   cli.parse(rest, {'workdir': 'RUN'})
+  others = {flag for each in apps.FLAGS.values() for flag in each}
+  for flag in sorted(others.difference(apps.FLAGS[name])):
+    if flags.FLAGS[flag].present:
+      sys.exit(
+        f'error: {name} has no use for --{flag}; it takes {_own_flags(name)}'
+      )
   return [name, *rest[1:]]
 
 

@@ -3,7 +3,6 @@
 python -m bvae_jax.export --workdir=RUN --out=DIR [--member=best]
 """
 
-import argparse
 import json
 import logging
 import os
@@ -212,7 +211,7 @@ def _scores(
 
 
 def _parse(argv: list[str]) -> Any:
-  parser = argparse.ArgumentParser(
+  parser = usage.Parser(
     prog='python -m bvae_jax.export', description=__doc__, allow_abbrev=False
   )
   parser.add_argument('--workdir', required=True, help='folder of the run')

@@ -3,7 +3,6 @@
 python -m bvae_jax.score --codes=FILE --factors=FILE [--out=DIR]
 """
 
-import argparse
 import logging
 import pathlib
 import sys
@@ -34,7 +33,7 @@ def _text(results: results_lib.Results) -> str:
 
 
 def _parse(argv: list[str]) -> Any:
-  parser = argparse.ArgumentParser(
+  parser = usage.Parser(
     prog='python -m bvae_jax.score', description=__doc__, allow_abbrev=False
   )
   path = lambda name, text, **kw: parser.add_argument(

@@ -1,5 +1,6 @@
 """What commands say: `--help`, `--version`, and errors in one line."""
 
+import argparse
 import contextlib
 import importlib.metadata
 import inspect
@@ -7,7 +8,7 @@ import platform
 import sys
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import ml_collections
 from absl import flags
@@ -103,7 +104,31 @@ def one_line_errors(*more: type[Exception]) -> Iterator[None]:
   try:
     yield
   except (ValueError, OSError, ImportError, *more) as error:
-    sys.exit('error: ' + ' '.join(str(error).split()))
+    sys.exit('error: ' + ' '.join(_told(error).split()))
+
+
+_OF_FILES = {
+  FileExistsError: 'is a file; choose a folder',
+  FileNotFoundError: 'is not there; look at its name',
+  IsADirectoryError: 'is a folder; give a file',
+  NotADirectoryError: 'is no folder, or lies below a file; give a folder',
+  PermissionError: 'is closed to this user; change its rights, or give another',
+}
+
+
+def _told(error: Exception) -> str:
+  """An error in words; of the system's own ones, what to do about the file."""
+  if isinstance(error, OSError) and error.filename:
+    words = _OF_FILES.get(type(error), f'cannot be used: {error.strerror}')
+    return f'{error.filename} {words}'
+  return str(error)
+
+
+class Parser(argparse.ArgumentParser):
+  """A parser whose errors are one line, as those of the other commands."""
+
+  def error(self, message: str) -> NoReturn:
+    sys.exit(f'error: {message}; see --help')
 
 
 def version() -> str:

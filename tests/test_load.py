@@ -1,13 +1,16 @@
 """`bvae_jax.load`: codes of images and images of codes, from a folder."""
 
+import json
 import shutil
 
+import helpers
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import bvae_jax
+from bvae_jax import config as config_lib
 from bvae_jax import data, trained
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import programs as programs_lib
@@ -110,6 +113,18 @@ def test_a_run_without_scores_gives_its_last_checkpoint(small_run, tmp_path):
   shutil.rmtree(folder / 'checkpoints')
   with pytest.raises(OSError, match='no checkpoint yet'):
     bvae_jax.load(folder, member=0)
+
+
+def test_a_run_of_another_version_is_one_line(tmp_path):
+  config = config_lib.plain(helpers.small_config().to_dict())
+  path = tmp_path / 'config.json'
+  path.write_text(json.dumps(config | {'brand_new': 1}))
+  with pytest.raises(OSError, match='not of this version.*brand_new'):
+    bvae_jax.load(tmp_path)
+  path.write_text(json.dumps(config))
+  (tmp_path / 'results.json').write_text('{"schema": 3}')
+  with pytest.raises(OSError, match=r'results\.json: its layout is 3'):
+    bvae_jax.load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,17 @@ NAMES = {
   'explain': 'one image: nats by latent, what each does, neighbours',
 }
 
+# The flags that each reads beside --workdir, --members and --seed.
+FLAGS = {
+  'traverse': ('anchors', 'index', 'latents', 'range', 'steps'),
+  'intervene': ('threshold',),
+  'edit': ('against', 'factor', 'images', 'labels', 'latents', 'repeats'),
+  'transfer': ('factor', 'labels', 'repeats', 'target'),
+  'fair': ('factor', 'labels', 'latents', 'target', 'threshold'),
+  'augment': ('factor', 'labels', 'latents', 'repeats', 'target'),
+  'explain': ('index',),
+}
+
 # Numbers of labelled images, where --labels says none.
 LABELS = {
   'augment': (100,),

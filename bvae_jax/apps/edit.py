@@ -94,11 +94,7 @@ def run(options: Options) -> Section:
   known = dataset.require_factors('edit').factors
   name = options.factor or _default(known)
   place, factor = coders.factor(dataset, name, 'edit')
-  bench = truth.bench(dataset, options, place)
-  work, basis = bench.work, bench.basis
-  pca = coders.fit_pca(basis.images, models[0].num_latents)
-  named = options.latents[0] if options.latents else None
-  methods = {'this run': models, 'PCA': (pca,)}
+  others = {}
   if options.against:
     other = trained.load_all(options.against)
     if other[0].image_shape != models[0].image_shape:
@@ -106,7 +102,12 @@ def run(options: Options) -> Section:
         f'--against={options.against} has images {other[0].image_shape}, this '
         f'run {models[0].image_shape}; give a run on the same images'
       )
-    methods[options.against] = other
+    others[options.against] = other
+  bench = truth.bench(dataset, options, place)
+  work, basis = bench.work, bench.basis
+  pca = coders.fit_pca(basis.images, models[0].num_latents)
+  named = options.latents[0] if options.latents else None
+  methods = {'this run': models, 'PCA': (pca,), **others}
   rows, figures, strips = [], {}, {}
   for method, members in methods.items():
     truths, drifts, shares = [], [], []

@@ -92,7 +92,7 @@ def run(options: Options) -> Section:
     ]
     rows += [
       (f'{model.member}', f'z{d}', f'{found.nats[d]:.2f}',
-       f'{found.usual[d]:.2f}', f'{found.place[d]:.0%}', does[d])
+       f'{found.usual[d]:.2f}', f'{100 * found.place[d]:.0f} %', does[d])
       for d in order
     ]  # fmt: skip
     if not order:

@@ -75,6 +75,11 @@ def run(options: Options) -> Section:
     coders.factor(dataset, name, 'fair') for name in names
   )
   sensitive, target = names
+  if options.labels[0] > len(train.target):
+    raise ValueError(
+      f'fair: --labels={options.labels[0]} are more than the '
+      f'{len(train.target)} images to train on; give fewer'
+    )
   few = slice(options.labels[0])
   found: dict[str, list[groups.Gaps]] = {}
   dropped = []
@@ -106,9 +111,9 @@ def run(options: Options) -> Section:
   heads = ('', 'accuracy', 'demographic parity gap', 'equal opportunity gap')
   table = Table(
     f'Prediction of {target} with {sensitive} as the sensitive factor, each in '
-    f'two halves: they agree in {train.agree:.0%} of {len(train.target)} '
-    f'training images; in {len(test.target)} test images their combinations '
-    'weigh alike. The latents are chosen by '
+    f'two halves: they agree in {100 * train.agree:.0f} % of '
+    f'{len(train.target)} training images; in {len(test.target)} test images '
+    'their combinations weigh alike. The latents are chosen by '
     f'{options.labels[0]} labelled images.',
     heads,
     tuple((n, *map(str, es)) for n, es in cells.items()),

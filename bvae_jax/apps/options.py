@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 
 from bvae_jax import data, trained
+from bvae_jax.apps import coders
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,9 +59,14 @@ class Options(NamedTuple):
 
     Raises:
       OSError: the folder holds no run, or the data is gone.
-      ValueError: no such member.
+      ValueError: no such member, latent or factor.
     """
     models = trained.load_all(self.run, self.members)
+    dataset = models[0].dataset
+    coders.check_latents(self.latents, models[0].num_latents)
+    for flag, name in (('--factor', self.factor), ('--target', self.target)):
+      if name is not None:
+        coders.factor(dataset, name, flag)
     for model in models:
       if model.result is not None and model.result.active_latents == 0:
         _LOG.warning(
@@ -68,4 +74,4 @@ class Options(NamedTuple):
           'application finds of it means nothing',
           model.member,
         )
-    return models, models[0].dataset
+    return models, dataset

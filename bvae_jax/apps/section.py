@@ -103,7 +103,10 @@ def document(run: pathlib.Path) -> str:
 
 def _section(one: dict, folder: pathlib.Path) -> Markup:
   tables = [
-    markup.figure(markup.table(head, rows), caption)
+    markup.figure(
+      markup.table(head, [[*map(_cell, row)] for row in rows]),
+      markup.minus(caption),
+    )
     for caption, head, rows in one['tables']
   ]
   shown = [
@@ -112,8 +115,19 @@ def _section(one: dict, folder: pathlib.Path) -> Markup:
     if (folder / name).exists()
   ]
   return markup.element(
-    'application', one['lead'], tables + shown, one['notes'], one['command']
+    'application',
+    markup.minus(one['lead']),
+    tables + shown,
+    [*map(markup.minus, one['notes'])],
+    one['command'],
   )
+
+
+def _cell(text: str) -> str:
+  """A number with its interval, if it has one, below it."""
+  text = markup.minus(text)
+  mean, bracket, ends = text.partition(' [')
+  return markup.element('cell', mean, f'[{ends}') if bracket else text
 
 
 def _picture(path: pathlib.Path, caption: str) -> Markup:

@@ -170,8 +170,10 @@ def run(options: Options) -> Section:
 def training_film(options: Options) -> tuple[bytes | None, list[str]]:
   """The strips of RUN/traversals as a GIF, and what is to say of them."""
   strips = sorted((options.run / 'traversals').glob('step_*.png'))
-  if not strips:
-    return None, ['The run left no strips in traversals/: no film of training.']
+  if len(strips) < 2:
+    return None, [
+      'The run left fewer than two strips in traversals/: no film of training.'
+    ]
   frames = [Image.open(path).convert('RGB') for path in strips]
   size = frames[-1].size
   zoom = max(1, 800 // size[0])

@@ -72,6 +72,11 @@ def bench(dataset: data.Dataset, options: Options, place: int) -> Bench:
   """
   keys = jax.random.split(options.key, 3 + options.repeats)
   labels, factors = options.labels[0], dataset.require_factors('edit').factors
+  if labels > dataset.num_images:
+    raise ValueError(
+      f'edit: --labels={labels} are more than the {dataset.num_images} images '
+      f'of {dataset.name}; give fewer'
+    )
   if dataset.is_grid:
     work = coders.draw(dataset, keys[0], options.images)
     draws = [coders.draw(dataset, k, labels) for k in keys[3:]]

@@ -3,7 +3,6 @@
 python -m bvae_jax.data.prepare NAME [--data_dir=DIR] [--from=FILE]
 """
 
-import argparse
 import logging
 import pathlib
 import signal
@@ -133,7 +132,7 @@ def _compare(real: spec.RealSet, path: pathlib.Path) -> tuple[str, str]:
 
 
 def _parse(argv: list[str]) -> Any:
-  parser = argparse.ArgumentParser(
+  parser = usage.Parser(
     prog='python -m bvae_jax.data.prepare',
     description='Prepares a real data set, once.',
     allow_abbrev=False,

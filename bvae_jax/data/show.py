@@ -166,7 +166,7 @@ def page(dataset: data.Dataset, found: Look) -> str:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-  parser = argparse.ArgumentParser(
+  parser = usage.Parser(
     'python -m bvae_jax.data.show', description='Draws a look at a data set.'
   )
   parser.add_argument(

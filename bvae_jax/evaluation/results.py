@@ -186,8 +186,8 @@ class Results(Record):
     schema = found.get('schema', 1)
     if schema not in (1, SCHEMA):
       raise workdir.WorkdirError(
-        f'results of layout {schema!r}: this version reads up to {SCHEMA}; '
-        'install the version that wrote them'
+        f'its layout is {schema!r}, this version reads up to {SCHEMA}; use the '
+        'version that wrote it'
       )
     try:
       if schema == 1:  # before there were numbers
@@ -220,6 +220,8 @@ class Results(Record):
     path = pathlib.Path(path)
     try:
       return cls.from_json(json.loads(path.read_text()))
+    except workdir.WorkdirError as error:
+      raise workdir.WorkdirError(f'{path}: {error}') from None
     except ValueError as error:  # of JSON and of UTF-8 as well
       raise Damaged(
         f'{path} is damaged ({error}); run its command again: the scores are '

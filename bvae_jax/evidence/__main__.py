@@ -42,7 +42,7 @@ def scores(args: Any) -> None:
 
 
 def _parse(argv: list[str]) -> Any:
-  parser = argparse.ArgumentParser(
+  parser = usage.Parser(
     prog='python -m bvae_jax.evidence',
     description=__doc__,
     allow_abbrev=False,

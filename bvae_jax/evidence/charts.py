@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from bvae_jax.report.charts import NEUTRAL, UP, Rows, parts
+from bvae_jax.report.charts import FILL, NEUTRAL, UP, Rows, parts
 
 
 def labelled_map(rows: Rows, *, title: str) -> Any:
@@ -19,16 +19,14 @@ def labelled_map(rows: Rows, *, title: str) -> Any:
     tooltip=['row:N', 'column:N', 'words:N', 'share:Q'],
   )  # fmt: skip
   known = alt.when('isValid(datum.share)')
-  scale = alt.Scale(domain=[0, 1], range=[0.06, 0.95])
+  scale = alt.Scale(domain=[0, 1], range=FILL)
   cells = base.mark_rect(invalid='show').encode(
     color=known.then(alt.value(UP)).otherwise(alt.value(NEUTRAL)),
     opacity=known.then(
       alt.Opacity('share:Q', scale=scale, legend=None)
     ).otherwise(alt.value(0.5)),
   )
-  words = base.mark_text(fontSize=11).encode(
-    text='words:N', color=alt.when('datum.share > 0.6').then(alt.value('#fff'))
-  )
+  words = base.mark_text(fontSize=11).encode(text='words:N')
   step = alt.Step
   return parts.whole(title, rows, cells, words, width=step(44), height=step(24))
 

@@ -180,8 +180,7 @@ def notes(cells: Cells) -> Markup:
     )
     sees, blind = listed(lambda x: x >= _SEES), listed(lambda x: x < _BLIND)
     if all(np.isnan(share) for share in seen.values()):
-      sees = 'cannot tell perfect codes from random ones'
-      blind = markup.MISSING
+      sees = ''  # it cannot tell perfect codes from random ones
     rows.append([name(score), sees, blind])
   return markup.join(
     markup.element('seen', title, sees, blind) for title, sees, blind in rows

@@ -31,14 +31,16 @@ def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
   """The first pictures of a folder, uint8 [N, H, W, C].
 
   Raises:
-    ValueError: no picture, one that cannot be read, or a model of images that
-      pictures cannot be made into.
+    ValueError: no folder, no picture, one that cannot be read, or a model of
+      images that pictures cannot be made into.
   """
   height, width, channels = image_shape
   if height != width or channels not in (1, 3):
     raise ValueError(
       f'--images needs a model of square grey or RGB images, not {image_shape}'
     )
+  if not pathlib.Path(folder).is_dir():
+    raise ValueError(f'--images={folder} is no folder; give one of pictures')
   paths = sorted(
     path
     for path in pathlib.Path(folder).iterdir()
@@ -54,7 +56,9 @@ def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
     try:
       found.append(decode.read(path, height, channels, 'crop'))
     except Exception as error:  # noqa: BLE001 (a decoder raises anything)
-      raise ValueError(f'{path} is no picture: {error}') from None
+      raise ValueError(
+        f'{path} cannot be read as a picture ({error}); mend it or take it away'
+      ) from None
   return np.stack(found)
 
 

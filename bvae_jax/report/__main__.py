@@ -21,7 +21,7 @@ from bvae_jax.training import programs as programs_lib
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-  parser = argparse.ArgumentParser(
+  parser = usage.Parser(
     'python -m bvae_jax.report',
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -7,6 +7,7 @@ The elements are macros of templates/elements.html. What comes out of them is
 import functools
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -57,6 +58,11 @@ def number(value: Any, decimals: int | None = None) -> str:
     return MISSING
   decimals = digits([value]) if decimals is None else decimals
   return f'{value:,.{decimals}f}'.replace('-', '−')
+
+
+def minus(text: str) -> str:
+  """A text whose numbers have a true minus sign."""
+  return re.sub(r'(?<![\w.−-])-(?=[\d.])', '−', text)
 
 
 def spread(values: np.ndarray, places: int) -> str:

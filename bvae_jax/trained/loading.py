@@ -49,6 +49,8 @@ def load_all(
     _choose(folder, name, len(who), results)
     for name in (range(len(who)) if members is None else members)
   ]
+  if not chosen:
+    raise ValueError(f'no member of {folder.path} is named; give one or more')
   experiment = experiment_lib.assemble(config, _described(config, results))
   states = _states(experiment, folder)
   return tuple(
@@ -140,4 +142,9 @@ def _states(
     )
   alone = experiment.config.copy_and_resolve_references()
   alone.update({'num_devices': 1, 'parallel': 'members'})
+  if not folder.cohorts(alone):  # it would be compiled to know them
+    raise workdir_lib.WorkdirError(
+      f'{folder.path} has no groups.json, as runs of the first versions; '
+      f'--mode=evaluate --workdir={folder.path} writes it where it can be read'
+    )
   return programs_lib.restore(experiment._replace(config=alone), folder)

@@ -31,7 +31,8 @@ def replace_file(path: pathlib.Path, content: str | bytes) -> None:
     part.write_bytes(raw)
     os.replace(part, path)
   except OSError as error:
-    part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+      part.unlink()
     raise WorkdirError(
       f'cannot write {path} ({error.strerror}); free the disk or choose '
       'another --workdir, then run the same command again to resume'

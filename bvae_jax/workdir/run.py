@@ -150,7 +150,7 @@ class Workdir(folder.Folder):
     """The config of the run that lies here.
 
     Raises:
-      WorkdirError: there is none, or it is damaged.
+      WorkdirError: there is none, it is damaged, or of another version.
     """
     if not self.started:
       raise folder.WorkdirError(
@@ -163,7 +163,15 @@ class Workdir(folder.Folder):
         f'{self.path / "config.json"} is damaged; name the config of the run '
         'with --config'
       )
-    return config_lib.as_config(found)
+    config = config_lib.as_config(found)
+    try:
+      config_lib.validate(config)
+    except config_lib.ConfigError as error:
+      raise folder.WorkdirError(
+        f'{self.path / "config.json"} is not of this version: {error}; use the '
+        'version that wrote it (or import the objective of your own first)'
+      ) from None
+    return config
 
   def read_log(self) -> list[dict]:
     """The log, a line a step with all members, whatever their program."""

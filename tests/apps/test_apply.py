@@ -1,6 +1,9 @@
 """The command from a finished run to a section of the page, and its errors."""
 
 import dataclasses
+import importlib
+import inspect
+import re
 import shutil
 
 import jax
@@ -8,7 +11,16 @@ import numpy as np
 import pytest
 
 from bvae_jax import apply, apps, workdir
-from bvae_jax.apps import augment, coders, explain, section, traverse
+from bvae_jax.apps import (
+  augment,
+  coders,
+  edit,
+  explain,
+  section,
+  transfer,
+  traverse,
+  truth,
+)
 from bvae_jax.apps.options import Options
 
 
@@ -36,6 +48,12 @@ def test_options_that_do_not_fit_are_one_line(run):
     traverse.run(Options(run, members=(7,)))
   with pytest.raises(ValueError, match='no latent 6'):
     traverse.run(Options(run, latents=(6,)))
+  with pytest.raises(ValueError, match='no member of .* is named'):
+    traverse.run(Options(run, members=()))
+  with pytest.raises(ValueError, match='--factor: data set dsprites has no'):
+    transfer.run(Options(run, factor='colour'))
+  with pytest.raises(ValueError, match='labels=217 are more than the 216'):
+    edit.run(Options(run, labels=(217,)))
   with pytest.raises(ValueError, match='from 0 to 215'):
     explain.run(Options(run, index=216))
   with pytest.raises(OSError, match='holds no run'):
@@ -47,10 +65,23 @@ def test_the_command_knows_its_applications(capsys):
     apply.parse(['apply', 'travers'])
   with pytest.raises(SystemExit, match='which application'):
     apply.parse(['apply'])
+  with pytest.raises(SystemExit, match='no use for --factor; it takes --thr'):
+    apply.parse(['apply', 'intervene', '--workdir=x', '--factor=y'])
   with pytest.raises(SystemExit):
     apply.parse(['apply', '--help'])
   told = capsys.readouterr().out
   assert all(name in told for name in apps.NAMES) and '--threshold' in told
+
+
+def test_flags_are_those_that_an_application_reads():
+  told = {'span': 'range'}
+  shared = {'load', 'key', 'seed', 'run', 'members'}
+  for name, flags in apps.FLAGS.items():
+    modules = [importlib.import_module(f'bvae_jax.apps.{name}')]
+    modules += [truth] if name == 'edit' else []
+    text = ''.join(map(inspect.getsource, modules))
+    read = set(re.findall(r'options\.(\w+)', text)) - shared
+    assert {told.get(one, one) for one in read} == {*flags}, name
 
 
 def test_copies_vary_one_factor(world):

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 UP, BELOW, NEUTRAL = '#3d83c4', '#c46a1c', '#8793a0'
+# Opacity of a cell of 0 and of 1: words on it are read in light and in dark.
+FILL = (0.05, 0.75)
 PALETTE = (
   '#0072b2',
   '#d55e00',

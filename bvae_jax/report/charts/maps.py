@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from bvae_jax.report.charts import parts
-from bvae_jax.report.charts.colours import BELOW, NEUTRAL, UP
+from bvae_jax.report.charts.colours import BELOW, FILL, NEUTRAL, UP
 from bvae_jax.report.charts.parts import Rows
 
 
@@ -21,12 +21,13 @@ def heat_map(
     {**row, 'share': min(abs(v) / limit, 1.0) if math.isfinite(v) else 0.0}
     for row, v in zip(rows, parts.values_of(rows))
   ]
+  long = max((len(row['column']) for row in rows), default=0) > 6
   base = alt.Chart().encode(
     x=alt.X(
       'column:N',
       sort=None,
       title=None,
-      axis=alt.Axis(orient='top', labelAngle=0),
+      axis=alt.Axis(orient='top', labelAngle=-45 if long else 0),
     ),
     y=alt.Y('row:N', sort=None, title=None, axis=alt.Axis(labelLimit=260)),
     tooltip=['row:N', 'column:N', 'value:Q'],
@@ -36,12 +37,11 @@ def heat_map(
     .then(alt.value(BELOW))
     .otherwise(alt.value(UP)),
     opacity=alt.Opacity(
-      'share:Q', scale=alt.Scale(domain=[0, 1], range=[0.05, 0.95]), legend=None
+      'share:Q', scale=alt.Scale(domain=[0, 1], range=FILL), legend=None
     ),
   )
   numbers = base.mark_text(fontSize=11).encode(
-    text=alt.Text('value:Q', format='.2f'),
-    color=alt.when('datum.share > 0.6').then(alt.value('#fff')),
+    text=alt.Text('value:Q', format='.2f')
   )
   step = alt.Step
   return parts.whole(

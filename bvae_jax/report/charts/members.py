@@ -196,9 +196,8 @@ def distribution(
   place = alt.YOffset('shift:Q', scale=across)
   middle = alt.YOffsetDatum(0.5, scale=across)
   points = parts.points(base, ['member:N', 'value:Q'], len(rows) > 100, **keys)
-  mean = base.mark_tick(size=15, thickness=2.5, color=NEUTRAL).encode(
-    x=alt.X('mean(value):Q', title=None), y=y, yOffset=middle
-  )
+  tick = base.mark_tick(size=15, thickness=2.5, color=NEUTRAL, clip=True)
+  mean = tick.encode(x=alt.X('mean(value):Q', title=None), y=y, yOffset=middle)
   scale = alt.Scale(domain=list(span), zero=False, nice=False)
   x = alt.X('value:Q', scale=scale, title=None, axis=alt.Axis(tickCount=5))
   return parts.whole(

@@ -16,7 +16,7 @@ def _differ(values: dict[str, Any]) -> bool:
 def differing(study: Study) -> dict[str, dict[str, Any]]:
   """{key of the configs: {run: its value}} of the keys that differ."""
   configs = {run: flat(config) for run, config in study.config['units'].items()}
-  keys = dict.fromkeys(key for config in configs.values() for key in config)
+  keys = sorted({key for config in configs.values() for key in config})
   found = {
     key: {run: config.get(key) or None for run, config in configs.items()}
     for key in keys

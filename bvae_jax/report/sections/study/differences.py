@@ -1,6 +1,7 @@
 """Differences between the runs, or the methods, of a study, and their tests."""
 
 import dataclasses
+import math
 from typing import Any
 
 from bvae_jax.evaluation import statistics
@@ -114,7 +115,10 @@ def tests(study: Study) -> list[Test]:
 
 def section(study: Study) -> page.Section:
   """The differences and how likely chance makes them."""
-  found = tests(study)
+  found = [test for test in tests(study) if math.isfinite(test.found.p)]
+  if not found:
+    none = markup.element('lede', 'No two groups share a score.')
+    return page.section('Differences', none)
   rows = []
   for test in found:
     places = markup.digits(test.means)
