@@ -30,6 +30,14 @@ def test_a_diverged_member_leaves_the_frame_to_the_others():
   # Of three members two of which agree, the third has not diverged.
   (low, high), outside = charts.domain([0.693, 0.695, 0.76])
   assert (low < 0.693, high > 0.76, outside) == (True, True, 0)
+  # Two runs side by side: the smaller one is no stray.
+  (low, high), outside = charts.domain([28.9, 29.0, 29.1, 29.2, 135.0, 136.0])
+  assert (low < 28.9, high > 136.0, outside) == (True, True, 0)
+
+
+def test_numbers_have_a_true_minus():
+  text = markup.minus('-0.5 [-1.2, -.3], a-1, 2-3, --labels=-2, +0.1')
+  assert text == '−0.5 [−1.2, −.3], a-1, 2-3, --labels=−2, +0.1'
 
 
 @pytest.mark.parametrize('value, found', [(1.234567, 1.2346), (np.inf, None)])

@@ -32,8 +32,8 @@ def domain(
   """The range of curves [L, M] or of points [M], and how many lie beyond it.
 
   A member whose range ends over 30 typical ranges away from the median member's
-  is left out, if that is further than the median's own size, and if no more
-  than a quarter lie so far out: one that diverged does not flatten the others.
+  is left out, if that is further than the median's own size and no more than a
+  quarter lie so far out: one that diverged does not flatten the others.
   """
   values = np.atleast_2d(np.asarray(values, np.float64))
   seen = np.isfinite(values)
@@ -50,8 +50,8 @@ def domain(
   if typical > 0:
     size = max(abs(np.median(low)), abs(np.median(high)))
     inside = np.maximum(apart(low), apart(high)) <= max(30 * typical, size)
-    if inside.mean() < 0.75:
-      inside[:] = True
+    if (~inside).sum() > max(1, len(inside) // 4):
+      inside[:] = True  # no strays, but a kind of their own
   first, last = float(low[inside].min()), float(high[inside].max())
   margin = pad * (last - first) or 0.05 * abs(last) or 1.0
   return (first - margin, last + margin), int((~inside).sum())
