@@ -5,6 +5,7 @@ addEventListener('error', (event) => ERRORS.push(event.message));
 addEventListener('unhandledrejection', (event) =>
   ERRORS.push(String(event.reason)));
 const SHEETS = {};
+const LARGEST = 1e8; // pixels of a picture: a browser fails beyond, silently
 let at = 0; // which image of the data comes next
 
 function show() {
@@ -62,6 +63,11 @@ async function anchorFile(file) {
     return;
   }
   const {naturalWidth: width, naturalHeight: height} = image;
+  if (width * height > LARGEST) {
+    $('source').textContent = `${file.name} has ${width}×${height} pixels,`
+      + ' too many to read here; make it smaller first';
+    return;
+  }
   const side = Math.min(width / WIDTH, height / HEIGHT);
   const [w, h] = [WIDTH * side, HEIGHT * side];
   const canvas = make('canvas', {width: WIDTH, height: HEIGHT});

@@ -13,6 +13,15 @@ def _differ(values: dict[str, Any]) -> bool:
   return len({json.dumps(value) for value in values.values()}) > 1
 
 
+def _shown(value: Any) -> str:
+  """A value for a reader."""
+  if isinstance(value, list):
+    return ', '.join(map(_shown, value))
+  if value is None or isinstance(value, str):
+    return value or markup.MISSING
+  return json.dumps(value)
+
+
 def differing(study: Study) -> dict[str, dict[str, Any]]:
   """{key of the configs: {run: its value}} of the keys that differ."""
   configs = {run: flat(config) for run, config in study.config['units'].items()}
@@ -30,7 +39,7 @@ def warnings(study: Study) -> list[str]:
 
   def say(what: str, values: dict[str, Any], why: str) -> None:
     if _differ(values):
-      each = '; '.join(f'{run}: {value}' for run, value in values.items())
+      each = '; '.join(f'{run}: {_shown(v)}' for run, v in values.items())
       lines.append(f'{what} differ ({each}): {why}.')
 
   sizes = {
@@ -68,15 +77,14 @@ def warnings(study: Study) -> list[str]:
 
 def section(study: Study) -> page.Section:
   """A row a key, a column a run."""
-  shown = lambda value: markup.MISSING if value is None else json.dumps(value)
   rows = [
-    [key, *map(shown, values.values())]
+    [key, *map(_shown, values.values())]
     for key, values in differing(study).items()
   ]
   content = markup.element('lede', 'The configs are the same.')
   if rows:
     content = markup.figure(
-      markup.table(['', *study.methods], rows),
+      markup.table(['', *study.methods], rows, kind='words'),
       'The keys in which the configs differ.',
     )
   return page.section('What differs in the configs', content)
