@@ -44,6 +44,7 @@ def server(path: pathlib.Path, port: int) -> http.server.HTTPServer:
 def forever(path: pathlib.Path, port: int) -> None:
   """Serves until interrupted."""
   with server(path, port) as running:
-    print(f'http://127.0.0.1:{running.server_port}/  (Ctrl-C ends it)')
+    address = f'http://127.0.0.1:{running.server_port}/'
+    print(f'{address}  (Ctrl-C ends it)', flush=True)
     with contextlib.suppress(KeyboardInterrupt):
       running.serve_forever()
