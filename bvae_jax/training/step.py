@@ -148,10 +148,10 @@ def make_train_step(
       (loss, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(
         state.params, batch, loss_key, {**values, **memory}
       )
-    grads = spread.mean(grads)
+    grads, seen = spread.mean((grads, loss))  # all devices see one loss
     # A sum with a NaN or an infinity among its terms is not finite.
     healthy = (
-      state.alive & jnp.isfinite(loss) & jnp.isfinite(optax.tree.sum(grads))
+      state.alive & jnp.isfinite(seen) & jnp.isfinite(optax.tree.sum(grads))
     )
     take &= healthy
     updates, opt_state = experiment.optimizer.update(
