@@ -9,12 +9,13 @@ and s = 0 in the solid's shadow and else 1,
   shade = ambient + s light max(n l, 0) / (1 + (r / R)^2) + head max(n v, 0).
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.data import dataset, drawn, pixels, solids
+from bvae_jax.data import dataset, drawn, grid, pixels, solids
 from bvae_jax.data import factors as factors_lib
 
 FACTOR_NAMES = (
@@ -169,12 +170,18 @@ def _trace(
   return 2 * jnp.where(on_solid, 2.0, met) + shade
 
 
-def _colour(met: jax.Array, factors: jax.Array, c: Constants) -> jax.Array:
-  """Mean colours over rays [R, ..., H, W] of what they meet, [..., H, W, 3]."""
+def _shares(met: jax.Array) -> jax.Array:
+  """Of rays [R, ..., H, W]: floor, wall and solid, lit, and sky [..., 4]."""
   kind = jnp.floor(met / 2)
   shade = met - 2 * kind
   parts = [jnp.where(kind == k, shade, 0).mean(0) for k in range(3)]
   sky = (kind == 3).astype(jnp.float32).mean(0)
+  return jnp.stack([*parts, sky], -1)
+
+
+def _colour(shares: jax.Array, factors: jax.Array, c: Constants) -> jax.Array:
+  """Colours [..., H, W, 3] of what is met [..., H, W, 4]."""
+  *parts, sky = jnp.moveaxis(shares, -1, 0)
   hues = jnp.moveaxis(factors[..., :3], -1, 0)[..., None, None]
 
   def channel(i):
@@ -211,6 +218,11 @@ def render_scene3d(
     raise ValueError(
       f'factors must be [..., 6] {FACTOR_NAMES}, got shape {factors.shape}'
     )
+  return _colour(_seen(factors, image_size, constants), factors, constants)
+
+
+def _seen(factors: jax.Array, image_size: int, constants: Constants):
+  """What the pixels see, whatever its hue: `_shares`."""
   width = pixels.block_width(image_size, SIZE)
   rays = _SAMPLES * width
   first = jnp.arange(image_size, dtype=jnp.float32) * width
@@ -221,11 +233,14 @@ def render_scene3d(
     column = first + (k % rays + 0.5) / _SAMPLES
     return _trace(view, row, column, constants)
 
-  return _colour(jax.lax.map(meet, jnp.arange(rays**2)), factors, constants)
+  return _shares(jax.lax.map(meet, jnp.arange(rays**2)))
 
 
 def load(config) -> dataset.Dataset:
   """Returns the room drawn on the fly, on the whole grid or a thinned one.
+
+  What pixels see depends on the scale, the shape and the orientation alone, 480
+  combinations that are drawn once; an image is coloured when it is looked at.
 
   Args:
     config: see `drawn.on_grid`; `image_size` is a divisor of 64.
@@ -233,7 +248,7 @@ def load(config) -> dataset.Dataset:
   Raises:
     ValueError: if one of its keys does not fit.
   """
-  return drawn.on_grid(
+  made = drawn.on_grid(
     config,
     "a procedural room on 3D Shapes' grid of factors (not the official "
     'archive; camera, colours and light fitted to 32 of its frames)',
@@ -241,3 +256,19 @@ def load(config) -> dataset.Dataset:
     3,
     factors_lib.Grid.of(FACTOR_NAMES, FACTOR_SIZES, FACTOR_KINDS),
   )
+  sizes, stride, _ = grid.thin(FACTOR_SIZES, config.factor_stride)
+  count = grid.num_combinations(sizes[3:])
+  # The last factors are the fastest: the first images have all combinations.
+  index = jnp.arange(count)
+  factors = grid.index_to_factors(index, sizes) * jnp.array(stride)
+
+  def seen(one: jax.Array) -> jax.Array:
+    return _seen(one, config.image_size, FITTED)
+
+  arrays = jax.jit(lambda x: jax.lax.map(seen, x, batch_size=32))(factors)
+
+  def images(arrays: jax.Array, index: jax.Array) -> jax.Array:
+    factors = grid.index_to_factors(index, sizes) * jnp.array(stride)
+    return _colour(arrays[index % count], factors, FITTED)
+
+  return dataclasses.replace(made, arrays=arrays, images_fn=images)

@@ -18,7 +18,7 @@ from bvae_jax.losses.wiring import (
   batch_noise,
 )
 
-_TINY = 1e-6  # added to standard deviations, so that a constant latent has one
+_TINY = 1e-12  # added to variances, so that a constant latent has a gradient
 _EPSILON = 0.1  # of the finite differences, in standard deviations
 
 
@@ -147,11 +147,16 @@ def tripod(
   terms = points.base_terms(nll, quantized)
   terms['quantization_error'] = points.distance(z, quantized)
   terms['latent_multiinformation'] = latent_multiinformation(
-    quantized, jnp.std(z, axis=0) + _TINY
+    quantized, _scale(z)
   )
   terms['hessian_share'] = jnp.mean(share)
   loss = terms['nll'] + multiinformation * terms['latent_multiinformation']
   return loss + hessian * terms['hessian_share'], terms
+
+
+def _scale(z: jax.Array) -> jax.Array:
+  """The standard deviation of each latent [D] of a batch [B, D]."""
+  return jnp.sqrt(jnp.var(z, axis=0) + _TINY)
 
 
 def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
@@ -175,8 +180,7 @@ def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
     whole, whole_code = context.gather((z, code))
     drawn = batch_noise(key, context, 2, num_directions, z.shape[1])
     signs, normals = jnp.moveaxis(drawn, 0, 2)
-    scale = jnp.std(whole, axis=0) + _TINY
-    share = hessian_share(decode, code, scale, jnp.sign(signs), normals)
+    share = hessian_share(decode, code, _scale(whole), jnp.sign(signs), normals)
     nll, share = context.gather((nll, share))
     return loss(nll, whole, whole_code, **hparams, share=share)
 

@@ -78,9 +78,11 @@ def test_scene3d_is_a_data_set():
   made = data.load(config)
   assert made.factor_sizes == (2, 2, 2, 2, 4, 3) and made.num_images == 192
   assert 'procedural' in made.description and 'thinned' in made.description
-  image = made.images(np.array([191]))
-  want = data.render_scene3d(np.array([5, 5, 5, 7, 3, 14]), image_size=32)
-  np.testing.assert_allclose(image[0], want, atol=1e-5)
+  index = np.r_[0:191:17, 191]
+  factors = made.labels(index) * np.array([5, 5, 5, 7, 1, 7])
+  np.testing.assert_array_equal(factors[-1], [5, 5, 5, 7, 3, 14])
+  want = data.render_scene3d(factors, image_size=32)
+  np.testing.assert_allclose(made.images(index), want, atol=1e-5)
   with pytest.raises(ValueError, match='must divide 64'):
     data.load(ml_collections.ConfigDict({**config, 'image_size': 48}))
   with pytest.raises(ValueError, match='dataset.name=scene3d is drawn'):
