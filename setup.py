@@ -42,6 +42,7 @@ EXTRAS = {
     'safetensors',
     'scikit-learn',
     'scipy',
+    'setuptools',
   ],
   'docs': ['mkdocs-material', 'mkdocstrings[python]'],
   'cuda': ['jax[cuda12]'],
