@@ -94,6 +94,10 @@ function buildLatents() {
   rest.querySelector('div').replaceChildren(...idle.map(({row}) => row));
 }
 
+// A number with a true minus, or with what stands for plus.
+const signed = (v, digits, plus) =>
+  `${v < 0 ? '−' : plus}${Math.abs(v).toFixed(digits)}`;
+
 function showRows() {
   const m = model();
   for (const {d, slider, value} of rows) {
@@ -101,8 +105,8 @@ function showRows() {
     const out = STATE.z[d] < m.low[d] || STATE.z[d] > m.high[d];
     const steps = (STATE.z[d] - STATE.anchor[d]) / m.sigma[d];
     value.className = out ? 'out' : '';
-    value.replaceChildren(STATE.z[d].toFixed(2), ' ', make('small', {},
-      `${steps < 0 ? '−' : '+'}${Math.abs(steps).toFixed(1)} σ`));
+    value.replaceChildren(signed(STATE.z[d], 2, ''), ' ',
+      make('small', {}, `${signed(steps, 1, '+')} σ`));
   }
 }
 

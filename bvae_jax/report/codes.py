@@ -22,7 +22,8 @@ def _label(name: str) -> str:
   metric, _, score = name.partition('/')
   if not score:
     return names.name(metric)
-  return f'{metric}: {score}'.replace('_', ' ')
+  short = metric.upper() if len(metric) < 5 else metric.capitalize()
+  return f'{short}: {score}'.replace('_', ' ')
 
 
 def _repeats(name: str) -> bool:
