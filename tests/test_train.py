@@ -79,13 +79,7 @@ def test_one_step_of_every_objective_is_finite_and_moves_all_weights(objective):
 # devices in tests/losses.
 @pytest.mark.parametrize(
   'objective',
-  [
-    'ada_gvae',
-    'beta_tcvae',
-    'factor_vae',
-    'infogan',
-    'semi_supervised',
-  ],
+  ['ada_gvae', 'beta_tcvae', 'factor_vae', 'infogan', 'semi_supervised'],
 )
 def test_devices_that_share_each_batch_equal_one(objective):
   config = helpers.small_config(objective)

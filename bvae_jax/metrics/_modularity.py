@@ -29,7 +29,7 @@ def roc_auc(nll: jax.Array, labels: jax.Array) -> jax.Array:
 
   Of class c: the chance that a point of c has a higher probability of c than
   another point, ties counted half; mean over the classes that
-  some but not all points have.
+  some but not all points have, NaN where there is none.
 
   Args:
     nll: float >= 0 [N, C], minus the log probability of each class.
@@ -53,7 +53,8 @@ def roc_auc(nll: jax.Array, labels: jax.Array) -> jax.Array:
   worse = rank_sum - count * (count + 1) / 2
   pairs = count * (known.sum() - count)
   area = 1 - worse / jnp.maximum(pairs, 1)
-  return jnp.where(pairs > 0, area, 0).sum() / jnp.maximum((pairs > 0).sum(), 1)
+  # 0 / 0 is NaN: of points that are all of one class there is no such area.
+  return jnp.where(pairs > 0, area, 0).sum() / (pairs > 0).sum()
 
 
 @functools.partial(jax.jit, static_argnames=('sizes', 'num_bins'))
@@ -75,7 +76,7 @@ def _modularity_explicitness(
 
   train, test = jax.vmap(explicitness, 1)(factors, test_factors)
   by_factor = {'explicitness_train': train, 'explicitness_test': test}
-  means = {name: values.mean() for name, values in by_factor.items()}
+  means = {name: jnp.nanmean(values) for name, values in by_factor.items()}
   return _scored.Scored(
     {'modularity': _modularity(information), **means}, None, by_factor
   )
@@ -107,7 +108,9 @@ def modularity_explicitness(
     factor_sizes: values of each factor (static), see `mig`.
 
   Returns:
-    `modularity`, `explicitness_train`, `explicitness_test` in [0, 1].
+    `modularity`, `explicitness_train`, `explicitness_test` in [0, 1]. The
+    explicitness of a factor whose points are all of one class is NaN, and the
+    mean is that of the others.
 
   Raises:
     ValueError: see `check_points`; fewer points than bins; a single factor.

@@ -91,6 +91,8 @@ def test_roc_auc_counts_ties_half():
     expected,
     atol=1e-5,
   )
+  same = np.zeros_like(labels)  # no point of another class: no such area
+  assert np.isnan(_modularity.roc_auc(-np.log(p).astype(np.float32), same))
 
 
 @pytest.mark.parametrize('num_bins', [2, 20])
