@@ -3,7 +3,6 @@
 python -m bvae_jax.export --workdir=RUN --out=DIR [--member=best]
 """
 
-import json
 import logging
 import os
 import pathlib
@@ -58,7 +57,7 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
   networks = networks_lib.networks(model.experiment, model.params)
   files = {
     'model.safetensors': safetensors.numpy.save(_tensors(networks)),
-    'config.json': json.dumps(_config(model, networks), indent=2) + '\n',
+    'config.json': workdir.json_text(_config(model, networks)),
     'README.md': card(model),
     **onnx_files(model, networks),
   }

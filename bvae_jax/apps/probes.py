@@ -16,28 +16,22 @@ STEPS = 200  # of the supervised network
 BATCH = 32
 
 
-@functools.partial(jax.jit, static_argnames='num_classes')
-def _fit(rows, labels, weight, *, num_classes):
-  return _solvers.fit_logistic(
-    rows, labels, num_classes, strength=STRENGTH, sample_weight=weight,
-    tolerance=1e-4,
-  )  # fmt: skip
+_fit = jax.jit(
+  functools.partial(_solvers.fit_logistic, strength=STRENGTH, tolerance=1e-4),
+  static_argnames='num_classes',
+)
 
 
-def linear(
-  rows: Any, labels: Any, num_classes: int, weight: Any = None
-) -> _solvers.Logistic:
+def linear(rows: Any, labels: Any, num_classes: int) -> _solvers.Logistic:
   """A ridge-penalised logistic regression on rows [N, P] as they are.
 
   Args:
     rows: codes or pixels.
     labels: int [N].
     num_classes: C.
-    weight: of the examples [N]; ones by default.
   """
   rows = jnp.asarray(np.reshape(rows, (len(rows), -1)), jnp.float32)
-  weight = jnp.ones(len(rows)) if weight is None else jnp.asarray(weight)
-  return _fit(rows, jnp.asarray(labels), weight, num_classes=num_classes)
+  return _fit(rows, jnp.asarray(labels), num_classes=num_classes)
 
 
 def predict(fitted: _solvers.Logistic, rows: Any) -> np.ndarray:

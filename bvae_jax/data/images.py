@@ -105,8 +105,7 @@ def _folder(
 ) -> cache.Decoded:
   """Decodes the files, or finds them decoded."""
   name = cache.fingerprint(paths, settings)
-  found = cache.find(name)
-  if found is not None:
+  if found := cache.find(name):
     return found
   size, fit = settings['image_size'], settings['fit']
   channels = settings['channels'] or _channels(paths)
@@ -149,8 +148,7 @@ def _array(
 ) -> cache.Decoded:
   """Decodes an array of images, or finds it decoded."""
   name = cache.fingerprint([path], settings | ({'key': key} if key else {}))
-  found = cache.find(name)
-  if found is not None:
+  if found := cache.find(name):
     return found
   array = files.open_array(path, key)
   try:

@@ -230,4 +230,4 @@ class Results(Record):
 
   def text(self) -> str:
     """The file's text."""
-    return json.dumps(self.to_json(), indent=2, allow_nan=False) + '\n'
+    return workdir.json_text(self.to_json())

@@ -7,7 +7,6 @@ results.json, results.csv and report.html in DIR.
 """
 
 import argparse
-import json
 import logging
 import pathlib
 import sys
@@ -34,8 +33,7 @@ def scores(args: Any) -> None:
     seeds=tuple(range(args.seeds)),
   )
   found = {kind: result.to_json() for kind, result in results.items()}
-  text = json.dumps(found, indent=2, allow_nan=False)
-  folder.replace('results.json', text + '\n')
+  folder.replace('results.json', workdir.json_text(found))
   folder.replace('results.csv', tables.csv_text(results))
   folder.replace('report.html', trial_page.document(results, range(args.seeds)))
   _LOG.info('%s: open it in a browser', folder.path / 'report.html')

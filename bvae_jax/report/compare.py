@@ -1,6 +1,5 @@
 """The page of several runs: `compare.html`, and its figures as JSON and CSV."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -142,8 +141,8 @@ def write(paths: Sequence[pathlib.Path], out: pathlib.Path) -> None:
     study_page.methods([study.methods]),
   )
   sections = [section(study) for section in SECTIONS]
-  text_of = json.dumps(found, indent=2, allow_nan=False) + '\n'
-  workdir_lib.replace_file(out.with_suffix('.json'), text_of)
+  figures_text = workdir_lib.json_text(found)
+  workdir_lib.replace_file(out.with_suffix('.json'), figures_text)
   rows = found['tests']
   table = [list(rows[0]), *(list(row.values()) for row in rows)]
   workdir_lib.replace_file(out.with_suffix('.csv'), tables.as_csv(table))

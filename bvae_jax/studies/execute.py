@@ -8,7 +8,6 @@ lost; one whose process was killed is resumed from its checkpoint by the next
 process that comes.
 """
 
-import json
 import logging
 import pathlib
 import time
@@ -60,8 +59,8 @@ def gather(workdir: Path) -> dict[str, Results]:
   }
   with locked(folder / '.lock', f'{folder}', PATIENCE):
     found = {name: result.to_json() for name, result in results.items()}
-    text = json.dumps(found, indent=2, allow_nan=False)
-    workdir_lib.replace_file(folder / 'results.json', text + '\n')
+    text = workdir_lib.json_text(found)
+    workdir_lib.replace_file(folder / 'results.json', text)
     text = tables.csv_text(results)
     workdir_lib.replace_file(folder / 'results.csv', text)
   return results

@@ -12,7 +12,6 @@ is run twice at once, on all hosts that share the folder.
 
 import contextlib
 import copy
-import json
 import math
 import os
 import pathlib
@@ -157,7 +156,7 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
       f'workdir {folder} cannot be made: {error.strerror}'
     ) from error
   new = config_lib.plain(config.to_dict())
-  text = json.dumps(new, indent=2) + '\n'
+  text = workdir_lib.json_text(new)
   path = folder / 'plan.json'
   with locked(folder / '.lock', f'{path}', PATIENCE):
     if path.exists():

@@ -13,6 +13,7 @@ from bvae_jax.workdir.folder import (
   Folder,
   WorkdirError,
   failure,
+  json_text,
   read_json,
   replace_file,
 )

@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from bvae_jax import parallel
 from bvae_jax.workdir import locks
@@ -37,6 +38,11 @@ def replace_file(path: pathlib.Path, content: str | bytes) -> None:
       f'cannot write {path} ({error.strerror}); free the disk or choose '
       'another --workdir, then run the same command again to resume'
     ) from error
+
+
+def json_text(value: Any) -> str:
+  """The text of a JSON file that people read too."""
+  return json.dumps(value, indent=2, allow_nan=False) + '\n'
 
 
 def read_json(path: pathlib.Path) -> dict:
@@ -136,7 +142,7 @@ class Folder:
         if path.is_file() and path.name not in (MANIFEST, '.lock')
       ]
     sums |= {name: _sha256(self.path / name) for name in names}
-    self.replace(MANIFEST, json.dumps(sums, indent=2, sort_keys=True) + '\n')
+    self.replace(MANIFEST, json_text(dict(sorted(sums.items()))))
 
   def _sums(self) -> dict[str, str]:
     path = self.path / MANIFEST

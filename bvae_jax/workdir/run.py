@@ -76,7 +76,7 @@ class Workdir(folder.Folder):
     # The scores that a later command asks for are in results.json alone.
     new |= {key: old[key] for key in config_lib.SCORE_KEYS if key in old}
     if old != new:
-      self.replace('config.json', json.dumps(new, indent=2) + '\n')
+      self.replace('config.json', folder.json_text(new))
       self.seal(['config.json'])
 
   def _extend(self, old: dict, grown: tuple[str, ...]) -> None:

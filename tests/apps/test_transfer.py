@@ -36,16 +36,6 @@ def test_classes_are_of_equal_width():
   assert coders.classes([0, 15, 16, 31], 32, 2).tolist() == [0, 0, 1, 1]
 
 
-def test_weights_are_repeats():
-  rng = np.random.default_rng(0)
-  rows, labels = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
-  twice = np.r_[np.arange(40), np.arange(10)]
-  weight = np.where(np.arange(40) < 10, 2.0, 1.0)
-  repeated = probes.linear(rows[twice], labels[twice], 2)
-  weighted = probes.linear(rows, labels, 2, weight)
-  np.testing.assert_allclose(repeated.weights, weighted.weights, atol=2e-3)
-
-
 def test_the_network_learns_what_one_pixel_says():
   rng = np.random.default_rng(1)
   labels = rng.integers(0, 2, 64)
