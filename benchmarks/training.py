@@ -47,7 +47,10 @@ class Case(NamedTuple):
 
 
 def vae_case(
-  name: str, batch: int, image_shape: tuple[int, int, int], latents: int
+  name: str,
+  batch: int,
+  image_shape: tuple[int, int, int],
+  latents: int = LATENTS,
 ) -> Case:
   """A VAE on random binary images, with fresh noise in each step."""
   encoder = models.make_encoder(NETWORKS[name][0], latents, image_shape)
