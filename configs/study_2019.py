@@ -10,10 +10,10 @@ A unit is a method: one population in one program. The paper spent about 1.75
 hours of a P100 on a model. `launch/` spreads the units over machines.
 
 The quick preset has two values and three seeds a method on each of three drawn
-sets, 108 models; dsprites-quick, a third of them, takes eleven minutes on two
-cores. The page holds the paper's claims beside these models' figures. They have
-a quarter of the pixels (those in colour a sixteenth), so that their values weigh
-like four times as much in the paper.
+sets, 108 models in 40 minutes on two cores; dsprites-quick, a third of them,
+takes eleven. The page holds the paper's claims beside these models' figures.
+They have a quarter of the pixels (those in colour a sixteenth), so that their
+values weigh like four times as much in the paper.
 """
 
 from bvae_jax import data
@@ -36,8 +36,8 @@ _QUICK_GRID = {
   'dip_vae_ii': ('lambda_od', (1.0, 5.0)),
   'beta_tcvae': ('beta', (2.0, 4.0)),
 }
-# Of the quick preset, and their image sizes: 16x16 pixels in colour are about as
-# many numbers as 32x32 grey ones, so that a beta weighs alike.
+# Of the quick preset, and their image sizes: 16x16 pixels in colour are about
+# as many numbers as 32x32 grey ones, so that a beta weighs alike.
 _SETS = {'dsprites': 32, 'dsprites_color': 16, 'scene3d': 16}
 _LAMBDA_D = {'dip_vae_i': 10.0, 'dip_vae_ii': 1.0}  # in units of lambda_od
 
