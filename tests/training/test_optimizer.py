@@ -121,6 +121,6 @@ def test_an_average_is_resumed_bit_for_bit(made, tmp_path):
   saved.close()
   read = program.checkpoints(folder, made).restore(made.template)
   found = made.collect(
-    made.advance(made.begin(made.place(read.state)), 3).state
+    made.advance(made.begin(made.layout.spread(read.state)), 3).state
   )
   jax.tree.map(np.testing.assert_array_equal, whole, found)
