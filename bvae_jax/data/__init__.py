@@ -37,10 +37,10 @@ __all__ = [
   'factors_to_index',
   'index_to_factors',
   'load',
+  'pairs_of_table',
   'render_dsprites',
   'render_scene3d',
   'sample_index',
-  'pairs_of_table',
   'sample_pairs',
 ]
 

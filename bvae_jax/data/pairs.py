@@ -144,13 +144,14 @@ class _Partners(NamedTuple):
 
 
 def _partners(labels: np.ndarray, changing: Sequence[int]) -> _Partners:
-  kept = np.delete(labels, changing, axis=1)
-  if not kept.shape[1]:
-    kept = np.zeros((len(labels), 1), int)  # all agree
-  _, group, size = np.unique(
-    kept, axis=0, return_inverse=True, return_counts=True
-  )
-  group = group.reshape(-1)
+  # A number for all factors that are kept, made small before it overflows.
+  group = np.zeros(len(labels), np.int64)
+  for column in np.delete(labels, changing, axis=1).T:
+    place = column - column.min()
+    group = group * (place.max() + 1) + place
+    if group.max() > np.iinfo(np.int32).max:
+      group = np.unique(group, return_inverse=True)[1]
+  _, group, size = np.unique(group, return_inverse=True, return_counts=True)
   changed = np.zeros(labels.shape[1], bool)
   changed[changing] = True
   return _Partners(
