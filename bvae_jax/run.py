@@ -14,8 +14,8 @@ from bvae_jax import data, explore, parallel, population, report
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import evaluate, periodic, provenance, tables
 from bvae_jax.evaluation import results as results_lib
+from bvae_jax.training import chunk, hooks, loop, monitor, step, stopping
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import hooks, loop, monitor, step, stopping
 from bvae_jax.training import programs as programs_lib
 
 _LOG = logging.getLogger(__name__)
@@ -124,13 +124,13 @@ def evaluate_again(
 
 
 def _prepare(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
-  """All that can be known before training: the data, networks, scores fit."""
+  """Before training: data, networks and scores fit; a step can be traced."""
   dataset = data.load(config.dataset)
   evaluate.check(config, dataset)
   experiment = experiment_lib.build(config, dataset)
   if config.evaluate_every:
     evaluate.check(periodic.settings(experiment).config, dataset)
-  stopping.check(experiment)
+  stopping.check(config, chunk.term_shapes(experiment))
   return experiment
 
 

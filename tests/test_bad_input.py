@@ -110,6 +110,27 @@ def test_a_bad_value_is_one_line_and_claims_no_folder(key, tmp_path):
     assert not (tmp_path / 'run').exists(), value
 
 
+@pytest.mark.parametrize(
+  'objective, option, message',
+  [
+    ('tripod', {'num_values': 1}, 'num_values=1 must be at least 2'),
+    ('tripod', {'num_directions': 1}, 'num_directions=1 must be at least 2'),
+    ('qlae', {'num_values': 0}, 'num_values=0 must be at least 2'),
+    ('ada_gvae', {'num_changed': '9'}, 'num_changed must be 1 to 5'),
+    ('semi_supervised', {'kind': 'x'}, "unknown kind 'x'"),
+    ('beta_tcvae', {'estimator': 'x'}, "unknown estimator 'x'"),
+  ],
+)
+def test_an_option_that_no_step_can_be_made_of_claims_no_folder(
+  objective, option, message, tmp_path
+):
+  config = helpers.small_config(objective)
+  config.options.update(option)
+  with pytest.raises(ValueError, match=message):
+    run.train_and_evaluate(config, tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+
+
 @pytest.mark.parametrize('objective', sorted(losses.OBJECTIVES))
 def test_a_bad_hyperparameter_of_every_objective_is_named(objective):
   for name in losses.OBJECTIVES[objective].hparams:

@@ -15,6 +15,13 @@ def check_choice(name: str, value: Any, valid: Sequence[str]) -> None:
     raise ValueError(f'unknown {name} {value!r}; expected one of {valid}')
 
 
+def check_least(least: int, **numbers: int) -> None:
+  """Raises unless all numbers are at least that."""
+  for name, value in numbers.items():
+    if value < least:
+      raise ValueError(f'{name}={value} must be at least {least}')
+
+
 def check_rank(rank: int, **arrays: jax.Array) -> None:
   """Raises unless all arrays have this rank and one and the same shape."""
   shapes = {name: jnp.shape(array) for name, array in arrays.items()}

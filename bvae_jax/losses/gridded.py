@@ -8,7 +8,6 @@ import jax.numpy as jnp
 
 from bvae_jax.losses import checks, points
 from bvae_jax.losses.wiring import (
-  Arrays,
   Context,
   Loss,
   LossFn,
@@ -86,13 +85,14 @@ def hessian_share(
   sum_{i != j} H_ij^2 / sum_{ij} H_ij^2 of the Hessian H of each output in
   latents of unit scale, both sums over all outputs: 0 where each latent acts by
   itself. The variance of v' H v is twice the first sum over random signs v, and
-  twice the second over normal v; v' H v is a central difference over 0.1 v.
+  twice the second over normal v; v' H v is a central difference over 0.1 v, but
+  for the value in the middle, which no variance sees.
 
   Args:
     decode: z [b, D] -> outputs [b, ...].
     z: [b, D].
     scale: the standard deviation of each latent [D].
-    signs: directions of -1 and 1 [P, b, D].
+    signs: directions of -1 and 1 [P, b, D], two or more.
     normals: directions of standard normals [P, b, D].
 
   Returns:
@@ -101,12 +101,11 @@ def hessian_share(
   Source: Hsu et al. 2024 (arXiv:2404.10282), the normalised Hessian penalty;
   Peebles et al. 2020 (arXiv:2008.10599), eq. 4, for the first sum.
   """
-  middle = decode(z)
 
   def total(directions: jax.Array) -> jax.Array:
     def bent(direction: jax.Array) -> jax.Array:
       step = _EPSILON * scale[None] * direction
-      return (decode(z + step) - 2 * middle + decode(z - step)) / _EPSILON**2
+      return (decode(z + step) + decode(z - step)) / _EPSILON**2
 
     spread = jnp.var(jax.vmap(bent)(directions), axis=0)
     return jnp.mean(spread, axis=tuple(range(1, spread.ndim)))
@@ -162,16 +161,15 @@ def _scale(z: jax.Array) -> jax.Array:
 def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """Encode, round to the grid with a straight-through gradient, decode.
 
-  Options: `num_values` of each latent, `num_directions` of a kind for an
-  image's Hessians. They are those of the decoder's outputs; the paper adds
-  those of its hidden layers, which are peculiar to its decoder.
+  Options, at least 2 each: `num_values` of each latent, `num_directions` of a
+  kind for an image's Hessians. They are those of the decoder's outputs; the
+  paper adds those of its hidden layers, which are peculiar to its decoder.
   """
   num_values = context.options['num_values']
   num_directions = context.options['num_directions']
+  checks.check_least(2, num_values=num_values, num_directions=num_directions)
 
-  def loss_fn(
-    params: Params, batch: Arrays, key: jax.Array, hparams: Arrays
-  ) -> Result:
+  def loss_fn(params, batch, key, hparams):
     images = batch['images']
     z = nets['bounded_coder'](params['bounded_coder'], images)
     code = points.straight_through(z, on_grid(z, num_values))

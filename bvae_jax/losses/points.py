@@ -106,7 +106,11 @@ def wire_ae(loss: Loss, nets: Nets, context: Context) -> LossFn:
 
 
 def wire_qlae(loss: Loss, nets: Nets, context: Context) -> LossFn:
-  """Encode, quantise each latent by its own codebook, decode."""
+  """Encode, quantise each latent by its own codebook, decode.
+
+  Option: `num_values` of each codebook, at least 2.
+  """
+  checks.check_least(2, num_values=context.options['num_values'])
 
   def loss_fn(params, batch, key, hparams):
     del key

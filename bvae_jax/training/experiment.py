@@ -115,11 +115,8 @@ def build(
     ValueError: networks and images, or objective and data, that do not fit.
   """
   dataset = data.load(config.dataset) if dataset is None else dataset
-  built = assemble(config, dataset)
-  batches.check(
-    dataset, losses.OBJECTIVES[config.objective].batch, built.context
-  )
-  return built
+  batches.check(losses.OBJECTIVES[config.objective].batch, dataset)
+  return assemble(config, dataset)
 
 
 def assemble(

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import ml_collections
 import numpy as np
-
-from bvae_jax.training import chunk as chunk_lib
-from bvae_jax.training import experiment as experiment_lib
 
 
 class Stops:
@@ -61,16 +59,18 @@ class Stops:
         self.see({self._name: np.array(found, np.float64)}, alive)
 
 
-def check(experiment: experiment_lib.Experiment) -> None:
+def check(config: ml_collections.ConfigDict, terms: Mapping[str, Any]) -> None:
   """Refuses a quantity that no line of the log would have.
+
+  Args:
+    config: of the run.
+    terms: of a step, by `chunk.term_shapes`.
 
   Raises:
     ValueError: `stop_when` names one.
   """
-  config = experiment.config
   if not config.stop_when:
     return
-  terms = chunk_lib.term_shapes(experiment)
   known = sorted(name for name, x in terms.items() if not x.shape)
   known += config.evaluate_metrics if config.evaluate_every else ()
   if config.stop_when[0] not in known:
