@@ -30,6 +30,15 @@ def quick(config: ml_collections.ConfigDict) -> None:
 PRESETS = {'': lambda config: None, 'quick': quick}
 
 
+# Scores of codes that take a few values.
+DISCRETE = (
+  'mig',
+  'factor_vae_score',
+  'sap',
+  'infomec_discrete',
+  'unsupervised',
+)
+
 RAMP = 6500  # steps of the quick preset over which a capacity opens
 
 

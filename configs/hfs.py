@@ -7,7 +7,7 @@ Every combination of two latents' values should be a code; latents need not be
 independent. Made for data whose factors are correlated:
 `--config.dataset.correlated="('x','y')"`.
 
-Quick's weights are the best of five settings on seed 100: MIG 0.09, FactorVAE
+Quick's weights are the best of four settings on seed 100: MIG 0.09, FactorVAE
 score 0.57, ELBO -43.1 nats, about what a beta-VAE has; with a hundred times the
 weight of the support and none of the spread, codes shrink and nothing is
 learned. A step takes three times as long as that of a beta-VAE.

@@ -19,13 +19,7 @@ def get_config(preset: str = ''):
   """AdamW at 1e-3 with a decay of 0.1, 128 images a batch; or a quick one."""
   config = common.get('qlae', preset)
   config.optimizer, config.weight_decay = 'adamw', 0.1
-  config.metrics = (
-    'mig',
-    'factor_vae_score',
-    'sap',
-    'infomec_discrete',
-    'unsupervised',
-  )
+  config.metrics = common.DISCRETE
   if preset:  # 0.01 of means, as sums over 32x32 pixels and 10 latents
     config.hparams = {'quantization': 1.0, 'commitment': 1.0}
   else:

@@ -18,13 +18,7 @@ from configs import common
 def get_config(preset: str = ''):
   """Adam at 2e-4; or a quick one."""
   config = common.get('tripod', preset)
-  config.metrics = (
-    'mig',
-    'factor_vae_score',
-    'sap',
-    'infomec_discrete',
-    'unsupervised',
-  )
+  config.metrics = common.DISCRETE
   if preset:  # a hundredth of the weights of 64x64 pixels, for 32x32
     config.hparams = {'multiinformation': 0.001, 'hessian': 0.1}
   else:

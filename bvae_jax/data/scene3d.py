@@ -92,7 +92,9 @@ def render_scene3d(
   return _colour(_seen(factors, image_size, constants), factors, constants)
 
 
-def _seen(factors: jax.Array, image_size: int, constants: Constants):
+def _seen(
+  factors: jax.Array, image_size: int, constants: Constants
+) -> jax.Array:
   """What the pixels see, whatever its hue: `_shares`."""
   width = pixels.block_width(image_size, SIZE)
   rays = _SAMPLES * width
@@ -129,17 +131,18 @@ def load(config) -> dataset.Dataset:
   )
   sizes, stride, _ = grid.thin(FACTOR_SIZES, config.factor_stride)
   count = grid.num_combinations(sizes[3:])
+
+  def factors(index: jax.Array) -> jax.Array:
+    return grid.index_to_factors(index, sizes) * jnp.array(stride)
+
+  def seen(index: jax.Array) -> jax.Array:
+    return _seen(factors(index), config.image_size, FITTED)
+
   # The last factors are the fastest: the first images have all combinations.
-  index = jnp.arange(count)
-  factors = grid.index_to_factors(index, sizes) * jnp.array(stride)
-
-  def seen(one: jax.Array) -> jax.Array:
-    return _seen(one, config.image_size, FITTED)
-
-  arrays = jax.jit(lambda x: jax.lax.map(seen, x, batch_size=32))(factors)
+  first = jnp.arange(count)
+  arrays = jax.jit(lambda x: jax.lax.map(seen, x, batch_size=32))(first)
 
   def images(arrays: jax.Array, index: jax.Array) -> jax.Array:
-    factors = grid.index_to_factors(index, sizes) * jnp.array(stride)
-    return _colour(arrays[index % count], factors, FITTED)
+    return _colour(arrays[index % count], factors(index), FITTED)
 
   return dataclasses.replace(made, arrays=arrays, images_fn=images)

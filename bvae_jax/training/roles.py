@@ -3,6 +3,7 @@
 A kind that only one objective needs is a `losses.Role` in its own entry.
 """
 
+import jax
 import jax.numpy as jnp
 import ml_collections
 
@@ -21,6 +22,11 @@ def _images(config: ml_collections.ConfigDict, image_shape: Shape) -> Shape:
   return (1, *image_shape)
 
 
+def _point(codes: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Codes that are points: log-variances of -inf."""
+  return codes, jnp.full_like(codes, -jnp.inf)
+
+
 _ALL = (
   losses.Role(
     'encoder',
@@ -36,7 +42,7 @@ _ALL = (
       config.encoder, config.num_latents, image_shape
     ),
     _images,
-    posterior=lambda codes: (codes, jnp.full_like(codes, -jnp.inf)),
+    posterior=_point,
   ),
   losses.Role(
     'bounded_coder',
@@ -44,7 +50,7 @@ _ALL = (
       config.encoder, config.num_latents, image_shape, bounded=True
     ),
     _images,
-    posterior=lambda codes: (codes, jnp.full_like(codes, -jnp.inf)),
+    posterior=_point,
   ),
   losses.Role(
     'codebooks',
