@@ -79,7 +79,14 @@ def test_one_step_of_every_objective_is_finite_and_moves_all_weights(objective):
 # devices in tests/losses.
 @pytest.mark.parametrize(
   'objective',
-  ['ada_gvae', 'beta_tcvae', 'factor_vae', 'infogan', 'semi_supervised'],
+  [
+    'ada_gvae',
+    'beta_tcvae',
+    'factor_vae',
+    'infogan',
+    'qlae',
+    'semi_supervised',
+  ],
 )
 def test_devices_that_share_each_batch_equal_one(objective):
   config = helpers.small_config(objective)
@@ -93,7 +100,7 @@ def test_devices_that_share_each_batch_equal_one(objective):
 def test_every_way_to_spread_the_members_gives_one_result():
   config = helpers.small_config(seeds=tuple(range(8)))
   expected = run_chunk(config, layout('members', 1))
-  for count, member_batch in ((1, 3), (3, 2)):
+  for count, member_batch in ((1, 3), (3, 1)):
     found = run_chunk(config, layout('members', count, member_batch))
     assert_same_run(expected, found)
 
