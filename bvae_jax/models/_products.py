@@ -8,7 +8,9 @@ bilinear map read in two directions, so three products serve both layers:
   kernel_gradient(x, y)  w = (y^T patches(x))^T
 
 They are plain matmuls, so vmap over the members of a population batches them,
-where `lax.conv` would become a grouped convolution, slow on every backend.
+where `lax.conv` would become a grouped convolution, slow on every backend: on
+an H200 a training step of `conv_locatello` at batch 64 takes one member 2.5 ms
+with `lax.conv` and 0.57 with these, sixteen 26 and 3.5.
 
 What the three formulas gain, for 64 images [32, 32, 32] and a kernel
 [4, 4, 32, 32] on one core of an EPYC with AVX-512, CPU ms (matmul alone: 2.7):

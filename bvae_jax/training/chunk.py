@@ -121,7 +121,7 @@ def make_chunk(
       until = steps + 1
       if alone:  # no `lax.cond`: XLA gives what is in one no threads on CPUs
         until = jnp.where(trains, end + 1, 0)
-      ran = lax.fori_loop(0, until, body, first)
+      ran = parallel.count_to(until, body, first)
       taken = ran.state.step - first.state.step
       return ran, jnp.maximum(taken - 1, 0), tries + 1
 

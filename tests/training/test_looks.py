@@ -6,6 +6,7 @@ import pytest
 
 from bvae_jax import config as config_lib
 from bvae_jax import run
+from bvae_jax.parallel import maps
 from bvae_jax.training import stopping
 from bvae_jax.workdir import metrics_log
 
@@ -51,6 +52,19 @@ def test_each_member_stops_by_itself_and_scores_are_those_of_the_end(tmp_path):
       assert entry['nll'] == (other['members'][m]['nll'] if trained else None)
   last = early[-1]['members'][0]['mig']
   assert last == pytest.approx(found.members[0].metrics['mig'], rel=1e-6)
+
+
+def test_loops_of_known_trips_train_alike(monkeypatch, tmp_path, small_run):
+  """As accelerators run them: together, here in blocks of three trips."""
+  monkeypatch.setattr(maps, '_known_trips', lambda: 3)
+  config = helpers.small_config(seeds=(0, 1), member_batch=2)
+  run.train_part(config, tmp_path, 0)
+  found = []
+  for folder in (tmp_path, small_run):
+    lines = metrics_log.lines(folder / 'metrics.jsonl')
+    members = [entry for line in lines for entry in line['members']]
+    found.append([[m['nll'], *m['kl_per_latent']] for m in members])
+  np.testing.assert_allclose(*found, rtol=1e-4)
 
 
 STEPS = ('num_steps', 'log_every', 'checkpoint_every')
