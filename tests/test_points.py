@@ -11,6 +11,8 @@ import bvae_jax
 from bvae_jax import data
 from bvae_jax.apps import coders
 from bvae_jax.evaluation import evaluate
+from bvae_jax.explore import networks as networks_lib
+from bvae_jax.models import graph
 
 
 @pytest.fixture(scope='module')
@@ -33,6 +35,20 @@ def test_codes_take_the_values_of_their_codebooks(folder):
   assert np.shape(variance) == (6,)
   assert set(model.result.elbo) == {'nll', 'variance_per_latent'}
   assert max(model.result.carried) == 1
+  np.testing.assert_array_equal(model.codebook, values)
+  # Between two values an image is that of the nearer one, whoever decodes.
+  assert model.traverse(latents=[4, 0]).shape[:2] == (2, 3)
+  near = codes[:9] + 0.2
+  np.testing.assert_array_equal(model.decode(near), model.decode(codes[:9]))
+  nets = networks_lib.networks(model.experiment, model.params)
+  images = np.asarray(model.dataset.images(np.arange(216)))
+  own = graph.evaluate(nets.encoder, images)
+  np.testing.assert_array_equal(own, codes)
+  np.testing.assert_allclose(
+    graph.evaluate(nets.decoder, np.asarray(near)),
+    model.decode(codes[:9]),
+    atol=1e-5,
+  )
   # Weight decay leaves the codebooks alone: they stay near where they began.
   np.testing.assert_allclose(values, [[-0.5, 0, 0.5]] * 6, atol=0.02)
 

@@ -82,6 +82,11 @@ async function anchorFile(file) {
   anchorPixels(fromRGBA(data), file.name);
 }
 
+// What stands for a tick on the sliders.
+const tickName = (m) => (m.book ? 'the values that a code may take'
+  : DATA.points ? 'standard deviations σ of the codes'
+  : 'posterior standard deviations σ');
+
 function choose() {
   STATE.a = Number($('model').value);
   STATE.b = $('beside').value === '' ? null : Number($('beside').value);
@@ -89,6 +94,7 @@ function choose() {
   STATE.matches = STATE.b === null ? [] : matches(model(), MODELS[STATE.b]);
   $('x').value = $('y').value = '';
   $('upload').hidden = !model().encoder.length || CHANNELS > 3;
+  $('tick').textContent = tickName(model());
   buildLatents();
   fillAxes();
   anchorImage(at);
@@ -115,7 +121,8 @@ const moving = () => STATE.last ?? model().order[0];
 
 function valueAt(phase) {
   const m = model(), d = moving();
-  return (m.low[d] + m.high[d]) / 2 + phase * (m.high[d] - m.low[d]) / 2;
+  const middle = (m.low[d] + m.high[d]) / 2;
+  return snapped(m, d, middle + phase * (m.high[d] - m.low[d]) / 2);
 }
 
 // The latent that moves, there and back, at the code shown.
@@ -178,6 +185,7 @@ function wire() {
     STATE.z = [...STATE.anchor];
     show();
   };
+  $('prior').hidden = DATA.points; // which have no prior
   click('next', next);
   click('prior', anchorPrior);
   click('reset', reset);
@@ -209,7 +217,8 @@ function wire() {
   };
   addEventListener('keydown', ({key, target, ctrlKey, metaKey}) => {
     if (target.type === 'text' || ctrlKey || metaKey) return;
-    ({n: next, p: anchorPrior, r: reset})[key]?.();
+    const id = {n: 'next', p: 'prior', r: 'reset'}[key];
+    if (id && !$(id).hidden) $(id).click();
   });
   addEventListener('resize', drawScatter);
   addEventListener('dragover', (event) => {
@@ -259,7 +268,7 @@ async function check(codes) {
   const before = shown(), slider = rows[0].slider;
   slider.value = STATE.z[rows[0].d] > 0 ? slider.min : slider.max;
   slider.dispatchEvent(new Event('input'));
-  const moved = shown();
+  const moved = shown(), slid = STATE.z[rows[0].d];
   $('reset').click();
   const reset = shown();
   const png = atob($('original').toDataURL().split(',')[1]);
@@ -281,6 +290,7 @@ async function check(codes) {
     driven,
     refused,
     moved: moved !== before,
+    slid,
     reset: reset === before,
     dropped,
     code: model().code(0),

@@ -39,6 +39,15 @@ function filled(height, width, bias) {
   return out;
 }
 
+// The values of each latent, of a layer `nearest`.
+function codebookOf({sizes: [[latents, count]], weights: [values]}) {
+  return Array.from({length: latents}, (_, d) =>
+    values.subarray(d * count, (d + 1) * count));
+}
+
+const nearestOf = (values, x) => values.reduce((best, v) =>
+  (Math.abs(v - x) < Math.abs(best - x) ? v : best));
+
 const OPERATIONS = {
   dense({x}, {weights: [w, b]}) {
     const out = Float32Array.from(b), n = b.length;
@@ -62,6 +71,9 @@ const OPERATIONS = {
     }
     return {x: out, shape: [high, wide, c]};
   },
+
+  nearest: ({x, shape}, layer) => ({
+    x: x.map((v, d) => nearestOf(codebookOf(layer)[d], v)), shape}),
 
   crop({x, shape: [, w, c]}, {shape: [top, left, height, width]}) {
     const out = new Float32Array(height * width * c);

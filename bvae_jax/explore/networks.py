@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from bvae_jax.models import graph
 from bvae_jax.training import experiment as experiment_lib
 
@@ -12,8 +14,11 @@ class Networks(NamedTuple):
 
   Attributes:
     encoder: images [B, H, W, C] in [0, 1] -> [B, 2 D], means then
-      log-variances; [B, D] where codes are points, before they are quantised.
+      log-variances; [B, D] where codes are points.
     decoder: latents [B, D] -> mean images [B, H, W, C] in [0, 1].
+
+  Of discrete codes, the last layer of the one and the first of the other is
+  their codebook.
   """
 
   encoder: graph.Layers
@@ -40,4 +45,10 @@ def networks(experiment: experiment_lib.Experiment, params: Any) -> Networks:
   kernel, bias = decoder[0].weights
   first = dataclasses.replace(decoder[0], weights=(kernel[:count], bias))
   sigmoid = graph.Layer('sigmoid')
-  return Networks(encoder, [first, *decoder[1:], sigmoid])
+  values = experiment.codebook(params)
+  book = (
+    []
+    if values is None
+    else [graph.Layer('nearest', (np.sort(np.asarray(values)),))]
+  )
+  return Networks([*encoder, *book], [*book, first, *decoder[1:], sigmoid])

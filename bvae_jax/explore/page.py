@@ -64,6 +64,7 @@ def _data(found: content.Content) -> dict[str, Any]:
     'values': found.values,
     'grid': _layout(found.grid) if len(found.grid) else None,
     'members': [_member(member) for member in found.members],
+    'points': found.points,
     'measure': ['variance', 'of the largest']
     if found.points
     else ['KL', 'nats'],

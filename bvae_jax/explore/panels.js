@@ -1,10 +1,16 @@
 // What is drawn: the rows of latents, their strips, the factors, the scatter.
 
 const STRIP = 9; // images of a traversal
+const WIDEST = 16; // of one through a codebook
+
+// The share of its slider at which a value stands.
+function shareOf(m, d, v) {
+  const [low, high] = endsOf(m, d);
+  return (placeOf(m, d, v) - low) / (high - low);
+}
 
 function trackOf(m, d) {
-  const [low, high] = m.reach[d];
-  const part = (v) => `${(100 * (v - low) / (high - low)).toFixed(1)}%`;
+  const part = (v) => `${(100 * shareOf(m, d, v)).toFixed(1)}%`;
   const [from, to] = [part(m.low[d]), part(m.high[d])];
   return `linear-gradient(to right, var(--warm) ${from}, var(--accent) ${from},`
     + `var(--accent) ${to}, var(--warm) ${to})`;
@@ -19,13 +25,15 @@ function tickOf(m, d) {
 
 function ticksOf(m, d) {
   const [low, high] = m.reach[d], step = tickOf(m, d) * m.sigma[d];
-  const row = make('div', {className: 'ticks'});
-  for (let v = Math.ceil(low / step) * step; v <= high; v += step) {
-    const tick = make('i');
-    tick.style.left = `${100 * (v - low) / (high - low)}%`;
-    row.append(tick);
+  const values = [...m.book?.[d] ?? []];
+  for (let v = Math.ceil(low / step) * step; !m.book && v <= high; v += step) {
+    values.push(v);
   }
-  return row;
+  return make('div', {className: 'ticks'}, ...values.map((v) => {
+    const tick = make('i');
+    tick.style.left = `${100 * shareOf(m, d, v)}%`;
+    return tick;
+  }));
 }
 
 function factsOf(m, d) {
@@ -35,14 +43,15 @@ function factsOf(m, d) {
   const bar = make('span');
   bar.style.width = `${100 * m.kl[d] / Math.max(...m.kl, 1e-9)}%`;
   const [what, unit] = DATA.measure;
-  const facts =
-    `${what} ${m.kl[d].toFixed(2)} ${unit}, tick ${tickOf(m, d)} σ`;
+  const ticks = m.book ? `${m.book[d].length} values`
+    : `tick ${tickOf(m, d)} σ`;
+  const facts = `${what} ${m.kl[d].toFixed(2)} ${unit}, ${ticks}`;
   return [...known, make('div', {}, facts),
     make('div', {className: 'kl'}, bar)];
 }
 
 function latentRow(m, d) {
-  const [low, high] = m.reach[d];
+  const [low, high] = endsOf(m, d);
   const name = make('input', {type: 'text', value: labelOf(m, d)});
   name.setAttribute('aria-label', `name of latent ${d}`);
   name.title = `latent ${d}`;
@@ -52,31 +61,44 @@ function latentRow(m, d) {
     fillAxes();
   };
   const slider = make('input', {
-    type: 'range', min: low, max: high, step: (high - low) / 400});
+    type: 'range', min: low, max: high,
+    step: m.book ? 1 : (high - low) / 400});
   slider.style.setProperty('--track', trackOf(m, d));
   slider.setAttribute('aria-label', `latent ${d}`);
   slider.oninput = () => {
-    STATE.z[d] = Number(slider.value);
+    STATE.z[d] = valueOf(m, d, Number(slider.value));
     STATE.last = d;
     show();
   };
+  const values = stripOf(m, d);
   const strip = make('canvas', {
-    className: 'strip', width: WIDTH * STRIP, height: HEIGHT});
+    className: 'strip', width: WIDTH * values.length, height: HEIGHT});
   strip.onclick = (event) => {
-    const at = Math.floor(STRIP * event.offsetX / strip.clientWidth);
-    STATE.z[d] = stripValue(m, d, Math.min(at, STRIP - 1));
+    const at = Math.floor(values.length * event.offsetX / strip.clientWidth);
+    STATE.z[d] = values[Math.min(at, values.length - 1)];
     STATE.last = d;
     show();
   };
   const value = make('output');
+  const slide = make('div', {className: 'slide'},
+    slider, ticksOf(m, d), strip);
+  // Each value of a codebook stands over its image.
+  if (m.book) slide.style.setProperty('--inset', `${50 / m.book[d].length}%`);
   const row = make('div', {className: 'latent'},
-    make('div', {className: 'about'}, name, ...factsOf(m, d)), value,
-    make('div', {className: 'slide'}, slider, ticksOf(m, d), strip));
-  return {d, row, slider, value, strip};
+    make('div', {className: 'about'}, name, ...factsOf(m, d)), value, slide);
+  return {d, row, slider, value, strip, values};
 }
 
-const stripValue = (m, d, s) =>
-  m.reach[d][0] + (m.reach[d][1] - m.reach[d][0]) * (s + 0.5) / STRIP;
+// The values whose images a strip shows.
+function stripOf(m, d) {
+  const [low, high] = endsOf(m, d), whole = m.book?.[d].length ?? 0;
+  const count = whole && whole <= WIDEST ? whole : STRIP;
+  return Array.from({length: count}, (_, s) => {
+    const share = (s + 0.5) / count;
+    return valueOf(m, d, whole ? Math.floor(whole * share)
+      : low + (high - low) * share);
+  });
+}
 
 let rows = [];
 
@@ -101,7 +123,7 @@ const signed = (v, digits, plus) =>
 function showRows() {
   const m = model();
   for (const {d, slider, value} of rows) {
-    slider.value = STATE.z[d];
+    slider.value = placeOf(m, d, STATE.z[d]);
     const out = STATE.z[d] < m.low[d] || STATE.z[d] > m.high[d];
     const steps = (STATE.z[d] - STATE.anchor[d]) / m.sigma[d];
     value.className = out ? 'out' : '';
@@ -121,11 +143,11 @@ function drawStrips() {
     const one = todo.shift();
     if (!one) return;
     const context = one.strip.getContext('2d');
-    for (let s = 0; s < STRIP; s++) {
+    one.values.forEach((v, s) => {
       const code = [...z];
-      code[one.d] = stripValue(m, one.d, s);
+      code[one.d] = v;
       context.putImageData(toImageData(decoded(m, code)), s * WIDTH, 0);
-    }
+    });
     stripTimer = setTimeout(next, 0);
   };
   stripTimer = setTimeout(next, 150);

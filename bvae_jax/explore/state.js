@@ -12,17 +12,21 @@ function make(tag, attributes = {}, ...children) {
 
 const MODELS = DATA.members.map((member) => {
   const codes = halves(member.mean), D = member.kl.length;
+  const decoder = readNetwork(member.decoder);
+  const book = decoder[0].op === 'nearest' ? codebookOf(decoder[0]) : null;
   const best = member.shares.map((row) => row.indexOf(Math.max(...row)));
   return {
     ...member, D, best,
     encoder: readNetwork(member.encoder),
-    decoder: readNetwork(member.decoder),
+    decoder,
+    book, // the values that each latent may take, rising, or null
     label: `member ${member.place}, seed ${member.seed}`
       + (member.score ? ` (${member.score})` : ''),
     order: [...member.kl.keys()].sort((a, b) => member.kl[b] - member.kl[a]),
     code: (i) => Array.from(codes.subarray(i * D, (i + 1) * D)),
-    // A slider reaches beyond what the data shows.
+    // A slider reaches beyond what the data shows, or over the codebook.
     reach: member.low.map((low, d) => {
+      if (book) return [book[d][0], book[d].at(-1)];
       const beyond = Math.max(
         2 * member.sigma[d], 0.25 * (member.high[d] - low));
       return [low - beyond, member.high[d] + beyond];
@@ -44,6 +48,13 @@ const model = () => MODELS[STATE.a];
 const encoded = (m, pixels) =>
   Array.from(evaluate(m.encoder, pixels, DATA.shape).subarray(0, m.D));
 const decoded = (m, z) => evaluate(m.decoder, z, [z.length]);
+
+// The place of a value on its slider: itself, or which of the codebook it is.
+const placeOf = (m, d, v) =>
+  (m.book ? m.book[d].indexOf(nearestOf(m.book[d], v)) : v);
+const valueOf = (m, d, place) => (m.book ? m.book[d][Math.round(place)] : place);
+const endsOf = (m, d) => (m.book ? [0, m.book[d].length - 1] : m.reach[d]);
+const snapped = (m, d, v) => valueOf(m, d, placeOf(m, d, v));
 
 const IDLE = 0.05; // nats under which a latent says nothing
 const CLEAR = 0.1; // the share that a factor must explain to be named

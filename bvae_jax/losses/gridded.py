@@ -185,9 +185,10 @@ def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
   return loss_fn
 
 
-def codes_on_grid(
-  nets: Nets, params: Params, images: jax.Array, options: Mapping[str, Any]
+def grid_codebook(
+  params: Params, num_latents: int, options: Mapping[str, Any]
 ) -> jax.Array:
-  """The codes of Tripod: values of the grid [B, D]."""
-  z = nets['bounded_coder'](params['bounded_coder'], images)
-  return on_grid(z, options['num_values'])
+  """The values of Tripod's grid [D, V], the same for each latent."""
+  del params
+  values = jnp.linspace(-1.0, 1.0, options['num_values'])
+  return on_grid(jnp.tile(values, (num_latents, 1)), options['num_values'])

@@ -125,10 +125,9 @@ def wire_qlae(loss: Loss, nets: Nets, context: Context) -> LossFn:
   return loss_fn
 
 
-def quantized_codes(
-  nets: Nets, params: Params, images: jax.Array, options: Mapping[str, Any]
+def learned_codebook(
+  params: Params, num_latents: int, options: Mapping[str, Any]
 ) -> jax.Array:
-  """The codes of QLAE: values of the codebooks [B, D]."""
-  del options
-  z = nets['coder'](params['coder'], images)
-  return nets['codebooks'](params['codebooks'], z)
+  """The values of QLAE's codebooks [D, V]."""
+  del num_latents, options
+  return params['codebooks']['values']

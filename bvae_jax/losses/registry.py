@@ -60,8 +60,8 @@ class Objective(NamedTuple):
       'labelled' (with 'labelled_images' [L, ...], 'labels' [L, K] in [0, 1]).
     wiring: joins the loss to the networks, (loss, nets, context) -> loss_fn.
     points: whether codes are points: nothing is sampled, and there is no KL.
-    codes: (nets, params, images, options) -> codes [B, D], where they are not
-      what the encoder gives.
+    codebook: (params, num_latents, options) -> the values [D, V] that each
+      latent may take, where codes are discrete: the nearest is its code.
     memory: scalars that the loss carries from step to step, with their first
       values: it is given them as hyperparameters, and gives the next ones in
       terms under the same names. They lie in the state beside the networks.
@@ -75,7 +75,7 @@ class Objective(NamedTuple):
   batch: str = 'images'
   wiring: wiring_lib.Wiring = wiring_lib.vae
   points: bool = False
-  codes: Callable[..., jax.Array] | None = None
+  codebook: Callable[..., jax.Array] | None = None
   memory: Mapping[str, float] = {}
 
   def wire(
@@ -191,7 +191,7 @@ OBJECTIVES: dict[str, Objective] = {
     networks=('coder', 'decoder', 'codebooks'),
     wiring=points.wire_qlae,
     points=True,
-    codes=points.quantized_codes,
+    codebook=points.learned_codebook,
   ),
   # The authors' 1e-4 and 1e-2 on 3D Shapes, of means over subpixels, times the
   # 4,096 pixels of a grey 64x64 image.
@@ -202,6 +202,6 @@ OBJECTIVES: dict[str, Objective] = {
     networks=('bounded_coder', 'decoder'),
     wiring=gridded.wire,
     points=True,
-    codes=gridded.codes_on_grid,
+    codebook=gridded.grid_codebook,
   ),
 }

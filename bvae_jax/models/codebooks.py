@@ -24,6 +24,14 @@ class Codebooks(nn.Module):
       (self.num_latents, 1),
     )
     values = self.param('values', start)
-    nearest = jnp.abs(z[:, :, None] - values[None]).argmin(-1)
-    chosen = jax.nn.one_hot(nearest, self.num_values, dtype=values.dtype)
-    return (chosen * values[None]).sum(-1)
+    return nearest(z, values)
+
+
+def nearest(z: jax.Array, values: jax.Array) -> jax.Array:
+  """The value of `values` [D, V] that is nearest to each code z [B, D].
+
+  Of two as near the first.
+  """
+  chosen = jnp.abs(z[:, :, None] - values[None]).argmin(-1)
+  chosen = jax.nn.one_hot(chosen, values.shape[1], dtype=values.dtype)
+  return (chosen * values[None]).sum(-1)

@@ -28,10 +28,12 @@ class Layer:
     y[i, j] = b + sum_{u, v} x[2 i + u - p, 2 j + v - p] w[u, v]
   conv_transpose: stride 2, w [k, k, C, F] with even k, along both axes:
     y[o] = b + sum_{2 i = o + t - k / 2} x[i] w[t]
+  nearest: of each of D numbers the nearest of its values; the weights are those
+    alone, [D, V].
 
   Attributes:
     operation: one of `OPERATIONS`.
-    weights: (w, b), or none.
+    weights: (w, b), those of `nearest`, or none.
     shape: what `reshape`, `pad` and `crop` need.
   """
 
@@ -180,6 +182,11 @@ def _spread(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
   return y[:, : 2 * height, : 2 * width]
 
 
+def _nearest(x: np.ndarray, values: np.ndarray) -> np.ndarray:
+  chosen = np.abs(x[:, :, None] - values).argmin(-1)
+  return values[np.arange(len(values)), chosen]
+
+
 OPERATIONS: Mapping[str, Callable[..., np.ndarray]] = {
   'dense': lambda x, w, b: x @ w + b,
   'relu': lambda x: np.maximum(x, 0),
@@ -194,4 +201,5 @@ OPERATIONS: Mapping[str, Callable[..., np.ndarray]] = {
   ],
   'conv': _convolved,
   'conv_transpose': _spread,
+  'nearest': _nearest,
 }

@@ -78,6 +78,15 @@ class Model:
     return None if self.results is None else self.results.members[self.member]
 
   @functools.cached_property
+  def codebook(self) -> np.ndarray | None:
+    """The values that each latent may take, rising, [D, V].
+
+    None of latents on a continuum.
+    """
+    values = self.experiment.codebook(self.params)
+    return None if values is None else np.sort(np.asarray(values))
+
+  @functools.cached_property
   def dataset(self) -> data.Dataset:
     """The data set of the run, loaded when first asked for.
 
@@ -90,7 +99,8 @@ class Model:
   def encode(self, images: Any) -> tuple[jax.Array, jax.Array]:
     """Mean and log-variance of the posterior q(z|x), each [B, D].
 
-    Codes that are points have log-variances of -inf.
+    Codes that are points have log-variances of -inf; discrete ones are values
+    of the codebook.
 
     Raises:
       ValueError: images of another shape, or values that are none of images.
@@ -99,6 +109,8 @@ class Model:
 
   def decode(self, z: Any) -> jax.Array:
     """Mean images E[x|z] in [0, 1] of latents [B, D], float [B, H, W, C].
+
+    Discrete latents are taken at the nearest value of the codebook.
 
     Raises:
       ValueError: z is not [B, D].
@@ -141,7 +153,8 @@ class Model:
         at the prior's mean.
       latents: which ones [L]; all by default.
       values: that a latent takes [S], or each its own [L, S]; by default 11
-        from -2 to 2, in standard deviations of the prior.
+        from -2 to 2, in standard deviations of the prior, or those of the
+        codebook.
 
     Raises:
       ValueError: an image of another shape, or no such latent.
@@ -152,7 +165,9 @@ class Model:
       raise ValueError(
         f'latents must be from 0 to {self.num_latents - 1}, got {chosen}'
       )
-    values = jnp.linspace(-2.0, 2.0, 11) if values is None else values
+    if values is None:
+      book = self.codebook
+      values = np.linspace(-2.0, 2.0, 11) if book is None else book[chosen]
     values = jnp.asarray(values, jnp.float32)
     values = jnp.broadcast_to(values, (len(chosen), values.shape[-1]))
     start = jnp.zeros(self.num_latents)

@@ -10,7 +10,7 @@ import ml_collections
 import optax
 from flax import linen as nn
 
-from bvae_jax import data, losses
+from bvae_jax import data, losses, models
 from bvae_jax.training import batches, optimizer
 from bvae_jax.training import roles as roles_lib
 
@@ -34,18 +34,27 @@ class Experiment(NamedTuple):
   def encode(self, params: Any, images: jax.Array) -> tuple[jax.Array, ...]:
     """The mean and log-variance [B, D] of one member's posterior.
 
-    Codes that are points have log-variances of -inf.
+    Codes that are points have log-variances of -inf, discrete ones are values
+    of their codebook.
     """
     name, posterior = next(
       (role.name, role.posterior) for role in self.roles if role.posterior
     )
     with jax.default_matmul_precision('highest'):
       mean, logvar = posterior(self.nets[name](params[name], images))
-      if self.objective.codes:
-        mean = self.objective.codes(
-          self.nets, params, images, self.context.options
-        )
-    return mean, logvar
+    return self._discrete(params, mean), logvar
+
+  def codebook(self, params: Any) -> jax.Array | None:
+    """The values [D, V] that latents may take; None where continuous."""
+    make = self.objective.codebook
+    if make is None:
+      return None
+    return make(params, self.config.num_latents, self.context.options)
+
+  def _discrete(self, params: Any, z: jax.Array) -> jax.Array:
+    """Codes [B, D] as values of the codebook, if there is one."""
+    codebook = self.codebook(params)
+    return z if codebook is None else models.nearest(z, codebook)
 
   @property
   def num_categories(self) -> int:
@@ -71,8 +80,10 @@ class Experiment(NamedTuple):
   def decode(self, params: Any, z: jax.Array) -> jax.Array:
     """One member's decoder outputs [B, H, W, C] of latents [B, D].
 
-    A decoder that is given latents alone takes its noise to be zero.
+    A decoder that is given latents alone takes its noise to be zero. Discrete
+    latents are taken at the nearest value of their codebook.
     """
+    z = self._discrete(params, z)
     noise = roles_lib.num_inputs(self.config) - z.shape[1]
     z = jnp.pad(z, ((0, 0), (0, noise)))
     with jax.default_matmul_precision('highest'):

@@ -70,21 +70,27 @@ def test_a_run_leaves_a_page_that_decodes_as_flax_does(small_run):
 
 
 def _convolutional(rng):
-  """An encoder of 12x20 RGB images and a decoder, of every operation."""
+  """An encoder of 12x20 RGB images and a decoder, of every operation.
+
+  Its three latents take four values each.
+  """
   weights = lambda *shape: (
     0.3 * rng.standard_normal(shape).astype(np.float32),
     0.1 * rng.standard_normal(shape[-1:]).astype(np.float32),
   )
   layer = graph.Layer
+  book = layer('nearest', (np.sort(rng.standard_normal((3, 4)), axis=1),))
   encoder = [
     layer('pad', shape=(1, 3, 2, 2)),
     layer('conv', weights(4, 4, 3, 5)),
     layer('relu'),
     layer('conv', weights(2, 2, 5, 2)),
     layer('reshape', shape=(4 * 6 * 2,)),
-    layer('dense', weights(4 * 6 * 2, 6)),
+    layer('dense', weights(4 * 6 * 2, 3)),
+    book,
   ]
   decoder = [
+    book,
     layer('dense', weights(3, 4 * 6 * 2)),
     layer('tanh'),
     layer('reshape', shape=(4, 6, 2)),
@@ -101,19 +107,19 @@ def _page_of(nets, images):
   codes = graph.evaluate(nets.encoder, images.astype(np.float32) / 255)
   ones = np.ones(3)
   member = content.Member(
-    place=0, seed=0, networks=nets, mean=codes[:, :3], sigma=ones, kl=ones,
-    low=codes[:, :3].min(0), high=codes[:, :3].max(0),
+    place=0, seed=0, networks=nets, mean=codes, sigma=ones, kl=ones,
+    low=codes.min(0), high=codes.max(0),
     shares=np.zeros((3, 0)), score='',
   )  # fmt: skip
   return content.Content(
     title='</script><b>', description='<b>', images=images, factors=(),
     labels=np.zeros((len(images), 0)), values=[], grid=images[:0],
-    members=[member],
+    members=[member], points=True,
   )  # fmt: skip
 
 
 @_IN_BROWSER
-def test_convolutions_pad_and_crop_in_the_browser(tmp_path):
+def test_discrete_codes_and_convolutions_in_the_browser(tmp_path):
   rng = np.random.default_rng(0)
   nets = _convolutional(rng)
   images = rng.integers(0, 256, (30, 12, 20, 3), np.uint8)
@@ -124,6 +130,13 @@ def test_convolutions_pad_and_crop_in_the_browser(tmp_path):
   _used_without_fault(found)
   expected = graph.evaluate(nets.decoder, codes).reshape(20, -1)
   np.testing.assert_allclose(found['decoded'], expected, atol=0.005)
+  # Codes are values of the codebook, and the slider goes through those alone.
+  (values,) = nets.encoder[-1].weights
+  own = graph.evaluate(nets.encoder, images[:1] / np.float32(255))[0]
+  np.testing.assert_allclose(found['dropped'], own, rtol=1e-3)
+  np.testing.assert_array_equal(found['dropped'], found['code'])
+  ends = values[0, [0, -1]]
+  assert np.isclose(found['slid'], ends, rtol=1e-3).any()
 
 
 def test_the_page_asks_nothing_of_anybody(small_run):

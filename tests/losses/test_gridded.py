@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bvae_jax import losses
+from bvae_jax import losses, models
 from bvae_jax.losses import gridded
 
 RNG = np.random.default_rng(0)
@@ -20,6 +20,12 @@ def test_codes_are_rounded_to_even_values():
     gridded.on_grid(z, 5), [[-1, -0.5, -0.5, 0, 0.5, 1]]
   )
   np.testing.assert_allclose(gridded.on_grid(z, 2)[0, [0, 5]], [-1, 1])
+  z = jnp.asarray(RNG.uniform(-1, 1, (500, 3)), jnp.float32)
+  values = gridded.grid_codebook({}, 3, {'num_values': 12})
+  np.testing.assert_allclose(values, [np.linspace(-1, 1, 12)] * 3, atol=1e-6)
+  np.testing.assert_array_equal(
+    models.nearest(z, values), gridded.on_grid(z, 12)
+  )
 
 
 def test_multiinformation_is_that_of_kernel_densities():
