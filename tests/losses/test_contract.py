@@ -163,7 +163,7 @@ def test_each_network_descends_its_own_loss_alone(case):
     step = jax.jit(jax.value_and_grad(run, has_aux=True))
     _, grads = step(params)
     for network in params:
-      if case.objective.codes and network in ('coder', 'bounded_coder'):
+      if case.objective.codebook and network in ('coder', 'bounded_coder'):
         continue  # its gradient is a straight-through estimate
       direction = optax.tree.random_like(jax.random.key(1), params[network])
 
