@@ -18,7 +18,7 @@ def tiled(images: Any, *, tile: int = 48) -> np.ndarray:
   """
   images = np.asarray(images, np.float32)
   zoom = max(1, round(tile / images.shape[2]))
-  return image_lib.grid(images.repeat(zoom, 2).repeat(zoom, 3), _PAD)
+  return image_lib.grid(image_lib.enlarged(images, zoom), _PAD)
 
 
 def labelled(

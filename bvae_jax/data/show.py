@@ -99,10 +99,9 @@ def film(dataset: data.Dataset) -> bytes | None:
   for k, size in enumerate(sizes):
     rows[:, k, k] = np.round(share * (size - 1))
   index = data.factors_to_index(rows, tuple(sizes.tolist()))
-  images = np.asarray(dataset.images(index))
-  wide = np.concatenate(list(images.swapaxes(0, 1)), axis=2)
-  frames = np.round(255 * np.clip(wide, 0, 1)).astype(np.uint8)
-  return images_lib.film([*frames.repeat(2, 1).repeat(2, 2)], 'gif', 90)
+  images = images_lib.enlarged(np.asarray(dataset.images(index)), 2)
+  frames = [images_lib.sheet(panels, len(sizes), pad=0) for panels in images]
+  return images_lib.film(frames, 'gif', 90)
 
 
 def counts(dataset: data.Dataset) -> list[Count]:

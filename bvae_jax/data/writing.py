@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bvae_jax.data import cache, decode, grid, prepared, progress
+from bvae_jax.data import cache, decode, grid, prepared, progress, tiles
 from bvae_jax.data.sets import spec
 
 _LOG = logging.getLogger(__name__)
@@ -156,12 +156,10 @@ def _sheet(making: pathlib.Path, facts: dict[str, Any]) -> None:
   """Draws images from all over the set."""
   from PIL import Image
 
-  size, _, channels = facts['image_shape']
   chosen = np.linspace(0, facts['num_images'] - 1, _SHEET**2)
   images = np.stack(
     list(prepared.pictures(making, facts, chosen.round().astype(int)))
   )
-  tiles = images.reshape(_SHEET, _SHEET, size, size, channels)
-  sheet = tiles.swapaxes(1, 2).reshape(_SHEET * size, _SHEET * size, channels)
-  squeezed = sheet[..., 0] if channels == 1 else sheet
+  sheet = tiles.tiled(images, _SHEET)
+  squeezed = sheet[..., 0] if sheet.shape[2] == 1 else sheet
   Image.fromarray(squeezed).save(making / 'contact_sheet.png')

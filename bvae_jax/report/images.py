@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bvae_jax.data import tiles
+
+_GREY = 128  # between pictures
+
 
 def to_uint8(images: Any) -> np.ndarray:
   """Images in [0, 1] as bytes of one channel or three; NaN as black.
@@ -51,14 +55,18 @@ def grid(images: np.ndarray, pad: int = 1) -> np.ndarray:
     raise ValueError(
       f'expected images [rows, columns, H, W, C], got {np.shape(images)}'
     )
-  pixels = to_uint8(images)
-  rows, columns, height, width, channels = pixels.shape
-  cells = np.full(
-    (rows, height + pad, columns, width + pad, channels), 128, np.uint8
-  )
-  cells[:, :height, :, :width] = pixels.transpose(0, 2, 1, 3, 4)
-  whole = cells.reshape(rows * (height + pad), -1, channels)
-  return whole[: len(whole) - pad, : whole.shape[1] - pad]
+  rows, columns, *shape = np.shape(images)
+  return sheet(np.reshape(images, (rows * columns, *shape)), columns, pad)
+
+
+def sheet(images: np.ndarray, columns: int, pad: int = 1) -> np.ndarray:
+  """`grid` of images [N, H, W, C], the last row filled up with grey."""
+  return tiles.tiled(to_uint8(images), columns, pad=pad, fill=_GREY)
+
+
+def enlarged(images: np.ndarray, zoom: int) -> np.ndarray:
+  """Images [..., H, W, C], each pixel as `zoom` x `zoom` of its kind."""
+  return np.repeat(np.repeat(images, zoom, -3), zoom, -2)
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -140,10 +140,8 @@ def sweep_frames(
     columns: latents side by side; the last line is filled up with grey.
     tile: each image is enlarged by a whole factor to about this many pixels.
   """
-  zoom = max(1, tile // rows.shape[2])
-  rows = rows.repeat(zoom, axis=2).repeat(zoom, axis=3)
+  frames = image_lib.enlarged(rows, max(1, tile // rows.shape[2]))
   columns = min(columns, len(rows))
-  fill = np.full((-len(rows) % columns, *rows.shape[1:]), 128 / 255)
-  tiles = np.concatenate([rows, fill]).swapaxes(0, 1)
-  tiles = tiles.reshape(len(tiles), -1, columns, *tiles.shape[2:])
-  return np.stack([image_lib.grid(frame, pad=2) for frame in tiles])
+  return np.stack(
+    [image_lib.sheet(x, columns, pad=2) for x in frames.swapaxes(0, 1)]
+  )

@@ -13,10 +13,7 @@ _PAIRS = 20  # of factors that have a bar
 
 
 def _sheet(images: np.ndarray) -> np.ndarray:
-  """Images [n, H, W, C] in rows of 12, filled up with grey, uint8 [., ., C]."""
-  fill = np.full((-len(images) % show.ACROSS, *images.shape[1:]), 128 / 255)
-  whole = np.concatenate([images, fill])
-  return image_lib.grid(whole.reshape(-1, show.ACROSS, *images.shape[1:]))
+  return image_lib.sheet(images, show.ACROSS)
 
 
 def picture(look: show.Look) -> bytes:
