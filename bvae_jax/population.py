@@ -110,6 +110,16 @@ def varying(members: Iterable[Any]) -> tuple[str, ...]:
   return tuple(name for name, found in values.items() if len(found) > 1)
 
 
+def by_setting(members: Sequence[Any]) -> dict[tuple[float, ...], list[int]]:
+  """The places of the members at each setting of what varies among them."""
+  names = varying(members)
+  found: dict[tuple[float, ...], list[int]] = {}
+  for place, member in enumerate(members):
+    setting = tuple(member.hparams[name] for name in names)
+    found.setdefault(setting, []).append(place)
+  return found
+
+
 def label(member: Member, population: Sequence[Member]) -> str:
   """A short name: the seed and what varies in the population."""
   parts = [f'{n}={member.hparams[n]:g}' for n in varying(population)]

@@ -103,6 +103,12 @@ class Results(Record):
     return 'elbo', tuple(reversed(range(len(self.members))))
 
   @property
+  def roles(self) -> dict[str, int]:
+    """The best and the median member of the ranking."""
+    _, order = self.ranking
+    return {'best': order[-1], 'median': order[(len(order) - 1) // 2]}
+
+  @property
   def summary(self) -> dict[str, Any]:
     """Median, mean, std (ddof 1) of each score over the members that are ok."""
     names = lambda part: dict.fromkeys(k for m in self.ok for k in part(m))

@@ -154,11 +154,8 @@ def over_seeds(
     Scores [M]; NaN where a setting has one seed only.
   """
   found: Any = np.full(len(members), np.nan)
-  settings = [tuple(sorted(m.hparams.items())) for m in members]
-  for setting in dict.fromkeys(settings):
-    rows = [
-      m for m, other in enumerate(settings) if other == setting and good[m]
-    ]
+  for places in population.by_setting(members).values():
+    rows = [m for m in places if good[m]]
     if len(rows) > 1:
       scored = metric.compute(codes[rows], kl[rows])
       found[rows] = scored.scores[metric.main]

@@ -1,9 +1,10 @@
 """The choice of a setting from a run over settings and tuning seeds."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from bvae_jax import population
 from bvae_jax.evaluation.results import Member
 
 RULE = 'mig'  # the score that decides, unless another is asked for
@@ -27,15 +28,15 @@ class Setting(NamedTuple):
     return statistics.median(known) if len(known) == len(values) else None
 
 
-def settings(members: Iterable[Member]) -> list[Setting]:
+def settings(members: Sequence[Member]) -> list[Setting]:
   """The members by their hyperparameters, in the order that they come."""
-  found: dict[tuple, list[Member]] = {}
-  for member in members:
-    found.setdefault(tuple(sorted(member.hparams.items())), []).append(member)
-  return [Setting(dict(key), tuple(same)) for key, same in found.items()]
+  return [
+    Setting(dict(members[places[0]].hparams), tuple(members[m] for m in places))
+    for places in population.by_setting(members).values()
+  ]
 
 
-def choose(members: Iterable[Member], score: str = RULE) -> Setting | None:
+def choose(members: Sequence[Member], score: str = RULE) -> Setting | None:
   """The setting with the highest median of a score over its seeds.
 
   A setting of which a seed failed is not chosen; of equals, the first is. What

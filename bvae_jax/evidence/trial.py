@@ -14,7 +14,7 @@ import numpy as np
 
 from bvae_jax import config as config_lib
 from bvae_jax import metrics, population
-from bvae_jax.evaluation import records, scores, statistics
+from bvae_jax.evaluation import records, scores, selection, statistics
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evidence import representations
 from bvae_jax.evidence.representations import KINDS
@@ -206,14 +206,14 @@ def cells(
 
   Scores of a factor are among them, as `METRIC/SCORE/FACTOR`.
   """
-  groups: dict[tuple[str, float], list] = {}
-  for kind, found in results.items():
-    for member in found.members:
-      level = next(iter(member.hparams.values()), 0.0)
-      groups.setdefault((kind, level), []).append(member.metrics)
+  groups = {
+    (kind, next(iter(setting.hparams.values()), 0.0)): setting.members
+    for kind, found in results.items()
+    for setting in selection.settings(found.members)
+  }
   stacked = {}
   for who, own in groups.items():
-    values = {name: [m[name] for m in own] for name in own[0]}
+    values = {name: [m.metrics[name] for m in own] for name in own[0].metrics}
     known = {n: [x for x in of if x is not None] for n, of in values.items()}
     stacked[who] = {n: statistics.estimate(x) for n, x in known.items() if x}
   best, worst = (stacked.get((kind, 0.0), {}) for kind in ('perfect', 'random'))

@@ -106,11 +106,9 @@ class View:
   @functools.cached_property
   def settings(self) -> dict[Setting, list[int]]:
     """The healthy members at each setting of what is swept."""
-    groups: dict[Setting, list[int]] = {}
-    for m in map(int, np.flatnonzero(self.healthy)):
-      hparams = self.entries[m].hparams
-      groups.setdefault(tuple(hparams[k] for k in self.swept), []).append(m)
-    return dict(sorted(groups.items()))
+    every = sorted(population.by_setting(self.entries).items())
+    found = {s: [m for m in own if self.healthy[m]] for s, own in every}
+    return {setting: own for setting, own in found.items() if own}
 
   def words(self, setting: Setting) -> str:
     """A setting as text: `beta 4`."""
@@ -199,8 +197,7 @@ def make(
   scores = [
     s for s in config['metrics'] if np.isfinite(values_of(entries, s)).any()
   ]
-  criterion, order = results.ranking
-  best, median = order[-1], order[(len(order) - 1) // 2]
+  best, median = results.roles['best'], results.roles['median']
   groups, colours = _groups(members, labels, swept)
   if len(members) > _APART and not swept:
     groups[median], groups[best] = 'the median one', 'the best one'
@@ -221,7 +218,7 @@ def make(
     labels=labels,
     swept=swept,
     scores=scores,
-    criterion=criterion,
+    criterion=results.ranking[0],
     best=best,
     median=median,
     marks=marks,

@@ -107,8 +107,7 @@ def _choose(
         '--config.metrics="(\'udr\',)" (it needs two seeds or more)'
       )
     return int(np.nanargmax(udr))
-  _, order = results.ranking
-  return order[-1] if name == 'best' else order[(len(order) - 1) // 2]
+  return results.roles[name]
 
 
 def _described(
