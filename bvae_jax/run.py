@@ -240,10 +240,7 @@ def _draw(
     return results
   _LOG.info('%s:\n%s', folder.results_path, tables.table(results))
   folder.replace('results.csv', tables.csv_text({folder.path.name: results}))
-  members = population.members(experiment.config)
-  report.write(
-    folder.path, experiment, states, members, results, folder.read_log()
-  )
+  report.write(folder.path, experiment, states, results, folder.read_log())
   explore.write(folder.path, experiment, states, results)
   folder.seal()
   _LOG.info('%s: open it in a browser', folder.path / 'report.html')

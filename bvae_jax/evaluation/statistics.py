@@ -6,7 +6,7 @@ A figure a member is one number; what varies is the seed.
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,13 +178,13 @@ def holm(p: Iterable[float]) -> np.ndarray:
   return found
 
 
-def seed_share(values: np.ndarray, groups: list[list[int]]) -> float:
+def seed_share(values: np.ndarray, groups: Sequence[Any]) -> float:
   """Variance within the groups over the variance of all; NaN where that is 0.
 
   1 - eta^2 = sum_g sum_{i in g} (x_i - mean_g)^2 / sum_i (x_i - mean)^2.
   """
   parts = [values[g][np.isfinite(values[g])] for g in groups]
-  whole = np.concatenate(parts)
+  whole = np.concatenate([np.zeros(0), *parts])  # there may be no group
   scatter = lambda x: float(np.sum((x - x.mean()) ** 2)) if len(x) else 0.0
   total = scatter(whole)
   return sum(map(scatter, parts)) / total if total > 0 else float('nan')

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bvae_jax.evaluation import statistics
 from bvae_jax.evidence.grid import Grid
 
 _DRAWS = 2000  # of a bootstrap
@@ -42,15 +43,9 @@ def explained(values: Any, groups: Any) -> float:
   Returns:
     In [0, 1]; NaN where nothing varies.
   """
-  values, groups = np.asarray(values, np.float64), np.asarray(groups)
-  known = np.isfinite(values)
-  values, groups = values[known], groups[known]
-  scatter = lambda x: float(((x - x.mean()) ** 2).sum())
-  total = scatter(values) if len(values) else 0.0
-  if not total > 0:
-    return float('nan')
-  within = sum(scatter(values[groups == g]) for g in np.unique(groups))
-  return 1 - within / total
+  groups = np.asarray(groups)
+  own = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+  return 1 - statistics.seed_share(np.asarray(values, np.float64), own)
 
 
 def explained_of_population(values: Any, groups: Any) -> float:

@@ -188,10 +188,7 @@ def notes(cells: Cells) -> Markup:
 
 
 def _with_interval(cell: trial.Cell | None) -> str:
-  if cell is None:
-    return markup.MISSING
-  half = f' ± {number(cell.half, 2)}' if np.isfinite(cell.half) else ''
-  return number(cell.mean, 2) + half
+  return markup.with_error(cell.mean, cell.half, 2) if cell else markup.MISSING
 
 
 def table(cells: Cells) -> Markup:

@@ -5,7 +5,7 @@ import os
 import pathlib
 
 from bvae_jax import config as config_lib
-from bvae_jax import population, workdir
+from bvae_jax import workdir
 from bvae_jax.evaluation.results import Results
 from bvae_jax.report.images import grid as image_grid
 from bvae_jax.report.traversals import traversal_png, traverse
@@ -19,7 +19,6 @@ def write(
   run_path: str | os.PathLike,
   experiment: experiment_lib.Experiment,
   states: step.TrainState,
-  members: list[population.Member],
   results: Results,
   log: list[dict],
 ) -> None:
@@ -29,7 +28,6 @@ def write(
     run_path: the run's folder.
     experiment: the run.
     states: the members' states, leading axis M.
-    members: who they are.
     results: as results.json holds them.
     log: the lines of metrics.jsonl.
 
@@ -41,7 +39,7 @@ def write(
 
   folder = pathlib.Path(run_path)
   config = config_lib.plain(experiment.config.to_dict())
-  view = view_lib.make(config, members, results, log)
+  view = view_lib.make(config, results.members, results, log)
   carried = view.entries[view.best].carried
   drawn = pictures.draw(experiment, states.params, view.shown, carried)
   workdir.replace_file(folder / 'traversals.gif', drawn.gif)

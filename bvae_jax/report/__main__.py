@@ -13,7 +13,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from bvae_jax import cli, population, report, usage, workdir
+from bvae_jax import cli, report, usage, workdir
 from bvae_jax.report import compare, study
 from bvae_jax.studies import execute, plan
 from bvae_jax.training import experiment as experiment_lib
@@ -79,9 +79,8 @@ def redraw(path: pathlib.Path) -> pathlib.Path:
   folder = workdir.Workdir(path)
   experiment = experiment_lib.build(config)
   states = programs_lib.restore(experiment, folder)
-  members = population.members(config)
   with folder.lock():
-    report.write(path, experiment, states, members, results, folder.read_log())
+    report.write(path, experiment, states, results, folder.read_log())
     folder.seal(['report.html', 'traversals.gif'])
   return path / 'report.html'
 

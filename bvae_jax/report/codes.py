@@ -62,9 +62,7 @@ def _factors(results: Results) -> Markup:
 
   def cell(score: str, factor: str) -> str:
     name = f'{score}/{factor}'
-    error = member.errors.get(name)
-    shown = number(member.metrics.get(name))
-    return shown if error is None else f'{shown} ± {number(error)}'
+    return markup.with_error(member.metrics.get(name), member.errors.get(name))
 
   facts = results.dataset
   rows = [
@@ -85,15 +83,9 @@ def _matrices(results: Results) -> Markup:
     title = names.name(key)
     factors = results.dataset.factor_names
     maps.append(panels.matrix(matrix, factors, columns, title))
-  if not maps:
-    return Markup()
-  return markup.panels(
-    maps,
-    'What each code knows of each factor, in the order of the file'
-    + (f', the first {_MOST}' if len(matrix) > _MOST else '')
-    + '. For MIG: mutual information as a share of the factor’s entropy. A '
-    'disentangled code has one full cell in each row.',
-    kind='maps',
+  few = f', the first {_MOST}' if maps and len(matrix) > _MOST else ''
+  return panels.matrices(
+    maps, f'What each code knows of each factor, in the order of the file{few}.'
   )
 
 

@@ -60,6 +60,17 @@ def number(value: Any, decimals: int | None = None) -> str:
   return f'{value:,.{decimals}f}'.replace('-', '−')
 
 
+def with_error(value: Any, error: Any, decimals: int | None = None) -> str:
+  """A number ± its error, where it has one."""
+  shown = number(value, decimals)
+  return f'{shown} ± {number(error, decimals)}' if is_number(error) else shown
+
+
+def interval(low: float, high: float, decimals: int) -> str:
+  """The ends of an interval in brackets."""
+  return f'[{number(low, decimals)}, {number(high, decimals)}]'
+
+
 def minus(text: str) -> str:
   """A text whose numbers have a true minus sign."""
   return re.sub(r'(?<![\w.−-])-(?=[\d.])', '−', text)

@@ -207,7 +207,7 @@ def assemble(
       [config['units'][u] for u in own],
       results[own[0]],
       entries,
-      [population.Member(e.seed, dict(e.hparams)) for e in entries],
+      entries,
       logs[own[0]] if len(own) == 1 else [],
     )
   if len(methods) == 1:

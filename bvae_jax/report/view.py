@@ -185,11 +185,18 @@ def _groups(members, labels, swept) -> tuple[list[str], dict[str, str]]:
 
 def make(
   config: dict[str, Any],
-  members: list[population.Member],
+  members: Sequence[Any],
   results: Results,
   log: list[dict],
 ) -> View:
-  """Looks at a run once, for all sections."""
+  """Looks at a run once, for all sections.
+
+  Args:
+    config: plain.
+    members: seed and hyperparameters of each, as far as they tell them apart.
+    results: as results.json holds them.
+    log: the lines of metrics.jsonl.
+  """
   entries = results.members
   labels = [population.label(m, members) for m in members]
   swept = population.varying(members)

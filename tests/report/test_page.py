@@ -69,7 +69,6 @@ def make_run(dataset=None, **changes):
   return types.SimpleNamespace(
     experiment=experiment,
     states=states,
-    members=members,
     results=results_lib.Results.from_json(plain(results)),
     log=plain([line(at) for at in (2, 4, 6)]),
   )
@@ -86,9 +85,7 @@ def changed(results, changes):
 
 def write(run, folder):
   """Writes the page; returns its text and its tree, which is well-formed."""
-  report.write(
-    folder, run.experiment, run.states, run.members, run.results, run.log
-  )
+  report.write(folder, run.experiment, run.states, run.results, run.log)
   page = (folder / 'report.html').read_text()
   assert (folder / 'traversals.gif').read_bytes().startswith(b'GIF89a')
   return page, pages.tree(page)

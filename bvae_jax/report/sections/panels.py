@@ -116,6 +116,18 @@ def against(
   )
 
 
+def matrices(maps: Sequence[Any], lead: str) -> Markup:
+  """A figure of `matrix` maps, if there are any; `lead` says whose."""
+  if not maps:
+    return Markup()
+  return markup.panels(
+    maps,
+    f'{lead} For MIG: mutual information as a share of the factor’s entropy. A '
+    'disentangled code has one full cell in each row.',
+    kind='maps',
+  )
+
+
 def matrix(
   matrix: Sequence[Sequence[Any]],
   factors: Sequence[str],

@@ -48,19 +48,11 @@ def matrices(view: View) -> Markup:
     for key, matrix in entry.matrices.items():
       title = f'{names.name(key)}, {view.role(role)}'
       maps.append(panels.matrix(matrix, factors, columns, title))
-  if not maps:
-    return Markup()
-  return markup.panels(
+  return panels.matrices(
     maps,
-    (
-      f'Which of the {view.components} of the codes knows of which factor. '
-      if view.components
-      else f'Which latent knows of which factor; latents by {view.order}. '
-    )
-    + 'For MIG: '
-    'mutual information as a share of the factor’s entropy. A disentangled '
-    'code has one full cell in each row.',
-    kind='maps',
+    f'Which of the {view.components} of the codes knows of which factor.'
+    if view.components
+    else f'Which latent knows of which factor; latents by {view.order}.',
   )
 
 

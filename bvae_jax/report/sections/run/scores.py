@@ -70,13 +70,9 @@ def _members(view: View) -> Markup:
   """A row a member: who it is and how it did."""
   columns = {key: view.values(key) for key in view.keys}
   places = {key: markup.digits(values) for key, values in columns.items()}
-  value = lambda key, m: number(columns[key][m], places[key])
-
-  def with_error(key: str, m: int) -> str:
-    error = view.entries[m].errors.get(key)
-    shown = value(key, m)
-    return shown if error is None else f'{shown} ± {number(error, places[key])}'
-
+  cell = lambda key, m: markup.with_error(
+    columns[key][m], view.entries[m].errors.get(key), places[key]
+  )
   rows, classes = [], []
   for m, (entry, mark) in enumerate(zip(view.entries, view.marks)):
     status = _status(entry)
@@ -84,9 +80,9 @@ def _members(view: View) -> Markup:
       [
         markup.key(mark.colour, str(entry.seed), [mark.label], mark.role),
         *(f'{entry.hparams[k]:g}' for k in view.swept),
-        *(value(key, m) for key in view.bounds),
+        *(cell(key, m) for key in view.bounds),
         entry.active_latents,
-        *(with_error(key, m) for key in view.scores),
+        *(cell(key, m) for key in view.scores),
         status + (f' ({mark.role})' if mark.role else ''),
       ]
     )

@@ -132,7 +132,7 @@ def _chance(a: np.ndarray, b: np.ndarray, same: bool) -> str:
     return markup.MISSING
   if not np.isfinite(found.low):
     return number(found.value, 2)
-  ends = f'[{number(found.low, 2)}, {number(found.high, 2)}]'
+  ends = markup.interval(found.low, found.high, 2)
   return markup.element('cell', number(found.value, 2), ends)
 
 

@@ -123,13 +123,12 @@ def section(study: Study) -> page.Section:
   for test in found:
     places = markup.digits(test.means)
     d = test.found
-    ends = ', '.join(number(v, places) for v in (d.low, d.high))
     rows.append(
       [
         names.name(test.score),
         *test.groups,
         *(number(mean, places) for mean in test.means),
-        f'{number(d.mean, places)} [{ends}]',
+        f'{number(d.mean, places)} {markup.interval(d.low, d.high, places)}',
         number(d.chance, 2),
         test.how,
         number(d.p, 4),

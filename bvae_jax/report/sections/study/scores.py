@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from bvae_jax.evaluation import statistics
 from bvae_jax.report import charts, markup, names, page
-from bvae_jax.report.markup import number
 from bvae_jax.report.sections import panels
 from bvae_jax.report.study_view import Study
 
@@ -43,8 +42,8 @@ def _with_interval(values: np.ndarray, places: int) -> str:
   shown = markup.spread(values, places)
   if not np.isfinite(mean.low):
     return shown
-  ends = ', '.join(number(end, places) for end in (mean.low, mean.high))
-  return markup.element('cell', shown, f'[{ends}]')
+  ends = markup.interval(mean.low, mean.high, places)
+  return markup.element('cell', shown, ends)
 
 
 def _table(study: Study) -> Markup:
