@@ -236,9 +236,10 @@ COMMANDS = [
 
 # Every command line in a child of one process that has imported all there is.
 DRIVER = """
-import contextlib, os, sys
+import gc, os, sys
 from absl import app
 from bvae_jax import main
+gc.freeze()  # or each child, as it ends, copies all there is
 for line in sys.stdin.read().splitlines():
   print(f'\\0{line}', flush=True)
   if not os.fork():
