@@ -59,6 +59,13 @@ def no_rank_promotion(request):
     yield
 
 
+@pytest.fixture
+def no_pages():
+  """Runs draw no page: nothing of what is under test stands on it."""
+  with helpers.without_pages():
+    yield
+
+
 @pytest.fixture(scope='session')
 def small_run(tmp_path_factory):
   """The folder of a finished run of two seeds; only to be read."""

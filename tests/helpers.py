@@ -1,5 +1,6 @@
 """A run small enough for a test: a thinned grid, tiny images, a tiny MLP."""
 
+import contextlib
 import gc
 import os
 import pathlib
@@ -7,6 +8,7 @@ import subprocess
 import sys
 
 import jax
+import pytest
 
 from bvae_jax import config as config_lib
 
@@ -38,6 +40,39 @@ def passes_as_shipped(node: str) -> bool:
     check=True,
   )
   return True
+
+
+@contextlib.contextmanager
+def without_pages():
+  """Runs inside it draw no page."""
+  from bvae_jax import run
+
+  with pytest.MonkeyPatch.context() as patch:
+    for page in (run.report, run.explore):
+      patch.setattr(page, 'write', lambda *_: None)
+    yield
+
+
+CONFIG = """
+import sys
+sys.path.insert(0, {folder!r})
+import helpers
+
+
+def get_config(preset=''):
+  if preset not in {presets!r}:
+    raise ValueError(f'unknown preset {{preset!r}}')
+  return helpers.small_config({arguments})
+"""
+
+
+def config_file(path, arguments='', presets=('',)):
+  """Writes a config file that makes a `small_config`; returns its path."""
+  folder = str(pathlib.Path(__file__).parent)
+  path.write_text(
+    CONFIG.format(folder=folder, arguments=arguments, presets=presets)
+  )
+  return path
 
 
 def small_config(objective: str = 'beta_tcvae', **changes):

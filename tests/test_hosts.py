@@ -6,25 +6,20 @@ import socket
 import subprocess
 import sys
 
+import helpers
 import pytest
 
-CONFIG = """
-import sys
-sys.path.insert(0, {tests!r})
-import helpers
+from bvae_jax import run
+
+SEEDS = (0, 1, 2, 3)
+MODES = ('members', 'data')
 
 
-def get_config(preset=''):
-  seeds = (0, 1, 2, 3)
-  return helpers.small_config(seeds=seeds, num_devices=0, parallel=preset)
-"""
-
-
-def start(config, workdir, devices, hosts=None):
+def start(config, workdir, devices, hosts):
   command = [
     *(sys.executable, '-m', 'bvae_jax.main'),
     *(f'--config={config}', f'--workdir={workdir}'),
-    *([f'--hosts={hosts}'] if hosts else []),
+    f'--hosts={hosts}',
   ]
   return subprocess.Popen(
     command,
@@ -43,9 +38,11 @@ def free_port():
 
 @pytest.fixture(scope='module')
 def path(tmp_path_factory):
-  path = tmp_path_factory.mktemp('hosts') / 'small.py'
-  path.write_text(CONFIG.format(tests=os.path.dirname(__file__)))
-  return path
+  return helpers.config_file(
+    tmp_path_factory.mktemp('hosts') / 'small.py',
+    f'seeds={SEEDS}, num_devices=0, parallel=preset',
+    MODES,
+  )
 
 
 def members(workdir, *processes):
@@ -56,19 +53,21 @@ def members(workdir, *processes):
 
 
 @pytest.fixture(scope='module')
-def one(path):
-  workdir = path.with_name('one')
-  return members(workdir, start(f'{path}:members', workdir, 1))
+def one(tmp_path_factory):
+  workdir = tmp_path_factory.mktemp('one') / 'run'
+  with helpers.without_pages():
+    run.train_and_evaluate(helpers.small_config(seeds=SEEDS), workdir)
+  return members(workdir)
 
 
-@pytest.mark.parametrize('mode', ['members', 'data'])
+@pytest.mark.parametrize('mode', MODES)
 def test_two_hosts_give_the_results_of_one(path, one, tmp_path, mode):
   config, address = f'{path}:{mode}', f'127.0.0.1:{free_port()}'
   hosts = [
     start(config, tmp_path / 'two', 2, f'{address},2,{i}') for i in range(2)
   ]
   two = members(tmp_path / 'two', *hosts)
-  assert [m['seed'] for m in two] == [0, 1, 2, 3]
+  assert [m['seed'] for m in two] == [*SEEDS]
   for a, b in zip(one, two, strict=True):
     assert b['elbo']['nll'] == pytest.approx(a['elbo']['nll'], rel=1e-4)
     assert b['metrics']['mig'] == pytest.approx(a['metrics']['mig'], abs=1e-2)

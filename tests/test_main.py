@@ -1,19 +1,10 @@
 """The command line, as a user types it."""
 
 import json
-import os
 import subprocess
 import sys
 
-CONFIG = """
-import sys
-sys.path.insert(0, {tests!r})
 import helpers
-
-
-def get_config():
-  return helpers.small_config()
-"""
 
 
 def command(folder, *arguments):
@@ -24,9 +15,7 @@ def command(folder, *arguments):
 
 
 def test_a_run_leaves_its_workdir_and_a_second_one_does_nothing(tmp_path):
-  (tmp_path / 'small.py').write_text(
-    CONFIG.format(tests=os.path.dirname(__file__))
-  )
+  helpers.config_file(tmp_path / 'small.py')
   arguments = ('--config=small.py', '--config.seeds=(0,4)')
   first = command(tmp_path, *arguments)
   assert first.returncode == 0, first.stderr

@@ -139,7 +139,7 @@ def test_a_chunk_is_its_steps():
   np.testing.assert_allclose(terms['nll'][0], np.mean(nll), rtol=1e-5)
 
 
-def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
+def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path, no_pages):
   config = helpers.small_config(seeds=(0, 1))
   whole = run_lib.train_and_evaluate(config, tmp_path / 'whole')
   part = tmp_path / 'part'
@@ -165,7 +165,7 @@ def test_resuming_is_bit_for_bit_the_uninterrupted_run(tmp_path):
 
 
 def test_a_run_stopped_between_two_log_lines_goes_on_bit_for_bit(
-  tmp_path, monkeypatch
+  tmp_path, monkeypatch, no_pages
 ):
   """Whatever the chunks: of one step, or of as many as there are."""
   config = helpers.small_config(seeds=(0, 1), log_every=6, checkpoint_every=6)
@@ -206,10 +206,8 @@ def test_a_population_is_split_where_that_shortens_each_devices_share():
 
 
 def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
-  tmp_path, monkeypatch
+  tmp_path, no_pages
 ):
-  for page in (run_lib.report, run_lib.explore):
-    monkeypatch.setattr(page, 'write', lambda *_: None)
   make = lambda steps, seeds=(0, 1, 2), **changes: helpers.small_config(
     num_steps=steps, seeds=seeds, grid={'beta': (1.0, 2.0)}, **changes
   )
@@ -363,7 +361,7 @@ def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):
 
 
 def test_a_population_in_several_programs_gives_the_results_of_one(
-  tmp_path, monkeypatch
+  tmp_path, monkeypatch, no_pages
 ):
   config = helpers.small_config(seeds=(0, 1, 2), metrics=('mig', 'udr'))
   whole = run_lib.train_and_evaluate(config, tmp_path / 'whole')

@@ -27,7 +27,9 @@ def test_patience_counts_lines_that_have_the_quantity():
   assert behind.held.tolist() == second
 
 
-def test_each_member_stops_by_itself_and_scores_are_those_of_the_end(tmp_path):
+def test_each_member_stops_by_itself_and_scores_are_those_of_the_end(
+  tmp_path, no_pages
+):
   config = helpers.small_config(
     grid={'learning_rate': (1e-3, 1e-9)}, log_every=1, num_steps=7
   )

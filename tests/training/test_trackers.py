@@ -87,7 +87,7 @@ def test_a_run_sends_its_log_lines(tmp_path, monkeypatch):
   config = helpers.small_config(
     'vae', trackers=('trackio',), metrics=('unsupervised',), num_steps=4
   )
-  run_lib.train_and_evaluate(config, tmp_path / 'run')
+  run_lib.train_part(config, tmp_path / 'run', 0)
   steps = [step for step, values in fake.logged if 'nll/seed=0' in values]
   assert steps == [2, 4] and fake.finished == 1
   sent = [values for _, values in fake.logged if 'traversals' in values]
