@@ -100,84 +100,6 @@ function choose() {
   anchorImage(at);
 }
 
-function save(name, blob) {
-  const link = make('a', {href: URL.createObjectURL(blob), download: name});
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
-function savePicture() {
-  const zoom = Math.max(1, Math.round(512 / WIDTH));
-  const canvas = make('canvas', {width: zoom * WIDTH, height: zoom * HEIGHT});
-  const context = canvas.getContext('2d');
-  context.imageSmoothingEnabled = false;
-  context.drawImage($('decoded'), 0, 0, canvas.width, canvas.height);
-  canvas.toBlob((blob) => save(`${DATA.title}.png`, blob));
-}
-
-// The latent that moves: the one moved last, else the largest; its value at a
-// phase in [-1, 1] of its range.
-const moving = () => STATE.last ?? model().order[0];
-
-function valueAt(phase) {
-  const m = model(), d = moving();
-  const middle = (m.low[d] + m.high[d]) / 2;
-  return snapped(m, d, middle + phase * (m.high[d] - m.low[d]) / 2);
-}
-
-// The latent that moves, there and back, at the code shown.
-function film() {
-  const zoom = Math.max(1, Math.round(256 / WIDTH)), count = 30;
-  const small = make('canvas');
-  const canvas = make('canvas', {width: zoom * WIDTH, height: zoom * HEIGHT});
-  const context = canvas.getContext('2d', {willReadFrequently: true});
-  context.imageSmoothingEnabled = false;
-  return gif(Array.from({length: count}, (_, t) => {
-    const z = [...STATE.z];
-    z[moving()] = valueAt(Math.sin(2 * Math.PI * t / count));
-    paint(small, decoded(model(), z));
-    context.drawImage(small, 0, 0, canvas.width, canvas.height);
-    return context.getImageData(0, 0, canvas.width, canvas.height);
-  }));
-}
-
-// The page as it was opened, with the names that the user gave.
-function savePage() {
-  const names = JSON.stringify(STATE.names).replaceAll('<', '\\u003c');
-  const text = SOURCE.replace(
-    /(<script type="application\/json" id="names">)[^<]*/,
-    (_, start) => start + names);
-  save('explorer.html', new Blob(['<!doctype html>\n', text],
-    {type: 'text/html'}));
-}
-
-async function copy() {
-  const text = `[${STATE.z.map((v) => v.toFixed(4)).join(', ')}]`;
-  try {
-    await navigator.clipboard.writeText(text);
-    $('source').textContent = 'The code is copied';
-  } catch { // a page opened from disk may not
-    $('source').textContent = text;
-  }
-}
-
-let playing = 0;
-
-function play() {
-  const stop = playing !== 0;
-  cancelAnimationFrame(playing);
-  playing = 0;
-  $('play').textContent = stop ? 'Play' : 'Stop';
-  if (stop) return;
-  const start = performance.now();
-  const frame = (now) => {
-    STATE.z[moving()] = valueAt(Math.sin((now - start) / 900));
-    show();
-    playing = requestAnimationFrame(frame);
-  };
-  playing = requestAnimationFrame(frame);
-}
-
 function wire() {
   const click = (id, action) => { $(id).onclick = action; };
   const next = () => anchorImage((at + 1) % DATA.images.count);
@@ -209,14 +131,15 @@ function wire() {
     const i = nearest(event);
     if (i >= 0) anchorImage(i);
   };
-  canvas.onkeydown = ({key}) => {
-    const step = {ArrowRight: 1, ArrowLeft: -1}[key];
+  canvas.onkeydown = (event) => {
+    const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
     if (!step) return;
+    event.preventDefault();
     anchorImage((at + step + DATA.images.count) % DATA.images.count);
     tip(at);
   };
   addEventListener('keydown', ({key, target, ctrlKey, metaKey}) => {
-    if (target.type === 'text' || ctrlKey || metaKey) return;
+    if (target.matches?.('[type=text], select') || ctrlKey || metaKey) return;
     const id = {n: 'next', p: 'prior', r: 'reset'}[key];
     if (id && !$(id).hidden) $(id).click();
   });
@@ -239,7 +162,7 @@ function gallery() {
   $('gallery').replaceChildren(...Array.from({length: count}, (_, i) => {
     const canvas = make('canvas');
     paint(canvas, tile(SHEETS.images, i));
-    const button = make('button', {title: `image ${i + 1}`}, canvas);
+    const button = make('button', {ariaLabel: `image ${i + 1}`}, canvas);
     button.onclick = () => anchorImage(i);
     return button;
   }));
@@ -259,54 +182,6 @@ function fillChoices() {
   if (DATA.factors.length) $('colour').value = Math.max(0, model().best[
     model().order[0]]);
   $('description').textContent = DATA.description;
-}
-
-// `#check=[[...], ...]` decodes those codes and uses the page as a user would,
-// then leaves what it found in it: for tests, which need no driver so.
-async function check(codes) {
-  const shown = () => $('decoded').toDataURL();
-  const before = shown(), slider = rows[0].slider;
-  slider.value = STATE.z[rows[0].d] > 0 ? slider.min : slider.max;
-  slider.dispatchEvent(new Event('input'));
-  const moved = shown(), slid = STATE.z[rows[0].d];
-  $('reset').click();
-  const reset = shown();
-  const png = atob($('original').toDataURL().split(',')[1]);
-  const raw = Uint8Array.from(png, (c) => c.charCodeAt(0));
-  await anchorFile(new File([raw], 'dropped.png', {type: 'image/png'}));
-  const dropped = STATE.z;
-  await anchorFile(new File(['no picture'], 'notes.txt'));
-  const refused = $('source').textContent;
-  if (DATA.grid) drive(DATA.values.map(() => 0));
-  const driven = STATE.source;
-  if (MODELS.length > 1) {
-    $('beside').value = 1;
-    choose();
-  }
-  $('prior').click();
-  $('copy').click();
-  tip(0);
-  const report = {
-    driven,
-    refused,
-    moved: moved !== before,
-    slid,
-    reset: reset === before,
-    dropped,
-    code: model().code(0),
-    film: await new Promise((done) => {
-      const reader = new FileReader();
-      reader.onload = () => done(reader.result.split(',')[1]);
-      reader.readAsDataURL(film());
-    }),
-    decoded: codes.map((z) => Array.from(
-      decoded(model(), z), (v) => Number(v.toFixed(4)))),
-    requests: performance.getEntriesByType('resource').map(({name}) => name)
-      .filter((name) => !/^(data|blob):/.test(name)),
-    errors: ERRORS,
-  };
-  document.body.append(make('pre', {
-    id: 'checked', textContent: JSON.stringify(report)}));
 }
 
 async function start() {

@@ -16,7 +16,16 @@ from bvae_jax.models import graph
 
 LIMIT = 5_000_000  # bytes
 _HERE = pathlib.Path(__file__).parent
-_SCRIPTS = ('network.js', 'state.js', 'panels.js', 'gif.js', 'explorer.js')
+_SCRIPTS = [
+  'network',
+  'state',
+  'panels',
+  'scatter',
+  'gif',
+  'saving',
+  'explorer',
+  'check',
+]
 _COLUMNS = 25  # images side by side in a sheet
 
 
@@ -28,7 +37,7 @@ def assemble(found: content.Content) -> str:
     'STYLE': _read('explorer.css'),
     'SHEETS': _sheets(found),
     'DATA': _json(_data(found)),
-    'SCRIPT': '\n'.join(map(_read, _SCRIPTS)),
+    'SCRIPT': '\n'.join(_read(f'{name}.js') for name in _SCRIPTS),
   }
   for name, part in parts.items():
     text = text.replace(f'<!--{name}-->', part)

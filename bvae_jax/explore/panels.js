@@ -1,4 +1,4 @@
-// What is drawn: the rows of latents, their strips, the factors, the scatter.
+// What is drawn: the rows of latents, their strips, the factors.
 
 const STRIP = 9; // images of a traversal
 const WIDEST = 16; // of one through a codebook
@@ -58,13 +58,14 @@ function latentRow(m, d) {
   name.onchange = () => {
     STATE.names[`${m.place}/${d}`] = name.value.trim();
     name.value = labelOf(m, d);
+    slider.setAttribute('aria-label', `latent ${d}, ${name.value}`);
     fillAxes();
   };
   const slider = make('input', {
     type: 'range', min: low, max: high,
     step: m.book ? 1 : (high - low) / 400});
   slider.style.setProperty('--track', trackOf(m, d));
-  slider.setAttribute('aria-label', `latent ${d}`);
+  slider.setAttribute('aria-label', `latent ${d}, ${labelOf(m, d)}`);
   slider.oninput = () => {
     STATE.z[d] = valueOf(m, d, Number(slider.value));
     STATE.last = d;
@@ -72,14 +73,15 @@ function latentRow(m, d) {
   };
   const values = stripOf(m, d);
   const strip = make('canvas', {
-    className: 'strip', width: WIDTH * values.length, height: HEIGHT});
+    className: 'strip', width: WIDTH * values.length, height: HEIGHT,
+    ariaHidden: true}); // the slider does as much
   strip.onclick = (event) => {
     const at = Math.floor(values.length * event.offsetX / strip.clientWidth);
     STATE.z[d] = values[Math.min(at, values.length - 1)];
     STATE.last = d;
     show();
   };
-  const value = make('output');
+  const value = make('output', {ariaLive: 'off'}); // the slider tells it
   const slide = make('div', {className: 'slide'},
     slider, ticksOf(m, d), strip);
   // Each value of a codebook stands over its image.
@@ -129,6 +131,8 @@ function showRows() {
     value.className = out ? 'out' : '';
     value.replaceChildren(signed(STATE.z[d], 2, ''), ' ',
       make('small', {}, `${signed(steps, 1, '+')} σ`));
+    slider.setAttribute('aria-valuetext', value.textContent
+      + (out ? ', beyond the data' : ''));
   }
 }
 
@@ -166,9 +170,14 @@ function buildFactors() {
       type: 'range', min: 0, max: values.length - 1, step: 1,
       value: values.length >> 1});
     input.setAttribute('aria-label', `factor ${DATA.factors[k].name}`);
-    const text = make('output', {}, valueName(k, values[input.value]));
-    input.oninput = () => {
+    const text = make('output', {ariaLive: 'off'});
+    const tell = () => {
       text.textContent = valueName(k, values[input.value]);
+      input.setAttribute('aria-valuetext', text.textContent);
+    };
+    tell();
+    input.oninput = () => {
+      tell();
       drive(inputs.map((one) => Number(one.value)));
     };
     $('factors').append(make('div', {className: 'factor'},
@@ -190,95 +199,4 @@ function drive(places) {
     return make('div', {}, make('span', {}, labelOf(m, d)), bar,
       make('span', {}, moved[i].toFixed(1)));
   }));
-}
-
-// The scatter of the codes of the data.
-const COLOURS = ['#2166ac', '#d6604d', '#1b9e77', '#7570b3', '#e6ab02',
-  '#a6761d', '#66a61e', '#e7298a'];
-
-function fillAxes() {
-  const m = model();
-  for (const [id, first] of [['x', 0], ['y', 1]]) {
-    const chosen = $(id).value || m.order[Math.min(first, m.D - 1)];
-    $(id).replaceChildren(...m.order.map((d) => make('option', {
-      value: d, textContent: `${labelOf(m, d)} (z${d})`})));
-    $(id).value = chosen;
-  }
-}
-
-function colourOf(i) {
-  const k = Number($('colour').value);
-  if (!DATA.factors.length || k < 0) return COLOURS[0];
-  const value = DATA.labels[i][k];
-  const seen = DATA.labels.map((row) => row[k]);
-  const low = Math.min(...seen), high = Math.max(...seen);
-  if (high - low < COLOURS.length && Number.isInteger(value)) {
-    return COLOURS[value - low];
-  }
-  return `hsl(${220 - 200 * (value - low) / (high - low || 1)} 65% 50%)`;
-}
-
-function scatterMap() {
-  const m = model(), x = Number($('x').value), y = Number($('y').value);
-  const canvas = $('scatter'), scale = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth, height = canvas.clientHeight, pad = 14;
-  const to = (d, v, size) => {
-    const [low, high] = m.reach[d];
-    return pad + (size - 2 * pad) * (v - low) / (high - low);
-  };
-  return {
-    canvas, scale, width, height,
-    at: (code) => [to(x, code[x], width), height - to(y, code[y], height)],
-  };
-}
-
-let dots = []; // colours, for as long as the choice stands
-
-function drawScatter() {
-  const {canvas, scale, width, height, at} = scatterMap(), m = model();
-  canvas.width = width * scale;
-  canvas.height = height * scale;
-  const context = canvas.getContext('2d');
-  context.scale(scale, scale);
-  context.globalAlpha = 0.75;
-  for (let i = 0; i < DATA.images.count; i++) {
-    context.fillStyle = dots[i] = dots[i] || colourOf(i);
-    context.beginPath();
-    context.arc(...at(m.code(i)), 3, 0, 7);
-    context.fill();
-  }
-  context.globalAlpha = 1;
-  context.strokeStyle = getComputedStyle(document.body).color;
-  context.lineWidth = 2;
-  const [x, y] = at(STATE.z);
-  context.beginPath();
-  for (const [dx, dy] of [[7, 0], [0, 7]]) {
-    context.moveTo(x - dx, y - dy);
-    context.lineTo(x + dx, y + dy);
-  }
-  context.stroke();
-}
-
-function nearest(event) {
-  const {at} = scatterMap(), m = model();
-  let found = -1, best = 14 ** 2;
-  for (let i = 0; i < DATA.images.count; i++) {
-    const [x, y] = at(m.code(i));
-    const far = (x - event.offsetX) ** 2 + (y - event.offsetY) ** 2;
-    if (far < best) [found, best] = [i, far];
-  }
-  return found;
-}
-
-function tip(i) {
-  const box = $('tip'), m = model();
-  box.hidden = i < 0;
-  if (i < 0) return;
-  paint($('tip-original'), tile(SHEETS.images, i));
-  paint($('tip-decoded'), decoded(m, m.code(i)));
-  box.querySelector('span').textContent = DATA.factors.map((factor, k) =>
-    `${factor.name} ${valueName(k, DATA.labels[i][k])}`).join(', ');
-  const {width, at} = scatterMap(), [x, y] = at(m.code(i));
-  box.style.left = `${Math.min(x + 10, width - 156)}px`;
-  box.style.top = `${y + 10}px`;
 }

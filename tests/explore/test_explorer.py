@@ -48,6 +48,7 @@ def _frames(found):
 def _used_without_fault(found):
   assert found['errors'] == [] and found['requests'] == []
   assert found['moved'] and found['reset']
+  assert found['unnamed'] == [] and found['small'] == []
   assert found['refused'].startswith('notes.txt is no picture')
   # The image that is shown, dropped on the page, has the code that it had.
   np.testing.assert_allclose(found['dropped'], found['code'], atol=0.02)

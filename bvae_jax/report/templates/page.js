@@ -29,6 +29,7 @@ function theme() {
     view: {stroke: null}, font: 'system-ui, sans-serif',
     axis: {labelColor: muted, titleColor: muted, gridColor: rule,
            tickColor: rule, domainColor: muted, titleFontWeight: 'normal'},
+    legend: {labelColor: ink, titleColor: ink},
   };
 }
 

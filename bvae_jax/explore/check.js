@@ -1,0 +1,58 @@
+// What a test asks of the page.
+
+// What a finger, a key or a screen reader has to find.
+const targets = () => [...document.querySelectorAll(
+  'button, input, select, summary, a, [tabindex]')]
+  .filter((node) => node.offsetHeight);
+
+// `#check=[[...], ...]` decodes those codes and uses the page as a user would,
+// then leaves what it found in it: for tests, which need no driver so.
+async function check(codes) {
+  const shown = () => $('decoded').toDataURL();
+  const before = shown(), slider = rows[0].slider;
+  slider.value = STATE.z[rows[0].d] > 0 ? slider.min : slider.max;
+  slider.dispatchEvent(new Event('input'));
+  const moved = shown(), slid = STATE.z[rows[0].d];
+  $('reset').click();
+  const reset = shown();
+  const png = atob($('original').toDataURL().split(',')[1]);
+  const raw = Uint8Array.from(png, (c) => c.charCodeAt(0));
+  await anchorFile(new File([raw], 'dropped.png', {type: 'image/png'}));
+  const dropped = STATE.z;
+  await anchorFile(new File(['no picture'], 'notes.txt'));
+  const refused = $('source').textContent;
+  if (DATA.grid) drive(DATA.values.map(() => 0));
+  const driven = STATE.source;
+  if (MODELS.length > 1) {
+    $('beside').value = 1;
+    choose();
+  }
+  $('prior').click();
+  $('copy').click();
+  tip(0);
+  const report = {
+    driven,
+    refused,
+    moved: moved !== before,
+    slid,
+    unnamed: targets().filter((node) => !(node.ariaLabel || node.innerText
+      || node.labels?.[0]?.innerText)).map(({id}) => id),
+    small: targets().filter((node) => node.offsetHeight < 40)
+      .map((node) => node.ariaLabel || node.innerText),
+    reset: reset === before,
+    dropped,
+    code: model().code(0),
+    film: await new Promise((done) => {
+      const reader = new FileReader();
+      reader.onload = () => done(reader.result.split(',')[1]);
+      reader.readAsDataURL(film());
+    }),
+    decoded: codes.map((z) => Array.from(
+      decoded(model(), z), (v) => Number(v.toFixed(4)))),
+    requests: performance.getEntriesByType('resource').map(({name}) => name)
+      .filter((name) => !/^(data|blob):/.test(name)),
+    errors: ERRORS,
+  };
+  document.body.append(make('pre', {
+    id: 'checked', textContent: JSON.stringify(report)}));
+}
