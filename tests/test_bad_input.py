@@ -116,6 +116,8 @@ def test_a_bad_value_is_one_line_and_claims_no_folder(key, tmp_path):
     ('tripod', {'num_values': 1}, 'num_values=1 must be at least 2'),
     ('tripod', {'num_directions': 1}, 'num_directions=1 must be at least 2'),
     ('qlae', {'num_values': 0}, 'num_values=0 must be at least 2'),
+    ('jl1_vae', {'num_columns': 7}, 'num_columns=7 must be at most 6, the num'),
+    ('semi_supervised', {'num_labels': 0}, 'num_labels=0 must be at least 1'),
     ('ada_gvae', {'num_changed': '9'}, 'num_changed must be 1 to 5'),
     ('semi_supervised', {'kind': 'x'}, "unknown kind 'x'"),
     ('beta_tcvae', {'estimator': 'x'}, "unknown estimator 'x'"),

@@ -46,12 +46,9 @@ def share(key: str, value) -> None:
 
 def integer(key: str, value, least: int, most: int = 2**31 - 1) -> None:
   whole = isinstance(value, int) and not isinstance(value, bool)
-  require(
-    whole and value >= least,
-    f'{key}={value!r} must '
-    + (f'be at least {least}' if least else 'not be negative')
-    + ('' if whole else ', and an integer'),
-  )
+  require(whole, f'{key}={value!r} must be an integer, {least} or more')
+  least_told = f'be at least {least}' if least else 'not be negative'
+  require(value >= least, f'{key}={value} must {least_told}')
   require(value <= most, f'{key}={value} must be at most {most:,}')
 
 

@@ -22,6 +22,13 @@ def check_least(least: int, **numbers: int) -> None:
       raise ValueError(f'{name}={value} must be at least {least}')
 
 
+def check_most(most: int, what: str, **numbers: int) -> None:
+  """Raises if a number is above that, which is `what`."""
+  for name, value in numbers.items():
+    if value > most:
+      raise ValueError(f'{name}={value} must be at most {most}, {what}')
+
+
 def check_rank(rank: int, **arrays: jax.Array) -> None:
   """Raises unless all arrays have this rank and one and the same shape."""
   shapes = {name: jnp.shape(array) for name, array in arrays.items()}

@@ -89,6 +89,9 @@ def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
     mean, logvar = nets['encoder'](params['encoder'], images)
     posterior = wiring.decode(nets, params, images, mean, logvar, key, context)
     num_latents = mean.shape[1]
+    checks.check_most(
+      num_latents, 'the number of latents', num_columns=num_columns
+    )
     shape = (context.batch_size, num_columns)
     drawn = jax.random.randint(column_key, shape, 0, num_latents)
     latents = context.shard(drawn).T
