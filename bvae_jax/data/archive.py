@@ -13,11 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.data import arrays as arrays_lib
-from bvae_jax.data import dataset, grid, pixels
+from bvae_jax.data import dataset, dsprites, grid, pixels
 from bvae_jax.data import factors as factors_lib
 
-_NAMES = ('color', 'shape', 'scale', 'orientation', 'x', 'y')
-_CATEGORICAL = ('color', 'shape')
+_NAMES = ('color', *dsprites.FACTOR_NAMES)
+_KINDS: dict[str, str] = dict(
+  zip(_NAMES, ('categorical', *dsprites.FACTOR_KINDS))
+)
 
 
 class _Rows(NamedTuple):
@@ -151,7 +153,7 @@ def _arrange(
 ) -> _Rows:
   """Says where each image goes: to its place in a grid, or to its row."""
   sizes = tuple(int(size) for size in classes.max(0) + 1)
-  kinds = ['categorical' if n in _CATEGORICAL else 'ordinal' for n in names]
+  kinds = [_KINDS[name] for name in names]
   different = len(np.unique(classes, axis=0))
   if math.prod(sizes) == different == len(classes):
     kept, stride, thinning = grid.thin(sizes, factor_stride)

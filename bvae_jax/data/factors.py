@@ -112,6 +112,20 @@ class Table:
   factors: tuple[Factor, ...]
   values: np.ndarray | jax.Array
 
+  @classmethod
+  def of(cls, factors: Sequence[Factor], values: np.ndarray) -> 'Table':
+    """Returns the table of values [N, K] of any type.
+
+    Those are missing that are NaN, or below 0 in a discrete column.
+    """
+    discrete = np.array([factor.size > 0 for factor in factors])
+    found = np.where(discrete & (values < 0), np.nan, values)
+    if discrete.all():
+      found = np.nan_to_num(found, nan=-1).astype(np.int32)
+    else:
+      found = found.astype(np.float32)
+    return cls(tuple(factors), found)
+
   @property
   def sizes(self) -> tuple[int, ...]:
     """The number of values of each factor [K], 0 of a continuous one."""
@@ -126,8 +140,12 @@ class Table:
     """Returns the rows of images [...], [..., K]."""
     return jnp.asarray(self.values)[jnp.asarray(index)]
 
+  @property
+  def known(self) -> np.ndarray:
+    """Which values are known, bool [N, K]."""
+    values = np.asarray(self.values)
+    return np.isfinite(values) if values.dtype.kind == 'f' else values >= 0
+
   def num_missing(self) -> tuple[int, ...]:
     """How many images lack a value of each factor."""
-    values = np.asarray(self.values)
-    missing = np.isnan(values) if values.dtype.kind == 'f' else values < 0
-    return tuple(int(count) for count in missing.sum(0))
+    return tuple((~self.known).sum(0).tolist())

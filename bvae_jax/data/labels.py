@@ -115,14 +115,8 @@ def _table(
       kept = [column for column in kept if column[0] is not factor]
   if not kept:
     return None
-  discrete = all(factor.size for factor, _ in kept)
-  values = np.stack([values for _, values in kept], -1)
-  values = (
-    np.nan_to_num(values, nan=-1).astype(np.int32)
-    if discrete
-    else values.astype(np.float32)
-  )
-  return factors_lib.Table(tuple(factor for factor, _ in kept), values)
+  factors, values = zip(*kept)
+  return factors_lib.Table.of(factors, np.stack(values, -1))
 
 
 def _told(cell: str) -> bool:

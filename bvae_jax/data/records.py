@@ -147,18 +147,13 @@ def _factors(
   order = np.arange(len(source))
   if not kept:
     return None, order
-  factors = tuple(factor for factor, _ in kept)
-  values = np.stack([values for _, values in kept], -1)
-  if not all(factor.size for factor in factors):
-    missing = np.where(
-      (values < 0) & np.array([f.size > 0 for f in factors]), np.nan, values
-    )
-    return factors_lib.Table(factors, missing.astype(np.float32)), order
-  classes = values.astype(np.int32)
-  places = grid.grid_places(classes, [factor.size for factor in factors])
-  if places is not None:
-    return factors_lib.Grid(factors), places.argsort()
-  return factors_lib.Table(factors, classes), order
+  factors, values = zip(*kept)
+  table = factors_lib.Table.of(factors, np.stack(values, -1))
+  if all(table.sizes):
+    places = grid.grid_places(np.asarray(table.values), table.sizes)
+    if places is not None:
+      return factors_lib.Grid(table.factors), places.argsort()
+  return table, order
 
 
 def _is_number(feature: Any) -> bool:

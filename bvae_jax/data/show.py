@@ -119,22 +119,19 @@ def counts(dataset: data.Dataset) -> list[Count]:
       Count(factor.name, np.full(factor.size, n), 0)
       for factor, n in zip(known.factors, each)
     ]
-  values = np.asarray(known.values)[:_MOST_COUNTED].astype(np.float64)
-  values = np.where(values < 0, np.nan, values) if _discrete(known) else values
+  values, told = (
+    np.asarray(x)[:_MOST_COUNTED] for x in (known.values, known.known)
+  )
   found = []
-  for column, factor in zip(values.T, known.factors):
-    there = column[np.isfinite(column)]
+  for k, factor in enumerate(known.factors):
+    there = values[told[:, k], k].astype(np.float64)
     if factor.kind == 'continuous':
       histogram = np.histogram(there, _BINS)[0]
     else:
       histogram = np.bincount(there.astype(int), minlength=factor.size)
-    missing = len(column) - len(there)
+    missing = len(values) - len(there)
     found.append(Count(factor.name, histogram, missing, factor.values))
   return found
-
-
-def _discrete(table: data.Table) -> bool:
-  return np.asarray(table.values).dtype.kind != 'f'
 
 
 def page(dataset: data.Dataset, found: Look) -> str:
