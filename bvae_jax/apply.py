@@ -19,14 +19,17 @@ from absl import app, flags
 
 from bvae_jax import apps, catalogue, cli, usage
 from bvae_jax.apps import section as section_lib
-from bvae_jax.apps.options import Options
+from bvae_jax.apps.options import SPANS, Options
 
 _LOG = logging.getLogger('bvae_jax.apply')
 _MOST = 20_000  # images, or labels: they are held in memory
+_DEFAULT = Options(pathlib.Path())
 _MEMBERS = flags.DEFINE_list(
   'members', ['all'], 'Which: all, or numbers, best, median, udr.'
 )
-flags.DEFINE_integer('anchors', 3, 'Images where traversals start.', 1, 64)
+flags.DEFINE_integer(
+  'anchors', _DEFAULT.anchors, 'Images where traversals start.', 1, 64
+)
 flags.DEFINE_string(
   'factor', None, 'The factor that is edited, varied or sensitive.'
 )
@@ -37,19 +40,21 @@ _LATENTS = flags.DEFINE_list(
 _LABELS = flags.DEFINE_list(
   'labels', [], "Numbers of labelled images; by default the application's own."
 )
-flags.DEFINE_integer('images', 200, 'Images to work on.', 1, _MOST)
-flags.DEFINE_enum(
-  'range', 'posterior', ['prior', 'posterior', 'percentile'], 'Of traversals.'
+flags.DEFINE_integer('images', _DEFAULT.images, 'Images to work on.', 1, _MOST)
+flags.DEFINE_enum('range', _DEFAULT.span, SPANS, 'Of traversals.')
+flags.DEFINE_integer(
+  'steps', _DEFAULT.steps, 'Images along a traversal.', 2, 101
 )
-flags.DEFINE_integer('steps', 11, 'Images along a traversal.', 2, 101)
 flags.DEFINE_float(
-  'threshold', 0.1, 'From which share of its variance on a latent answers to '
-  'a factor.', 0.0, 1.0,
+  'threshold', _DEFAULT.threshold, 'From which share of its variance on a '
+  'latent answers to a factor.', 0.0, 1.0,
 )  # fmt: skip
 flags.DEFINE_integer('index', None, 'One image of the data set.', 0)
 flags.DEFINE_string('against', None, 'A run to compare with.')
-flags.DEFINE_integer('repeats', 3, 'Draws of labelled images.', 1, 100)
-flags.DEFINE_integer('seed', 0, 'Of everything random.', 0)
+flags.DEFINE_integer(
+  'repeats', _DEFAULT.repeats, 'Draws of labelled images.', 1, 100
+)
+flags.DEFINE_integer('seed', _DEFAULT.seed, 'Of everything random.', 0)
 
 
 def _numbers(words: list[str], name: str, least: int) -> tuple[int, ...]:

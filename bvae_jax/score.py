@@ -89,7 +89,7 @@ def _scored(args: Any) -> results_lib.Results:
     read('test_factors', 'factors')[0],
     names=names,
     logvars=read('logvars', 'logvars')[0],
-    metrics_names=[n.strip() for n in args.metrics.split(',') if n.strip()],
+    metrics_names=usage.listed(args.metrics),
     num_resamples=args.num_resamples,
     transform=args.transform,
     seed=args.seed,

@@ -124,6 +124,11 @@ def _told(error: Exception) -> str:
   return str(error)
 
 
+def listed(words: str) -> list[str]:
+  """The words of an argument, which commas keep apart."""
+  return [word.strip() for word in words.split(',') if word.strip()]
+
+
 class Parser(argparse.ArgumentParser):
   """A parser whose errors are one line, as those of the other commands."""
 

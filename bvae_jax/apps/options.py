@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import jax
 
-from bvae_jax import data, trained
+from bvae_jax import apps, data, trained
 from bvae_jax.apps import coders
 
+SPANS = ('prior', 'posterior', 'percentile')  # ranges of a traversal
 _LOG = logging.getLogger(__name__)
 
 
@@ -25,7 +26,7 @@ class Options(NamedTuple):
     labels: numbers of labelled images.
     anchors: images where traversals start.
     images: how many images are worked on.
-    span: of a traversal: 'prior', 'posterior' or 'percentile'.
+    span: of a traversal, one of `SPANS`.
     steps: images along a traversal.
     threshold: from which share on a latent answers to a factor.
     index: one image, by its place in the data set; None for the default.
@@ -39,7 +40,7 @@ class Options(NamedTuple):
   factor: str | None = None
   target: str | None = None
   latents: Sequence[int] = ()
-  labels: Sequence[int] = (10, 100, 1000)
+  labels: Sequence[int] = apps.LABELS['transfer']
   anchors: int = 3
   images: int = 200
   span: str = 'posterior'

@@ -13,12 +13,11 @@ from PIL import Image
 
 from bvae_jax import trained
 from bvae_jax.apps import coders, pictures
-from bvae_jax.apps.options import Options
+from bvae_jax.apps.options import SPANS, Options
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.report import images as image_lib
 from bvae_jax.report.markup import count
 
-SPANS = ('prior', 'posterior', 'percentile')
 _CAPTION = f'Ranges of the latents of {coders.IDLE} nats or more'
 _SAMPLE = 2000  # images whose codes give the ranges
 

@@ -18,10 +18,6 @@ from bvae_jax.evaluation import tables
 _LOG = logging.getLogger('bvae_jax.evidence')
 
 
-def _listed(words: str) -> list[str]:
-  return [word.strip() for word in words.split(',') if word.strip()]
-
-
 def scores(args: Any) -> None:
   """The trial of the scores, into a folder."""
   from bvae_jax.evidence import trial, trial_page  # the libraries of pages
@@ -29,7 +25,7 @@ def scores(args: Any) -> None:
   folder = workdir.Workdir(args.out)
   folder.path.mkdir(parents=True, exist_ok=True)
   results = trial.run(
-    names=_listed(args.metrics) or tuple(metrics.METRICS),
+    names=usage.listed(args.metrics) or tuple(metrics.METRICS),
     seeds=tuple(range(args.seeds)),
   )
   found = {kind: result.to_json() for kind, result in results.items()}
