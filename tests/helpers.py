@@ -8,9 +8,11 @@ import subprocess
 import sys
 
 import jax
+import ml_collections
 import pytest
 
 from bvae_jax import config as config_lib
+from bvae_jax import data
 
 
 def drop_programs() -> None:
@@ -51,6 +53,36 @@ def without_pages():
     for page in (run.report, run.explore):
       patch.setattr(page, 'write', lambda *_: None)
     yield
+
+
+def set_value(config, key, value):
+  """Sets a key, such as 'dataset.path', to a value of whatever type."""
+  *path, last = key.split('.')
+  for name in path:
+    config = config[name]
+  del config[last]  # a field keeps the type of its first value
+  config[last] = value
+
+
+def first_step(config):
+  """The experiment, its first member's state, and a step of it, compiled."""
+  from bvae_jax import population
+  from bvae_jax.training import experiment as experiment_lib
+  from bvae_jax.training import step
+
+  experiment = experiment_lib.build(config)
+  members = population.members(config)[:1]
+  (key,) = population.keys(members)
+  hparams = population.select(population.hparams(members), 0)
+  take = step.make_train_step(experiment, experiment.dataset.images)
+  state = step.init(experiment, key)
+  return experiment, state, jax.jit(lambda state: take(state, key, hparams))
+
+
+def dataset(**changes):
+  """The data set of the defaults but for the changes."""
+  config = config_lib.default_config('vae').dataset.to_dict()
+  return data.load(ml_collections.ConfigDict({**config, **changes}))
 
 
 CONFIG = """

@@ -84,12 +84,7 @@ WRONG = {
 def changed(key, value):
   """A small config in which a key holds a value of whatever type."""
   config = helpers.small_config()
-  *path, last = key.split('.')
-  node = config
-  for name in path:
-    node = node[name]
-  del node[last]  # a field keeps the type of its first value
-  node[last] = value
+  helpers.set_value(config, key, value)
   return config
 
 

@@ -84,12 +84,7 @@ def test_the_defaults_of_every_objective_are_valid(objective):
 def test_a_wrong_value_is_named(changes, message):
   config = helpers.small_config()
   for key, value in changes.items():
-    *path, last = key.split('.')
-    node = config
-    for name in path:
-      node = node[name]
-    del node[last]  # a field keeps the type of its first value
-    node[last] = value
+    helpers.set_value(config, key, value)
   with pytest.raises(config_lib.ConfigError, match=message) as caught:
     config_lib.validate(config)
   assert '\n' not in str(caught.value)

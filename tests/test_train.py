@@ -15,7 +15,7 @@ from bvae_jax import losses, parallel, population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import hooks, loop, monitor, step
+from bvae_jax.training import hooks, loop, monitor
 from bvae_jax.training import program as program_lib
 from bvae_jax.training import programs as programs_lib
 
@@ -58,13 +58,8 @@ def assert_same_run(one, other):
 @pytest.mark.parametrize('objective', sorted(losses.OBJECTIVES))
 def test_one_step_of_every_objective_is_finite_and_moves_all_weights(objective):
   config = helpers.small_config(objective)
-  experiment = experiment_lib.build(config)
-  members = population.members(config)
-  key = population.keys(members)[0]
-  hparams = population.select(population.hparams(members), 0)
-  state = step.init(experiment, key)
-  train_step = step.make_train_step(experiment, experiment.dataset.images)
-  new, terms = jax.jit(train_step)(state, key, hparams)
+  experiment, state, take = helpers.first_step(config)
+  new, terms = take(state)
   assert all(np.isfinite(x).all() for x in jax.tree.leaves(terms))
   assert new.alive and int(new.step) == 1
   for name in experiment.objective.networks:
@@ -122,17 +117,10 @@ def test_a_member_does_not_depend_on_its_company():
 
 def test_a_chunk_is_its_steps():
   config = helpers.small_config()
-  experiment = experiment_lib.build(config)
-  member = population.members(config)
-  key = population.keys(member)[0]
-  hparams = population.select(population.hparams(member), 0)
-  state = step.init(experiment, key)
-  train_step = jax.jit(
-    step.make_train_step(experiment, experiment.dataset.images)
-  )
+  _, state, take = helpers.first_step(config)
   nll = []
   for _ in range(3):
-    state, terms = train_step(state, key, hparams)
+    state, terms = take(state)
     nll.append(terms['nll'])
   states, terms = run_chunk(config, layout('members', 1), steps=3)
   assert_close(state.params, population.select(states.params, 0), 1e-4)

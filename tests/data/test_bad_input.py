@@ -5,8 +5,8 @@ import pathlib
 import tarfile
 import zipfile
 
+import helpers
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,24 +25,12 @@ LABELS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+pytestmark = pytest.mark.usefixtures('cache')
 
 
 def load(path, **changes) -> data.Dataset:
-  config = {
-    'name': 'images',
-    'path': str(path),
-    'image_size': 8,
-    'image_key': '',
-    'label_keys': (),
-    'factor_stride': (),
-    'channels': 0,
-    'fit': 'crop',
-    'strict': False,
-  }
-  return data.load(ml_collections.ConfigDict(config | changes))
+  own = {'name': 'images', 'path': str(path), 'image_size': 8}
+  return helpers.dataset(**own | changes)
 
 
 @pytest.mark.parametrize('kind', ['npz', 'h5'])

@@ -1,8 +1,8 @@
 """Uneven training: two factors that go together, combinations held out."""
 
+import helpers
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 
@@ -11,9 +11,8 @@ from bvae_jax.data.correlated import Correlation
 
 
 def load(**changes) -> data.Dataset:
-  config = {'name': 'dsprites', 'path': '', 'image_size': 16}
-  config |= {'factor_stride': (1, 2, 10, 8, 8)} | changes
-  return data.load(ml_collections.ConfigDict(config))
+  own = {'image_size': 16, 'factor_stride': (1, 2, 10, 8, 8)}
+  return helpers.dataset(**own | changes)
 
 
 def test_the_pair_follows_its_law_and_the_rest_is_uniform():

@@ -1,11 +1,10 @@
 """Factors that go together: Cramér's V in closed form, and who tells of it."""
 
-import ml_collections
+import helpers
 import numpy as np
 import pages
 import pytest
 
-from bvae_jax import data
 from bvae_jax.data import dependence, show
 from bvae_jax.evaluation import labelled, results
 from bvae_jax.report.sections.run import data as figures
@@ -45,9 +44,8 @@ def test_unknown_labels_are_left_out_and_numbers_are_cut():
   ),
 )
 def test_only_what_is_trained_on_counts(changes, strongest, least):
-  config = {'name': 'dsprites', 'path': '', 'image_size': 8}
-  config |= {'factor_stride': (1, 2, 10, 8, 8)} | changes
-  dataset = data.load(ml_collections.ConfigDict(config))
+  own = {'image_size': 8, 'factor_stride': (1, 2, 10, 8, 8)}
+  dataset = helpers.dataset(**own | changes)
   found = dependence.pairs(dataset.factor_names, dependence.of(dataset))
   facts = results.DatasetFacts(
     'd', 'd', dataset.factor_names, dataset.factor_sizes, (8, 8, 1), 9,

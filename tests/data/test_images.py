@@ -3,8 +3,8 @@
 import logging
 import os
 
+import helpers
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,10 +22,7 @@ PICTURE = COLOURS.repeat(4, 0).repeat(4, 1).astype(np.uint8)
 GREYS = np.array([[0, 255], [51, 204]], np.uint8).repeat(4, 0).repeat(4, 1)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
-  return tmp_path / 'cache' / 'bvae_jax'
+pytestmark = pytest.mark.usefixtures('cache')
 
 
 @pytest.fixture
@@ -36,16 +33,8 @@ def folder(tmp_path):
 
 
 def load(path, **changes) -> data.Dataset:
-  config = {
-    'name': 'images',
-    'path': str(path),
-    'image_size': SIZE,
-    'factor_stride': (),
-    'channels': 0,
-    'fit': 'crop',
-    'strict': False,
-  }
-  return data.load(ml_collections.ConfigDict(config | changes))
+  own = {'name': 'images', 'path': str(path), 'image_size': SIZE}
+  return helpers.dataset(**own | changes)
 
 
 def decoded(path, **changes) -> np.ndarray:

@@ -2,25 +2,15 @@
 
 import pathlib
 
+import helpers
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 
 from bvae_jax import data
 
 ARCHIVE_SIZES = (3, 2, 2, 3, 2)
-
-
-def load(**changes) -> data.Dataset:
-  config = {
-    'name': 'dsprites',
-    'path': '',
-    'image_size': 64,
-    'factor_stride': (),
-  }
-  return data.load(ml_collections.ConfigDict(config | changes))
 
 
 def members(seed: int = 0) -> dict[str, np.ndarray]:
@@ -52,7 +42,7 @@ def archive(tmp_path_factory) -> str:
 
 
 def test_dsprites():
-  dataset = load()
+  dataset = helpers.dataset()
   assert dataset.factor_sizes == (3, 6, 40, 32, 32)
   assert dataset.factor_names == ('shape', 'scale', 'orientation', 'x', 'y')
   assert dataset.num_images == 737_280
@@ -65,7 +55,7 @@ def test_dsprites():
 
 
 def test_thinned_dsprites_keeps_every_nth_value():
-  dataset = load(image_size=16, factor_stride=(1, 1, 2, 2, 3))
+  dataset = helpers.dataset(image_size=16, factor_stride=(1, 1, 2, 2, 3))
   assert dataset.factor_sizes == (3, 6, 20, 16, 11)
   assert dataset.image_shape == (16, 16, 1)
   assert 'factor_stride (1, 1, 2, 2, 3) to 63360 of 737280' in (
@@ -79,7 +69,7 @@ def test_thinned_dsprites_keeps_every_nth_value():
 
 
 def test_archive_in_any_order(archive):
-  dataset = load(name='npz', path=archive)
+  dataset = helpers.dataset(name='npz', path=archive)
   assert dataset.factor_sizes == ARCHIVE_SIZES
   assert dataset.factor_names == ('shape', 'scale', 'orientation', 'x', 'y')
   assert dataset.description == 'dSprites archive small.npz, 72 images'
@@ -92,7 +82,9 @@ def test_archive_in_any_order(archive):
 
 def test_thinned_and_pooled_archive(archive):
   stride = (2, 1, 1, 2, 1)
-  dataset = load(name='npz', path=archive, image_size=32, factor_stride=stride)
+  dataset = helpers.dataset(
+    name='npz', path=archive, image_size=32, factor_stride=stride
+  )
   assert dataset.factor_sizes == (2, 2, 2, 2, 2)
   assert 'to 32 of 72 images' in dataset.description
   factors = data.factor_grid(dataset.factor_sizes) * jnp.array(stride)
@@ -111,14 +103,14 @@ def test_factors_with_one_value_are_dropped(tmp_path):
     imgs=arrays['imgs'][keep],
     latents_classes=arrays['latents_classes'][keep],
   )
-  dataset = load(name='npz', path=path)
+  dataset = helpers.dataset(name='npz', path=path)
   assert dataset.factor_sizes == (3, 2, 3, 2)
   assert dataset.factor_names == ('shape', 'orientation', 'x', 'y')
 
 
 @pytest.mark.parametrize('name', ['dsprites', 'npz'])
 def test_dataset_is_a_jit_argument(name, archive):
-  dataset = load(name=name, path=archive if name == 'npz' else '')
+  dataset = helpers.dataset(name=name, path=archive if name == 'npz' else '')
   index = jnp.array([3, 71, 0, 3])
   images = jax.jit(lambda dataset, index: dataset.images(index))
   np.testing.assert_array_equal(images(dataset, index), dataset.images(index))
@@ -133,7 +125,7 @@ def test_unknown_name():
   with pytest.raises(
     ValueError, match="'dsprits'; one of: .*dsprites, .*images, .*npz"
   ):
-    load(name='dsprits')
+    helpers.dataset(name='dsprits')
 
 
 @pytest.mark.parametrize(
@@ -150,12 +142,12 @@ def test_unknown_name():
 def test_bad_size_or_stride(name, changes, message, archive):
   path = archive if name == 'npz' else ''
   with pytest.raises(ValueError, match=message):
-    load(name=name, path=path, **changes)
+    helpers.dataset(name=name, path=path, **changes)
 
 
 def test_a_path_that_would_be_ignored(archive):
   with pytest.raises(ValueError, match='dataset.name=npz'):
-    load(path=archive)
+    helpers.dataset(path=archive)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +161,7 @@ def test_a_path_that_would_be_ignored(archive):
 def test_bad_path(path, error, message, tmp_path):
   path = path and str(tmp_path / path)
   with pytest.raises(error, match=message):
-    load(name='npz', path=path)
+    helpers.dataset(name='npz', path=path)
 
 
 def test_damaged_archive(archive, tmp_path):
@@ -185,7 +177,7 @@ def test_damaged_archive(archive, tmp_path):
     path = tmp_path / name
     path.write_bytes(damaged)
     with pytest.raises(ValueError, match=f'{name}: damaged .npz archive'):
-      load(name='npz', path=str(path))
+      helpers.dataset(name='npz', path=str(path))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +201,7 @@ def test_damaged_archive(archive, tmp_path):
 def test_bad_members(changes, message, tmp_path):
   path = write(tmp_path / 'bad.npz', **changes)
   with pytest.raises(ValueError, match=f'bad.npz: .*{message}'):
-    load(name='npz', path=path)
+    helpers.dataset(name='npz', path=path)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +221,7 @@ def test_bad_members(changes, message, tmp_path):
 )
 def test_archives_as_people_make_them(change, tmp_path):
   path = write(tmp_path / 'a.npz', **change(members()))
-  dataset = load(name='npz', path=path)
+  dataset = helpers.dataset(name='npz', path=path)
   assert dataset.is_grid and dataset.factor_sizes == ARCHIVE_SIZES
   np.testing.assert_array_equal(
     dataset.images(jnp.arange(72)),
@@ -245,7 +237,7 @@ def test_a_subset_in_colour_is_a_table_by_row(tmp_path):
     imgs=arrays['imgs'][:20, ..., None] * colours,
     latents_classes=arrays['latents_classes'][:20],
   )
-  dataset = load(name='npz', path=path, image_size=32)
+  dataset = helpers.dataset(name='npz', path=path, image_size=32)
   assert dataset.has_factors and not dataset.is_grid
   index = jnp.array([3, 19])
   factors = arrays['latents_classes'][index, 1:]
@@ -256,4 +248,4 @@ def test_a_subset_in_colour_is_a_table_by_row(tmp_path):
     atol=1e-6,
   )
   with pytest.raises(ValueError, match='factor_stride thins a full grid'):
-    load(name='npz', path=path, factor_stride=(1,) * 5)
+    helpers.dataset(name='npz', path=path, factor_stride=(1,) * 5)

@@ -2,8 +2,8 @@
 
 import sys
 
+import helpers
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 
@@ -17,22 +17,12 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+pytestmark = pytest.mark.usefixtures('cache')
 
 
 def load(home, name, **changes) -> data.Dataset:
-  config = {
-    'name': name,
-    'path': '',
-    'image_size': 8,
-    'factor_stride': (),
-    'data_dir': str(home),
-    'channels': 0,
-    'fit': 'crop',
-  }
-  return data.load(ml_collections.ConfigDict(config | changes))
+  own = {'name': name, 'data_dir': str(home), 'image_size': 8}
+  return helpers.dataset(**own | changes)
 
 
 class Toy(tfds.core.GeneratorBasedBuilder):

@@ -9,8 +9,8 @@ import pathlib
 import tarfile
 import zipfile
 
+import helpers
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,14 +25,7 @@ FORMATS = pathlib.Path(__file__).parents[3] / 'shared' / 'data' / 'formats'
 
 
 def load(home, name, **changes) -> data.Dataset:
-  config = {
-    'name': name,
-    'path': '',
-    'image_size': 64,
-    'factor_stride': (),
-    'data_dir': str(home),
-  }
-  return data.load(ml_collections.ConfigDict(config | changes))
+  return helpers.dataset(name=name, data_dir=str(home), **changes)
 
 
 def made(home, name, source, **kwargs) -> data.Dataset:

@@ -2,8 +2,8 @@
 
 import math
 
+import helpers
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 
@@ -12,8 +12,7 @@ from bvae_jax.data import toys
 
 
 def load(name: str, **changes) -> data.Dataset:
-  config = {'name': name, 'path': '', 'image_size': 32, 'factor_stride': ()}
-  return data.load(ml_collections.ConfigDict(config | changes))
+  return helpers.dataset(**{'name': name, 'image_size': 32} | changes)
 
 
 @pytest.mark.parametrize('name', toys.NAMES)

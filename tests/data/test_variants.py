@@ -1,8 +1,8 @@
 """dSprites whose colours and backgrounds are drawn anew at every look."""
 
+import helpers
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,18 +15,13 @@ from bvae_jax.training import batches
 INDEX = jnp.array([5, 70_000, 70_000, 700_000])
 
 
-def load(name: str, **changes) -> data.Dataset:
-  config = {'name': name, 'path': '', 'image_size': 64, 'factor_stride': ()}
-  return data.load(ml_collections.ConfigDict(config | changes))
-
-
 def masks(dataset: data.Dataset) -> np.ndarray:
   return np.asarray(data.render_dsprites(dataset.labels(INDEX)))
 
 
 @pytest.mark.parametrize('name', variants.NAMES)
 def test_evaluation_sees_the_same_noise_and_training_fresh_noise(name):
-  dataset = load(name)
+  dataset = helpers.dataset(name=name)
   assert dataset.image_shape == (64, 64, 3) and dataset.num_images == 737_280
   one, two = (np.asarray(dataset.images(INDEX)) for _ in range(2))
   np.testing.assert_array_equal(one, two)
@@ -52,7 +47,7 @@ def test_evaluation_sees_the_same_noise_and_training_fresh_noise(name):
 
 
 def test_each_place_of_a_batch_draws_its_own_noise():
-  dataset = load('dsprites_color')
+  dataset = helpers.dataset(name='dsprites_color')
   context = wiring.Context(lambda *_: jnp.zeros(()), 4, 4)
 
   def look(noise: int, shard=lambda x: x) -> np.ndarray:
@@ -74,15 +69,17 @@ def test_each_place_of_a_batch_draws_its_own_noise():
 def test_a_picture_of_ones_own(tmp_path):
   path = tmp_path / 'red.png'
   Image.new('RGB', (90, 70), (255, 0, 0)).save(path)
-  dataset = load('dsprites_textured', path=str(path), image_size=32)
+  dataset = helpers.dataset(
+    name='dsprites_textured', path=str(path), image_size=32
+  )
   np.testing.assert_allclose(dataset.arrays, [[[1, 0, 0]] * 160] * 160)
   assert 'red.png' in dataset.description
   corner = dataset.images(INDEX)[:, 0, 0]
   assert (corner[:, 0] >= 0.5).all() and (corner[:, 1:] <= 0.5).all()
   path.write_text('no picture')
   with pytest.raises(ValueError, match='cannot be read as a picture'):
-    load('dsprites_textured', path=str(path))
+    helpers.dataset(name='dsprites_textured', path=str(path))
   with pytest.raises(FileNotFoundError, match='give a picture'):
-    load('dsprites_textured', path='nowhere.png')
+    helpers.dataset(name='dsprites_textured', path='nowhere.png')
   with pytest.raises(ValueError, match='dataset.name=dsprites_noisy is drawn'):
-    load('dsprites_noisy', path=str(path))
+    helpers.dataset(name='dsprites_noisy', path=str(path))

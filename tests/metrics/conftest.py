@@ -98,3 +98,11 @@ def leaky():
 @pytest.fixture
 def perfect():
   return make_case('perfect')
+
+
+@pytest.fixture(name='table')
+def noisy_table(make_case):
+  """A leaky table with noise that no factor explains."""
+  random = np.random.RandomState(3)
+  table = make_case('leaky').table
+  return (table + 0.8 * random.randn(*table.shape)).astype(np.float32)

@@ -12,14 +12,6 @@ GRID = np.stack(np.unravel_index(np.arange(60), SIZES), 1)
 KEY = jax.random.key(0)
 
 
-@pytest.fixture(name='table')
-def noisy_table(make_case):
-  """A leaky table with noise that no factor explains."""
-  random = np.random.RandomState(3)
-  table = make_case('leaky').table
-  return (table + 0.8 * random.randn(*table.shape)).astype(np.float32)
-
-
 @pytest.mark.parametrize('name', ['beta_vae_score', 'factor_vae_score'])
 def test_a_grid_as_observed_points_scores_the_same(name, table):
   """Other draws of the same estimator; its rows may come in any order."""

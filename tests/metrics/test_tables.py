@@ -12,14 +12,6 @@ from bvae_jax.metrics import _beta_vae, _factor_vae, _grid
 SIZES = (3, 4, 5)
 
 
-@pytest.fixture(name='table')
-def noisy_table(make_case):
-  """A leaky table with noise that no factor explains."""
-  random = np.random.RandomState(3)
-  table = make_case('leaky').table
-  return (table + 0.8 * random.randn(*table.shape)).astype(np.float32)
-
-
 @pytest.mark.parametrize('name', ['beta_vae_score', 'factor_vae_score'])
 def test_scores_agree_with_loops(name, table):
   """Other draws, so equal up to sampling: three errors of 3000 votes."""

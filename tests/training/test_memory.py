@@ -4,26 +4,16 @@ import helpers
 import jax
 import numpy as np
 
-from bvae_jax import population
-from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import step
-
 
 def test_the_controller_is_a_part_of_the_state():
   config = helpers.small_config('control_vae')
   config.hparams.update(integrating=0.1, capacity=0.0)
-  experiment = experiment_lib.build(config)
-  members = population.members(config)
-  key = population.keys(members)[0]
-  hparams = population.select(population.hparams(members), 0)
-  train_step = jax.jit(
-    step.make_train_step(experiment, experiment.dataset.images)
-  )
-  state, total = step.init(experiment, key), 0.0
+  _, state, take = helpers.first_step(config)
+  total = 0.0
   assert state.params['memory'] == {'integral': 0.0, 'control': 1.0}
   for _ in range(3):
     before = state
-    state, terms = train_step(state, key, hparams)
+    state, terms = take(state)
     total += 0.1 * float(terms['kl'])
     memory = state.params['memory']
     np.testing.assert_allclose(memory['integral'], total, rtol=1e-5)
@@ -31,8 +21,8 @@ def test_the_controller_is_a_part_of_the_state():
 
   # The same step from the saved arrays is the same to the last bit.
   saved = jax.tree.map(np.array, before)
-  again, _ = train_step(saved, key, hparams)
+  again, _ = take(saved)
   jax.tree.map(np.testing.assert_array_equal, again, state)
   # A frozen member keeps what it remembers.
-  frozen, _ = train_step(state._replace(alive=np.array(False)), key, hparams)
+  frozen, _ = take(state._replace(alive=np.array(False)))
   assert frozen.params['memory'] == state.params['memory']

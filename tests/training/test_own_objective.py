@@ -4,15 +4,12 @@ All of it stands here, as it would stand in a user's file.
 """
 
 import helpers
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
 
-from bvae_jax import losses, population
-from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import step
+from bvae_jax import losses
 
 
 class Prior(nn.Module):
@@ -64,14 +61,8 @@ def trained(monkeypatch):
     ),
   )
   config = helpers.small_config('learned_prior')
-  experiment = experiment_lib.build(config)
-  members = population.members(config)
-  (key,) = population.keys(members)
-  hparams = population.select(population.hparams(members), 0)
-  before = step.init(experiment, key)
-  train_step = step.make_train_step(experiment, experiment.dataset.images)
-  after, _ = jax.jit(train_step)(before, key, hparams)
-  return experiment, before, after
+  experiment, before, take = helpers.first_step(config)
+  return experiment, before, take(before)[0]
 
 
 def test_its_network_is_made_and_trained_by_its_own_optimiser(trained):

@@ -6,22 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import population
-from bvae_jax.training import experiment, step
-
 CONV = {'encoder': 'conv_locatello', 'decoder': 'deconv_locatello'}
 
 
 def lowered(**changes):
   """One step before it is compiled, and a call that takes it."""
   config = helpers.small_config('beta_vae', **changes)
-  built = experiment.build(config)
-  members = population.members(config)
-  (key,) = population.keys(members)
-  hparams = population.select(population.hparams(members), 0)
-  train_step = jax.jit(step.make_train_step(built, built.dataset.images))
-  program = train_step.lower(step.init(built, key), key, hparams)
-  return program, lambda: train_step(step.init(built, key), key, hparams)
+  _, state, take = helpers.first_step(config)
+  return take.lower(state), lambda: take(state)
 
 
 def test_bfloat16_is_of_the_networks_alone():
