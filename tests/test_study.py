@@ -390,6 +390,7 @@ def test_a_unit_split_by_members_is_the_same(ended, tmp_path):
     for name, value in one['metrics'].items():
       assert value == pytest.approx(other['metrics'][name], rel=1e-5), name
   folder = plan.unit_path(tmp_path, 'works')
+  assert plan.finished(tmp_path) == ['works']  # a part is no run to look at
   assert len(workdir_lib.Workdir(folder).read_log()[-1]['members']) == 2
   assert list((folder / 'traversals').glob('step_*.png'))
   unit.run_unit(tmp_path, 'works@1')  # done, whatever was moved away

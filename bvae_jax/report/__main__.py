@@ -51,18 +51,15 @@ def _units(path: pathlib.Path) -> list[pathlib.Path]:
   """
   if not _is_study(path):
     return [path]
-  found = plan.status(path)
-  done = [
-    plan.unit_path(path, name) for name, s in found.items() if s == 'done'
-  ]
+  done = plan.finished(path)
   if not done:
     raise workdir.WorkdirError(
       f'{path}: no unit of this study is done; run its command first'
     )
-  left = len(found) - len(done)
+  left = len(plan.read_plan(path).units) - len(done)
   if left:
     print(f'{path}: {left} unit(s) are not done and left out', file=sys.stderr)
-  return done
+  return [plan.unit_path(path, name) for name in done]
 
 
 def redraw(path: pathlib.Path) -> pathlib.Path:

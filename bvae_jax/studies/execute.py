@@ -24,6 +24,7 @@ from bvae_jax.evaluation.results import Results
 from bvae_jax.studies.plan import (
   Path,
   as_study,
+  finished,
   read_plan,
   state,
   status,
@@ -54,8 +55,7 @@ def gather(workdir: Path) -> dict[str, Results]:
   folder = pathlib.Path(workdir)
   results = {
     name: Results.read(unit_path(workdir, name) / 'results.json')
-    for name, found in status(workdir).items()
-    if found == 'done' and '@' not in name
+    for name in finished(workdir)
   }
   with locked(folder / '.lock', f'{folder}', PATIENCE):
     found = {name: result.to_json() for name, result in results.items()}
@@ -136,15 +136,14 @@ def evaluate_again(
   Raises:
     WorkdirError: there is no study, or none of its units is done.
   """
-  done = [name for name, s in status(workdir).items() if s == 'done']
   config = with_jobs(config, read_plan(workdir).get('members_per_job', 0))
-  done = [name for name in done if name in config.units]
-  if not done:
+  units = [name for name in finished(workdir) if name in config.units]
+  if not units:
     raise workdir_lib.WorkdirError(
       f'{workdir}: no unit is done; run the same command without '
       '--mode=evaluate first'
     )
-  for name in done:
+  for name in units:
     _LOG.info('unit %s', name)
     run_lib.evaluate_again(config.units[name], unit_path(workdir, name))
     jax.clear_caches()

@@ -199,19 +199,14 @@ def with_jobs(
   )
 
 
-def num_parts(config: ml_collections.ConfigDict, name: str) -> int:
-  """How many jobs the members of a unit are split into; 1 if they are not."""
-  count = len(population.members(config.units[name]))
-  return math.ceil(count / (config.get('members_per_job') or count))
-
-
 def jobs(config: ml_collections.ConfigDict) -> dict[str, list[str]]:
   """{unit: the jobs that train its parts, none where it is one job}."""
-  return {
-    name: [f'{name}@{i}' for i in range(count) if count > 1]
-    for name in config.units
-    for count in [num_parts(config, name)]
-  }
+  found = {}
+  for name, unit in config.units.items():
+    count = len(population.members(unit))
+    parts = math.ceil(count / (config.get('members_per_job') or count))
+    found[name] = [f'{name}@{i}' for i in range(parts) if parts > 1]
+  return found
 
 
 def unit_path(workdir: Path, name: str) -> pathlib.Path:
@@ -233,6 +228,12 @@ def state(workdir: Path, name: str) -> str:
   if is_held(folder / UNIT_LOCK):
     return 'running'
   return 'failed' if (folder / workdir_lib.FAILURE).exists() else 'todo'
+
+
+def finished(workdir: Path) -> list[str]:
+  """The units that are trained, scored and drawn."""
+  units = read_plan(workdir).units
+  return [name for name in units if state(workdir, name) == 'done']
 
 
 def status(workdir: Path) -> dict[str, str]:
