@@ -43,6 +43,8 @@ def _walks(view: View, role: str, rows: np.ndarray, source: Markup) -> Markup:
   ends = [number(end, 0) for end in (VALUES[0], 0, VALUES[-1])]
   lines.append(markup.element('ends', ends))
   deviations = ' standard deviations from the mean' if view.points else ''
+  if losses.OBJECTIVES[view.config['objective']].codebook:
+    deviations += ', to the nearest values of its codebook,'
   caption = Markup(
     'Latent traversals, {}. Each row moves one latent from −2 to 2{} and '
     'leaves the others at the code of {}. Latents by {}; pale labels: under '
