@@ -37,8 +37,7 @@ def write(
     WorkdirError: the file cannot be written.
   """
   folder = pathlib.Path(run_path)
-  _, order = results.ranking
-  chosen = dict.fromkeys((order[-1], order[(len(order) - 1) // 2]))
+  chosen = dict.fromkeys(results.roles.values())
   members = [(m, population.select(states.params, m)) for m in chosen]
   text = render(folder.resolve().name, experiment, members, results)
   workdir.replace_file(folder / FILE, text)

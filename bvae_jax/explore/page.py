@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bvae_jax import config as config_lib
+from bvae_jax.data import tiles
 from bvae_jax.explore import content
 from bvae_jax.models import graph
 
@@ -136,25 +137,16 @@ def sheet(images: np.ndarray) -> str:
   """Images uint8 [N, H, W, C] side by side, as an image file in a data URI.
 
   Lossless, or WebP of quality 85 where that would take over half a megabyte.
-  Channels beyond the third are not shown; of two, blue is 0.
   """
-  from PIL import Image
+  from bvae_jax.report import images as image_lib  # the library of pictures
 
-  count, height, width, channels = images.shape
-  columns = min(_COLUMNS, count)
-  shown = images[..., :3]
-  if channels == 2:
-    shown = np.concatenate([shown, np.zeros_like(shown[..., :1])], -1)
-  fill = np.zeros((-count % columns, *shown.shape[1:]), np.uint8)
-  tiles = np.concatenate([shown, fill]).reshape(
-    -1, columns, height, width, shown.shape[-1]
-  )
-  whole = tiles.swapaxes(1, 2).reshape(-1, columns * width, shown.shape[-1])
-  picture = Image.fromarray(whole[..., 0] if channels == 1 else whole)
+  shown = image_lib.visible(images)
+  whole = tiles.tiled(shown, _layout(images)['columns'])
+  picture = image_lib.picture(whole)
   kind, raw = 'png', _encoded(picture, format='PNG')
   if len(raw) > 500_000:
     kind, raw = 'webp', _encoded(picture, format='WEBP', quality=85, method=2)
-  return f'data:image/{kind};base64,{base64.b64encode(raw).decode()}'
+  return image_lib.data_uri(kind, raw)
 
 
 def _encoded(picture: Any, **options: Any) -> bytes:

@@ -14,15 +14,19 @@ _GREY = 128  # between pictures
 
 
 def to_uint8(images: Any) -> np.ndarray:
-  """Images in [0, 1] as bytes of one channel or three; NaN as black.
+  """Images in [0, 1] as bytes of one channel or three; NaN as black."""
+  scaled = np.nan_to_num(np.asarray(images, np.float32)) * 255.0
+  return visible(np.clip(np.round(scaled), 0, 255).astype(np.uint8))
+
+
+def visible(pixels: np.ndarray) -> np.ndarray:
+  """Pixels [..., C] of one channel or three.
 
   Two channels are shown as red and green; of more than three, the first three.
   """
-  scaled = np.nan_to_num(np.asarray(images, np.float32)) * 255.0
-  shown = np.clip(np.round(scaled), 0, 255).astype(np.uint8)
-  if shown.shape[-1] == 2:
-    return np.concatenate([shown, np.zeros_like(shown[..., :1])], -1)
-  return shown[..., :3]
+  if pixels.shape[-1] == 2:
+    return np.concatenate([pixels, np.zeros_like(pixels[..., :1])], -1)
+  return pixels[..., :3]
 
 
 def picture(pixels: np.ndarray) -> Image.Image:
