@@ -48,12 +48,12 @@ def latent_multiinformation(z: jax.Array, scale: jax.Array) -> jax.Array:
     A scalar.
 
   Raises:
-    ValueError: not [B, D] and [D].
+    ValueError: not [B, D] and [D], or B < 2.
 
   Source: Hsu et al. 2024 (arXiv:2404.10282), kernel-based latent
   multiinformation.
   """
-  checks.check_posterior(z=z)
+  checks.check_posterior(z=z, min_batch=2)
   z, scale = checks.at_least_float32(z, scale)
   batch, num_latents = z.shape
   if scale.shape != (num_latents,):

@@ -43,7 +43,8 @@ def supervised_penalty(
   if num_labels != mean.shape[0] or num_factors > mean.shape[1]:
     raise ValueError(
       'expected labels [L, K] beside mean [L, D] with K <= D, got labels'
-      f' {labels.shape} beside mean {mean.shape}'
+      f' {labels.shape} beside mean {mean.shape}; num_latents must be at least'
+      ' the number of labelled factors'
     )
   checks.check_unit_interval('labels', labels)
   mean, labels = checks.at_least_float32(mean, labels)

@@ -78,10 +78,11 @@ def hfs(
     delta: weight of what keeps the support from shrinking.
 
   Raises:
-    ValueError: wrong shapes.
+    ValueError: wrong shapes, or B < 2.
 
   Source: Roth et al. 2023 (arXiv:2210.07347) section 3.
   """
+  checks.check_posterior(mean=mean, min_batch=2)
   loss, terms = objectives.beta_vae(nll, z, mean, logvar, beta=beta)
   distance = factorised_support(mean)
   variance = jnp.var(mean, axis=0)

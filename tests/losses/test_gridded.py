@@ -44,6 +44,8 @@ def test_multiinformation_is_that_of_kernel_densities():
   assert losses.latent_multiinformation(together, np.ones(3) / 2) > found
   with pytest.raises(ValueError, match=r'scale must have shape \(3,\)'):
     losses.latent_multiinformation(z, np.ones(2))
+  with pytest.raises(ValueError, match='of at least 2, got z'):
+    losses.latent_multiinformation(z[:1], np.ones(3))
 
 
 def test_the_share_of_curvature_of_a_quadratic_decoder():

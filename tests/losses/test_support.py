@@ -54,3 +54,5 @@ def test_the_scale_is_held_up():
   loss = lambda m: support.hfs(jnp.zeros(2), m, m, zero, **weights)[0]
   assert loss(mean) == pytest.approx(2 * (0.5 + 0 + 1))
   assert np.isfinite(jax.grad(loss)(mean)).all()
+  with pytest.raises(ValueError, match='of at least 2, got mean'):
+    support.hfs(jnp.zeros(1), mean[:1], mean[:1], mean[:1], **weights)
