@@ -13,7 +13,7 @@ from bvae_jax.studies import execute, plan
 
 def check(workdir, interference, log):
   """The unit was cut short, resumed, and logged each step once."""
-  assert plan.status(workdir) == {'long': 'done', 'short': 'done'}
+  assert {*plan.status(workdir).values()} == {'done'}
   assert 0 < interference.steps < 10
   lines = (interference.folder / 'metrics.jsonl').read_text().splitlines()
   assert [json.loads(x)['step'] for x in lines] == list(range(10, 101, 10))
@@ -32,6 +32,7 @@ def get_config():
 
 
 def test_local_processes_outlive_a_kill(tmp_path, long_study, interfere):
+  del long_study.units['short']  # of several, see `local.Pool`'s own tests
   source, workdir = tmp_path / 'study.json', tmp_path / 'study'
   source.write_text(json.dumps(long_study.to_dict()))
   config = tmp_path / 'config.py'
