@@ -14,6 +14,7 @@ from bvae_jax.evaluation.results import Member, Results
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.report.view import Setting, View
+from bvae_jax.studies import plan
 from bvae_jax.training import optimizer
 
 # Terms of the log that stand beside the scores.
@@ -172,7 +173,7 @@ def make(
   return assemble(
     plain,
     config.units,
-    {unit: folder / 'units' / unit for unit in plain['units']},
+    {unit: plan.unit_path(folder, unit) for unit in plain['units']},
     results,
     method_names(plain['units']),
   )
