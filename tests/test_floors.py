@@ -45,13 +45,14 @@ def test_the_floors_are_what_they_are_called(experiment, made):
   )
 
 
-def test_components_of_pixels_are_scikit_learns():
-  images = np.random.default_rng(0).normal(size=(30, 4, 5, 1))
+@pytest.mark.parametrize('count', [30, 12])  # of pixels there are 20
+def test_components_of_pixels_are_scikit_learns(count):
+  images = np.random.default_rng(0).normal(size=(count, 4, 5, 1))
   found = floors.project(*floors.principal_axes(images, 3), images)
   expected = decomposition.PCA(3, whiten=True, svd_solver='full').fit_transform(
-    images.reshape(30, 20)
+    images.reshape(count, 20)
   )
-  expected *= np.sqrt(30 / 29)  # scikit-learn's variance has ddof 1
+  expected *= np.sqrt(count / (count - 1))  # scikit-learn's variance has ddof 1
   expected *= np.sign((np.asarray(found) * expected).sum(0))
   np.testing.assert_allclose(found, expected, atol=1e-4)
   few = floors.project(*floors.principal_axes(images[:3], 6), images)

@@ -10,6 +10,7 @@ import numpy as np
 
 from bvae_jax import data, losses
 from bvae_jax.data import factors as factors_lib
+from bvae_jax.evaluation import principal
 
 IDLE = 0.05  # nats: a latent of less holds next to nothing of the image
 MAX_CLASSES = 6  # of a task that is made of an ordinal factor
@@ -73,11 +74,10 @@ def fit_pca(images: Any, num_latents: int) -> Pca:
       f'a PCA of {num_latents} components needs as many images and pixels, '
       f'got {rows.shape}'
     )
-  mean = rows.mean(0)
-  variance, axes = np.linalg.eigh(np.cov(rows - mean, rowvar=False, ddof=0))
-  order = np.argsort(-variance)[:num_latents]
-  scale = np.sqrt(np.maximum(variance[order], 1e-12))
-  return Pca(mean, axes[:, order].T, scale, shape)
+  found = principal.components(rows, num_latents)
+  scale = np.sqrt(np.maximum(found.variance, 1e-12))
+  single = lambda x: x.astype(np.float32)
+  return Pca(single(found.mean), single(found.axes), single(scale), shape)
 
 
 class Sample(NamedTuple):

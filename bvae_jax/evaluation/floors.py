@@ -14,7 +14,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import metrics, population
 from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import points as points_lib
-from bvae_jax.evaluation import scores
+from bvae_jax.evaluation import principal, scores
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -46,33 +46,20 @@ def tables(
   chosen = dataset.sample_train(image_key, min(NUM_IMAGES, dataset.num_train))
   fitted = principal_axes(np.asarray(dataset.images(chosen)), latents)
   encode = lambda fit, images, _: project(fit[0], fit[1], images)
-  principal = codes_lib.over_images(dataset, encode, dataset.num_images)(fitted)
-  turn = metrics.ica(principal[np.asarray(chosen)], ica_key)
-  turned = (principal - np.asarray(turn.offset)) @ np.asarray(turn.matrix)
+  linear = codes_lib.over_images(dataset, encode, dataset.num_images)(fitted)
+  turn = metrics.ica(linear[np.asarray(chosen)], ica_key)
+  turned = (linear - np.asarray(turn.offset)) @ np.asarray(turn.matrix)
 
-  means = np.stack([np.asarray(drawn), untrained.mean[0], principal, turned])
+  means = np.stack([np.asarray(drawn), untrained.mean[0], linear, turned])
   return NAMES, codes_lib.Codes(means, np.zeros_like(means))
 
 
 def principal_axes(images: Any, num_latents: int) -> tuple[jax.Array, ...]:
-  """Offset [P] and matrix [P, D] of white principal components of images.
-
-  By the eigenvectors of the images' products, of which there are fewer than of
-  the pixels' in large images.
-  """
-  rows = np.asarray(images, np.float64).reshape(len(images), -1)
-  offset = rows.mean(0)
-  centred = rows - offset
-  variance, mixed = np.linalg.eigh(centred @ centred.T / len(rows))
-  largest = slice(-1, -num_latents - 1, -1)
-  variance, mixed = variance[largest], mixed[:, largest]
-  good = variance > 1e-10 * variance[0]
-  # An axis is X^T u / sqrt(n lambda), and white is over sqrt(lambda) again.
-  scale = np.where(good, 1 / np.where(good, variance, 1), 0)
-  matrix = centred.T @ (mixed * scale) / np.sqrt(len(rows))
-  missing = num_latents - matrix.shape[1]
-  matrix = np.pad(matrix, ((0, 0), (0, missing)))
-  return jnp.asarray(offset, jnp.float32), jnp.asarray(matrix, jnp.float32)
+  """Offset [P] and matrix [P, D] of white principal components of images."""
+  found = principal.components(images, num_latents)
+  scale = np.where(found.variance > 0, found.variance, np.inf) ** -0.5
+  matrix = found.axes.T * scale
+  return jnp.asarray(found.mean, jnp.float32), jnp.asarray(matrix, jnp.float32)
 
 
 def project(

@@ -1,0 +1,45 @@
+"""Principal components of images: what a linear coder makes of them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Components(NamedTuple):
+  """The first D principal components of rows [N, P].
+
+  Attributes:
+    mean: of the rows [P].
+    axes: [D, P], orthonormal; 0 beyond what few rows have.
+    variance: along the axes [D], the largest first.
+  """
+
+  mean: np.ndarray
+  axes: np.ndarray
+  variance: np.ndarray
+
+
+def components(images: Any, count: int) -> Components:
+  """The first `count` principal components of images [N, ...], in float64.
+
+  By the eigenvectors of the pixels' covariance, or of the images' products,
+  whichever are fewer: 12,288 pixels of 64x64 in colour against some thousands.
+  """
+  rows = np.asarray(images, np.float64).reshape(len(images), -1)
+  mean = rows.mean(0)
+  rows = rows - mean
+  few = len(rows) < rows.shape[1]
+  products = rows @ rows.T if few else rows.T @ rows
+  variance, vectors = np.linalg.eigh(products / len(rows))
+  largest = slice(-1, -count - 1, -1)
+  variance, axes = np.maximum(variance[largest], 0), vectors[:, largest]
+  good = variance > 1e-10 * variance[0]
+  if few:  # X^T u / sqrt(n lambda)
+    lengths = np.sqrt(len(rows) * np.where(good, variance, 1))
+    axes = rows.T @ (axes * (good / lengths))
+  missing = count - len(variance)
+  return Components(
+    mean,
+    np.pad(axes, ((0, 0), (0, missing))).T,
+    np.pad(variance * good, (0, missing)),
+  )
