@@ -6,10 +6,13 @@
 An autoencoder whose latents each take one of twelve fixed values, with a
 penalty of their dependence and one of what they do to an image together. The
 weights are the authors' on 3D Shapes; on other sets theirs go down to a
-millionth of these. On dSprites, whose likelihood weighs less, they leave one or
-two latents active: quick has a hundredth of both, which was not tried yet. The
-paper's networks, whose decoder gives each latent a layer of its own, are not
+millionth of these. On dSprites, whose likelihood weighs less, the Hessian's
+leaves one latent active of ten at 0.001, three at 1e-5 and all at quick's 1e-7.
+The paper's networks, whose decoder gives each latent a layer of its own, are not
 here.
+
+Expected of quick on seed 100, the best of six settings there by nll: MIG 0.04,
+FactorVAE score 0.56, SAP 0.02, nll 22.0 nats, about what QLAE has.
 """
 
 from configs import common
@@ -19,8 +22,8 @@ def get_config(preset: str = ''):
   """Adam at 2e-4; or a quick one."""
   config = common.get('tripod', preset)
   config.metrics = common.DISCRETE
-  if preset:  # a hundredth of the weights of 64x64 pixels, for 32x32
-    config.hparams = {'multiinformation': 0.001, 'hessian': 0.1}
+  if preset:
+    config.hparams = {'multiinformation': 0.001, 'hessian': 1e-7}
   else:
     config.learning_rate = 2e-4
   return config
