@@ -8,8 +8,8 @@ penalty of their dependence and one of what they do to an image together. The
 weights are the authors' on 3D Shapes; on other sets theirs go down to a
 millionth of these. On dSprites, whose likelihood weighs less, the Hessian's
 leaves one latent active of ten at 0.001, three at 1e-5 and all at quick's 1e-7.
-The paper's networks, whose decoder gives each latent a layer of its own, are not
-here.
+The paper's networks, whose decoder gives each latent a layer of its own, are
+not here.
 
 Expected of quick on seed 100, the best of six settings there by nll: MIG 0.04,
 FactorVAE score 0.56, SAP 0.02, nll 22.0 nats, about what QLAE has.
