@@ -6,7 +6,8 @@
 Ours is what a run compiles: `tcvae` at batch 64, with its images drawn in the
 loop. PyTorch trains one plain VAE on images that lie on the device, eager and
 under `torch.compile(mode='reduce-overhead')`, TF32 allowed; its best is what
-the ratio is to. Each is the median of three calls of half a second.
+the ratio is to. Each is the median of three calls of an eighth of a second or
+more.
 """
 
 import argparse
