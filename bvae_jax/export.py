@@ -41,19 +41,12 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
   Raises:
     ImportError: the extra `export` is not installed.
     OSError: a file cannot be written.
-    ValueError: the networks have no list of layers, codes are points, or ONNX
-      differs.
+    ValueError: the networks have no list of layers, or ONNX differs.
   """
   try:
     import safetensors.numpy
   except ImportError as error:
     raise ImportError(f'safetensors {onnx_graph.EXTRA}') from error
-  if model.experiment.objective.points:
-    raise ValueError(
-      f'the codes of {model.config.objective} are points, and export writes '
-      'encoders with a mean and a variance; use the model in Python, with '
-      'bvae_jax.load'
-    )
   networks = networks_lib.networks(model.experiment, model.params)
   files = {
     'model.safetensors': safetensors.numpy.save(_tensors(networks)),
@@ -80,10 +73,10 @@ def _tensors(networks: networks_lib.Networks) -> dict[str, np.ndarray]:
 def _config(
   model: trained.Model, networks: networks_lib.Networks
 ) -> dict[str, Any]:
+  elbo = {} if model.result is None else model.result.elbo
   layers = lambda part: [
     {'operation': layer.operation, 'shape': list(layer.shape)} for layer in part
   ]
-  result = model.result
   return config_lib.plain(
     {
       'format': 'bvae_jax',
@@ -93,7 +86,7 @@ def _config(
       'seed': model.seed,
       'hparams': model.hparams,
       'step': model.step,
-      'kl_per_latent': None if result is None else result.elbo['kl_per_latent'],
+      'kl_per_latent': elbo.get('kl_per_latent'),
       'encoder': layers(networks.encoder),
       'decoder': layers(networks.decoder),
       'config': model.config.to_dict(),
@@ -106,13 +99,16 @@ def onnx_files(
 ) -> dict[str, bytes]:
   """encoder.onnx (images -> mean, logvar) and decoder.onnx (z -> images).
 
+  Codes that are points have no logvar.
+
   Raises:
     ImportError: the extra `export` is not installed.
     ValueError: a network of ONNX differs from that of Flax.
   """
   latents = model.num_latents
+  parts = ('mean',) if model.experiment.objective.points else ('mean', 'logvar')
   encoder = onnx_graph.model_of(
-    networks.encoder, 'images', model.image_shape, ('mean', 'logvar'), latents
+    networks.encoder, 'images', model.image_shape, parts, latents
   )
   decoder = onnx_graph.model_of(
     networks.decoder, 'z', (latents,), ('images',), 0
@@ -120,7 +116,8 @@ def onnx_files(
   z = np.asarray(jax.random.normal(jax.random.key(0), (5, latents)))
   images = np.asarray(model.decode(z))
   _compare('decoder', onnx_graph.run(decoder, z), [images])
-  _compare('encoder', onnx_graph.run(encoder, images), model.encode(images))
+  codes = model.encode(images)[: len(parts)]
+  _compare('encoder', onnx_graph.run(encoder, images), codes)
   return {'encoder.onnx': encoder, 'decoder.onnx': decoder}
 
 
@@ -139,12 +136,12 @@ def _compare(name: str, found: Sequence, expected: Sequence) -> None:
 def card(model: trained.Model) -> str:
   """The model card, Markdown: data, scores beside the population's, limits."""
   results, result = model.results, model.result
-  hparams = ', '.join(f'{k} {v:g}' for k, v in model.hparams.items())
+  hparams = ''.join(f', {k} {v:g}' for k, v in model.hparams.items())
   lines = [
     f'# {model.config.objective}, seed {model.seed}',
     '',
     f'A model of {model.num_latents} latents, trained by bvae_jax '
-    f'{bvae_jax.__version__} for {model.step:,} steps ({hparams}).',
+    f'{bvae_jax.__version__} for {model.step:,} steps{hparams}.',
     '',
   ]
   if results is None or result is None:
@@ -152,14 +149,17 @@ def card(model: trained.Model) -> str:
   else:
     lines += _scores(results, result)
   height, width, channels = model.image_shape
+  points = model.experiment.objective.points
+  codes = (
+    'the codes (`mean`)' if points else '`mean` and `logvar` of the posterior'
+  )
   lines += [
     '## Use',
     '',
     f'`encoder.onnx` takes images [B, {height}, {width}, {channels}] in [0, 1] '
-    'and gives `mean` and `logvar` of the posterior, [B, '
-    f'{model.num_latents}]; `decoder.onnx` takes `z` and gives mean images. '
-    '`model.safetensors` holds the same weights under the layers of '
-    '`config.json`.',
+    f'and gives {codes}, [B, {model.num_latents}]; `decoder.onnx` takes `z` '
+    'and gives mean images. `model.safetensors` holds the same weights under '
+    'the layers of `config.json`.',
     '',
     '## Limits',
     '',

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -77,6 +78,15 @@ def first_step(config):
   take = step.make_train_step(experiment, experiment.dataset.images)
   state = step.init(experiment, key)
   return experiment, state, jax.jit(lambda state: take(state, key, hparams))
+
+
+FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.MULTILINE | re.DOTALL)
+
+
+def blocks(path):
+  """The fenced Python of a page."""
+  text = path.read_text()
+  yield from (code for kind, code in FENCE.findall(text) if kind == 'python')
 
 
 def dataset(**changes):

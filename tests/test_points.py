@@ -9,7 +9,7 @@ import pytest
 
 import bvae_jax
 from bvae_jax import data
-from bvae_jax.apps import coders
+from bvae_jax.apps import coders, options, traverse
 from bvae_jax.evaluation import evaluate
 from bvae_jax.explore import networks as networks_lib
 from bvae_jax.models import graph
@@ -63,8 +63,17 @@ def test_what_points_do_not_have_is_neither_shown_nor_computed(folder):
   model = bvae_jax.load(folder)
   with pytest.raises(ValueError, match='points without a prior'):
     model.sample(jax.random.key(0), 1)
-  with pytest.raises(ValueError, match='weighs latents by their KL'):
-    coders.kl(*model.encode(model.dataset.images(np.arange(2))))
+  images = np.asarray(model.dataset.images(np.arange(216)))
+  codes = model.encode(images)
+  with pytest.raises(ValueError, match='points, which have no KL'):
+    model.kl(*codes)
+  shares = coders.carried(model, *codes)
+  variance = np.var(codes[0], 0)
+  np.testing.assert_allclose(shares, variance / variance.max(), rtol=1e-6)
+  walked = traverse.walks(model, images[:1], images)
+  np.testing.assert_array_equal(walked.latents, np.argsort(-shares))
+  with pytest.raises(ValueError, match='--span must be posterior'):
+    traverse.run(options.Options(folder, span='prior'))
   config = helpers.small_config('qlae', metrics=('mig_sampled',))
   with pytest.raises(ValueError, match='mig_sampled needs the variances'):
     evaluate.check(config, data.load(config.dataset))

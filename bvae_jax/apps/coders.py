@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data, losses
+from bvae_jax import data, trained
 from bvae_jax.data import factors as factors_lib
-from bvae_jax.evaluation import principal
+from bvae_jax.evaluation import principal, records
 
 IDLE = 0.05  # nats: a latent of less holds next to nothing of the image
 MAX_CLASSES = 6  # of a task that is made of an ordinal factor
@@ -28,6 +28,14 @@ class Coder(Protocol):
 
   def decode(self, z: Any) -> Any:
     """Images [B, H, W, C] in [0, 1] of latents [B, D]."""
+    ...
+
+
+class Posterior(Coder, Protocol):
+  """A coder whose codes have a prior; `bvae_jax.trained.Model` is one."""
+
+  def kl(self, mean: Any, logvar: Any) -> Any:
+    """KL [B, D] of the posterior from the prior, nats."""
     ...
 
 
@@ -223,15 +231,18 @@ def deviations(codes: Any) -> np.ndarray:
   return np.maximum(np.asarray(codes, np.float64).std(0), 1e-6)
 
 
-def kl(mean: Any, logvar: Any) -> np.ndarray:
-  """KL of a Gaussian posterior from the prior, nats, [N, D].
+def measure(model: trained.Model) -> str:
+  """The unit of `carried`, in words."""
+  points = model.experiment.objective.points
+  return 'of the largest variance' if points else 'nats'
 
-  Raises:
-    ValueError: the codes are points.
+
+def carried(coder: Posterior, mean: Any, logvar: Any) -> np.ndarray:
+  """What each latent carries of codes [N, D] of the data, [D].
+
+  The mean of its KL, nats; of codes that are points its variance, as a share of
+  the largest one.
   """
   if np.isneginf(logvar).all():
-    raise ValueError(
-      'this application weighs latents by their KL, and the codes of this '
-      'model are points; take a model with a posterior, such as a beta-VAE'
-    )
-  return np.asarray(losses.gaussian_kl(jnp.asarray(mean), jnp.asarray(logvar)))
+    return records.carried({'variance_per_latent': np.var(mean, axis=0)})
+  return np.asarray(coder.kl(mean, logvar)).mean(0)

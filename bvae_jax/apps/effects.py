@@ -35,7 +35,7 @@ class Interventions(NamedTuple):
     irs: of each latent [D]: how still it stays while all factors but its own
       move (Suter et al. 2019, arXiv:1811.00007).
     owner: the factor that each latent answers to most, int [D].
-    kl: mean of each latent [D], nats.
+    carried: by each latent [D], see `coders.carried`.
     deviation: of each latent [D].
     residual: the share of each latent [D] that moves while all factors stay; 0
       of a grid.
@@ -46,14 +46,14 @@ class Interventions(NamedTuple):
   total: np.ndarray
   irs: np.ndarray
   owner: np.ndarray
-  kl: np.ndarray
+  carried: np.ndarray
   deviation: np.ndarray
   residual: np.ndarray
   apart: float
 
 
 def on_factors(
-  coder: coders.Coder,
+  coder: coders.Posterior,
   dataset: data.Dataset,
   key: jax.Array,
   num_points: int = POINTS,
@@ -100,7 +100,7 @@ def on_factors(
     )
   ).max(1)
   return Interventions(
-    total, by_latent, total.argmax(0), coders.kl(mean, logvar).mean(0),
+    total, by_latent, total.argmax(0), coders.carried(coder, mean, logvar),
     coders.deviations(mean), residual, apart,
   )  # fmt: skip
 
@@ -150,7 +150,7 @@ def report(
     names: of the factors.
     threshold: share of its variance from which on a latent answers.
   """
-  active = found.kl >= coders.IDLE
+  active = found.carried >= coders.IDLE
   rows = []
   for k, name in enumerate(names):
     answers = (found.total[k] >= threshold) & active

@@ -33,7 +33,7 @@ class Explanation(NamedTuple):
 
 
 def explain(
-  coder: coders.Coder, image: Any, images: Any, *, count: int = _NEIGHBOURS
+  coder: coders.Posterior, image: Any, images: Any, *, count: int = _NEIGHBOURS
 ) -> Explanation:
   """Explains an image [H, W, C] among images [N, H, W, C] of the data."""
   mean, logvar = (np.asarray(x, np.float64) for x in coder.encode(images))
@@ -42,8 +42,8 @@ def explain(
   )
   gap = np.abs(mean - own)
   return Explanation(
-    coders.kl(own, own_logvar)[0],
-    coders.kl(mean, logvar).mean(0),
+    np.asarray(coder.kl(own, own_logvar))[0],
+    np.asarray(coder.kl(mean, logvar)).mean(0),
     (mean < own).mean(0),
     np.argsort(gap, axis=0, kind='stable')[:count].T,
   )

@@ -13,14 +13,16 @@ def run(options: Options) -> Section:
   """Both directions for all members, the graph, and the structural report."""
   models, dataset = options.load()
   names = dataset.factor_names
+  measure = coders.measure(models[0])
+  least = f'{coders.IDLE} {measure}'
   drawn = 'render' if dataset.is_grid else 'observed image'
   every = [effects.on_factors(m, dataset, options.key) for m in models]
   reverse = [effects.on_latents(m, dataset, options.key) for m in models]
   structure = [effects.report(one, names, options.threshold) for one in every]
   first, latents = every[0], [f'z{d}' for d in range(models[0].num_latents)]
-  order = np.argsort(-first.kl)
+  order = np.argsort(-first.carried)
   ordered = [latents[d] for d in order]
-  live = order[first.kl[order] >= coders.IDLE]
+  live = order[first.carried[order] >= coders.IDLE]
   active = [latents[d] for d in live]
   shown = f'member {models[0].member}, seed {models[0].seed}'
   files = {
@@ -33,16 +35,16 @@ def run(options: Options) -> Section:
       f'A latent moves by two deviations: factors move by ({shown})',
     ),
     'intervene_graph.svg': charts.graph(
-      (first.total * (first.kl >= coders.IDLE))[:, order], names, ordered,
+      (first.total * (first.carried >= coders.IDLE))[:, order], names, ordered,
       options.threshold, f'Edges from a share of {options.threshold} on',
     ),
   }  # fmt: skip
   captions = (
-    f'Rows are latents by falling KL, those of {coders.IDLE} nats or more.',
+    f'Rows are latents of {least} or more, what carries most first.',
     f'The same the other way: the decoder draws, the nearest {drawn} tells the '
     'factors. Shares of each factor’s range; of a categorical one, how often '
     'it changed.',
-    f'Edges: the latent has {coders.IDLE} nats or more, and the share is at '
+    f'Edges: the latent has {least} or more, and the share is at '
     f'least {options.threshold}. Idle latents have no edge.',
   )
   score = statistics.estimate(_weighted_irs(one) for one in every)
@@ -72,23 +74,23 @@ def run(options: Options) -> Section:
   )
   irs_rows = tuple(
     (f'{m.member}', f'z{d}', names[one.owner[d]], f'{one.irs[d]:.3f}',
-     f'{one.kl[d]:.2f}')
+     f'{one.carried[d]:.2f}')
     for m, one in zip(models, every)
-    for d in np.argsort(-one.kl) if one.kl[d] >= coders.IDLE
+    for d in np.argsort(-one.carried) if one.carried[d] >= coders.IDLE
   )  # fmt: skip
   irs_table = Table(
-    'IRS by latent', ('member', 'latent', 'follows', 'IRS', 'KL'), irs_rows
+    'IRS by latent', ('member', 'latent', 'follows', 'IRS', measure), irs_rows
   )
   notes = [
-    f'IRS over the active latents, weighted by their KL: {score}.'
+    f'IRS over the active latents, weighted by what they carry: {score}.'
     if np.isfinite(score.mean)
-    else f'No latent has {coders.IDLE} nats: nothing answers, and no IRS.',
+    else f'No latent has {least}: nothing answers, and no IRS.',
     f'The reverse direction trusts the nearest {drawn}: a blurred image that '
     'is like none is given the least bad one.',
   ]
   if not dataset.is_grid:
     left = np.mean(
-      [one.residual[one.kl >= coders.IDLE].mean() for one in every]
+      [one.residual[one.carried >= coders.IDLE].mean() for one in every]
     )
     notes.append(
       'The factors are no grid: an image nearest in all other factors stands '
@@ -123,7 +125,7 @@ def run(options: Options) -> Section:
 
 
 def _weighted_irs(found: effects.Interventions) -> float:
-  weight = np.where(found.kl >= coders.IDLE, found.kl, 0.0)
+  weight = np.where(found.carried >= coders.IDLE, found.carried, 0.0)
   return float(weight @ found.irs / weight.sum()) if weight.any() else np.nan
 
 

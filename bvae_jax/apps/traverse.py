@@ -18,7 +18,6 @@ from bvae_jax.apps.section import Section, Table
 from bvae_jax.report import images as image_lib
 from bvae_jax.report.markup import count
 
-_CAPTION = f'Ranges of the latents of {coders.IDLE} nats or more'
 _SAMPLE = 2000  # images whose codes give the ranges
 
 
@@ -29,13 +28,13 @@ class Walks(NamedTuple):
     images: float [A, L, S, H, W, C] for A anchors.
     values: of the latents [L, S].
     latents: which ones [L].
-    kl: mean of each over the data [L], nats.
+    carried: by each of them [L], see `coders.carried`.
   """
 
   images: np.ndarray
   values: np.ndarray
   latents: tuple[int, ...]
-  kl: np.ndarray
+  carried: np.ndarray
 
 
 def ranges(codes: Any, span: str, steps: int) -> np.ndarray:
@@ -66,7 +65,7 @@ def ranges(codes: Any, span: str, steps: int) -> np.ndarray:
 
 
 def walks(
-  coder: coders.Coder,
+  coder: coders.Posterior,
   anchors: Any,
   images: Any,
   *,
@@ -82,26 +81,32 @@ def walks(
     images: of the data [N, H, W, C].
     span: one of `SPANS`.
     steps: images along a walk.
-    latents: which ones; by default all by falling KL.
+    latents: which ones; by default all, what carries most first.
 
   Raises:
     ValueError: no such latent, span or steps.
   """
   mean, logvar = (np.asarray(x) for x in coder.encode(images))
-  kl = coders.kl(mean, logvar).mean(0)
+  carried = coders.carried(coder, mean, logvar)
   chosen = coders.check_latents(latents, coder.num_latents)
-  chosen = chosen or [int(d) for d in np.argsort(-kl)]
+  chosen = chosen or [int(d) for d in np.argsort(-carried)]
   values = ranges(mean, span, steps)[chosen]
   start = np.asarray(coder.encode(anchors)[0])
   z = np.stack([trained.walk(one, np.array(chosen), values) for one in start])
   decoded = np.asarray(coder.decode(z.reshape(-1, z.shape[-1])))
   shape = (*z.shape[:3], *decoded.shape[1:])
-  return Walks(decoded.reshape(shape), values, tuple(chosen), kl[chosen])
+  return Walks(decoded.reshape(shape), values, tuple(chosen), carried[chosen])
 
 
 def run(options: Options) -> Section:
   """Walks of chosen members from several images, and the film of training."""
   models, dataset = options.load()
+  measure = coders.measure(models[0])
+  if options.span == 'prior' and models[0].experiment.objective.points:
+    raise ValueError(
+      f'the codes of {models[0].config.objective} are points without a prior; '
+      '--span must be posterior or percentile'
+    )
   sample = coders.draw(dataset, options.key, min(_SAMPLE, dataset.num_images))
   chosen = (
     sample.index[: options.anchors]
@@ -116,7 +121,10 @@ def run(options: Options) -> Section:
       latents=options.latents,
     )  # fmt: skip
     name = f'traverse_member_{model.member}'
-    labels = [f'z{d} · {k:.2f} nats' for d, k in zip(found.latents, found.kl)]
+    labels = [
+      f'z{d} · {amount:.2f} {measure}'
+      for d, amount in zip(found.latents, found.carried)
+    ]
     for a, images in enumerate(found.images):
       title = f'seed {model.seed}, image {chosen[a]}, {options.span} range'
       stem = f'{name}_image_{chosen[a]}'
@@ -126,8 +134,8 @@ def run(options: Options) -> Section:
       files[f'{stem}.svg'] = svg
       if a == 0:
         shown[f'{stem}.svg'] = (
-          f'Member {model.member} (seed {model.seed}): one latent a row, the '
-          'largest KL first, the others held at the posterior mean.'
+          f'Member {model.member} (seed {model.seed}): one latent a row, what '
+          'carries most first, the others held at the image’s code.'
         )
     steps = found.images.transpose(2, 0, 1, 3, 4, 5)
     frames = [pictures.tiled(images) for images in steps]
@@ -136,7 +144,7 @@ def run(options: Options) -> Section:
       files[f'{name}.{kind}'] = image_lib.film(frames, kind)
     rows += [
       (f'{model.member}', f'z{d}', f'{k:.3f}', f'{v[0]:.2f}', f'{v[-1]:.2f}')
-      for d, k, v in zip(found.latents, found.kl, found.values)
+      for d, k, v in zip(found.latents, found.carried, found.values)
       if k >= coders.IDLE
     ]
   first = f'traverse_member_{models[0].member}.gif'
@@ -155,15 +163,20 @@ def run(options: Options) -> Section:
     f'{options.span} range. '
     'PNG, SVG with labels, GIF and WebP lie in apps/.',
     {'rows': rows, 'files': sorted(files)},
-    (Table(_CAPTION, ('member', 'latent', 'KL', 'from', 'to'), tuple(rows)),),
+    (
+      Table(
+        f'Ranges of the latents of {coders.IDLE} {measure} or more',
+        ('member', 'latent', measure, 'from', 'to'), tuple(rows),
+      ),
+    ),
     files,
     shown,
     (
-      'A latent whose KL is near zero holds nothing of the image: its row '
-      'does not move, whatever the range.',
+      'A latent that carries next to nothing holds nothing of the image: its '
+      'row does not move, whatever the range.',
       *notes,
     ),
-  )
+  )  # fmt: skip
 
 
 def training_film(options: Options) -> tuple[bytes | None, list[str]]:

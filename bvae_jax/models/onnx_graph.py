@@ -70,6 +70,17 @@ def _add_layer(built: _Graph, layer: graph.Layer) -> None:
         pads=pads,
       )
       built.add('Transpose', perm=(0, 2, 3, 1))
+    case 'nearest':
+      (values,) = weights
+      known = built.weight(values)
+      built.add('Unsqueeze', ints((2,)))
+      built.add('Sub', known)
+      built.add('Abs')
+      built.add('ArgMin', axis=2, keepdims=0)
+      depth = built.weight(np.array(values.shape[1], np.int64))
+      built.add('OneHot', depth, built.weight(np.array([0, 1], np.float32)))
+      built.add('Mul', known)
+      built.add('ReduceSum', ints((2,)), keepdims=0)
     case unknown:
       raise ValueError(f'layer {unknown} has no form in ONNX')
 
@@ -88,7 +99,7 @@ def model_of(
     name: of its input.
     shape: of one example.
     outputs: names of what it gives; several share its last axis.
-    width: of each of several outputs.
+    width: of each output [B, width]; 0 where it is images.
 
   Raises:
     ImportError: the extra `export` is not installed.
@@ -103,15 +114,14 @@ def model_of(
   built = _Graph(onnx, name)
   for layer in layers:
     _add_layer(built, layer)
+  final = ('B', width) if width else (None,) * 4
   if len(outputs) == 1:
     built.nodes[-1].output[0] = outputs[0]
-    final: tuple[Any, ...] = (None,) * 4
   else:
     sizes = built.weight(np.array([width] * len(outputs), np.int64))
     built.nodes.append(
       onnx.helper.make_node('Split', [built.value, sizes], outputs, axis=1)
     )
-    final = ('B', width)
   value = lambda name, shape: onnx.helper.make_tensor_value_info(
     name, onnx.TensorProto.FLOAT, shape
   )

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data, losses, trained
+from bvae_jax import data, trained
 from bvae_jax.report import images as image_lib
 from bvae_jax.training import experiment as experiment_lib
 
@@ -51,12 +51,11 @@ def _reconstruct(params, images, *, encode, decode):
   return jax.nn.sigmoid(decode(params, mean))
 
 
-@functools.partial(jax.jit, static_argnames='encode')
-def _moments(params, images, *, encode):
+@functools.partial(jax.jit, static_argnames=('encode', 'kl'))
+def _moments(params, images, *, encode, kl):
   """Mean and deviation of codes [D], and their mean KL."""
   mean, logvar = encode(params, images)
-  kl = losses.gaussian_kl(mean, logvar).mean(0)
-  return mean.mean(0), mean.std(0), kl
+  return mean.mean(0), mean.std(0), kl(mean, logvar).mean(0)
 
 
 def _scale(
@@ -69,8 +68,8 @@ def _scale(
   latents = experiment.config.num_latents
   if not experiment.objective.points:
     return np.zeros(latents, np.float32), np.ones(latents, np.float32)
-  images = reference_images(experiment)
-  return _moments(params, images, encode=experiment.encode)[:2]
+  nets = {'encode': experiment.encode, 'kl': experiment.kl}
+  return _moments(params, reference_images(experiment), **nets)[:2]
 
 
 def traverse(
@@ -123,7 +122,8 @@ def traversal_png(experiment: experiment_lib.Experiment, params: Any) -> bytes:
     params: parameters of one member, `population.select(states.params, m)`.
   """
   images = reference_images(experiment)
-  _, deviation, kl = _moments(params, images, encode=experiment.encode)
+  nets = {'encode': experiment.encode, 'kl': experiment.kl}
+  _, deviation, kl = _moments(params, images, **nets)
   carried = deviation if experiment.objective.points else kl
   order = order_by_kl(np.asarray(carried))
   rows = traverse(experiment, params, images[0])[order[:MAX_ROWS]]

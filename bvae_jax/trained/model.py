@@ -107,6 +107,19 @@ class Model:
     """
     return _in_blocks(self._encode, self._images(images))
 
+  def kl(self, mean: Any, logvar: Any) -> jax.Array:
+    """KL [B, D] of the posterior of `encode` from the prior, nats.
+
+    Raises:
+      ValueError: the codes are points.
+    """
+    if self.experiment.objective.points:
+      raise ValueError(
+        f'the codes of {self.config.objective} are points, which have no KL; '
+        'take a model with a posterior, such as a beta-VAE'
+      )
+    return self.experiment.kl(jnp.asarray(mean), jnp.asarray(logvar))
+
   def decode(self, z: Any) -> jax.Array:
     """Mean images E[x|z] in [0, 1] of latents [B, D], float [B, H, W, C].
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import data
+from bvae_jax import data, losses
 from bvae_jax.data import factors as factors_lib
 
 SIZES = (2, 3, 5)
@@ -36,6 +36,9 @@ class Perfect:
     logvar = np.zeros_like(mean)
     logvar[:, :3] = -4.0
     return mean, logvar
+
+  def kl(self, mean, logvar):
+    return losses.gaussian_kl(jnp.asarray(mean), jnp.asarray(logvar))
 
   def decode(self, z):
     cells = np.zeros((len(z), 4))

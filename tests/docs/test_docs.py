@@ -15,7 +15,8 @@ import pytest
 from absl import flags
 from ml_collections import config_flags
 
-from bvae_jax import catalogue, cli, data, losses, metrics, models
+import bvae_jax
+from bvae_jax import catalogue, cli, data, export, losses, metrics, models
 from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
 from bvae_jax.data import prepare
@@ -24,7 +25,6 @@ from bvae_jax.studies import plan
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = sorted([ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')])
 HEADERS = sorted((ROOT / 'configs').rglob('*.py'))
-FENCE = re.compile(r'^```(\w*)\n(.*?)^```', re.MULTILINE | re.DOTALL)
 START = re.compile(r'(?:bvae|python -m (?:bvae_jax|launch|docs)[\w.]*) .*')
 HOLE = re.compile(r'\b(FILE|NAME)\b|\.\.\.')  # the reader's own
 
@@ -39,7 +39,7 @@ def commands(path):
   text = re.sub(r'\\\\?\n\s*', '', text)
   inline = re.findall(r'`([^`\n]+)`', text)
   lines = [line.strip() for line in text.splitlines() if line[:1] == ' ']
-  for _, block in FENCE.findall(text):
+  for _, block in helpers.FENCE.findall(text):
     lines += block.splitlines()
   for line in [*lines, *inline]:
     for part in line.split('#')[0].split('&&'):
@@ -119,7 +119,7 @@ def test_every_command_is_understood(path, monkeypatch):
 
 def anchors(path):
   """What a page's headings are called in links."""
-  text = FENCE.sub('', path.read_text())
+  text = helpers.FENCE.sub('', path.read_text())
   for heading in re.findall(r'^#+ (.+)$', text, re.M):
     yield re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-')
 
@@ -143,11 +143,12 @@ def test_the_site_has_every_page():
 def desk(tmp_path_factory):
   """A folder with what the blocks read: a tiny run, codes and factors."""
   folder = tmp_path_factory.mktemp('desk')
-  *_, train = blocks(ROOT / 'docs' / 'library.md')
+  *_, train = helpers.blocks(ROOT / 'docs' / 'library.md')
   with contextlib.chdir(folder):
     exec(compile(train, 'library.md', 'exec'), {'__name__': 'block'})
   runs = folder / 'runs'
   shutil.copytree(runs / 'from_python', runs / 'tcvae_quick')
+  export.export(bvae_jax.load(runs / 'from_python'), folder / 'exported')
   rng = np.random.default_rng(0)
   factors = np.tile(np.stack(np.divmod(np.arange(12), 4), 1), (20, 1))
   np.save(folder / 'factors.npy', factors)
@@ -155,20 +156,14 @@ def desk(tmp_path_factory):
   return folder
 
 
-def blocks(path):
-  """The fenced Python of a page."""
-  text = path.read_text()
-  yield from (code for kind, code in FENCE.findall(text) if kind == 'python')
-
-
 @pytest.mark.parametrize(
   'path',
-  [p for p in PAGES if p.name != 'extending.md' and list(blocks(p))],
+  [p for p in PAGES if p.name != 'extending.md' and list(helpers.blocks(p))],
   ids=name_of,
 )
 def test_every_block_of_python_runs(path, desk, monkeypatch):
   monkeypatch.chdir(desk)
-  for code in blocks(path):
+  for code in helpers.blocks(path):
     found = {'__name__': 'block'}
     exec(compile(code, path.name, 'exec'), found)
     if 'get_config' in found:
@@ -180,7 +175,7 @@ def test_what_the_pages_add_trains_and_is_scored(tmp_path):
   tables = (losses.OBJECTIVES, metrics.METRICS, data.DATASETS, models.DECODERS)
   before = [dict(table) for table in tables]
   try:
-    for code in blocks(ROOT / 'docs' / 'extending.md'):
+    for code in helpers.blocks(ROOT / 'docs' / 'extending.md'):
       exec(compile(code, 'extending.md', 'exec'), {'__name__': 'block'})
     config = helpers.small_config(
       'squared_vae', decoder='linear', metrics=('spread',), num_steps=2

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from bvae_jax import losses, population
+from bvae_jax.apps import coders
 from bvae_jax.evaluation import codes as codes_lib
+from bvae_jax.report import traversals
+from bvae_jax.trained import model as model_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import probe as probe_lib
 from bvae_jax.training import step
@@ -41,6 +44,17 @@ def test_the_elbo_takes_the_kl_of_the_category(trained):
   assert terms['kl_per_latent'][0, 2:].sum() <= np.log(3) + 1e-5
   z = experiment.sample(jax.random.key(0), jnp.zeros((9, 5)), jnp.zeros((9, 5)))
   np.testing.assert_array_equal(jnp.sort(z[:, 2:]), [[0, 0, 1]] * 9)
+
+
+def test_strips_and_applications_take_it_too(trained):
+  experiment, _, params, kl = trained
+  model = model_lib.Model(experiment, params, 0, 0, {}, 0, None)
+  every = np.asarray(experiment.dataset.images(np.arange(216)))
+  found = coders.carried(model, *model.encode(every))
+  np.testing.assert_allclose(found, kl.mean(0), rtol=1e-4, atol=1e-5)
+  nets = {'encode': experiment.encode, 'kl': experiment.kl}
+  _, _, found = traversals._moments(params, every, **nets)
+  np.testing.assert_allclose(found, kl.mean(0), rtol=1e-4, atol=1e-5)
 
 
 def test_the_parts_of_the_log_add_up_to_that_kl(trained):
