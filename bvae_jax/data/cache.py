@@ -17,7 +17,7 @@ import numpy as np
 from bvae_jax.data import progress
 
 _LOG = logging.getLogger(__name__)
-_VERSION = 1  # of how images are decoded: another makes them anew
+_VERSION = 2  # of how images are decoded: another makes them anew
 # Keys of config.dataset that say how.
 SETTINGS = ('image_size', 'channels', 'fit')
 
@@ -129,11 +129,11 @@ def find(name: str) -> Decoded | None:
   try:
     facts = json.loads(note.read_text(encoding='utf-8'))
     images = np.load(path, mmap_mode='r', allow_pickle=False)
-  except (OSError, ValueError, EOFError):
+    rows, skipped = [*facts['rows']], dict(facts['skipped'])
+    found = Decoded(images, rows, skipped, facts['words'])
+  except (OSError, ValueError, EOFError, KeyError, TypeError):  # damaged
     return None
-  if len(images) != len(facts['rows']):
-    return None
-  return Decoded(images, facts['rows'], dict(facts['skipped']), facts['words'])
+  return found if len(images) == len(rows) else None
 
 
 def _fill(

@@ -5,8 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from bvae_jax.data import pixels
+
 FITS = ('crop', 'pad')
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.gif', '.tif', '.tiff')
+SUFFIXES = (
+  *('.png', '.jpg', '.jpeg', '.jfif', '.webp', '.bmp', '.gif', '.tif', '.tiff'),
+  *('.pgm', '.ppm'),
+)
 _GREY = ('1', 'L', 'LA', 'La', 'I', 'F')
 
 
@@ -29,7 +34,8 @@ def read(path: Any, image_size: int, channels: int, fit: str) -> np.ndarray:
   """Decodes a file, uint8 [image_size, image_size, channels].
 
   Turned as EXIF says; the first frame of many; transparency over white; 16 bits
-  to the nearest of 8. Errors are those of the decoder, of any type.
+  to the nearest of 8; numbers of 32 by the range of the file's own, as
+  `pixels.scale_of` tells it. Errors are those of the decoder, of any type.
 
   Args:
     path: the file, or a stream of it.
@@ -76,13 +82,11 @@ def _plain(image: Any, channels: int) -> Any:
   """A Pillow image of any mode as L or RGB, over white where transparent."""
   from PIL import Image
 
-  if image.mode.startswith('I'):  # 16 bits
-    values = np.asarray(image).astype(np.float64)
-    values = np.round(np.clip(values, 0, 65535) / 257)
-    image = Image.fromarray(values.astype(np.uint8))
-  elif image.mode == 'F':
-    values = np.clip(np.round(np.asarray(image)), 0, 255)
-    image = Image.fromarray(values.astype(np.uint8))
+  if image.mode[0] in 'IF':  # I;16 is 16 bits, I and F are 32
+    values = np.asarray(image)
+    ends = (0, 65535) if ';' in image.mode else pixels.extremes(values)
+    offset, factor, _ = pixels.scale_of(values.dtype, *ends)
+    image = Image.fromarray(pixels.to_bytes(values, offset, factor))
   if image.has_transparency_data:
     image = image.convert('RGBA')
     white = Image.new('RGBA', image.size, 'white')

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 from collections.abc import Sequence
 
 import jax
@@ -11,7 +12,9 @@ from jax.typing import ArrayLike
 
 from bvae_jax.data import grid
 
+_LOG = logging.getLogger(__name__)
 KINDS = ('categorical', 'ordinal', 'continuous')
+_FINE = 1e-4  # of a factor's range, which float32 must resolve
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,13 +119,20 @@ class Table:
   def of(cls, factors: Sequence[Factor], values: np.ndarray) -> 'Table':
     """Returns the table of values [N, K] of any type.
 
-    Those are missing that are NaN, or below 0 in a discrete column.
+    Those are missing that are NaN, or below 0 in a discrete column. Continuous
+    ones are counted from the least where float32 could not tell them apart.
     """
     discrete = np.array([factor.size > 0 for factor in factors])
     found = np.where(discrete & (values < 0), np.nan, values)
     if discrete.all():
       found = np.nan_to_num(found, nan=-1).astype(np.int32)
     else:
+      for k in np.flatnonzero(~discrete):
+        low, high = np.nanmin(found[:, k]), np.nanmax(found[:, k])
+        step = np.spacing(np.float32(max(-low, high)))
+        if step > _FINE * (high - low):
+          _LOG.warning('%s is counted from %.17g on', factors[k].name, low)
+          found[:, k] -= low
       found = found.astype(np.float32)
     return cls(tuple(factors), found)
 

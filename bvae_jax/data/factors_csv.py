@@ -3,6 +3,8 @@
 import csv
 import io
 import logging
+import math
+import os
 import pathlib
 import re
 import unicodedata
@@ -17,8 +19,8 @@ _DECIMAL_COMMA = re.compile(r'[-+]?\d+,\d+')
 def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
   """The cells of each column by its name, in the order of the files.
 
-  Columns are apart by commas, semicolons (then 1,5 is a number) or tabs. The
-  first names a file: by its path in the folder, or by its name or the name
+  Columns are apart by commas, or by semicolons or tabs (then 1,5 is a number).
+  The first names a file: by its path in the folder, or by its name or the name
   without suffix where only one file has it.
 
   Args:
@@ -51,7 +53,10 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
     else:
       cells[file] = row[1:]
   if not cells:
-    raise ValueError(f'names none of the images; its first is {unknown[0]}')
+    raise ValueError(
+      f'names none of the images; its first is {unknown[0]}; the first column '
+      'must hold the names of the files in this folder'
+    )
   if unknown or len(cells) < len(files):
     _LOG.warning(
       '%s: %d rows name no image%s; %d images have no row and no labels',
@@ -79,17 +84,32 @@ def rows(path: pathlib.Path) -> list[list[str]]:
     raise ValueError('is no text in UTF-8; save it anew as CSV in UTF-8')
   header = next((line for line in text.splitlines() if line.strip()), '')
   separator = max(',;\t', key=header.count)
-  lines = csv.reader(io.StringIO(text, newline=''), delimiter=separator)
+  lines = csv.reader(
+    io.StringIO(text, newline=''), delimiter=separator, skipinitialspace=True
+  )
   try:
     found = [[cell.strip() for cell in row] for row in lines]
   except csv.Error as error:
     raise ValueError(f'no table: {error}') from None
-  if separator == ';':
+  if separator != ',':
     found = [
       [c.replace(',', '.') if _DECIMAL_COMMA.fullmatch(c) else c for c in row]
       for row in found
     ]
   return [row for row in found if any(row)]
+
+
+def number(cell: str) -> float:
+  """The number that a cell spells, exactly where it is whole.
+
+  Raises:
+    ValueError: it spells none; 1_2 is a word here.
+  """
+  if '_' in cell:
+    raise ValueError(f'no number: {cell}')
+  value = float(cell)
+  whole = cell.lstrip('+-').isdecimal() and math.isfinite(value)
+  return int(cell) if whole else value
 
 
 def _finder(
@@ -110,7 +130,8 @@ def _finder(
 
   def find(named: str) -> str | None:
     plain = unicodedata.normalize('NFC', named.replace('\\', '/'))
-    plain = plain.removeprefix(f'{folder.as_posix()}/').removeprefix('./')
+    for place in (folder.as_posix(), os.path.abspath(folder), '.'):
+      plain = plain.removeprefix(f'{place}/')
     keys = [plain] * 4 + [plain.casefold()] * 4
     return next((f for way, k in zip(ways, keys) if (f := way.get(k))), None)
 

@@ -23,8 +23,11 @@ _OTHERS = {
   b'\x80\x04': 'a pickle, which could run any code; save it with np.savez',
   b'\x80\x05': 'a pickle, which could run any code; save it with np.savez',
   b'\x1f\x8b': 'a gzip file; unpack it first',
+  b'MATLAB': 'a MATLAB file; save its arrays as .npz, images as [N, H, W, C]',
   b'\x89PNG': ONE_IMAGE,
   b'\xff\xd8\xff': ONE_IMAGE,
+  b'GIF8': ONE_IMAGE,
+  b'RIFF': ONE_IMAGE,
 }
 
 
@@ -98,9 +101,19 @@ def header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
   return np.lib.format.read_array_header_2_0(stream)
 
 
+def names(archive: zipfile.ZipFile) -> list[str]:
+  """The members of a zip, but for what macOS lays beside them."""
+  return [n for n in archive.namelist() if not is_resource_fork(n)]
+
+
+def is_resource_fork(name: str) -> bool:
+  """Whether a file of this name is what macOS lays beside another."""
+  return name.rpartition('/')[2].startswith('._')
+
+
 def _npz(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
   with zipfile.ZipFile(path) as archive:
-    members = [n for n in archive.namelist() if n.endswith('.npy')]
+    members = [n for n in names(archive) if n.endswith('.npy')]
     if not members:
       raise ValueError('a zip of other files, no .npz; unpack it first')
     found = {}
@@ -134,8 +147,9 @@ def _hdf5(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
 
   def visit(name: str, item: Any) -> None:
     if isinstance(item, h5py.Dataset):
-      shapes[name] = item.shape
+      shapes[name] = item.shape or ()
 
+  key = key.strip('/')
   opened: Any = h5py.File(path, 'r')
   with opened as file:
     file.visititems(visit)
@@ -162,13 +176,15 @@ def _one(
   """The name of the one array that has such a rank."""
   able = [name for name, shape in shapes.items() if len(shape) in ranks]
   if len(able) != 1:
-    what, hint = (
-      ('images, [N, H, W] or with channels', '; dataset.image_key says which')
-      if ranks == (3, 4)
-      else ('points, [N] or [N, columns]', '')
+    images = ranks == (3, 4)
+    what = (
+      'images, [N, H, W] or with channels'
+      if images
+      else 'points, [N] or [N, columns]'
     )
+    hint = '; dataset.image_key says which' if images and able else ''
     raise ValueError(
       f'must hold one array of {what}, without pickled objects; it holds '
-      f'{len(able)} among {", ".join(sorted(every))}{hint}'
+      f'{len(able)} among {", ".join(sorted(every)) or "none"}{hint}'
     )
   return able[0]

@@ -32,16 +32,22 @@ def load(config: Any) -> dataset.Dataset:
   """
   path = _checked(config)
   settings = {key: config[key] for key in cache.SETTINGS}
+  keys = tuple(config.get('label_keys', ()))
+  key = config.get('image_key', '')
   if path.is_dir():
+    if keys or key:
+      raise ValueError(
+        'dataset.image_key and label_keys name arrays of a file, and '
+        f'{path} is a folder: leave them out; labels are read from its '
+        f'{labels.NAME}'
+      )
     found = _list(path)
     made = _folder([path / name for name in found], settings)
     skipped = {found[i]: why for i, why in made.skipped.items()}
     _report(path, skipped, config.strict)
     known = labels.of_files(path, [found[i] for i in made.rows])
   else:
-    key = config.get('image_key', '')
     made, skipped = _array(path, settings, key), {}
-    keys = tuple(config.get('label_keys', ()))
     known = labels.of_arrays(path, keys, len(made.images))
   return _dataset(path, made, len(skipped), known)
 
@@ -66,6 +72,8 @@ def _checked(config: Any) -> pathlib.Path:
       'dataset.factor_stride has no use for dataset.name=images; leave it out'
     )
   path = pathlib.Path(os.path.expanduser(config.path))
+  if str(path) != str(path).encode(errors='replace').decode():
+    raise ValueError(f'dataset.path={str(path)!r} is no UTF-8; rename it')
   if not path.exists():
     raise FileNotFoundError(f'dataset.path: no such file or folder: {path}')
   return path
@@ -195,8 +203,8 @@ def _dataset(
 ) -> dataset.Dataset:
   count, height, width, channels = made.images.shape
   description = (
-    f'real images of {path.name}: {count} of {height}x{width}x{channels}, '
-    f'from {made.words}'
+    f'real images of {path.absolute().name}: {count} of '
+    f'{height}x{width}x{channels}, from {made.words}'
   )
   if num_skipped:
     description += f'; {num_skipped} files that cannot be decoded left out'

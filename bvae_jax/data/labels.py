@@ -4,10 +4,11 @@ Columns of words are categorical, of whole numbers ordinal, of other numbers
 continuous, and so are whole numbers of more than 20 values that mostly differ
 from image to image, or of more than 256; blanks are missing. A column with one
 value says nothing, one of words that mostly differ only tells images apart:
-they are left out.
+they are left out, which the log says.
 """
 
 import logging
+import os
 import pathlib
 
 import numpy as np
@@ -18,6 +19,7 @@ from bvae_jax.data import factors_csv, files
 _LOG = logging.getLogger(__name__)
 NAME = 'factors.csv'
 MAX_CLASSES = 256  # values of a factor of whole numbers
+_LARGEST = float(np.finfo(np.float32).max)
 BLANKS = ('', 'na', 'nan', 'n/a', 'null', 'none')
 _Column = tuple[factors_lib.Factor, np.ndarray]
 
@@ -41,8 +43,15 @@ def of_files(
     except ValueError as error:
       raise ValueError(f'{path}: {error}') from error
   elif all('/' in file for file in names):
-    columns = {'class': [file.rpartition('/')[0] for file in names]}
+    # Names of files may be no UTF-8.
+    readable = [os.fsencode(n).decode(errors='backslashreplace') for n in names]
+    columns = {'class': [file.rpartition('/')[0] for file in readable]}
+    path = folder
   else:
+    if any('/' in file for file in names):
+      _LOG.warning(
+        '%s: folders are no classes, since some images lie in none', folder
+      )
     return None
   return _table(path, columns)
 
@@ -107,12 +116,17 @@ def _table(
     made = [_column(n, cells) for n, cells in columns.items() if n not in blank]
   except ValueError as error:
     raise ValueError(f'{path}: {error}') from error
-  kept = [column for column in made if column[0].size != 1]
-  for factor, values in list(kept):
-    known = np.isfinite(values).sum()
-    if factor.kind == 'categorical' and factor.size > max(20, known / 2):
-      _LOG.warning('column %s only tells images apart: left out', factor.name)
-      kept = [column for column in kept if column[0] is not factor]
+  kept = []
+  for factor, values in made:
+    known = values[np.isfinite(values)]
+    if not np.ptp(known):
+      _LOG.warning('%s: %s has one value: left out', path, factor.name)
+    elif factor.kind == 'categorical' and factor.size > max(20, len(known) / 2):
+      _LOG.warning(
+        '%s: %s only tells images apart: left out', path, factor.name
+      )
+    else:
+      kept.append((factor, values))
   if not kept:
     return None
   factors, values = zip(*kept)
@@ -129,17 +143,19 @@ def _column(name: str, cells: list[str]) -> _Column:
     cells = [cell.lower() for cell in cells]
   known = [cell for cell in cells if _told(cell)]
   try:
-    numbers = {cell: float(cell) for cell in known}
+    numbers = {cell: factors_csv.number(cell) for cell in known}
   except ValueError:
     numbers = None
-  if numbers and not np.isfinite(list(numbers.values())).all():
+  infinite = [c for c, x in (numbers or {}).items() if abs(x) > _LARGEST]
+  if infinite:
     raise ValueError(
-      f'column {name} holds an infinite value; leave the cell blank'
+      f'column {name} holds an infinite value ({infinite[0]}, beyond 32 bits); '
+      'leave the cell blank'
     )
   many = len(set(known)) > max(20, min(len(known) / 2, MAX_CLASSES))
-  if numbers and (many or any(not x.is_integer() for x in numbers.values())):
+  if numbers and (many or any(x != int(x) for x in numbers.values())):
     factor = factors_lib.Factor(name, 'continuous', 0)
-    code = numbers
+    code = {cell: float(x) for cell, x in numbers.items()}
   else:
     order = sorted(set(known), key=numbers.__getitem__ if numbers else str)
     spelled = {c: str(int(numbers[c])) if numbers else c for c in order}

@@ -8,6 +8,7 @@ from bvae_jax.data import dataset
 from bvae_jax.data import factors as factors_lib
 
 _ROWS = 1024  # images that are looked at together
+_DARK = 8192  # of 16 bits: fewer are used than there are
 
 
 def to_nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -55,7 +56,10 @@ def scale_of(
   if inside(0, 255):
     return 0, 1, f'{dtype} from 0 to 255'
   if dtype.kind in 'iu' and inside(0, 65535):
-    return 0, 1 / 257, f'{dtype} from 0 to 65535'
+    words = f'{dtype} from 0 to 65535'
+    if largest < _DARK:
+      words += f' (dark: the largest is {largest:.0f}; scale them to 65535)'
+    return 0, 1 / 257, words
   raise ValueError(
     f'values of {dtype} from {smallest:g} to {largest:g} are no images; use 0 '
     'to 255, 0 to 1 or -1 to 1'

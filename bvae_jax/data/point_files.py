@@ -55,14 +55,16 @@ def _csv(path: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
   blank = lambda cell: cell.lower() in labels.BLANKS
   rows = [['' if blank(cell) else cell for cell in row] for row in rows]
   if all(not cell or _is_number(cell) for row in rows for cell in row):
-    numbers = [[float(cell or 'nan') for cell in row] for row in rows]
+    numbers = [
+      [factors_csv.number(cell or 'nan') for cell in row] for row in rows
+    ]
     return np.array(numbers), names
   return np.array(rows), names
 
 
 def _is_number(cell: str) -> bool:
   try:
-    float(cell)
+    factors_csv.number(cell)
   except ValueError:
     return False
   return True

@@ -5,6 +5,7 @@ python -m bvae_jax.data.prepare NAME [--data_dir=DIR] [--from=FILE]
 
 import logging
 import pathlib
+import shlex
 import signal
 import sys
 from typing import Any
@@ -182,7 +183,8 @@ def main(argv: list[str]) -> None:
       made.download_and_prepare()
       _LOG.info('%s: read it with tfds.data_source', made.data_path)
   used = sets.dataset_name(args.name)
-  where = f' --config.dataset.data_dir={args.data_dir}' if args.data_dir else ''
+  given = shlex.quote(args.data_dir)
+  where = f' --config.dataset.data_dir={given}' if args.data_dir else ''
   _LOG.info('%s: look at contact_sheet.png', folder)
   _LOG.info('train on it with --config.dataset.name=%s%s', used, where)
 

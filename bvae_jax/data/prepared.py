@@ -9,6 +9,7 @@ DATA_DIR/NAME-SIZE/
 
 import json
 import pathlib
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -67,7 +68,7 @@ def load(config: Any, real: spec.RealSet) -> dataset.Dataset:
   given = config.get('data_dir', '')
   folder = find(data_dir(given), real.name, config.image_size)
   if folder is None:
-    where = f' --data_dir={given}' if given else ''
+    where = f' --data_dir={shlex.quote(given)}' if given else ''
     usual = real.image_size % max(config.image_size, 1) == 0
     size = '' if usual else f' --image_size={config.image_size}'
     raise FileNotFoundError(
@@ -75,9 +76,8 @@ def load(config: Any, real: spec.RealSet) -> dataset.Dataset:
       f'dataset.image_size={config.image_size}; run: {real.command}{where}'
       f'{size}'
     )
-  facts = json.loads((folder / 'facts.json').read_text(encoding='utf-8'))
-  images = np.load(folder / 'images.npy', mmap_mode='r', allow_pickle=False)
-  images, known, thinning = _thinned(folder, facts, images, config)
+  facts, images, factors, classes = _read(folder, real)
+  images, known, thinning = _thinned(facts, images, factors, classes, config)
   full_size, _, channels = facts['image_shape']
   return dataset.Dataset(
     name=config.name,
@@ -92,15 +92,37 @@ def load(config: Any, real: spec.RealSet) -> dataset.Dataset:
   )
 
 
+def _read(
+  folder: pathlib.Path, real: spec.RealSet
+) -> tuple[dict[str, Any], np.ndarray, list[factors_lib.Factor], np.ndarray]:
+  """The facts, images, factors and classes of a prepared set."""
+  try:
+    facts = json.loads((folder / 'facts.json').read_text(encoding='utf-8'))
+    images = np.load(folder / 'images.npy', mmap_mode='r', allow_pickle=False)
+    classes = np.load(folder / 'factors.npy', allow_pickle=False)
+    factors = [
+      factors_lib.Factor(**{**f, 'values': tuple(f['values'])})
+      for f in facts['factors']
+    ]
+    if not len(images) == len(classes) == facts['num_images']:
+      raise ValueError(
+        f'{len(images)} images and {len(classes)} rows of labels'
+      )
+  except (ValueError, KeyError, TypeError, EOFError) as error:
+    raise ValueError(
+      f'{folder} is damaged ({error}): delete it, then run: {real.command}'
+    ) from error
+  return facts, images, factors, classes
+
+
 def _thinned(
-  folder: pathlib.Path, facts: dict[str, Any], images: np.ndarray, config: Any
+  facts: dict[str, Any],
+  images: np.ndarray,
+  factors: list[factors_lib.Factor],
+  classes: np.ndarray,
+  config: Any,
 ) -> tuple[np.ndarray, factors_lib.Grid | factors_lib.Table, str]:
   """Images, factors, and a phrase on those that are left out."""
-  factors = [
-    factors_lib.Factor(**{**f, 'values': tuple(f['values'])})
-    for f in facts['factors']
-  ]
-  classes = np.load(folder / 'factors.npy', allow_pickle=False)
   if not facts['complete_grid']:
     if config.factor_stride:
       raise ValueError(

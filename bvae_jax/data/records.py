@@ -35,6 +35,11 @@ def load(config: Any) -> dataset.Dataset:
     raise ValueError(
       f'dataset.factor_stride has no use for {config.name}; leave it out'
     )
+  if config.path:
+    raise ValueError(
+      f'dataset.path={config.path!r} has no use for {config.name}: it is read '
+      'from dataset.data_dir'
+    )
   import tensorflow_datasets
 
   tfds: Any = tensorflow_datasets

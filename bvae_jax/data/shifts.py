@@ -31,7 +31,7 @@ def correlate(
   if len(names) != 2 or names[0] == names[1]:
     raise ValueError(f'{key} must name two factors')
   one, two = (_place(made, name, key) for name in names)
-  if sigma <= 0:
+  if not sigma > 0:
     raise ValueError(f'dataset.sigma={sigma} must be positive')
   if made.split is not None:
     raise ValueError(

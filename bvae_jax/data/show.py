@@ -189,12 +189,13 @@ def main(argv: Sequence[str]) -> None:
     found = look(dataset)
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    stem = out / args.name.replace(':', '_').replace('/', '_')
-    stem.with_suffix('.html').write_text(page(dataset, found))
-    stem.with_suffix('.png').write_bytes(figures.picture(found))
+    stem = f'{out / args.name.replace(":", "_").replace("/", "_")}'
+    html = page(dataset, found)
+    pathlib.Path(f'{stem}.html').write_text(html, encoding='utf-8')
+    pathlib.Path(f'{stem}.png').write_bytes(figures.picture(found))
     moving = film(dataset)
     if moving is not None:
-      stem.with_suffix('.gif').write_bytes(moving)
+      pathlib.Path(f'{stem}.gif').write_bytes(moving)
   print(f'{stem}.html: open it in a browser')
 
 

@@ -115,6 +115,11 @@ def _fill(
   )
   there = np.zeros(count, bool)
   for rows, images in _said(opened.chunks(), count):
+    if images.dtype != np.uint8 or images.shape[1:] != opened.shape:
+      raise ValueError(
+        f'images must be bytes {opened.shape}, got {images.dtype} '
+        f'{images.shape[1:]}'
+      )
     images = _resized(images, size)
     if bits:
       lit = images > 0

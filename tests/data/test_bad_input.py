@@ -189,6 +189,11 @@ def page(path) -> pathlib.Path:
       'color has the value 40 in row 0, none of its 1 values',
     ),
     ('dsprites', lambda p: dsprites(p, imgs=None), 'plain array, got object'),
+    (
+      'dsprites',
+      lambda p: dsprites(p, imgs=np.zeros((2, 32, 32))),
+      r'images must be bytes \(64, 64, 1\), got uint8 \(32, 32, 1\)',
+    ),
     ('shapes3d', dsprites, 'holds no images, only imgs, latents_classes'),
   ],
 )
@@ -199,6 +204,20 @@ def test_sets_refused_in_one_line(name, make, message, tmp_path):
   assert '\n' not in str(caught.value)
   assert not list((tmp_path / 'home').glob('*'))
   assert not (tmp_path.parent / 'x').exists()
+
+
+def test_a_damaged_set_is_prepared_anew(tmp_path):
+  classes = np.array([[0] * 6, [0, 1, 0, 0, 0, 0]])
+  source = dsprites(tmp_path, latents_classes=classes)
+  folder = prepare.prepare('dsprites', str(tmp_path / 'home'), str(source))
+  for name, raw in {
+    'images.npy': (folder / 'images.npy').read_bytes()[:-1],
+    'factors.npy': b'',
+    'facts.json': b'{}',
+  }.items():
+    (folder / name).write_bytes(raw)
+    with pytest.raises(ValueError, match='is damaged .*: delete it, then run'):
+      helpers.dataset(name='dsprites_archive', data_dir=str(tmp_path / 'home'))
 
 
 def test_names_of_sets_and_files(tmp_path):

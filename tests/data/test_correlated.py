@@ -80,6 +80,7 @@ def test_combinations_are_held_out():
     ({'correlated': ('shape',)}, 'must name two factors'),
     ({'correlated': ('shape', 'hue')}, "no factor 'hue'; it has shape"),
     ({'correlated': ('x', 'y'), 'sigma': 0.0}, 'must be positive'),
+    ({'correlated': ('x', 'y'), 'sigma': float('nan')}, 'must be positive'),
     ({'correlated': ('x', 'y'), 'holdout': 0.1}, 'cannot go with'),
     ({'holdout_where': ('shape:2',)}, 'is no condition'),
     ({'holdout_where': ('shape=7',)}, 'holds out 0 of'),

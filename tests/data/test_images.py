@@ -2,6 +2,9 @@
 
 import logging
 import os
+import pathlib
+import re
+import zipfile
 
 import helpers
 import jax.numpy as jnp
@@ -101,6 +104,21 @@ def test_grey_files_have_one_channel_unless_asked(folder):
   assert decoded(folder, channels=3).shape == (3, 8, 8, 3)
 
 
+@pytest.mark.parametrize(
+  'values',
+  [
+    np.array(GREYS, np.int32),
+    np.array(GREYS, np.int32) * 257,
+    np.array(GREYS, np.float32),
+    GREYS / np.float32(255),
+    GREYS / np.float32(127.5) - 1,
+  ],
+)
+def test_numbers_of_32_bits_are_read_by_their_range(values, folder):
+  Image.fromarray(values).save(folder / 'a.tif')
+  close(decoded(folder)[0], GREYS[..., None])
+
+
 def test_crop_and_pad(folder):
   wide = np.zeros((8, 16, 3), np.uint8)
   wide[:, 4:12] = 200
@@ -140,6 +158,9 @@ def test_decoded_once_and_anew_when_a_file_changes(folder, cache, monkeypatch):
   Image.fromarray(255 - PICTURE).save(folder / 'a.png')
   close(decoded(folder), 255 - first)
   assert len(list(cache.iterdir())) == 4
+  for note in cache.glob('*.json'):
+    note.write_text('{"rows": 1}')  # damaged
+  close(decoded(folder), 255 - first)
 
 
 def test_a_cache_that_cannot_be_written(folder, tmp_path, monkeypatch):
@@ -180,6 +201,13 @@ def test_arrays(array, expected, most, suffix, tmp_path):
   close(decoded(path), expected, most)
 
 
+def test_sixteen_bits_of_which_few_are_used_are_called_dark(tmp_path):
+  np.save(tmp_path / 'a.npy', IMAGES.astype(np.uint16) * 16)
+  close(decoded(tmp_path / 'a.npy'), np.round(IMAGES * (16 / 257)))
+  words = r'uint16 from 0 to 65535 \(dark: the largest is 4080'
+  assert re.search(words, load(tmp_path / 'a.npy').description)
+
+
 def test_arrays_with_transparency_lie_over_white(tmp_path):
   np.save(tmp_path / 'a.npy', np.zeros((2, 8, 8, 4), np.uint8))
   close(decoded(tmp_path / 'a.npy'), np.full((2, 8, 8, 3), 255))
@@ -193,6 +221,14 @@ def test_hdf5(tmp_path):
     file['deep/images'] = IMAGES
     file['labels'] = np.arange(5)
   close(decoded(tmp_path / 'a.h5'), IMAGES)
+  close(decoded(tmp_path / 'a.h5', image_key='/deep/images'), IMAGES)
+
+
+def test_an_npz_that_macos_packed_anew(tmp_path):
+  np.savez(tmp_path / 'a.npz', x=IMAGES)
+  with zipfile.ZipFile(tmp_path / 'a.npz', 'a') as archive:
+    archive.writestr('__MACOSX/._x.npy', b'\0\5\x16\7')
+  close(decoded(tmp_path / 'a.npz'), IMAGES)
 
 
 def _pickled(path):
@@ -227,7 +263,16 @@ def _array(array):
     (_pickled, 'without pickled objects; it holds 0 among images'),
     (_short, 'damaged or cut short'),
     (_cut_zip, 'damaged or cut short'),
-    (lambda p: np.savez(p, a=IMAGES, b=IMAGES), 'it holds 2 among a, b'),
+    (
+      lambda p: np.savez(p, a=IMAGES, b=IMAGES),
+      '2 among a, b; dataset.image_k',
+    ),
+    (lambda p: np.savez(p, a=IMAGES[:, 0, 0]), 'it holds 0 among a$'),
+    (
+      lambda p: p.write_bytes(b'MATLAB 7.3 MAT-file'),
+      'a MATLAB file; save its',
+    ),
+    (lambda p: p.write_bytes(b'GIF89a'), 'one image; give the folder'),
     (_array(np.zeros((3, 4, 9, 3))), 'cannot tell height, width and channels'),
     (_array(np.zeros((9, 9, 3))), 'cannot tell height'),
     (_array(np.full((3, 9, 9), np.nan)), 'NaN or infinite'),
@@ -252,6 +297,11 @@ def test_bad_files_in_one_line(write, message, tmp_path):
     ({'fit': 'squash'}, "'squash' is unknown; valid: crop, pad"),
     ({'image_size': 0}, 'image_size must be at least 1'),
     ({'factor_stride': (1,)}, 'has no use'),
+    (
+      {'label_keys': ('a',)},
+      'is a folder: leave them out; labels are read fro',
+    ),
+    ({'path': '/caf\udce9'}, 'is no UTF-8; rename it'),
     ({}, 'no image in this folder'),
   ],
 )
@@ -277,6 +327,29 @@ def test_folders_are_classes(folder):
     data.Factor('class', 'categorical', 2, ('cat', 'dog')),
   )
   np.testing.assert_array_equal(dataset.labels(jnp.arange(3)), [[0], [0], [1]])
+
+
+def test_folders_by_names_that_are_no_utf8(folder):
+  names = [f'{os.fsdecode(b)}/1.png' for b in (b'caf\xe9', b'caf\xe8')]
+  (factor,) = labels.of_files(folder, names).factors
+  assert factor.values == ('caf\\xe8', 'caf\\xe9')
+
+
+def test_what_is_left_out_is_said(folder, caplog):
+  assert labels.of_files(folder, ['a/1.png', 'b/1.png', 'cover.png']) is None
+  (folder / 'factors.csv').write_text('file,x,y,z\na,0.5,1,u\nb,0.5,1,v\n')
+  (factor,) = labels.of_files(folder, ['a', 'b']).factors
+  assert factor.name == 'z'
+  for words in ('folders are no classes', 'x has one value', 'y has one value'):
+    assert words in caplog.text
+
+
+def test_numbers_that_32_bits_cannot_tell_apart_count_from_the_least(folder):
+  seconds = 1_700_000_000 + np.arange(30)
+  rows = [f'{i},{t}.5' for i, t in enumerate(seconds)]
+  (folder / 'factors.csv').write_text('\n'.join(['file,t', *rows]))
+  table = labels.of_files(folder, list(map(str, range(30))))
+  np.testing.assert_array_equal(table.values[:, 0], np.arange(30))
 
 
 def test_labels_from_a_table(folder):
@@ -309,9 +382,10 @@ def test_labels_from_a_table(folder):
     ('file,x,x\na,1,2\n', 'a name of its own'),
     ('file,x\na,1,2\n', 'row 2 has 3 cells, the header 2'),
     ('file,x\na,1\na,2\n', 'names a twice, the second time in row 3'),
-    ('file,x\nq,1\n', 'names none of the images; its first is q'),
+    ('file,x\nq,1\n', 'its first is q; the first column must hold the na'),
     ('file,x\na,\n', 'column x has no value'),
     ('file,x\na,inf\n', 'infinite value'),
+    ('file,x\na,1e39\nb,0.5\n', 'infinite value .1e39, beyond 32 bits'),
     ('a.png,1\nb.png,2\n', 'needs a header; its first row names a.png'),
     ('file,x\na,1\0\n', 'no text in UTF-8; save it anew'),
   ],
@@ -328,6 +402,10 @@ def test_bad_labels(text, message, folder):
     ('file;x\na.png;1,5\nB.png;2,5\n', [1.5, 2.5]),
     ('file\tx\r\na.png\t3\r\n\r\nB.png\t4\r\n', [0, 1]),
     ('file,x\ra.png,3\rB.png,4\r', [0, 1]),
+    ('file\tx\na.png\t1,5\nB.png\t2,5\n', [1.5, 2.5]),
+    ('file, x\n"a.png", "7"\nB.png, 9\n', [0, 1]),
+    (f'file,x\na,{2**53 + 1}\nB,{2**53}\n', [1, 0]),
+    ('file,x\na,1_1\nB,011\n', [1, 0]),
     ('file,x\na,TRUE\nB,false\n', [1, 0]),
     ('file,x\nA.PNG,3\nb.png,4\n', [0, 1]),
     ('file,x\nFOLDER/a.png,3\n.\\B.png,4\n', [0, 1]),
@@ -339,6 +417,15 @@ def test_tables_as_programs_save_them(text, values, folder):
   (folder / 'factors.csv').write_bytes(text.encode())
   table = labels.of_files(folder, ['a.png', 'B.png'])
   np.testing.assert_array_equal(table.values, np.array(values)[:, None])
+
+
+def test_a_table_names_whole_paths_and_the_folder_is_named_from_here(
+  folder, monkeypatch
+):
+  (folder / 'factors.csv').write_text(f'file,x\n{folder}/a,1\n{folder}/b,2\n')
+  monkeypatch.chdir(folder.parent)
+  table = labels.of_files(pathlib.Path(folder.name), ['a', 'b'])
+  np.testing.assert_array_equal(table.values, [[0], [1]])
 
 
 def test_names_of_files_are_compared_as_one_reads_them(folder):

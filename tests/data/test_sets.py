@@ -95,6 +95,10 @@ def test_shapes3d_by_value_and_not_by_rank(tmp_path):
   expected = [[1, 9, 3, 5, 3, 2], [0, 0, 3, 7, 0, 14], [5, 7, 8, 0, 1, 7]]
   np.testing.assert_array_equal(dataset.labels(jnp.arange(3)), expected)
   np.testing.assert_array_equal(pixels(dataset), images)
+  with h5py.File(tmp_path / 'f.h5', 'w') as file:
+    file['images'], file['labels'] = images / 255, labels
+  with pytest.raises(ValueError, match='must be bytes .*, got float64'):
+    prepare.prepare('shapes3d', str(tmp_path / 'b'), str(tmp_path / 'f.h5'))
   with h5py.File(tmp_path / 'bad.h5', 'w') as file:
     file['images'], file['labels'] = images, labels + 0.05
   with pytest.raises(ValueError, match='floor_hue has the value 0.15 in row 0'):
@@ -241,7 +245,7 @@ def test_celeba(zipped, tmp_path):
     + ''.join(f'{n}  {row}\n' for n, row in zip(names, rows))
   )
   (tmp_path / 'list_eval_partition.txt').write_text(
-    ''.join(f'{n} {i}\n' for i, n in enumerate(names))
+    ''.join(f'{n} {i}\n' for i, n in enumerate(names)) + ' \n'
   )
   dataset = made(tmp_path / 'out', 'celeba', tmp_path)
   assert dataset.factor_names == ('Smiling', 'Young')
@@ -261,6 +265,7 @@ def test_nvidia3d(tmp_path, monkeypatch):
     stream = io.BytesIO()
     np.save(stream, rows / [2, 1])
     archive.writestr('Falcor3D_down128/train-rec.labels', stream.getvalue())
+    archive.writestr('__MACOSX/Falcor3D_down128/._train-rec.labels', b'\0')
     for i, image in enumerate(images):
       name = f'Falcor3D_down128/images/{i:06d}.png'
       archive.writestr(name, picture(image, 'png'))

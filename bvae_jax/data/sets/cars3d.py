@@ -27,9 +27,7 @@ def _mesh(name: str, content: bytes) -> np.ndarray:
     raise ValueError(
       f'{name}: im must be [128, 128, 3, 24, 4], got {image.shape}'
     )
-  return (
-    image.astype(np.uint8).transpose(4, 3, 0, 1, 2).reshape(-1, 128, 128, 3)
-  )
+  return image.transpose(4, 3, 0, 1, 2).reshape(-1, 128, 128, 3)
 
 
 def _open(path: pathlib.Path) -> spec.Opened:
@@ -38,7 +36,7 @@ def _open(path: pathlib.Path) -> spec.Opened:
     path, lambda n: n.endswith(('.mat', 'list.txt'))
   ):
     if name.endswith('list.txt'):
-      lines = content.decode().split()
+      lines = content.decode(errors='replace').split()
     else:
       found.append(_stem(name))
   if lines is None or not found:

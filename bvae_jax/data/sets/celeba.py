@@ -12,7 +12,8 @@ _SIDE = 178  # of the centre crop, then resized
 
 
 def _table(path: pathlib.Path) -> list[list[str]]:
-  return [line.split() for line in path.read_text().splitlines() if line]
+  lines = path.read_text(encoding='utf-8').splitlines()
+  return [line.split() for line in lines if line.strip()]
 
 
 def _attributes(path: pathlib.Path) -> tuple[list[str], dict[str, list[int]]]:
@@ -54,9 +55,13 @@ def _open(path: pathlib.Path) -> spec.Opened:
   names, values = _attributes(attributes)
   row = {file: i for i, file in enumerate(values)}
   partition = np.full(len(row), -1, np.int8)
-  for file, part in (line[:2] for line in _table(parts)):
-    if file in row:
-      partition[row[file]] = int(part)
+  for line in _table(parts):
+    if len(line) != 2 or line[1] not in ('0', '1', '2'):
+      raise ValueError(
+        f'{parts}: a line must be a file and 0, 1 or 2, got {" ".join(line)}'
+      )
+    if line[0] in row:
+      partition[row[line[0]]] = int(line[1])
   factors = tuple(
     factors_lib.Factor(name, 'categorical', 2, ('no', 'yes')) for name in names
   )

@@ -39,7 +39,7 @@ def _open(path: pathlib.Path) -> spec.Opened:
 
   def chunks() -> spec.Chunks:
     for rows, part in images.rows():
-      yield rows, part[..., None] * np.uint8(scale)
+      yield rows, (part[..., None] * scale).astype(np.uint8)
 
   return spec.Opened(factors, classes[:, 1:], chunks, (64, 64, 1))
 

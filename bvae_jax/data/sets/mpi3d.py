@@ -32,6 +32,10 @@ def open_as(path: pathlib.Path, sizes: tuple[int, ...]) -> spec.Opened:
       f'other sets have {math.prod(SIZES):,} (toy, realistic, real) and '
       f'{math.prod(COMPLEX_SIZES):,} (complex)'
     )
+  if images.shape[3] != 3:
+    raise ValueError(
+      f'{path}: images must be [N, 64, 64, 3], got {images.shape}'
+    )
   classes = np.stack(np.unravel_index(np.arange(count), sizes), -1)
   return spec.Opened(
     spec.factors_of(_NAMES, sizes, 'ccoocoo'),

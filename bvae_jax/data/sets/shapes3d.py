@@ -24,7 +24,7 @@ FACTORS = spec.factors_of(
 def _open(path: pathlib.Path) -> spec.Opened:
   images = arrays.open_stored(path, 'images')
   labels = arrays.open_stored(path, 'labels').whole()
-  if labels.shape != (images.shape[0], 6) or len(images.shape) != 4:
+  if labels.shape != (images.shape[0], 6) or images.shape[3:] != (3,):
     raise ValueError(
       f'{path}: needs images [N, 64, 64, 3] and labels [N, 6], got '
       f'{images.shape} and {labels.shape}'

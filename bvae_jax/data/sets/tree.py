@@ -22,17 +22,20 @@ def members(
 ) -> Iterator[tuple[str, bytes]]:
   """The wanted files with their contents, in the order in which they lie.
 
+  What macOS lays beside them is none of them.
+
   Raises:
     ValueError: no folder, zip or tar; a damaged or an encrypted one; or one
       with names that point out of it.
   """
+  able = lambda name: not files.is_resource_fork(name) and wanted(name)
   try:
     if path.is_dir():
-      yield from _folder(path, wanted)
+      yield from _folder(path, able)
     elif zipfile.is_zipfile(path):
-      yield from _zip(path, wanted)
+      yield from _zip(path, able)
     elif tarfile.is_tarfile(path):
-      yield from _tar(path, wanted)
+      yield from _tar(path, able)
     else:
       what = files.foreign(path) or 'no zip or tar by its first bytes'
       raise ValueError(f'{path}: {what}')
