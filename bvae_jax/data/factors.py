@@ -127,11 +127,13 @@ class Table:
     if discrete.all():
       found = np.nan_to_num(found, nan=-1).astype(np.int32)
     else:
-      for k in np.flatnonzero(~discrete):
+      for k, factor in enumerate(factors):
+        if factor.size:
+          continue
         low, high = np.nanmin(found[:, k]), np.nanmax(found[:, k])
         step = np.spacing(np.float32(max(-low, high)))
         if step > _FINE * (high - low):
-          _LOG.warning('%s is counted from %.17g on', factors[k].name, low)
+          _LOG.warning('%s is counted from %.17g on', factor.name, low)
           found[:, k] -= low
       found = found.astype(np.float32)
     return cls(tuple(factors), found)

@@ -9,6 +9,7 @@ import numpy as np
 from bvae_jax.data import arrays, grid
 from bvae_jax.data.sets import spec
 
+_SHAPE = (64, 64, 3)
 SIZES = (6, 6, 2, 3, 3, 40, 40)
 COMPLEX_SIZES = (4, 4, 2, 3, 3, 40, 40)
 _NAMES = (
@@ -25,14 +26,14 @@ def open_as(path: pathlib.Path, sizes: tuple[int, ...]) -> spec.Opened:
   """
   images = arrays.open_stored(path, 'images')
   count = math.prod(sizes)
-  if len(images.shape) != 4 or images.shape[0] != count:
+  if images.shape[0] != count:
     raise ValueError(
       f'{path}: images {images.shape} are not the {count:,} combinations of '
       f'the sizes {sizes}, and the file says nothing else of the factors; the '
       f'other sets have {math.prod(SIZES):,} (toy, realistic, real) and '
       f'{math.prod(COMPLEX_SIZES):,} (complex)'
     )
-  if images.shape[3] != 3:
+  if images.shape[1:] != _SHAPE:
     raise ValueError(
       f'{path}: images must be [N, 64, 64, 3], got {images.shape}'
     )
@@ -41,7 +42,7 @@ def open_as(path: pathlib.Path, sizes: tuple[int, ...]) -> spec.Opened:
     spec.factors_of(_NAMES, sizes, 'ccoocoo'),
     classes.astype(np.int32),
     images.rows,
-    images.shape[1:],
+    _SHAPE,
   )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from bvae_jax.data import arrays
 from bvae_jax.data.sets import spec
 
+_SHAPE = (64, 64, 3)
 SIZES = (10, 10, 10, 8, 4, 15)
 _VALUES = (
   np.arange(10) / 10,
@@ -24,13 +25,14 @@ FACTORS = spec.factors_of(
 def _open(path: pathlib.Path) -> spec.Opened:
   images = arrays.open_stored(path, 'images')
   labels = arrays.open_stored(path, 'labels').whole()
-  if labels.shape != (images.shape[0], 6) or images.shape[3:] != (3,):
+  count, *shape = images.shape
+  if labels.shape != (count, 6) or tuple(shape) != _SHAPE:
     raise ValueError(
       f'{path}: needs images [N, 64, 64, 3] and labels [N, 6], got '
       f'{images.shape} and {labels.shape}'
     )
   classes = spec.by_values([f.name for f in FACTORS], labels, _VALUES)
-  return spec.Opened(FACTORS, classes, images.rows, images.shape[1:])
+  return spec.Opened(FACTORS, classes, images.rows, _SHAPE)
 
 
 SET = spec.RealSet(
