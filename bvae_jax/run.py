@@ -126,6 +126,10 @@ def evaluate_again(
 def _prepare(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
   """Before training: data, networks and scores fit; a step can be traced."""
   dataset = data.load(config.dataset)
+  if dataset.num_train < 2:
+    raise ValueError(
+      f'data set {dataset.name} has 1 image to train on; give it 2 or more'
+    )
   evaluate.check(config, dataset)
   experiment = experiment_lib.build(config, dataset)
   if config.evaluate_every:
@@ -168,6 +172,7 @@ def _restored(
   experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
 ) -> step.TrainState:
   """The trained population of a folder; nothing is trained."""
+  provenance.same_images(folder, experiment.dataset)
   states = programs_lib.restore(experiment, folder)
   at, end = int(states.step.max()), experiment.config.num_steps
   whole = (folder.path / provenance.NOTE).exists()
@@ -187,6 +192,7 @@ def _train(
 ) -> step.TrainState:
   """The trained states of all members (or of a part), host leaves [M, ...]."""
   config = experiment.config
+  provenance.same_images(folder, experiment.dataset)
   _LOG.info('data: %s', experiment.dataset.description)
   programs = programs_lib.plan(experiment, folder)
   programs = programs if part is None else programs[part : part + 1]

@@ -9,11 +9,14 @@ import sys
 from typing import NamedTuple
 
 import helpers
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from bvae_jax import config as config_lib
-from bvae_jax import workdir
+from bvae_jax import data, workdir
+from bvae_jax.data import storage
+from bvae_jax.evaluation import provenance
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import checkpoint, hooks
 from bvae_jax.workdir import metrics_log
@@ -50,6 +53,26 @@ def test_only_a_config_that_computes_the_same_may_resume(folder):
   folder.open(helpers.small_config(num_devices=4))
   with pytest.raises(workdir.WorkdirError, match='batch_size: 8 -> 16'):
     folder.open(helpers.small_config(batch_size=16))
+
+
+def test_a_run_goes_on_with_its_own_images_alone(folder):
+  def of(arrays):
+    read = lambda arrays, index: arrays[index]
+    shape, count = (4, 4, 1), len(arrays)
+    return data.Dataset('own', 'own', shape, count, arrays, read)
+
+  images = np.zeros((300, 4, 4, 1), np.uint8)
+  for _ in range(2):  # on the device, or left on the host: the same
+    provenance.same_images(folder, of(jnp.asarray(images)))
+    provenance.same_images(folder, storage.place(of(images), 'host'))
+  with pytest.raises(workdir.WorkdirError, match='num_images: 300 -> 299'):
+    provenance.same_images(folder, of(jnp.asarray(images[1:])))
+  images[-1] = 1
+  with pytest.raises(workdir.WorkdirError, match='other images .crc32: '):
+    provenance.same_images(folder, of(jnp.asarray(images)))
+  (folder.path / 'images.json').unlink()
+  provenance.same_images(folder, helpers.dataset())  # drawn
+  assert not (folder.path / 'images.json').exists()
 
 
 def test_a_damaged_config_is_named(folder):

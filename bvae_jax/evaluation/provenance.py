@@ -1,18 +1,23 @@
-"""With what a population was trained, and training.json, which tells it."""
+"""With what a population was trained: training.json and images.json tell it."""
 
 import dataclasses
 import importlib.metadata
 import json
 import subprocess
+import zlib
 from typing import Any
 
 import jax
+import numpy as np
 
 import bvae_jax
+from bvae_jax import data
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation.records import Record
 
 NOTE = 'training.json'  # lies in a run's folder once all is trained
+IMAGES = 'images.json'  # of stored images; others follow from the config
+_SAMPLE = 256  # images, of all over the set, whose bytes are compared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,3 +85,38 @@ def note(folder: workdir_lib.Workdir) -> None:
   found = dataclasses.asdict(Provenance.here())
   text = json.dumps({**found, 'seconds_from_first_to_last_line': seconds})
   folder.replace(NOTE, text + '\n')
+
+
+def same_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:
+  """Notes in images.json which stored images a run has.
+
+  Raises:
+    WorkdirError: it was begun with others.
+  """
+  count = dataset.num_images
+  index = np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int32)
+  if dataset.rows is not None:
+    sample = dataset.rows.take(index)
+  elif getattr(dataset.arrays, 'shape', ())[:1] == (count,):
+    sample = np.asarray(dataset.arrays[index])
+  else:
+    return
+  found = {
+    'num_images': count,
+    'image_shape': list(dataset.image_shape),
+    'crc32': f'{zlib.crc32(sample.tobytes()):08x}',
+  }
+  path = folder.path / IMAGES
+  if not path.exists():
+    folder.replace(IMAGES, workdir_lib.json_text(found))
+    return
+  old = workdir_lib.read_json(path)
+  changed = [
+    f'{k}: {old.get(k)} -> {v}' for k, v in found.items() if old.get(k) != v
+  ]
+  if changed:
+    raise workdir_lib.WorkdirError(
+      f'{folder.path} holds a run of other images ({"; ".join(changed)}); put '
+      'those back, or choose another --workdir (without this file it would go '
+      f'on with the new ones: {path})'
+    )

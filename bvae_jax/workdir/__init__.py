@@ -2,6 +2,7 @@
 
     config.json  metrics.jsonl  checkpoints/  traversals/  results.json
     results.csv  report.html  explorer.html  traversals.gif  manifest.json
+    groups.json  training.json  images.json
 
 Files that are rewritten are replaced in one step, so that a kill or a full disk
 never leaves half a file where a whole one was.

@@ -62,6 +62,14 @@ def test_trains_scores_and_reports_without_factors(tmp_path, monkeypatch):
   assert '60 images' in (tmp_path / 'report.html').read_text()
 
 
+def test_one_image_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+  one = dataclasses.replace(own(), num_images=1)
+  monkeypatch.setitem(data.DATASETS, 'own', lambda _: one)
+  with pytest.raises(ValueError, match='own has 1 image to train on; give it'):
+    run.train_and_evaluate(config(), tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+
+
 @pytest.mark.parametrize(
   'objective, metric, message',
   [
