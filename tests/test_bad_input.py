@@ -13,15 +13,18 @@ from bvae_jax import losses, run
 
 NAN, INF = math.nan, math.inf
 COUNT = (None, 'x', '3', 1.5, -1, NAN, INF, (), (1,), {}, True, 2**31, 1j)
-NUMBER = (None, 'x', '3', NAN, INF, -INF, (), (1.0,), {}, True, 1j)
+NUMBER = (None, 'x', '3', NAN, INF, -INF, -1.0, (), (1.0,), {}, True, 1j)
 NAME = (None, 3, 1.5, 'nonsense', '', (), ('mlp',), {}, True)
 FLAG = (None, 'x', 2, 1.5, (), {})
 WRONG = {
   **dict.fromkeys(
     ('num_steps', 'batch_size', 'num_latents', 'log_every', 'checkpoint_every',
-     'keep_checkpoints', 'evaluation.num_train', 'evaluation.num_test',
-     'evaluation.num_elbo'),
+     'keep_checkpoints'),
     (*COUNT, 0),
+  ),
+  **dict.fromkeys(
+    ('evaluation.num_train', 'evaluation.num_test', 'evaluation.num_elbo'),
+    (*COUNT, 0, 10**9),
   ),
   **dict.fromkeys(
     ('num_devices', 'members_per_program', 'member_batch',
@@ -44,9 +47,12 @@ WRONG = {
   'hparams.beta': NUMBER,
   'tensorboard': FLAG,
   'evaluation.floors': FLAG,
-  'trackers': (None, 3, 'wandb', (1,), ('mlflow',)),
+  'trackers': (None, 3, 'wandb', (1,), ('mlflow',), ('wandb', 'wandb')),
   'dataset.strict': FLAG,
-  'dataset.path': (None, 3, ('a',), {}),
+  **dict.fromkeys(
+    ('dataset.path', 'dataset.data_dir', 'dataset.image_key'),
+    (None, 3, ('a',), {}),
+  ),
   'dataset.factor_stride': (
     None, 'x', 3, (1,), (0, 1, 1, 1, 1), (-1, 1, 1, 1, 1), (1.5, 1, 1, 1, 1),
     ('a',) * 5, (1,) * 6,
@@ -54,11 +60,12 @@ WRONG = {
   'dataset.channels': (None, 'x', -1, 2, 1.5, 4, (), {}),
   'seeds': (None, 3, 'x', (), (1, 1), (-1,), (1.5,), ('a',), (2**32,), (True,),
             (None,), {}),
-  'metrics': (None, 3, 'mig', (1,), ('fid',), (None,), {}, ('mig', 'fid')),
+  'metrics': (None, 3, 'mig', (1,), ('fid',), (None,), {}, ('mig', 'fid'),
+              ('mig', 'mig')),
   'tied': (None, 3, 'beta', ('beta',), ('nonsense',), (1,)),
   'grid': (None, 3, 'x', {'num_steps': (1, 2)}, {1: (1.0,)}),
   'grid.beta': (None, 4.0, 'x', (NAN,), (INF,), ('a',), (1.0, 1.0), (None,), {},
-                (True,)),
+                (True,), (-1.0, 1.0)),
   'grid.learning_rate': ((0.0,), (-1.0,), ('a',)),
   'grid.weight_decay': ((-1.0,), ('a',)),
   'grid.discriminator_rate': ((0.0,), (1e-3,)),  # no adversary here
@@ -69,6 +76,7 @@ WRONG = {
     {'beta': {'kind': 'up'}}, {'beta': {'kind': 3}}, {'beta': {'steps': 0}},
     {'beta': {'steps': 'a'}}, {'beta': {'steps': 1.5}}, {'beta': {'delay': -1}},
     {'beta': {'start': NAN}}, {'beta': {'start': None}}, {'beta': {'speed': 1}},
+    {'beta': {'start': -1.0}}, {'beta': {'points': ((0, 1.0), (5, -1.0))}},
     {'learning_rate': {'start': -1.0}},
     {'beta': {'points': 3}}, {'beta': {'points': ((0, 1.0),)}},
     {'beta': {'points': ((0, 1.0), (0, 2.0))}},
@@ -113,7 +121,9 @@ def test_a_bad_value_is_one_line_and_claims_no_folder(key, tmp_path):
     ('qlae', {'num_values': 0}, 'num_values=0 must be at least 2'),
     ('jl1_vae', {'num_columns': 7}, 'num_columns=7 must be at most 6, the num'),
     ('semi_supervised', {'num_labels': 0}, 'num_labels=0 must be at least 1'),
+    ('semi_supervised', {'num_labels': 217}, 'must be at most 216, the images'),
     ('ada_gvae', {'num_changed': '9'}, 'num_changed must be 1 to 5'),
+    ('ada_gvae', {'num_changed': '²'}, 'num_changed must be 1 to 5'),
     ('semi_supervised', {'kind': 'x'}, "unknown kind 'x'"),
     ('beta_tcvae', {'estimator': 'x'}, "unknown estimator 'x'"),
   ],

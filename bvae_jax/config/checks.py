@@ -7,7 +7,7 @@ from typing import Any
 
 import ml_collections
 
-MOST_IMAGES = 10_000_000  # in a batch, or labelled
+MOST_IMAGES = 10_000_000  # in a batch, labelled, or scored
 
 
 class ConfigError(ValueError):
@@ -62,6 +62,7 @@ def names(key: str, values, valid: Iterable[str] | None = None) -> None:
     and all(isinstance(v, str) for v in values),
     f'{key}={values!r} must be a tuple of names',
   )
+  require(len(set(values)) == len(values), f'{key}={values} repeats a name')
   if valid is not None:
     subset(key, values, valid)
 

@@ -6,7 +6,7 @@ import ml_collections
 
 from bvae_jax import losses
 from bvae_jax.config import checks, defaults
-from bvae_jax.training import optimizer, roles
+from bvae_jax.training import roles
 
 SCHEDULES = ('constant', 'linear', 'cosine', 'step')
 
@@ -41,7 +41,7 @@ def _validate_points(name: str, schedule: Mapping) -> None:
   )
   for step, share in points:
     checks.integer(f'{key}.points: step', step, 0)
-    checks.finite(f'{key}.points: share', share, name not in optimizer.RATES)
+    checks.finite(f'{key}.points: share', share, signed=False)
   steps = [step for step, _ in points]
   checks.require(
     steps == sorted(set(steps)), f'{key}.points={points}: steps must ascend'
@@ -56,8 +56,7 @@ def _validate_schedule(name: str, schedule: Mapping) -> None:
     return
   checks.subset(key, schedule, ('kind', 'start', 'steps', 'delay'))
   checks.choice(f'{key}.kind', schedule.get('kind', 'linear'), SCHEDULES)
-  start = schedule.get('start', 0.0)
-  checks.finite(f'{key}.start', start, name not in optimizer.RATES)
+  checks.finite(f'{key}.start', schedule.get('start', 0.0), signed=False)
   checks.integer(f'{key}.steps', schedule.get('steps', 1), 1)
   checks.integer(f'{key}.delay', schedule.get('delay', 0), 0)
 
@@ -75,7 +74,7 @@ def _validate_grid(config: ml_collections.ConfigDict) -> None:
       if rate:
         checks.positive(key, value)
       else:
-        checks.finite(key, value, name != 'weight_decay')
+        checks.finite(key, value, signed=False)
     checks.require(
       name in config.tied or len(set(values)) == len(values),
       f'{key}={values} repeats a value',
@@ -120,7 +119,7 @@ def validate(config: ml_collections.ConfigDict) -> None:
   missing = sorted(set(entry.hparams) - set(config.hparams))
   checks.require(not missing, f'hparams lacks {", ".join(missing)}')
   for name, value in config.hparams.items():
-    checks.finite(f'hparams.{name}', value)
+    checks.finite(f'hparams.{name}', value, signed=False)
   _validate_grid(config)
   checks.subset('schedules', config.schedules, defaults.traced_names(config))
   for name, schedule in config.schedules.items():

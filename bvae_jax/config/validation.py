@@ -34,7 +34,8 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
   for key in ('num_devices', 'members_per_program', 'member_batch'):
     checks.integer(key, config[key], 0)
   for key in ('num_train', 'num_test', 'num_elbo'):
-    checks.integer(f'evaluation.{key}', config.evaluation[key], 1)
+    count = config.evaluation[key]
+    checks.integer(f'evaluation.{key}', count, 1, checks.MOST_IMAGES)
   checks.integer('evaluation.seed', config.evaluation.seed, 0, 2**32 - 1)
   checks.choice(
     'evaluation.transform',
@@ -67,10 +68,11 @@ def _validate_dataset(dataset: ml_collections.ConfigDict) -> None:
     type(dataset.channels) is int and dataset.channels in (0, 1, 3),
     f'dataset.channels={dataset.channels!r} must be 0 (as found), 1 or 3',
   )
-  checks.require(
-    isinstance(dataset.path, str),
-    f'dataset.path={dataset.path!r} must be a text',
-  )
+  for key in ('path', 'data_dir', 'image_key'):
+    checks.require(
+      isinstance(dataset[key], str),
+      f'dataset.{key}={dataset[key]!r} must be a text',
+    )
   strides = dataset.factor_stride
   checks.require(
     isinstance(strides, tuple | list)

@@ -49,8 +49,8 @@ class Objective(NamedTuple):
 
   Attributes:
     loss: the public pure function.
-    hparams: its traced hyperparameters, with the paper's values where it gives
-      them.
+    hparams: its traced hyperparameters, weights and capacities of 0 or more,
+      with the paper's values where it gives them.
     options: static choices of the loss, the wiring and the sampler.
     study: the 2019 study's own `options` and `schedules`, where they differ
       from the paper's; `config.default_config` follows the study.

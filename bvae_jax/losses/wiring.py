@@ -172,10 +172,15 @@ def weak_vae(loss: Loss, nets: Nets, context: Context) -> LossFn:
 def semi_supervised(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """The VAE, whose encoder also sees images with labels.
 
-  Options: `kind` of the loss; `num_labels`, how many images have any.
+  Options: `kind` of the loss; `num_labels`, how many images have any, drawn
+  with replacement.
   """
   kind = context.options['kind']
-  checks.check_least(1, num_labels=context.options['num_labels'])
+  num_labels = context.options['num_labels']
+  checks.check_least(1, num_labels=num_labels)
+  checks.check_most(
+    context.dataset_size, 'the images to train on', num_labels=num_labels
+  )
 
   def loss_fn(params, batch, key, hparams):
     images = batch['images']

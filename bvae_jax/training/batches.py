@@ -63,7 +63,7 @@ def _pairs(key: jax.Array, source: Source) -> Indices:
   """Pairs whose factors differ in `num_changed`: a count, or a rule's name."""
   dataset, context = source.dataset, source.context
   changed = context.options['num_changed']
-  changed = int(changed) if changed.isdigit() else changed
+  changed = int(changed) if changed.isdecimal() else changed
   if dataset.is_grid:
     draw = functools.partial(
       data.sample_pairs,

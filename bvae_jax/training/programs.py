@@ -8,7 +8,7 @@ from bvae_jax import parallel, population
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import program as program_lib
-from bvae_jax.training import step
+from bvae_jax.training import schedules, step
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,6 +24,8 @@ def plan(
   programs of their own.
   """
   config = experiment.config
+  for line in schedules.unfinished(config):
+    _LOG.warning('%s', line)
   members = population.members(config)
   programs: list[program_lib.Program] = []
 

@@ -27,6 +27,23 @@ def _pieces(kind: str, points: Sequence[tuple[int, float]]) -> Callable:
   return at
 
 
+def unfinished(config: ml_collections.ConfigDict) -> list[str]:
+  """A line on each schedule that ends after the run does."""
+  ends = {
+    name: s['points'][-1][0]
+    if 'points' in s
+    else s.get('delay', 0) + s.get('steps', 1)
+    for name, s in config.schedules.items()
+    if s.get('kind', 'linear') != 'constant'
+  }
+  return [
+    f'schedules.{name} ends at step {end:,}, and the run at num_steps='
+    f'{config.num_steps:,}: no member comes to its own value of {name}'
+    for name, end in ends.items()
+    if end > config.num_steps
+  ]
+
+
 def scheduled(config: ml_collections.ConfigDict) -> Callable:
   """Returns `at(hparams, step)`: hyperparameters on their schedules.
 

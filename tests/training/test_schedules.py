@@ -29,6 +29,17 @@ def test_schedules_end_at_the_members_own_value(kind, expected):
   np.testing.assert_allclose(values, expected, atol=1e-6)
 
 
+def test_a_schedule_that_the_run_is_too_short_for_is_told():
+  config = helpers.small_config(num_steps=15)
+  config.schedules = {
+    'beta': {'steps': 10, 'delay': 5},
+    'gamma': {'points': ((0, 0.0), (16, 1.0))},
+    'capacity': {'kind': 'constant', 'steps': 99},
+  }
+  (line,) = schedules.unfinished(config)
+  assert line.startswith('schedules.gamma ends at step 16, and the run at')
+
+
 def through(name, kind, points, steps):
   config = helpers.small_config()
   config.schedules = {name: {'kind': kind, 'points': points}}
