@@ -64,6 +64,8 @@ def discriminator_accuracy(
 ) -> jax.Array:
   """Share of both batches that the discriminator gets right; 1/2 by chance.
 
+  Equal logits tell nothing: they are half right.
+
   Args:
     joint_logits: of z [B, 2].
     permuted_logits: of the permuted z [B, 2].
@@ -77,9 +79,10 @@ def discriminator_accuracy(
   joint_logits, permuted_logits = _checked_logits(
     joint_logits=joint_logits, permuted_logits=permuted_logits
   )
-  joint = joint_logits[:, 0] > joint_logits[:, 1]
-  permuted = permuted_logits[:, 1] > permuted_logits[:, 0]
-  return 0.5 * (jnp.mean(joint) + jnp.mean(permuted))
+  right = lambda apart: jnp.mean(jnp.heaviside(apart, 0.5))
+  joint = right(joint_logits[:, 0] - joint_logits[:, 1])
+  permuted = right(permuted_logits[:, 1] - permuted_logits[:, 0])
+  return 0.5 * (joint + permuted)
 
 
 def density_ratio_tc(joint_logits: jax.Array) -> jax.Array:

@@ -134,12 +134,14 @@ def code_entropy(
     prior: of the rest: 'normal' or 'uniform'.
 
   Raises:
-    ValueError: unknown prior.
+    ValueError: C is 1, negative or over D, or the prior is unknown.
   """
   checks.check_choice('prior', prior, PRIORS)
   normal = 0.5 * math.log(2 * math.pi * math.e)
   each = normal if prior == 'normal' else math.log(2 * _EDGE)
-  continuous = num_latents - num_categories
+  continuous = checks.category_column(
+    jnp.zeros((1, num_latents)), num_categories
+  )
   return continuous * each + math.log(max(num_categories, 1))
 
 

@@ -51,12 +51,13 @@ def _beta_vae_score(key, code_table, labels, sizes, counts):
   def accuracy(features, labels):
     return (model.logits(features).argmax(1) == labels).mean()
 
-  return _scored.Scored(
-    {
-      'train_accuracy': accuracy(features, labels),
-      'eval_accuracy': accuracy(*draw(eval_key, num_eval)),
-    }
-  )
+  scores = {
+    'train_accuracy': accuracy(features, labels),
+    'eval_accuracy': accuracy(*draw(eval_key, num_eval)),
+  }
+  if groups is not None:
+    scores = {name: groups.or_nan(score) for name, score in scores.items()}
+  return _scored.Scored(scores)
 
 
 @_scored.flat('eval_accuracy')
@@ -87,7 +88,8 @@ def beta_vae_score(
     batch_size: pairs behind one point.
 
   Returns:
-    `train_accuracy`, `eval_accuracy` (the main score) in [0, 1].
+    `train_accuracy`, `eval_accuracy` (the main score) in [0, 1]; NaN where no
+    two observed points share their value of a factor.
 
   Raises:
     ValueError: see `check_table`, or `check_points` of observed points.

@@ -105,7 +105,7 @@ def top_two_gap(scores: jax.Array) -> jax.Array:
   return best[:, 0] - best[:, 1]
 
 
-def _power_of_two(values: jax.Array) -> jax.Array:
+def power_of_two(values: jax.Array) -> jax.Array:
   """The largest powers of two up to float32 values >= 0; 1 for 0.
 
   Division by a power of two is exact.
@@ -121,7 +121,7 @@ def standardize(codes: jax.Array, *others: jax.Array) -> list[jax.Array]:
   A constant latent becomes 0: by its range, as rounding gives it a deviation.
   """
   low, high = codes.min(0, keepdims=True), codes.max(0, keepdims=True)
-  unit = _power_of_two(high - low)
+  unit = power_of_two(high - low)
   # The scale of the codes is no matter: their squares stay in float32.
   scaled = codes / unit
   mean, std = scaled.mean(0, keepdims=True), scaled.std(0, keepdims=True)

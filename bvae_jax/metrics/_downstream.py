@@ -145,12 +145,10 @@ def downstream(
 
   Source: Locatello et al. 2019 (arXiv:1811.12359) section 5.5.
   """
-  _inputs.require(len(num_labels) > 0, 'num_labels', 'one or more', num_labels)
+  _inputs.require_counts('num_labels', num_labels, 10)
   *points, sizes = _points.check_split(
     codes, factors, test_codes, test_factors, factor_sizes, min_points=10
   )
-  if min(num_labels) < 10:
-    raise ValueError(f'num_labels must be 10 or more, got {num_labels}')
   limit = points[0].shape[0]
   counts = tuple(sorted({min(int(count), limit) for count in num_labels}))
   return _downstream(*points, sizes=sizes, num_labels=counts)

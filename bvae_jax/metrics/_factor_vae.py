@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _grid, _inputs, _observed, _scored
+from bvae_jax.metrics import _common, _grid, _inputs, _observed, _scored
 
 
 def fixed_factor_rows(
@@ -56,11 +56,13 @@ def _factor_vae_score(
   groups = None if labels is None else _observed.Groups.of(labels, factor_sizes)
   num_rows = code_table.shape[0]
   rows = jax.random.randint(variance_key, (num_variance,), 0, num_rows)
+  span = code_table.max(0) - code_table.min(0)
+  unit = _common.power_of_two(span)
+  code_table = code_table / unit[None]  # whose squares stay in float32
   variance = code_table[rows].var(0, ddof=1)
-  std = jnp.sqrt(variance)
+  std = jnp.sqrt(variance) * unit
   threshold = min_std * (jnp.minimum(std.max(), 1.0) if relative else 1.0)
-  varies = code_table.max(0) > code_table.min(0)
-  active = (std >= threshold) & varies & (variance > 0)
+  active = (std >= threshold) & (span > 0) & (variance > 0)
   scale = jnp.where(active, 1 / jnp.where(active, variance, 1.0), 0.0)
   train, held_out = (
     _votes(k, code_table, scale, factor_sizes, n, batch_size, groups)
@@ -68,13 +70,14 @@ def _factor_vae_score(
   )
   majority = jax.nn.one_hot(train.argmax(0), len(factor_sizes)).T
   any_active = active.any()
-  return _scored.Scored(
-    {
-      'train_accuracy': any_active * (majority * train).sum() / num_train,
-      'eval_accuracy': any_active * (majority * held_out).sum() / num_eval,
-      'num_active': active.sum().astype(jnp.float32),
-    }
-  )
+  scores = {
+    'train_accuracy': any_active * (majority * train).sum() / num_train,
+    'eval_accuracy': any_active * (majority * held_out).sum() / num_eval,
+  }
+  if groups is not None:
+    scores = {name: groups.or_nan(score) for name, score in scores.items()}
+  num_active = active.sum().astype(jnp.float32)
+  return _scored.Scored({**scores, 'num_active': num_active})
 
 
 @_scored.flat('eval_accuracy')
@@ -115,7 +118,8 @@ def factor_vae_score(
 
   Returns:
     `train_accuracy`, `eval_accuracy` (the main score) in [0, 1]; both are 0
-    where no latent is active; `num_active`, the latents above the threshold.
+    where no latent is active, and NaN where no two observed points share their
+    value of a factor; `num_active`, the latents above the threshold.
 
   Raises:
     ValueError: see `check_table`, or `check_points` of observed points.

@@ -28,7 +28,8 @@ def few_labels(
     factor_sizes: values of each factor (static), see `mig`.
 
   Returns:
-    `mig` of the first number of labels; `mig_<n>` of each.
+    `mig` of the first number of labels; `mig_<n>` of each. A factor that is
+    constant among them counts as 0.
 
   Raises:
     ValueError: see `check_points`; fewer than 20 labels.
@@ -36,15 +37,12 @@ def few_labels(
   Source: Locatello et al. 2020 (arXiv:1905.01258) section 3: validation by 100
   and 1,000 labels.
   """
+  _inputs.require_counts('num_labels', num_labels, _mig.NUM_BINS)
   codes, factors, sizes = _points.check_points(
     codes, factors, factor_sizes, min_points=min(num_labels)
   )
-  _inputs.require(
-    min(num_labels) >= 20, 'num_labels', '20 or more each', num_labels
-  )
-  counts = [min(int(count), codes.shape[0]) for count in num_labels]
   found = {
-    f'mig_{name}': _mig.mig(codes[:n], factors[:n], factor_sizes=sizes)['mig']
-    for name, n in zip(num_labels, counts)
+    f'mig_{n}': _mig.of_points(codes[:n], factors[:n], sizes).scores['mig']
+    for n in num_labels
   }
   return _scored.Scored({'mig': found[f'mig_{num_labels[0]}'], **found})

@@ -31,10 +31,24 @@ def require_count(least: int, **counts: Any) -> None:
     require(bool(fits), name, f'an integer of {least} or more', value)
 
 
+def require_counts(name: str, counts: Any, least: int) -> None:
+  """Raises unless it is one or more integers of at least `least`."""
+  fits = np.ndim(counts) == 1 and len(counts) > 0
+  expected = f'one or more integers, {least} or more each'
+  require(
+    fits and np.asarray(counts).dtype.kind in 'iu', name, expected, counts
+  )
+  require(min(counts) >= least, name, expected, counts)
+
+
 def as_numpy(values: Any) -> np.ndarray:
-  """An array of whatever holds values; a tensor leaves its graph first."""
+  """An array of whatever holds values; what is masked is missing."""
   if hasattr(values, 'detach'):
-    values = values.detach().cpu()
+    values = values.detach().cpu()  # a tensor leaves its graph first
+    if 'bfloat16' in str(values.dtype):
+      values = values.float()  # NumPy has no such type
+  if np.ma.is_masked(values):
+    values = np.where(np.ma.getmaskarray(values), None, values.data)
   try:
     return np.asarray(values)
   except (TypeError, ValueError) as error:
@@ -55,6 +69,16 @@ def as_factors(factors: Any, num_points: int, name: str) -> Any:
       f'{num_points} codes but {factors.shape[0]} {name}: lengths differ'
     )
   return factors
+
+
+def columns(name: str, *parts: Any) -> list | None:
+  """Those of training and test points, the same; None where none are named."""
+  found = [list(part.columns) for part in parts if hasattr(part, 'columns')]
+  if any(other != found[0] for other in found):
+    raise ValueError(
+      f'{name} and test {name} have different columns, or in another order'
+    )
+  return found[0] if found else None
 
 
 def _extremes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +107,8 @@ def _float32(codes: np.ndarray, name: str) -> np.ndarray:
     codes = np.asarray(codes, np.float32)
   if max(np.abs(low).max(), np.abs(high).max()) > 1e38:
     raise ValueError(f'{name} exceed float32: scale them down')
+  if 0 < (high - low).max() < 1e-37:
+    raise ValueError(f'{name} differ by less than float32 holds: scale them up')
   return codes
 
 
@@ -125,6 +151,13 @@ def check_codes(
   return jnp.asarray(codes, jnp.float32)
 
 
+def as_they_are(values: Any, name: str) -> jax.Array:
+  """Returns float32 [N, D] after the guards of `check_codes`, no offset off."""
+  check_codes(values, name=name)
+  values = values if is_traced(values) else as_numpy(values).astype(np.float32)
+  return jnp.asarray(values, jnp.float32)
+
+
 def finite(*arrays: jax.Array) -> jax.Array:
   """Returns bool [...]: whether codes [..., N, D] are free of NaN and inf.
 
@@ -144,7 +177,10 @@ def check_sizes(
   """Returns the sizes as a tuple of integers of 2 or more, or `least`."""
   sizes = tuple(np.asarray(factor_sizes).ravel().tolist())
   require(
-    all(size == int(size) and (size >= 2 or size == least) for size in sizes),
+    all(
+      float(size).is_integer() and (size >= 2 or size == least)
+      for size in sizes
+    ),
     'factor_sizes',
     'integers of 2 or more, or 0 of a continuous factor (leave constant '
     'factors out)',

@@ -82,7 +82,8 @@ def irs(
     factor_sizes: as for the other metrics; not needed here.
 
   Returns:
-    `irs` in [0, 1]; 0 where every latent is constant.
+    `irs`, 1 at most; 0 where every latent is constant. It is below 0 where the
+    points of a group lie farther apart than any lies from the mean of all.
 
   Raises:
     ValueError: see `check_points`.

@@ -61,10 +61,6 @@ def _column(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     there = ~(values != values)  # noqa: PLR0124
     known[known] = there
     values = values[there]
-  if values.dtype == object:
-    raise ValueError(
-      f'factor {name} has labels of mixed kinds; make all numbers, or all text'
-    )
   if values.dtype.kind == 'c':
     raise ValueError(
       f'factor {name} has complex labels; give real numbers or text'
@@ -83,7 +79,9 @@ def _ranks(values: np.ndarray) -> tuple[np.ndarray, int]:
   if values.dtype.kind in 'iu':
     low, high = int(values.min()), int(values.max())
     if high - low < 10 * len(values):
-      shifted = values if low == 0 else values.astype(np.int64) - low
+      # Modulo 2^64, so that ids beyond int64 have their differences too.
+      shifted = values.astype(np.uint64) - np.uint64(low % 2**64)
+      shifted = shifted.astype(np.int64)
       present = np.bincount(shifted) > 0
       if present.all():
         return shifted, len(present)
@@ -137,8 +135,11 @@ def encode(
 
   Raises:
     ValueError: labels of mixed kinds, outside given sizes, or that tell points
-      apart; a factor without labels or constant in the training points.
+      apart; infinite labels of a continuous factor; a factor without labels or
+      constant in the training points; names that are not all different.
   """
+  if len(set(names)) < len(names) or '' in names:
+    raise ValueError(f'factors need a name of their own each, got {names}')
   columns, found = [], []
   for k, name in enumerate(names):
     size = None if sizes is None else sizes[k]
@@ -152,12 +153,22 @@ def encode(
         f'factor {name}: every label of the training points is missing; '
         'leave the factor out'
       )
-    labels, size = _encoded(values, name, size)
+    try:
+      labels, size = _encoded(values, name, size)
+    except TypeError:
+      raise ValueError(
+        f'factor {name} has labels of mixed kinds; make all numbers, or all '
+        'text'
+      ) from None
     if labels[:train].min() == labels[:train].max():
       raise ValueError(
         f'factor {name} is constant in the training points; leave it out'
       )
     if not size:
+      if not np.isfinite(labels).all():
+        raise ValueError(
+          f'factor {name} has infinite labels; leave those points out'
+        )
       # The largest number keeps the squares of the rest in range.
       labels = labels / np.abs(labels).max()
       labels = (labels - labels[:train].mean()) / labels[:train].std()

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 
 from bvae_jax.metrics import _common, _inputs, _points, _scored
 
+NUM_BINS = 20
 
-@functools.partial(jax.jit, static_argnames=('factor_sizes', 'num_bins'))
-def _mig(codes, factors, *, factor_sizes, num_bins):
-  information = _common.code_factor_information(
-    codes, factors, factor_sizes, num_bins
-  )
-  entropy = _common.entropy(factors, factor_sizes)
+
+@functools.partial(jax.jit, static_argnames=('sizes', 'num_bins'))
+def of_points(codes, factors, sizes, num_bins=NUM_BINS) -> _scored.Scored:
+  """`mig` of points that are checked; a constant factor counts as 0."""
+  information = _common.code_factor_information(codes, factors, sizes, num_bins)
+  entropy = _common.entropy(factors, sizes)
   safe = jnp.maximum(entropy, 1e-12)
   gap = _common.top_two_gap(information) / safe
   gap = jnp.where(entropy > 0, gap, 0.0)
@@ -28,7 +29,7 @@ def mig(
   codes: jax.Array,
   factors: jax.Array,
   *,
-  num_bins: int = 20,
+  num_bins: int = NUM_BINS,
   factor_sizes: Sequence[int] | None = None,
 ) -> _scored.Scored:
   """Mutual information gap, histogram form on posterior means.
@@ -61,7 +62,7 @@ def mig(
   codes, factors, sizes = _points.check_points(
     codes, factors, factor_sizes, min_points=num_bins
   )
-  return _mig(codes, factors, factor_sizes=sizes, num_bins=num_bins)
+  return of_points(codes, factors, sizes, num_bins)
 
 
 mig_matrix = _scored.matrix_of(mig)

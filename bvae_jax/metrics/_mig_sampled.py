@@ -152,7 +152,7 @@ def mig_sampled(
   code_table, labels, sizes = _grid.check_rows(
     code_table, factor_sizes, table_factors
   )
-  logvar_table = _inputs.check_codes(logvar_table)
+  logvar_table = _inputs.as_they_are(logvar_table, 'log-variances')
   if logvar_table.shape != code_table.shape:
     raise ValueError(
       f'code table {code_table.shape} and log-variance table'

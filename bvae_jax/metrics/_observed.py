@@ -44,6 +44,10 @@ class Groups(NamedTuple):
 
     return cls(*jax.vmap(one, 1)(labels))
 
+  def or_nan(self, score: jax.Array) -> jax.Array:
+    """A score of draws; NaN where a factor has no two points alike."""
+    return jnp.where((self.usable > 0).all(), score, jnp.nan)
+
   def draw(
     self, key: jax.Array, factor: jax.Array, num_draws: int
   ) -> tuple[jax.Array, jax.Array]:

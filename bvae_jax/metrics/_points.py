@@ -53,7 +53,7 @@ def _check_factors(
   min_factors: int,
 ) -> _labels.Labels:
   """Labels of the training points, then of the test points if there are any."""
-  columns = getattr(parts[0], 'columns', None)
+  columns = _inputs.columns('factors', *parts)
   arrays = [
     _inputs.as_factors(part, count, name)
     for part, count, name in zip(parts, counts, ('factors', 'test factors'))
@@ -187,6 +187,7 @@ def split(
   min_factors: int = 1,
 ) -> tuple[Points, Points]:
   """`check_split`, with the values of continuous factors."""
+  _inputs.columns('codes', codes, test_codes)
   if not _inputs.is_traced(codes, test_codes):
     codes, test_codes = _inputs.as_numpy(codes), _inputs.as_numpy(test_codes)
   if jnp.ndim(codes) == 2:
@@ -217,8 +218,7 @@ def split(
     values = None if labels.values is None else labels.values[rows]
     return Points(codes, labels.classes[rows], values, *labels[2:])
 
-  train, test = slice(num_train), slice(num_train, None)
-  return part(codes, train), part(test_codes, test)
+  return part(codes, slice(num_train)), part(test_codes, slice(num_train, None))
 
 
 def check_split(

@@ -128,6 +128,8 @@ def udr(
   _inputs.require(alpha > 0, 'alpha', 'above 0', alpha)
   if kind not in ('spearman', 'lasso'):
     raise ValueError(f"kind must be 'spearman' or 'lasso', got {kind!r}")
-  codes = jnp.asarray(codes, jnp.float32)
-  _inputs.check_codes(codes.reshape(-1, shape[2]))
-  return _udr(codes, jnp.asarray(kl_per_latent), kl_threshold, alpha, kind=kind)
+  codes = jnp.stack([_inputs.check_codes(model) for model in codes])
+  kl = jnp.asarray(kl_per_latent)
+  if not _inputs.is_traced(kl) and jnp.isnan(kl).any():
+    raise ValueError('kl_per_latent holds NaN; leave those models out')
+  return _udr(codes, kl, kl_threshold, alpha, kind=kind)

@@ -11,12 +11,12 @@ from bvae_jax.metrics import _common, _inputs, _scored
 @functools.partial(jax.jit, static_argnames='num_bins')
 def _unsupervised_scores(codes, *, num_bins):
   num_latents = codes.shape[1]
-  cov = jnp.cov(codes, rowvar=False)
-  varies = codes.max(0) > codes.min(0)
-  variance = jnp.diagonal(cov)
-  std = jnp.sqrt(variance)
+  span = codes.max(0) - codes.min(0)
+  unit = _common.power_of_two(span)
+  cov = jnp.cov(codes / unit[None], rowvar=False)
+  std = jnp.sqrt(jnp.diagonal(cov))
   # A constant latent is independent of the rest: unit row and column.
-  varies &= variance > 0
+  varies = (span > 0) & (std > 0)
   scale = jnp.where(varies, 1 / jnp.where(varies, std, 1.0), 0.0)
   correlation = jnp.fill_diagonal(
     cov * scale[:, None] * scale[None], 1.0, inplace=False
@@ -25,9 +25,13 @@ def _unsupervised_scores(codes, *, num_bins):
   total_correlation = (
     -0.5 * jnp.log(jnp.maximum(spectrum, jnp.finfo(jnp.float32).eps)).sum()
   )
+  # In the largest unit, whose square may be more than float32 holds.
+  whole = _common.power_of_two(span.max())
+  share = jnp.where(varies, unit / whole, 0.0)
+  cov, std = cov * share[:, None] * share[None], std * share
   # diag(C) C has the spectrum of the symmetric diag(C)^1/2 C diag(C)^1/2.
   spectrum = jnp.linalg.eigvalsh(cov * std[:, None] * std[None])
-  trace = variance.sum()
+  trace = jnp.trace(cov)
   wasserstein = 2 * trace - 2 * jnp.sqrt(jnp.maximum(spectrum, 0.0)).sum()
   bins = _common.discretize(codes, num_bins)
   sizes = (num_bins,) * num_latents
@@ -36,7 +40,7 @@ def _unsupervised_scores(codes, *, num_bins):
   return _scored.Scored(
     {
       'gaussian_total_correlation': jnp.maximum(total_correlation, 0.0),
-      'gaussian_wasserstein_correlation': wasserstein,
+      'gaussian_wasserstein_correlation': wasserstein * whole * whole,
       'gaussian_wasserstein_correlation_norm': jnp.where(
         trace > 0, wasserstein / jnp.maximum(trace, 1e-30), 0.0
       ),

@@ -61,7 +61,7 @@ def test_discriminator_loss_by_hand():
   np.testing.assert_allclose(actual, expected, rtol=1e-6)
   np.testing.assert_allclose(losses.density_ratio_tc(joint), 0.5)
   np.testing.assert_allclose(
-    losses.discriminator_accuracy(joint, permuted), 0.5
+    losses.discriminator_accuracy(joint, permuted), (1 + 0 + 0.5 + 1) / 4
   )
 
 

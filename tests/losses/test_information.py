@@ -112,3 +112,5 @@ def test_impossible_categories(num_categories):
     losses.sample_prior(
       jax.random.key(0), (2, 4), num_categories=num_categories
     )
+  with pytest.raises(ValueError, match=rf'4 columns .* got {num_categories}'):
+    losses.code_entropy(4, num_categories=num_categories)

@@ -192,6 +192,8 @@ LABELS = {
   'fractions': lambda ranks: ranks / 10,
   'numbers as text': lambda ranks: ranks.astype(str),
   'far ids': lambda ranks: ranks.astype(np.int64) * 10**12,
+  'hashes': lambda ranks: ranks.astype(np.uint64) + np.uint64(2**63),
+  'dates': lambda ranks: ranks.astype('datetime64[D]').astype(object),
 }
 
 
@@ -216,6 +218,46 @@ def test_frames_name_the_figures_by_factor(leaky):
   )
 
 
+def test_what_is_masked_is_missing(leaky):
+  hidden = np.arange(1500)[:, None] < [0, 50, 0]
+  factors = np.where(hidden, np.nan, leaky.factors)
+  expected = metrics.mig(leaky.codes, factors)['mig']
+  masked = np.ma.array(leaky.factors, mask=hidden)
+  assert float(metrics.mig(leaky.codes, masked)['mig']) == float(expected)
+  with pytest.raises(ValueError, match='NaN'):
+    metrics.mig(np.ma.array(leaky.factors, mask=hidden), leaky.factors)
+
+
+BAD_LABELS = {
+  'infinite labels': lambda x, y: (
+    *(np.where(np.arange(len(c)) == 3, np.inf, c[:, 0]) for c in (x, y)),
+  ),
+  'mixed kinds': lambda x, y: (
+    *(np.array([1, object], object)[np.arange(len(c)) % 2] for c in (x, y)),
+  ),
+  'a name of their own': lambda x, y: (_Frame(x, 'aa'), _Frame(y, 'aa')),
+  'another order': lambda x, y: (_Frame(x, 'ab'), _Frame(y, 'ba')),
+}
+
+
+class _Frame:
+  def __init__(self, codes, columns):
+    self.columns = list(columns)
+    self._labels = np.round(codes[:, : len(columns)])
+
+  def __array__(self, dtype=None, copy=None):
+    return self._labels
+
+
+@pytest.mark.parametrize('message', BAD_LABELS)
+def test_labels_that_would_be_misread_raise(message, leaky):
+  codes, _, test_codes, _ = leaky.split
+  labels, test_labels = BAD_LABELS[message](codes, test_codes)
+  with pytest.raises(ValueError, match=message) as error:
+    metrics.sap(codes, labels, test_codes, test_labels)
+  assert '\n' not in str(error.value)
+
+
 def test_continuous_labels_are_binned(leaky):
   """Twenty bins of equal count: quarters know log 4 / log 20 of their own."""
   random = np.random.RandomState(0)
@@ -234,6 +276,33 @@ def test_offsets_and_scales_change_nothing(name, leaky):
   for moved in (codes + 1e8, 1e-12 * codes, 2.0**30 * codes):
     found = float(compute(moved, leaky.factors[:300])[main])
     assert found == pytest.approx(expected, abs=5e-3)
+
+
+def test_no_unit_is_too_large_or_small(leaky):
+  """Squares of such codes are beyond float32, the scores are not."""
+  units = np.array([1e-20, 1, 1e20, 1e-30, 1e30, 1])
+  compute = metrics.unsupervised_scores
+  total = 'gaussian_total_correlation'
+  expected = compute(leaky.codes)
+  for unit in (1e-30, 1e30, units):
+    found = compute(leaky.codes * unit)
+    assert float(found[total]) == pytest.approx(
+      float(expected[total]), abs=1e-5
+    )
+    if np.ndim(unit) == 0:
+      norm = 'gaussian_wasserstein_correlation_norm'
+      assert float(found[norm]) == pytest.approx(
+        float(expected[norm]), abs=1e-5
+      )
+  vote = lambda codes: metrics.factor_vae_score(
+    jax.random.key(0), codes, SIZES, num_train=300, num_eval=200
+  )
+  expected = vote(leaky.table + np.arange(60)[:, None] % 7)
+  for unit in (2.0**-80, 2.0**80):
+    found = vote(unit * (leaky.table + np.arange(60)[:, None] % 7))
+    assert found['eval_accuracy'] == expected['eval_accuracy'] > 0
+  with pytest.raises(ValueError, match='scale them up'):
+    metrics.mig(1e-40 * leaky.codes.astype(float), leaky.factors)
 
 
 def test_constant_latents_are_constant_whatever_their_value(leaky):
@@ -258,10 +327,13 @@ BAD_ARGUMENTS = [
   ('mig', {'factor_sizes': (-1, 4, 5)}),
   ('mig', {'factor_sizes': (3.5, 4, 5)}),
   ('mig', {'factor_sizes': (1, 4, 5)}),
+  ('mig', {'factor_sizes': (np.inf, 4, 5)}),
   ('infomec', {'num_neighbours': 0}),
   ('sap', {'penalty': -1}),
   ('sap', {'penalty': np.nan}),
   ('downstream', {'num_labels': ()}),
+  ('downstream', {'num_labels': 100}),
+  ('few_labels', {'num_labels': (25.5,)}),
 ]
 
 

@@ -60,6 +60,25 @@ def test_unfairness_of_observed_points_agrees_with_scikit_learn(make_case):
   )
 
 
+def test_points_of_which_no_two_are_alike_have_no_score(table):
+  labels = np.stack([np.arange(5)] * 2, 1)
+  for compute in (metrics.beta_vae_score, metrics.factor_vae_score):
+    counts = {'num_train': 60, 'num_eval': 30}
+    found = compute(KEY, table[:5], table_factors=labels, **counts)
+    assert np.isnan(found['eval_accuracy'])
+
+
+def test_nearly_constant_log_variances_keep_their_level(table):
+  """No offset is theirs to lose: at -6 they are not near 0."""
+  counts = {'num_samples': 500, 'cells': 256}
+  wobble = 0.01 * np.random.RandomState(0).rand(*table.shape)
+  found, expected = (
+    metrics.mig_sampled_matrix(KEY, table, x, SIZES, **counts)
+    for x in (wobble - 6, np.full_like(table, -6))
+  )
+  np.testing.assert_allclose(found, expected, atol=0.02)
+
+
 def test_pairs_share_a_value_that_occurs_as_often_as_among_the_points():
   """Missing labels and values of one point stay out."""
   from bvae_jax.metrics import _observed

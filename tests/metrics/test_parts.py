@@ -148,6 +148,17 @@ def test_udr(kind, golden, make_case):
   assert float(scores['pairwise'][0, 1]) > float(scores['pairwise'][0, 2])
 
 
+def test_udr_of_models_with_offsets_of_their_own(make_case):
+  codes = np.stack([make_case(k, 100, 10).codes for k in ('leaky', 'rotated')])
+  far = codes.astype(float) + np.array([0, 1e9])[:, None, None]
+  kl = np.ones((2, 6))
+  np.testing.assert_allclose(
+    metrics.udr(far, kl)['udr'], metrics.udr(codes, kl)['udr'], atol=1e-3
+  )
+  with pytest.raises(ValueError, match='kl_per_latent holds NaN'):
+    metrics.udr(codes, np.nan * kl)
+
+
 def test_udr_of_collapsed_models_is_zero(leaky):
   codes = np.stack([leaky.codes] * 3)
   scores = metrics.udr(codes, np.zeros((3, 6)))

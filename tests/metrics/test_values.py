@@ -64,6 +64,14 @@ def test_irs_of_constant_codes_is_zero(perfect):
   assert float(metrics.irs(codes, perfect.factors)['irs']) == 0
 
 
+def test_irs_may_be_below_zero():
+  """Groups of 19 points at 1 and one at -1, or the reverse: 1 - 1.558."""
+  group = np.repeat([0, 1], 20)
+  codes = np.where(np.arange(40) % 20 == 0, -1, 1) * (1 - 2 * group)
+  found = metrics.irs(np.stack([codes, codes], 1), group)['irs']
+  assert float(found) == pytest.approx(1 - (0.1 + 0.81 * 1.8), abs=1e-5)
+
+
 def test_infomec(case):
   """Looser where codes tie: the reference then draws noise to break ties."""
   tied = len(np.unique(case.codes[:, 0])) < 10
@@ -156,5 +164,10 @@ def test_few_labels_are_the_first_points(make_case):
   for name, count in (('mig_50', 50), ('mig_1000', 300)):
     expected = metrics.mig(case.codes[:count], case.factors[:count])['mig']
     assert float(found[name]) == pytest.approx(float(expected), abs=1e-6)
-  with pytest.raises(ValueError, match='num_labels must be 20 or more each'):
+  with pytest.raises(ValueError, match='num_labels must be .* 20 or more each'):
     metrics.few_labels(*case.train, num_labels=(5,))
+  factors = np.where(np.arange(300)[:, None] < 50, 1, case.factors)
+  factors[:50, 2] = case.factors[:50, 2]  # the others are constant there
+  found = metrics.few_labels(case.codes, factors, num_labels=(50,))
+  alone = metrics.mig(case.codes[:50], factors[:50, 2])['mig']
+  assert float(found['mig']) == pytest.approx(float(alone) / 3, abs=1e-6)
