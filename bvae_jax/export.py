@@ -40,7 +40,7 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
 
   Raises:
     ImportError: the extra `export` is not installed.
-    OSError: a file cannot be written.
+    OSError: a file cannot be written, or the folder holds a run.
     ValueError: the networks have no list of layers, or ONNX differs.
   """
   try:
@@ -54,7 +54,13 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
     'README.md': card(model),
     **onnx_files(model, networks),
   }
-  folder = pathlib.Path(folder).expanduser()
+  target = workdir.Workdir(folder)
+  if target.started and not target.is_export:
+    raise workdir.WorkdirError(
+      f'{target.path} holds a config.json that is not of an export, as a run '
+      'does; give another folder'
+    )
+  folder = target.path
   folder.mkdir(parents=True, exist_ok=True)
   for name, content in files.items():
     workdir.replace_file(folder / name, content)

@@ -64,9 +64,7 @@ def _parse(argv: list[str]) -> Any:
   )
   parser.add_argument('--seed', type=int, default=0, help='of all draws')
   parser.add_argument(
-    '--out',
-    type=pathlib.Path,
-    help=f'folder for results.json, results.csv and {PAGE}',
+    '--out', help=f'folder for results.json, results.csv and {PAGE}'
   )
   args = parser.parse_args(argv)
   if (args.test_codes is None) != (args.test_factors is None):
@@ -81,12 +79,22 @@ def _scored(args: Any) -> results_lib.Results:
     path = getattr(args, flag)
     return (None, ()) if path is None else point_files.read(path, kind)
 
-  factors, names = read('factors', 'factors')
+  parts = []
+  for kind in ('codes', 'factors'):
+    part, names = read(kind, kind)
+    test_part, test_names = read(f'test_{kind}', kind)
+    if names and test_names and names != test_names:
+      raise ValueError(
+        f'--test_{kind} has columns {", ".join(test_names)}, and --{kind} '
+        + ', '.join(names)
+      )
+    parts.append((part, test_part))
+  (codes, test_codes), (factors, test_factors) = parts
   return score(
-    read('codes', 'codes')[0],
+    codes,
     factors,
-    read('test_codes', 'codes')[0],
-    read('test_factors', 'factors')[0],
+    test_codes,
+    test_factors,
     names=names,
     logvars=read('logvars', 'logvars')[0],
     metrics_names=usage.listed(args.metrics),
@@ -101,21 +109,23 @@ def main(argv: list[str]) -> None:
   logging.basicConfig(level=logging.WARNING, format='%(message)s')
   args = _parse(argv)
   with usage.one_line_errors():
+    folder = None if args.out is None else workdir.Workdir(args.out)
+    if folder is not None and folder.started:
+      raise ValueError(f'--out={args.out} holds a run; give another folder')
     results = _scored(args)
     print(results.dataset.description)
     print('factors: ' + ', '.join(labelled.described(results.dataset)))
     for line in labelled.warnings(results.dataset):
       print(line)
     print(_text(results))
-    if args.out is not None:
-      folder = workdir.Workdir(args.out)
+    if folder is not None:
       folder.path.mkdir(parents=True, exist_ok=True)
       folder.replace('results.json', results.text())
       folder.replace('results.csv', tables.csv_text({'points': results}))
       from bvae_jax.report import codes  # the libraries of pages
 
       folder.replace(PAGE, codes.document(args.codes.name, results))
-      print(f'{args.out / PAGE}: open it in a browser')
+      print(f'{folder.path / PAGE}: open it in a browser')
 
 
 if __name__ == '__main__':

@@ -101,6 +101,13 @@ def test_the_command_and_its_errors(small_run, tmp_path, monkeypatch, capsys):
   assert 'out' in capsys.readouterr().out
   with pytest.raises(SystemExit, match='error: .* holds no run'):
     main(f'--workdir={tmp_path}')
+  with pytest.raises(SystemExit, match='holds an export; name the folder'):
+    main(f'--workdir={tmp_path / "out"}')
+  with pytest.raises(
+    SystemExit, match=r'config\.json that is not of an export'
+  ):
+    export.main([f'--out={small_run}', f'--workdir={small_run}'])
+  main(f'--workdir={small_run}', '--member=0')  # over the export that is there
   with pytest.raises(SystemExit, match='no member 7'):
     main(f'--workdir={small_run}', '--member=7')
   (tmp_path / 'file').write_text('')

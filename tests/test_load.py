@@ -154,8 +154,12 @@ def test_what_is_no_image(model, tmp_path):
     jax.jit(model.encode)(np.zeros((1, 16, 16, 1), np.uint8))
   with pytest.raises(ValueError, match=r'z must be \[B, 6\]'):
     model.decode(np.zeros((1, 5)))
-  with pytest.raises(ValueError, match='from 0 to 5'):
-    model.traverse(latents=[6])
+  for latents in ([6], [0.5], 2):
+    with pytest.raises(ValueError, match='from 0 to 5'):
+      model.traverse(latents=latents)
+  for low, high in ((0, 1.05), (-0.05, 1)):  # as resizing leaves them
+    with pytest.raises(ValueError, match='a little outside 0 to 1; clip'):
+      model.encode(np.linspace(low, high, 256).reshape(1, 16, 16, 1))
   with pytest.raises(OSError, match='holds no run'):
     bvae_jax.load(tmp_path)
 

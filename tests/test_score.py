@@ -120,13 +120,42 @@ def test_the_command_writes_results_and_names_factors(
 
 
 @pytest.mark.parametrize(
-  'text', ('a;b\n1,5;2\n-3;\n', 'a\tb\r\n1.5\t2\r\n-3\tNA\r\n')
+  ('text', 'head'),
+  [
+    ('a;b\n1,5;2\n-3;\n', 'ab'),
+    ('1,5;2\n-3;\n', ''),
+    ('a\tb\r\n1.5\t2\r\n-3\tNA\r\n', 'ab'),
+    ('a|b\n1.5|2\n-3|\n', 'ab'),
+    ('a b\n1.5 2\n-3 nan\n', 'ab'),  # numpy.savetxt
+    ('1.5 2\n-3 nan\n', ''),
+    (',a,b\n7,1.5,2\n3,-3,\n', 'ab'),  # a data frame with its index
+    (',0,1\n0,1.5,2\n1,-3,\n', '01'),
+    ('id,a,b\nx,1.5,2\ny,-3,\n', 'ab'),
+    ('0,1\n1.5,2\n-3,\n', '01'),  # one without names
+    ('a,b\n\n1.5,2\n-3,\n,\n', 'ab'),
+  ],
 )
-def test_tables_as_programs_save_them(text, tmp_path):
+def test_tables_as_programs_save_them(text, head, tmp_path):
   (tmp_path / 'f.csv').write_bytes(text.encode())
   table, names = point_files.read(tmp_path / 'f.csv', 'factors')
-  assert names == ('a', 'b')
+  assert names == tuple(head)
   np.testing.assert_array_equal(table, [[1.5, 2], [-3, np.nan]])
+
+
+def test_a_row_without_a_label_is_a_point(tmp_path):
+  (tmp_path / 'f.csv').write_text('a,b\n1,2\n,\n3,4\n')
+  table, _ = point_files.read(tmp_path / 'f.csv', 'factors')
+  np.testing.assert_array_equal(table, [[1, 2], [np.nan, np.nan], [3, 4]])
+
+
+@pytest.mark.parametrize('kind', ['bfloat16', 'float32', 'int64'])
+def test_tensors_of_all_kinds(kind, tmp_path):
+  torch = pytest.importorskip('torch')
+  tensor = torch.arange(6).reshape(3, 2).to(getattr(torch, kind))
+  tensor.requires_grad = kind != 'int64'
+  torch.save(tensor, tmp_path / 'c.pt')
+  found, _ = point_files.read(tmp_path / 'c.pt', 'codes')
+  np.testing.assert_array_equal(found, np.arange(6).reshape(3, 2))
 
 
 def _bad_files(folder):
@@ -136,6 +165,12 @@ def _bad_files(folder):
   np.save(folder / 'cube.npy', np.zeros((2, 3, 4)))
   np.save(folder / 'objects.npy', np.array([{}]), allow_pickle=True)
   np.savez(folder / 'other.npz', a=np.zeros(9), b=np.zeros(9))
+  np.save(folder / 'turned.npy', np.arange(18).reshape(2, 9) % 3)
+  (folder / 'head.csv').write_text('a,b\n' + '1,2\n2,1\n0,0\n' * 3)
+  (folder / 'swapped.csv').write_text('b,a\n' + '1,2\n2,1\n0,0\n' * 3)
+  (folder / 'twice.csv').write_text('a,a\n' + '1,2\n2,1\n0,0\n' * 3)
+  (folder / 'run').mkdir()
+  (folder / 'run' / 'config.json').write_text('{}')
   (folder / 'empty.csv').write_text('')
   (folder / 'ragged.csv').write_text('1,2\n3\n')
   (folder / 'wide.csv').write_text('1,2\n', encoding='utf-16')
@@ -158,6 +193,23 @@ def _bad_files(folder):
     ('codes.npy', 'f.npy', '--metrics=udr', 'metrics: udr cannot be'),
     ('codes.npy', 'f.npy', '--num_resamples=1', 'at least 2'),
     ('codes.npy', 'f.npy', '--test_codes=codes.npy', 'go together'),
+    (
+      'codes.npy',
+      'f.npy',
+      '--test_codes=codes.npy --test_factors=turned.npy',
+      '9 codes but 2 test factors',
+    ),
+    (
+      'codes.npy',
+      'head.csv',
+      '--test_codes=codes.npy --test_factors=swapped.csv',
+      'test_factors has columns b, a',
+    ),
+    ('codes.npy', 'twice.csv', '', 'a name of their own each'),
+    ('codes.npy', 'f.npy', '--logvars=short.npy', 'log-variances (8,) beside'),
+    ('codes.npy', 'f.npy', '--seed=-1', 'seed=-1 must not be negative'),
+    ('codes.npy', 'f.npy', '--out=run', 'holds a run'),
+    ('codes.npy', 'f.npy', '--out=gs://bucket/x', 'choose a local path'),
   ],
 )
 def test_bad_input_ends_in_one_line(

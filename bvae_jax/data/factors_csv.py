@@ -13,13 +13,14 @@ from collections.abc import Callable
 from bvae_jax.data import decode
 
 _LOG = logging.getLogger(__name__)
-_DECIMAL_COMMA = re.compile(r'[-+]?\d+,\d+')
+_DECIMAL_COMMA = re.compile(r'[-+]?\d+,\d+(e[-+]?\d+)?', re.IGNORECASE)
 
 
 def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
   """The cells of each column by its name, in the order of the files.
 
-  Columns are apart by commas, or by semicolons or tabs (then 1,5 is a number).
+  Columns are apart by commas, or by semicolons, tabs or bars (then 1,5 is a
+  number).
   The first names a file: by its path in the folder, or by its name or the name
   without suffix where only one file has it.
 
@@ -71,7 +72,9 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
 
 
 def rows(path: pathlib.Path) -> list[list[str]]:
-  """The rows that are not empty, their cells without spaces around.
+  """The rows up to the last one that says anything, without empty lines.
+
+  Cells have no spaces around.
 
   Raises:
     ValueError: no text in UTF-8, or no CSV.
@@ -83,7 +86,9 @@ def rows(path: pathlib.Path) -> list[list[str]]:
   if '\0' in text:
     raise ValueError('is no text in UTF-8; save it anew as CSV in UTF-8')
   header = next((line for line in text.splitlines() if line.strip()), '')
-  separator = max(',;\t', key=header.count)
+  # Between digits a comma may be a decimal one.
+  header = re.sub(r'\d,\d', '', header)
+  separator = max(',;\t|', key=header.count)
   lines = csv.reader(
     io.StringIO(text, newline=''), delimiter=separator, skipinitialspace=True
   )
@@ -96,7 +101,9 @@ def rows(path: pathlib.Path) -> list[list[str]]:
       [c.replace(',', '.') if _DECIMAL_COMMA.fullmatch(c) else c for c in row]
       for row in found
     ]
-  return [row for row in found if any(row)]
+  while found and not any(found[-1]):
+    found.pop()
+  return [row for row in found if len(row) > 1 or any(row)]
 
 
 def number(cell: str) -> float:

@@ -51,6 +51,12 @@ def scale_of(
     return 0, 255, 'bool'
   if inside(0, 1):
     return 0, 255, f'{dtype} from 0 to 1'
+  if dtype.kind == 'f' and smallest > -0.2 and largest < 2:
+    # Resizing overshoots so: neither -1 to 1 nor a dark 0 to 255.
+    raise ValueError(
+      f'values of {dtype} from {smallest:g} to {largest:g} are a little '
+      'outside 0 to 1; clip them to it'
+    )
   if inside(-1, 1):
     return 1, 127.5, f'{dtype} from -1 to 1'
   if inside(0, 255):

@@ -10,6 +10,7 @@ import numpy as np
 
 from bvae_jax import config as config_lib
 from bvae_jax import metrics
+from bvae_jax.config import checks
 from bvae_jax.data import dependence
 from bvae_jax.evaluation import labelled, records, scores
 from bvae_jax.evaluation import points as points_lib
@@ -55,21 +56,33 @@ def score(
     ValueError: what is no codes or factors, or a metric that cannot be computed
       of them.
   """
+  checks.integer('seed', seed, 0, 2**32 - 1)
   names = tuple(names) or tuple(map(str, getattr(factors, 'columns', ())))
   codes, factors = np.asarray(codes), np.asarray(factors)
   factors = factors[:, None] if factors.ndim == 1 else factors
   metrics.check_points(codes, factors)  # says what is wrong with them
   count = len(codes)
+  if logvars is not None:
+    logvars = np.asarray(logvars)
+    if logvars.shape != codes.shape:
+      raise ValueError(
+        f'log-variances {logvars.shape} beside codes {codes.shape}: give those '
+        'of the same points and latents'
+      )
+    metrics.check_codes(logvars, name='log-variances')
   if test_codes is None:
     order = np.asarray(jax.random.permutation(jax.random.key(seed), count))
     num_train = count - round(TEST_SHARE * count)
     order = np.roll(order, num_train)  # the first third are test points
     codes, factors = codes[order], factors[order]
-    logvars = None if logvars is None else np.asarray(logvars)[order]
+    logvars = None if logvars is None else logvars[order]
   else:
     num_train = count
-    test_factors = np.asarray(test_factors).reshape(-1, factors.shape[1])
-    codes = np.concatenate([codes, np.asarray(test_codes)])
+    test_codes, test_factors = np.asarray(test_codes), np.asarray(test_factors)
+    if test_factors.ndim == 1:
+      test_factors = test_factors[:, None]
+    metrics.check_split(codes, factors, test_codes, test_factors)
+    codes = np.concatenate([codes, test_codes])
     factors = np.concatenate([factors, test_factors])
   names = names or tuple(f'factor_{k}' for k in range(factors.shape[1]))
   table, sizes = metrics.encode_factors(factors, num_train, names=names)
@@ -85,7 +98,7 @@ def score(
     code_table=codes[None, rows],
     logvar_table=None
     if logvars is None
-    else metrics.check_codes(logvars)[None, rows],
+    else logvars[None, rows].astype(np.float32),
     table_factors=table[rows] if place is None else None,
   )
   points = points_lib.transformed(transform, seed, points)

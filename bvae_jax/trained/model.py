@@ -148,9 +148,8 @@ class Model:
         f'the codes of {self.config.objective} are points without a prior: '
         'there is nothing to sample from; encode images and decode their codes'
       )
-    shape = (n, self.num_latents)
-    prior = (jnp.zeros(shape), jnp.zeros(shape))
-    return self.decode(self.experiment.sample(key, *prior))
+    flat = jnp.zeros((n, self.num_latents))
+    return self.decode(self.experiment.sample(key, flat, flat))
 
   def traverse(
     self,
@@ -172,23 +171,21 @@ class Model:
     Raises:
       ValueError: an image of another shape, or no such latent.
     """
-    chosen = jnp.arange(self.num_latents) if latents is None else latents
-    chosen = np.asarray(chosen)
-    if chosen.size and not 0 <= chosen.min() <= chosen.max() < self.num_latents:
-      raise ValueError(
-        f'latents must be from 0 to {self.num_latents - 1}, got {chosen}'
-      )
+    every = range(self.num_latents)
+    chosen = np.asarray(every if latents is None else latents)
+    if chosen.ndim != 1 or not {*chosen.tolist()} <= {*every}:
+      raise ValueError(f'latents are from 0 to {every[-1]}, [L]; got {chosen}')
+    chosen = chosen.astype(np.int32)
     if values is None:
       book = self.codebook
       values = np.linspace(-2.0, 2.0, 11) if book is None else book[chosen]
-    values = jnp.asarray(values, jnp.float32)
+    values = jnp.atleast_1d(jnp.asarray(values, jnp.float32))
     values = jnp.broadcast_to(values, (len(chosen), values.shape[-1]))
     start = jnp.zeros(self.num_latents)
     if image is not None:
       start = self.encode(jnp.asarray(image)[None])[0][0]
-    z = walk(start, chosen, values)
-    images = self.decode(z.reshape(-1, self.num_latents))
-    return images.reshape(*values.shape, *self.image_shape)
+    z = walk(start, chosen, values).reshape(-1, self.num_latents)
+    return self.decode(z).reshape(*values.shape, *self.image_shape)
 
   def _encode(self, images: jax.Array) -> tuple[jax.Array, ...]:
     return _encode(self.params, images, encode=self.experiment.encode)

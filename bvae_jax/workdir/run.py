@@ -140,6 +140,13 @@ class Workdir(folder.Folder):
     """Whether the folder holds a run."""
     return (self.path / 'config.json').exists()
 
+  @property
+  def is_export(self) -> bool:
+    """Whether it holds a config.json that `bvae_jax.export` wrote."""
+    return self.started and 'format' in folder.read_json(
+      self.path / 'config.json'
+    )
+
   def _kept(self) -> dict:
     """config.json with all keys of today, empty where there is none."""
     if not self.started:
@@ -156,6 +163,10 @@ class Workdir(folder.Folder):
       raise folder.WorkdirError(
         f'{self.path} holds no run; name the folder of one (it holds '
         'config.json)'
+      )
+    if self.is_export:
+      raise folder.WorkdirError(
+        f'{self.path} holds an export; name the folder of its run'
       )
     found = self._kept()
     if 'objective' not in found or self.changed('config.json'):
