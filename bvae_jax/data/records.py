@@ -114,9 +114,7 @@ def _decoded(
   image, size, fit = _image(made), settings['image_size'], settings['fit']
   first = np.asarray(source[0][image])
   channels = settings['channels'] or (1 if first.shape[-1] == 1 else 3)
-  low, high = pixels.extremes(first[None])
-  limits = (low, high) if first.dtype != np.uint8 else (0, 255)
-  offset, factor, words = pixels.scale_of(first.dtype, *limits)
+  offset, factor, words = pixels.scale_of(first.dtype, *_limits(source, image))
 
   def one(i: int) -> np.ndarray:
     values = np.asarray(source[int(order[i])][image])
@@ -125,6 +123,18 @@ def _decoded(
     )
 
   return cache.decoded(name, (size, size, channels), len(order), one, words)
+
+
+def _limits(source: Any, image: str) -> tuple[float, float]:
+  """The least and largest value of the images; of bytes, as far as needed."""
+  low, high = np.inf, -np.inf
+  for record in source:
+    values = np.asarray(record[image])
+    smallest, largest = pixels.extremes(values[None])
+    low, high = min(low, smallest), max(high, largest)
+    if values.dtype == np.uint8 and high > 1:
+      break
+  return low, high
 
 
 def _factors(

@@ -31,13 +31,16 @@ class Toy(tfds.core.GeneratorBasedBuilder):
   __module__ = 'toy'  # of a dotted name TFDS wants importlib_resources
   VERSION = tfds.core.Version('1.0.0')
   extra: dict = {}
+  images = IMAGES
 
   def _info(self):
     return tfds.core.DatasetInfo(
       builder=self,
       features=tfds.features.FeaturesDict(
         {
-          'image': tfds.features.Tensor(shape=(8, 8, 3), dtype=np.uint8),
+          'image': tfds.features.Tensor(
+            shape=(8, 8, 3), dtype=self.images.dtype
+          ),
           'label_side': tfds.features.ClassLabel(num_classes=2),
           'value_side': tfds.features.Scalar(np.float32),
           'name': tfds.features.Text(),
@@ -56,7 +59,7 @@ class Toy(tfds.core.GeneratorBasedBuilder):
   def _generate_examples(self, rows):
     for i in rows:
       row = {
-        'image': IMAGES[i],
+        'image': self.images[i],
         'label_side': i // 3,
         'value_side': 0.5 * i,
         'label_shape': i % 3,
@@ -70,8 +73,19 @@ class ToyTable(Toy):
   extra = {'size': tfds.features.Scalar(np.float32)}
 
 
+class ToyBinary(Toy):
+  __module__ = 'toy'
+  images = IMAGES // 128  # 0 and 1, as TFDS's dSprites
+
+
+class ToySigned(Toy):
+  __module__ = 'toy'
+  images = ToyBinary.images.astype(np.float32) * 2 - 1
+  images[0] = 1.0  # does not tell where values begin
+
+
 def test_sets_of_others(tmp_path):
-  for toy in (Toy, ToyTable):
+  for toy in (Toy, ToyTable, ToyBinary, ToySigned):
     made = toy(data_dir=str(tmp_path), file_format='array_record')
     made.download_and_prepare()
   grid = load(tmp_path, 'tfds:toy')
@@ -80,6 +94,9 @@ def test_sets_of_others(tmp_path):
   index = data.factors_to_index(jnp.array([[2, 0], [0, 1]]), (3, 2))
   images = np.asarray(grid.images(index) * 255).round()
   np.testing.assert_array_equal(images, IMAGES[[2, 3]])
+  for name in ('tfds:toy_binary', 'tfds:toy_signed'):
+    images = np.asarray(load(tmp_path, name).images(index) * 255).round()
+    np.testing.assert_array_equal(images, IMAGES[[2, 3]] // 128 * 255)
   table = load(tmp_path, 'tfds:toy_table')
   assert sorted(table.factor_sizes) == [0, 2, 3]
   labels = np.asarray(table.labels(jnp.arange(6)))
