@@ -126,10 +126,6 @@ def evaluate_again(
 def _prepare(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
   """Before training: data, networks and scores fit; a step can be traced."""
   dataset = data.load(config.dataset)
-  if dataset.num_train < 2:
-    raise ValueError(
-      f'data set {dataset.name} has 1 image to train on; give it 2 or more'
-    )
   evaluate.check(config, dataset)
   experiment = experiment_lib.build(config, dataset)
   if config.evaluate_every:

@@ -186,8 +186,12 @@ def check(kind: str, dataset: data.Dataset) -> None:
   """Refuses a data set of which a kind of batch cannot be drawn.
 
   Raises:
-    ValueError: pairs or labelled images without labels.
+    ValueError: pairs or labelled images without labels, or a single image.
   """
+  if dataset.num_train < 2:
+    raise ValueError(
+      f'data set {dataset.name} has 1 image to train on; give it 2 or more'
+    )
   if kind == 'pairs' and not dataset.is_grid:
     dataset.require_labels('an objective that trains on pairs')
   if kind == 'labelled':
