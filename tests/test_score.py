@@ -68,6 +68,22 @@ def test_observed_points_are_scored_as_what_they_are(points, caplog):
   assert 0.5 < found.members[0].metrics['mig_sampled'] <= 1
 
 
+@pytest.mark.parametrize(
+  ('arguments', 'line'),
+  [
+    ({'names': ('a',)}, r"3 factors but names \['a'\]"),
+    ({'num_resamples': -1}, 'num_resamples=-1 must not be negative'),
+    ({'num_resamples': 1}, 'num_resamples=1 must be 0'),
+    ({'transform': 'x'}, "transform='x' is unknown; valid: ica, none, pca"),
+    ({'metrics_names': 'mig'}, "metrics='mig' must be a tuple of names"),
+    ({'test_factors': [[0, 1, 2]]}, 'go together'),
+  ],
+)
+def test_bad_arguments_are_one_line(points, arguments, line):
+  with pytest.raises(ValueError, match=line):
+    score.score(*points, **arguments)
+
+
 def test_files_of_all_kinds_hold_the_same_table(points, tmp_path):
   h5py = pytest.importorskip('h5py')
   _, factors = points
@@ -132,7 +148,7 @@ def test_the_command_writes_results_and_names_factors(
     (',0,1\n0,1.5,2\n1,-3,\n', '01'),
     ('id,a,b\nx,1.5,2\ny,-3,\n', 'ab'),
     ('0,1\n1.5,2\n-3,\n', '01'),  # one without names
-    ('a,b\n\n1.5,2\n-3,\n,\n', 'ab'),
+    ('a,b\n\n1.5,2\n-3,?\n,\n', 'ab'),
   ],
 )
 def test_tables_as_programs_save_them(text, head, tmp_path):
@@ -169,6 +185,7 @@ def _bad_files(folder):
   (folder / 'head.csv').write_text('a,b\n' + '1,2\n2,1\n0,0\n' * 3)
   (folder / 'swapped.csv').write_text('b,a\n' + '1,2\n2,1\n0,0\n' * 3)
   (folder / 'twice.csv').write_text('a,a\n' + '1,2\n2,1\n0,0\n' * 3)
+  (folder / 'same.csv').write_text('shape,hue\n' + '1,2\n2,2\n0,2\n' * 3)
   (folder / 'run').mkdir()
   (folder / 'run' / 'config.json').write_text('{}')
   (folder / 'empty.csv').write_text('')
@@ -206,6 +223,7 @@ def _bad_files(folder):
       'test_factors has columns b, a',
     ),
     ('codes.npy', 'twice.csv', '', 'a name of their own each'),
+    ('codes.npy', 'same.csv', '', 'factor hue is constant'),
     ('codes.npy', 'f.npy', '--logvars=short.npy', 'log-variances (8,) beside'),
     ('codes.npy', 'f.npy', '--seed=-1', 'seed=-1 must not be negative'),
     ('codes.npy', 'f.npy', '--out=run', 'holds a run'),

@@ -52,6 +52,11 @@ def integer(key: str, value, least: int, most: int = 2**31 - 1) -> None:
   require(value <= most, f'{key}={value} must be at most {most:,}')
 
 
+def resamples(key: str, value) -> None:
+  integer(key, value, 0)
+  require(value != 1, f'{key}={value} must be 0 (off) or at least 2')
+
+
 def flag(key: str, value) -> None:
   require(isinstance(value, bool), f'{key}={value!r} must be True or False')
 

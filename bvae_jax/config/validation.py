@@ -42,12 +42,7 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
     config.evaluation.transform,
     ('none', *metrics.TRANSFORMS),
   )
-  resamples = config.evaluation.num_resamples
-  checks.integer('evaluation.num_resamples', resamples, 0)
-  checks.require(
-    resamples != 1,
-    f'evaluation.num_resamples={resamples} must be 0 (off) or at least 2',
-  )
+  checks.resamples('evaluation.num_resamples', config.evaluation.num_resamples)
   for key in ('weight_decay', 'discriminator_rate', 'clip_norm'):
     checks.finite(key, config[key], signed=False)
   checks.share('ema_decay', config.ema_decay)

@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 NAME = 'factors.csv'
 MAX_CLASSES = 256  # values of a factor of whole numbers
 _LARGEST = float(np.finfo(np.float32).max)
-BLANKS = ('', 'na', 'nan', 'n/a', 'null', 'none')
+BLANKS = ('', 'na', 'nan', 'n/a', 'null', 'none', '?')
 _Column = tuple[factors_lib.Factor, np.ndarray]
 
 

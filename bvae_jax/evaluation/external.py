@@ -57,13 +57,22 @@ def score(
       of them.
   """
   checks.integer('seed', seed, 0, 2**32 - 1)
+  checks.resamples('num_resamples', num_resamples)
+  checks.choice('transform', transform, ('none', *metrics.TRANSFORMS))
+  checks.names('metrics', metrics_names)
+  checks.require(
+    (test_codes is None) == (test_factors is None),
+    'test codes and test factors go together',
+  )
   names = tuple(names) or tuple(map(str, getattr(factors, 'columns', ())))
-  codes, factors = np.asarray(codes), np.asarray(factors)
+  codes, factors = metrics.as_numpy(codes), metrics.as_numpy(factors)
   factors = factors[:, None] if factors.ndim == 1 else factors
-  metrics.check_points(codes, factors)  # says what is wrong with them
+  if factors.shape[:1] == codes.shape[:1]:
+    metrics.encode_factors(factors, names=names or None)  # errors name factors
+  metrics.check_points(codes, factors)
   count = len(codes)
   if logvars is not None:
-    logvars = np.asarray(logvars)
+    logvars = metrics.as_numpy(logvars)
     if logvars.shape != codes.shape:
       raise ValueError(
         f'log-variances {logvars.shape} beside codes {codes.shape}: give those '
@@ -78,7 +87,8 @@ def score(
     logvars = None if logvars is None else logvars[order]
   else:
     num_train = count
-    test_codes, test_factors = np.asarray(test_codes), np.asarray(test_factors)
+    test_codes = metrics.as_numpy(test_codes)
+    test_factors = metrics.as_numpy(test_factors)
     if test_factors.ndim == 1:
       test_factors = test_factors[:, None]
     metrics.check_split(codes, factors, test_codes, test_factors)

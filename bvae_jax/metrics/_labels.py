@@ -53,6 +53,9 @@ def _column(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
   if values.dtype.kind == 'b':
     values = values.astype(np.int32)
   if values.dtype.kind in 'US':
+    joint = '_' if values.dtype.kind == 'U' else b'_'
+    if (np.char.find(values, joint) >= 0).any():
+      return values, known  # 1_12 and 11_2 are words, not both 112
     try:
       values = values.astype(np.float64)
     except ValueError:
@@ -138,6 +141,8 @@ def encode(
       apart; infinite labels of a continuous factor; a factor without labels or
       constant in the training points; names that are not all different.
   """
+  if len(names) != factors.shape[1]:
+    raise ValueError(f'{factors.shape[1]} factors but names {names}')
   if len(set(names)) < len(names) or '' in names:
     raise ValueError(f'factors need a name of their own each, got {names}')
   columns, found = [], []

@@ -39,10 +39,10 @@ def mig(
 
   Args:
     codes: float [N, D] posterior means.
-    factors: int [N, K].
+    factors: labels of any kind [N, K], see `encode_factors`.
     num_bins: bins of each latent.
-    factor_sizes: values of each factor (static); by default the largest value
-      plus one, or `MAX_FACTOR_SIZE` where `factors` is traced.
+    factor_sizes: values of each factor (static), 0 of a continuous one; by
+      default what the labels say, or `MAX_FACTOR_SIZE` where they are traced.
 
   Returns:
     `mig` in [0, 1]. Under tracing a constant factor counts as 0.

@@ -187,7 +187,7 @@ def layout(
   if num_devices > len(found):
     raise ValueError(
       f'num_devices={num_devices}, but there are {len(found)} '
-      f'{found[0].platform} device(s)'
+      f'{found[0].platform} device(s); give no more, or 0 for as many as help'
     )
   if mode == 'members':
     if num_devices > num_members:

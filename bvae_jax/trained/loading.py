@@ -100,7 +100,11 @@ def _choose(
       f'to {count - 1}'
     )
   if name == 'udr':
-    udr = np.array(results.values('udr'), np.float64)
+    counts = lambda member: member.ok or not results.ok
+    udr = np.array(
+      [m.scores.get('udr') if counts(m) else None for m in results.members],
+      np.float64,
+    )
     if not np.isfinite(udr).any():
       raise ValueError(
         f'{folder.path} has no UDR; score it with --mode=evaluate '

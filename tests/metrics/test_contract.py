@@ -193,6 +193,7 @@ LABELS = {
   'numbers as text': lambda ranks: ranks.astype(str),
   'far ids': lambda ranks: ranks.astype(np.int64) * 10**12,
   'hashes': lambda ranks: ranks.astype(np.uint64) + np.uint64(2**63),
+  'places': lambda ranks: np.array(['1_12', '11_2', '112', 'x', 'y'])[ranks],
   'dates': lambda ranks: ranks.astype('datetime64[D]').astype(object),
 }
 
