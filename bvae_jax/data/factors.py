@@ -28,7 +28,8 @@ class Factor:
     values: what the values are called, in order; may be empty.
 
   Raises:
-    ValueError: an unknown kind, or a size that does not fit the kind.
+    ValueError: an unknown kind, or a size that does not fit the kind, or not
+      the number of names.
   """
 
   name: str
@@ -46,6 +47,11 @@ class Factor:
       raise ValueError(
         f'factor {self.name}: size must be 0 if continuous, else at least 1, '
         f'got {self.size} of a {self.kind} factor'
+      )
+    if self.values and len(self.values) != self.size:
+      raise ValueError(
+        f'factor {self.name}: has {self.size} values, but names for '
+        f'{len(self.values)}'
       )
 
 
@@ -110,10 +116,28 @@ class Table:
     factors: the K columns.
     values: int32 [N, K] where all factors are discrete and -1 is missing, else
       float32 with NaN for missing.
+
+  Raises:
+    ValueError: values of another shape, or beyond the size of their factor.
   """
 
   factors: tuple[Factor, ...]
   values: np.ndarray | jax.Array
+
+  def __post_init__(self) -> None:
+    if not isinstance(self.values, np.ndarray):  # JAX rebuilds what was checked
+      return
+    if self.values.shape[1:] != (len(self.factors),):
+      raise ValueError(
+        f'values must be [N, {len(self.factors)}], a column a factor, got '
+        f'{self.values.shape}'
+      )
+    for factor, column in zip(self.factors, self.values.T):
+      if factor.size and (column >= factor.size).any():
+        raise ValueError(
+          f'factor {factor.name}: has {factor.size} values, 0 to '
+          f'{factor.size - 1}, and the table holds {column.max():g}'
+        )
 
   @classmethod
   def of(cls, factors: Sequence[Factor], values: np.ndarray) -> 'Table':

@@ -169,6 +169,9 @@ def test_pairs_of_a_table_share_a_factor_and_none_is_held_out():
     (lambda: data.Factor('a', 'round', 2), "'round' is unknown; valid: cat"),
     (lambda: data.Factor('a', 'continuous', 2), 'size must be 0 if contin'),
     (lambda: data.Factor('a', 'ordinal', 0), 'got 0 of a ordinal'),
+    (lambda: data.Factor('a', 'ordinal', 3, ('x',)), 'names for 1'),
+    (lambda: table(values=np.zeros((60, 3))), r'\[N, 2\], a column a factor'),
+    (lambda: table(values=np.full((60, 2), 2)), 'side: has 2 .* holds 2'),
   ],
 )
 def test_bad_factors(make, message):
