@@ -10,9 +10,13 @@ import shutil
 import sys
 import tempfile
 
-import jax
-import jaxlib
-import pytest
+# Solvers of the peers keep to the worker's own core; read as NumPy is imported.
+for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+  os.environ.setdefault(_name, '1')
+
+import jax  # noqa: E402
+import jaxlib  # noqa: E402
+import pytest  # noqa: E402
 
 _HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(_HERE), str(_HERE.parent)]  # helpers, configs

@@ -234,6 +234,7 @@ COMMANDS = [
 # Every command line in a child of one process that has imported all there is.
 DRIVER = """
 import gc, os, sys
+import pytest
 from absl import app
 from bvae_jax import main
 gc.freeze()  # or each child, as it ends, copies all there is

@@ -15,9 +15,20 @@ SEEDS = (0, 1, 2, 3)
 MODES = ('members', 'data')
 
 
+MAIN = f"""
+import sys
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+import helpers
+from absl import app
+from bvae_jax import main
+with helpers.without_pages():
+  app.run(main.main, flags_parser=main.parse)
+"""
+
+
 def start(config, workdir, devices, hosts):
   command = [
-    *(sys.executable, '-m', 'bvae_jax.main'),
+    *(sys.executable, '-c', MAIN),
     *(f'--config={config}', f'--workdir={workdir}'),
     f'--hosts={hosts}',
   ]

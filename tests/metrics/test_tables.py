@@ -112,7 +112,7 @@ def test_mig_sampled_of_narrow_and_wide_posteriors(std, expected, make_case):
 
 
 def test_fairness_agrees_with_exact_trees(table, make_case):
-  case = make_case('leaky')
+  case = make_case('leaky', 500, 1)
   actual = metrics.fairness(
     jax.random.key(0), *case.train, case.table, SIZES, num_test=400
   )
@@ -126,7 +126,7 @@ def test_fairness_agrees_with_exact_trees(table, make_case):
 
 
 def test_perfect_codes_are_fair(make_case):
-  case = make_case('constant')
+  case = make_case('constant', 400, 1)
   score = metrics.fairness(
     jax.random.key(0), *case.train, case.table, SIZES, num_test=400
   )
