@@ -60,12 +60,13 @@ def test_unfairness_of_observed_points_agrees_with_scikit_learn(make_case):
   )
 
 
-def test_points_of_which_no_two_are_alike_have_no_score(table):
-  labels = np.stack([np.arange(5)] * 2, 1)
-  for compute in (metrics.beta_vae_score, metrics.factor_vae_score):
-    counts = {'num_train': 60, 'num_eval': 30}
-    found = compute(KEY, table[:5], table_factors=labels, **counts)
-    assert np.isnan(found['eval_accuracy'])
+def test_points_of_which_no_two_are_alike_have_no_score():
+  from bvae_jax.metrics import _observed
+
+  for last, expected in ((3, np.nan), (0, 0.5)):
+    labels = np.array([[0, 0], [0, 1], [1, 2], [1, last]])
+    found = _observed.Groups.of(labels, (2, 4)).or_nan(0.5)
+    np.testing.assert_equal(float(found), expected)
 
 
 def test_nearly_constant_log_variances_keep_their_level(table):
