@@ -152,7 +152,7 @@ class Table:
       found = np.nan_to_num(found, nan=-1).astype(np.int32)
     else:
       for k, factor in enumerate(factors):
-        if factor.size:
+        if factor.size or np.isnan(found[:, k]).all():
           continue
         low, high = np.nanmin(found[:, k]), np.nanmax(found[:, k])
         step = np.spacing(np.float32(max(-low, high)))

@@ -350,6 +350,8 @@ def test_numbers_that_32_bits_cannot_tell_apart_count_from_the_least(folder):
   (folder / 'factors.csv').write_text('\n'.join(['file,t', *rows]))
   table = labels.of_files(folder, list(map(str, range(30))))
   np.testing.assert_array_equal(table.values[:, 0], np.arange(30))
+  unknown = data.Table.of(table.factors, np.full((2, 1), np.nan))
+  assert np.isnan(unknown.values).all()
 
 
 def test_labels_from_a_table(folder):
