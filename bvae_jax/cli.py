@@ -4,6 +4,7 @@ import logging
 import os
 import pathlib
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 
 import jax
@@ -138,6 +139,19 @@ def require(required: Mapping[str, str]) -> None:
       sys.exit(f'error: --{name}={value} is missing')
 
 
+def _told(error: Exception) -> str:
+  """What is wrong: a key that no config has, or the config's own code."""
+  *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+  text = f'{type(error).__name__}: {error}'
+  if isinstance(error, OSError | ValueError):
+    text = str(error)
+  elif frame.f_globals['__name__'].startswith('ml_collections.'):
+    while isinstance(error, Exception):  # one wraps the other
+      error = error.args[0]
+    return f'no such config key: {" ".join(str(error).split())}'
+  return f'--config: {" ".join(text.split())}'
+
+
 def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   """Flags, or one line on what is wrong with them."""
   if '--version' in argv:
@@ -164,14 +178,8 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
     inner = 'Traceback' in str(error)  # of the config's own code: it comes last
     line = lines[-1].removeprefix('ValueError: ') if inner else lines[0]
     sys.exit(f'error: {line}')
-  except (AttributeError, KeyError) as error:
-    while isinstance(error, Exception):  # one wraps the other
-      error = error.args[0]
-    sys.exit(f'error: no such config key: {" ".join(error.split())}')
   except Exception as error:  # noqa: BLE001 (a config is a program)
-    told = isinstance(error, OSError | ValueError)
-    text = str(error) if told else f'{type(error).__name__}: {error}'
-    sys.exit(f'error: --config: {" ".join(text.split())}')
+    sys.exit(f'error: {_told(error)}')
   return rest
 
 

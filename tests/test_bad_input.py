@@ -160,6 +160,7 @@ CONFIGS = {
   'empty.py': '',
   'syntax.py': 'def get_config(:\n',
   'raises.py': 'def get_config():\n  return 1 / 0\n',
+  'table.py': 'def get_config(preset):\n  return {{}}[preset]\n',
   'imports.py': 'import nothing_of_this_name\n',
   'two.py': (
     'import sys\n'
@@ -185,6 +186,8 @@ COMMANDS = [
   ('--config=.', 'config'),
   *((f'--config={name}', 'error') for name in CONFIGS if name != 'two.py'),
   ('--config=ok.py:slow', "unknown preset 'slow'"),
+  ('--config=table.py:slow', "--config: KeyError: 'slow'"),
+  ('--config=ok.py --config.hparams.beta.x=1', 'no such config key: '),
   ('--config.seeds=(4,5)', 'give --config=FILE[:PRESET] too'),
   ('--config=ok.py --config.seeds=(4,5) --config.seeds=(6,7)', 'given twice'),
   ('--config=ok.py --config.every.num_steps=1', 'the units of a study'),

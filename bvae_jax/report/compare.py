@@ -40,13 +40,7 @@ def load(path: pathlib.Path) -> tuple[Any, Results]:
       f'{path} is not finished: it is at step {log[-1]["step"] if log else 0} '
       f'of {config.num_steps}; compare it when its command has ended'
     )
-  results = Results.read(folder.results_path)
-  if not results.ok:
-    raise workdir_lib.WorkdirError(
-      f'{path} has failed: none of its members was trained to the end; '
-      'leave it out'
-    )
-  return config, results
+  return config, Results.read(folder.results_path)
 
 
 def _names(paths: Sequence[pathlib.Path]) -> list[str]:
@@ -67,10 +61,16 @@ def gather(paths: Sequence[pathlib.Path]) -> Study:
 
   Raises:
     ValueError: a run is given twice.
-    WorkdirError: as `load` does.
+    WorkdirError: as `load` does; or a run has no member to compare.
   """
   names = _names(paths)
   loaded = dict(zip(names, map(load, paths)))
+  for path, (_, result) in zip(paths, loaded.values()):
+    if not result.ok:
+      raise workdir_lib.WorkdirError(
+        f'{path} has failed: none of its members was trained to the end; '
+        'leave it out'
+      )
   results = {name: result for name, (_, result) in loaded.items()}
   plain = {
     name: config_lib.plain(config.to_dict())

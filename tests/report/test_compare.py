@@ -109,7 +109,11 @@ def test_what_cannot_be_compared(small_run, other_run, tmp_path, capsys):
 
   assert 'is given twice' in refused(small_run, small_run)
   assert 'holds no run' in refused(small_run, tmp_path)
-  (other_run / 'results.json').unlink()
+  results = other_run / 'results.json'
+  results.write_text(results.read_text().replace('"ok"', '"stopped by a NaN"'))
+  assert 'none of its members' in refused(small_run, other_run)
+  assert not compare.load(other_run)[1].ok  # its own page can be drawn anew
+  results.unlink()
   assert 'is not finished: it is at step 6' in refused(small_run, other_run)
   (other_run / 'error.txt').write_text('Traceback\nValueError: no\n')
   assert 'has failed: ValueError: no' in refused(other_run)
