@@ -8,7 +8,7 @@ penalty of their dependence and one of what they do to an image together. The
 weights are the authors' on 3D Shapes; on other sets theirs go down to a
 millionth of these. On dSprites, whose likelihood weighs less, the Hessian's
 leaves one latent active of ten at 0.001 (beside a multiinformation of 1e-5),
-three at 1e-5 and all at quick's 1e-7 (`--config.grid.hessian`).
+three at 1e-5 and all at 1e-7 (seed 100, `--config.grid.hessian`).
 The paper's networks, whose decoder gives each latent a layer of its own, are
 not here.
 
