@@ -78,7 +78,7 @@ def test_a_member_has_the_scores_of_its_codes(trained, results):
   )
 
 
-def test_udr_compares_the_seeds_of_one_setting(trained, results):
+def test_udr_compares_the_seeds_of_one_setting(trained, results, caplog):
   experiment, members, states = trained
   points = points_lib.sample(
     experiment, codes_lib.encoder(experiment)(states.params)
@@ -91,6 +91,7 @@ def test_udr_compares_the_seeds_of_one_setting(trained, results):
   good = np.array([True])
   alone = scores.over_seeds(udr, points.codes[one], kl[one], members[one], good)
   assert np.isnan(alone.scored.scores['udr']).all()
+  assert 'give more seeds' in caplog.text
 
 
 def test_a_stopped_member_is_marked_and_left_out_of_the_summary(results):

@@ -1,6 +1,7 @@
 """The metrics of codes, of all members together."""
 
 import functools
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from bvae_jax import metrics, parallel, population
 from bvae_jax.training import progress
+
+_LOG = logging.getLogger(__name__)
 
 UDR_POINTS = 1000  # images that the UDR compares models on; Duan et al. 2020
 
@@ -159,6 +162,12 @@ def over_seeds(
     if len(rows) > 1:
       scored = metric.compute(codes[rows], kl[rows])
       found[rows] = scored.scores[metric.main]
+  if np.isnan(found).all():
+    _LOG.warning(
+      '%s compares seeds, and no setting has two healthy ones: it has no value '
+      'here; give more seeds',
+      metric.name,
+    )
   return Found(metrics.Scored({metric.main: found}), {})
 
 

@@ -38,7 +38,7 @@ def load(path: pathlib.Path) -> tuple[Any, Results]:
     log = folder.read_log()
     raise workdir_lib.WorkdirError(
       f'{path} is not finished: it is at step {log[-1]["step"] if log else 0} '
-      f'of {config.num_steps}; compare it when its command has ended'
+      f'of {config.num_steps}; come again when its command has ended'
     )
   return config, Results.read(folder.results_path)
 
