@@ -233,8 +233,7 @@ def deviations(codes: Any) -> np.ndarray:
 
 def measure(model: trained.Model) -> str:
   """The unit of `carried`, in words."""
-  points = model.experiment.objective.points
-  return 'of the largest variance' if points else 'nats'
+  return records.unit(model.experiment.objective.points)
 
 
 def carried(coder: Posterior, mean: Any, logvar: Any) -> np.ndarray:

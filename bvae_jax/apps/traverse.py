@@ -105,7 +105,7 @@ def run(options: Options) -> Section:
   if options.span == 'prior' and models[0].experiment.objective.points:
     raise ValueError(
       f'the codes of {models[0].config.objective} are points without a prior; '
-      '--span must be posterior or percentile'
+      '--range must be posterior or percentile'
     )
   sample = coders.draw(dataset, options.key, min(_SAMPLE, dataset.num_images))
   chosen = (

@@ -112,6 +112,11 @@ def carried(terms: Mapping[str, Any]) -> Any:
   return variance / np.where(largest > 0, largest, 1)
 
 
+def unit(points: bool) -> str:
+  """The unit of `carried`, in words, where codes are points and where not."""
+  return 'of the largest variance' if points else 'nats'
+
+
 def spread_of(values: Iterable[float | None]) -> dict[str, float | None]:
   """Median, mean and the sample's standard deviation (ddof 1) of what is there.
 

@@ -58,6 +58,14 @@ def _moments(params, images, *, encode, kl):
   return mean.mean(0), mean.std(0), kl(mean, logvar).mean(0)
 
 
+def _of_codes(
+  experiment: experiment_lib.Experiment, params: Any, images: Any
+) -> tuple[jax.Array, ...]:
+  """`_moments` of one member."""
+  nets = {'encode': experiment.encode, 'kl': experiment.kl}
+  return _moments(params, images, **nets)
+
+
 def _scale(
   experiment: experiment_lib.Experiment, params: Any
 ) -> tuple[Any, Any]:
@@ -68,8 +76,8 @@ def _scale(
   latents = experiment.config.num_latents
   if not experiment.objective.points:
     return np.zeros(latents, np.float32), np.ones(latents, np.float32)
-  nets = {'encode': experiment.encode, 'kl': experiment.kl}
-  return _moments(params, reference_images(experiment), **nets)[:2]
+  middle, unit, _ = _of_codes(experiment, params, reference_images(experiment))
+  return middle, unit
 
 
 def traverse(
@@ -122,8 +130,7 @@ def traversal_png(experiment: experiment_lib.Experiment, params: Any) -> bytes:
     params: parameters of one member, `population.select(states.params, m)`.
   """
   images = reference_images(experiment)
-  nets = {'encode': experiment.encode, 'kl': experiment.kl}
-  _, deviation, kl = _moments(params, images, **nets)
+  _, deviation, kl = _of_codes(experiment, params, images)
   carried = deviation if experiment.objective.points else kl
   order = order_by_kl(np.asarray(carried))
   rows = traverse(experiment, params, images[0])[order[:MAX_ROWS]]

@@ -52,8 +52,7 @@ def test_strips_and_applications_take_it_too(trained):
   every = np.asarray(experiment.dataset.images(np.arange(216)))
   found = coders.carried(model, *model.encode(every))
   np.testing.assert_allclose(found, kl.mean(0), rtol=1e-4, atol=1e-5)
-  nets = {'encode': experiment.encode, 'kl': experiment.kl}
-  _, _, found = traversals._moments(params, every, **nets)
+  _, _, found = traversals._of_codes(experiment, params, every)
   np.testing.assert_allclose(found, kl.mean(0), rtol=1e-4, atol=1e-5)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from bvae_jax import losses
+from bvae_jax.evaluation import records
 from bvae_jax.evaluation.results import Member
 from bvae_jax.report import images, markup, page
 from bvae_jax.report.markup import number
@@ -31,7 +32,7 @@ def _walks(view: View, role: str, rows: np.ndarray, source: Markup) -> Markup:
   entry = view.entries[view.shown[role]]
   carried = entry.carried
   latents = shown_latents(carried)
-  unit = 'of the largest variance' if view.points else 'nats'
+  unit = records.unit(view.points)
   lines = []
   for d in latents:
     amount = number(carried[d], 2)
