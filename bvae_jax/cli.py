@@ -13,7 +13,7 @@ from absl import flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
-from bvae_jax import catalogue, parallel, usage
+from bvae_jax import catalogue, keys, parallel, usage
 from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
 from bvae_jax.studies import execute
@@ -37,7 +37,6 @@ HOSTS = flags.DEFINE_string(
 )
 _HELP = frozenset(('-h', '-help', '--help', '--helpfull', '--helpshort'))
 REQUIRED = {'config': 'FILE[:PRESET]'}
-_EVERY = 'config.every.'
 
 
 def default_workdir(filename: str) -> str:
@@ -70,57 +69,6 @@ def _find_config(argv: list[str]) -> list[str]:
     sys.path[:0] = map(str, homes[:1])
     break
   return found
-
-
-def _check_keys(argv: list[str]) -> None:
-  """Keys without a config; one given twice, which would join two tuples.
-
-  Raises:
-    flags.Error: keys of a config that is not given, or a key twice.
-  """
-  words = [word.lstrip('-').partition('=')[0] for word in argv[1:]]
-  keys = [word for word in words if word.startswith('config.')]
-  twice = next((key for key in keys if keys.count(key) > 1), None)
-  if twice:
-    raise flags.Error(f'--{twice} is given twice; give it once')
-  if keys and 'config' not in words:
-    raise flags.Error(
-      f'--{keys[0]} changes a key of a config; give --config=FILE[:PRESET] too'
-    )
-
-
-def split_every(argv: list[str]) -> tuple[list[str], list[str]]:
-  """The arguments, and those of `--config.every.KEY=VALUE` as `--unit.KEY`."""
-  every = [word for word in argv if word.lstrip('-').startswith(_EVERY)]
-  for word in every:
-    if '=' not in word:
-      raise flags.Error(f'{word} needs its value after an equals sign')
-  rest = [word for word in argv if word not in every]
-  return rest, [f'--unit.{word.lstrip("-")[len(_EVERY) :]}' for word in every]
-
-
-def override_units(config: ml_collections.ConfigDict, words: list[str]) -> None:
-  """Sets keys of all units of a study alike.
-
-  Args:
-    config: the study.
-    words: as `split_every` gives them.
-
-  Raises:
-    flags.Error: the config is no study.
-    AttributeError: a unit has no such key.
-  """
-  if words and 'units' not in config:
-    raise flags.Error(
-      f'--{_EVERY}KEY is for the units of a study; give --config.KEY'
-    )
-  for unit in config.units.values() if words else ():
-    values = flags.FlagValues()
-    line = ['unit', *words]
-    config_flags.DEFINE_config_dict(
-      'unit', unit, flag_values=values, sys_argv=line
-    )
-    values(line)
 
 
 def _help() -> str:
@@ -160,9 +108,9 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   asked = _HELP.intersection(argv)
   try:
     argv = [word for word in _find_config(argv) if word not in _HELP]
-    _check_keys(argv)
-    argv, every = split_every(argv)
-    sys.argv[1:] = split_every(sys.argv[1:])[0]  # config_flags looks there
+    keys.check_words(argv)
+    argv, every = keys.split_every(argv)
+    sys.argv[1:] = keys.split_every(sys.argv[1:])[0]  # config_flags looks there
     rest = flags.FLAGS(argv)
     if asked:
       print(_help())
@@ -172,7 +120,8 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
     require(required)
     if CONFIG.present:
       CONFIG.value.get('units')  # raises where the file could not be read
-      override_units(CONFIG.value, every)
+      keys.override_units(CONFIG.value, every)
+      keys.check_swept(CONFIG.value, argv[1:])
   except flags.Error as error:
     lines = str(error).splitlines()
     inner = 'Traceback' in str(error)  # of the config's own code: it comes last

@@ -48,13 +48,14 @@ def train_and_evaluate(
   """
   config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
-  # What could not start has claimed no folder.
-  experiment = None if folder.started else _prepare(config)
+  # What could not start has claimed no folder, nor grown the run in one.
+  begins = not folder.started or folder.grown(config)
+  experiment = _to_train(config) if begins else None
   with folder.lock():
     folder.open(config, _FREE)
     results = _results(folder)
     if results is None:
-      experiment = experiment or _prepare(config)
+      experiment = experiment or _to_train(config)
       states = _train(experiment, folder)
       return _score(folder, experiment, states, None)
     settings = config_lib.plain(config.evaluation.to_dict())
@@ -84,7 +85,7 @@ def train_part(
   """
   config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
-  experiment = _prepare(config)
+  experiment = _to_train(config)
   with folder.lock():
     folder.open(config, _FREE)
     _train(experiment, folder, part)
@@ -132,6 +133,12 @@ def _prepare(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
     evaluate.check(periodic.settings(experiment).config, dataset)
   stopping.check(config, chunk.term_shapes(experiment))
   return experiment
+
+
+def _to_train(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
+  """`_prepare`, where the devices are those that the config asks for."""
+  programs_lib.check(config)
+  return _prepare(config)
 
 
 def _results(folder: workdir_lib.Workdir) -> results_lib.Results | None:

@@ -13,7 +13,8 @@ from bvae_jax import losses, run
 
 NAN, INF = math.nan, math.inf
 COUNT = (None, 'x', '3', 1.5, -1, NAN, INF, (), (1,), {}, True, 2**31, 1j)
-NUMBER = (None, 'x', '3', NAN, INF, -INF, -1.0, (), (1.0,), {}, True, 1j)
+NUMBER = (None, 'x', '3', NAN, INF, -INF, -1.0, (), (1.0,), {}, True, 1j, 1e39,
+          10**400, 1e-39)
 NAME = (None, 3, 1.5, 'nonsense', '', (), ('mlp',), {}, True)
 FLAG = (None, 'x', 2, 1.5, (), {})
 WRONG = {
@@ -27,7 +28,7 @@ WRONG = {
     (*COUNT, 0, 10**9),
   ),
   **dict.fromkeys(
-    ('num_devices', 'members_per_program', 'member_batch',
+    ('members_per_program', 'member_batch',
      'evaluation.num_resamples'),
     COUNT,
   ),
@@ -44,6 +45,7 @@ WRONG = {
   ),
   'optimizer': (*NAME, 'adamw'),
   'ema_decay': (*NUMBER, -0.1, 1.0),
+  'num_devices': (*COUNT, 2),
   'hparams.beta': NUMBER,
   'tensorboard': FLAG,
   'evaluation.floors': FLAG,
@@ -65,7 +67,7 @@ WRONG = {
   'tied': (None, 3, 'beta', ('beta',), ('nonsense',), (1,)),
   'grid': (None, 3, 'x', {'num_steps': (1, 2)}, {1: (1.0,)}),
   'grid.beta': (None, 4.0, 'x', (NAN,), (INF,), ('a',), (1.0, 1.0), (None,), {},
-                (True,), (-1.0, 1.0)),
+                (True,), (-1.0, 1.0), (1.0, 1 + 1e-9), (1e39,)),
   'grid.learning_rate': ((0.0,), (-1.0,), ('a',)),
   'grid.weight_decay': ((-1.0,), ('a',)),
   'grid.discriminator_rate': ((0.0,), (1e-3,)),  # no adversary here
@@ -83,6 +85,7 @@ WRONG = {
     {'beta': {'points': ((0, 1.0), (5, NAN))}},
     {'beta': {'points': ((0, 1.0), (5, 2.0)), 'start': 1.0}},
     {'learning_rate': {'points': ((0, 1.0), (5, -1.0))}},
+    {'weight_decay': {'points': ((0, 1.0), (5, 0.5))}},  # shares of 0
   ),
   'dataset': (None, 3, {}, {'name': 'dsprites'}, {'nonsense': 1}),
   'evaluation': (None, 3, {}, {'num_train': 5}),
@@ -191,6 +194,15 @@ COMMANDS = [
   ('--config.seeds=(4,5)', 'give --config=FILE[:PRESET] too'),
   ('--config=ok.py --config.seeds=(4,5) --config.seeds=(6,7)', 'given twice'),
   ('--config=ok.py --config.every.num_steps=1', 'the units of a study'),
+  *(
+    (
+      f'--config={name}.py --config.{part}grid.beta=(1.,2.) '
+      f'--config.{part}hparams.beta=3',
+      f'--config.{part}hparams.beta has no effect: the config sweeps beta over '
+      f'(1.0, 2.0); give --config.{part}grid.beta instead',
+    )
+    for name, part in (('ok', ''), ('two', 'every.'), ('two', 'units.b.'))
+  ),
   ('--config=two.py --config.every.num_steps', 'after an equals sign'),
   ('--config=two.py --config.every.nun_steps=1', 'nun_steps'),
   ('--config=two.py --config.every.num_steps=x', 'num_steps'),

@@ -78,6 +78,8 @@ def test_the_defaults_of_every_objective_are_valid(objective):
     ({'evaluation.seed': -1}, 'evaluation.seed=-1 must not be negative'),
     ({'evaluation.seed': 2**32}, 'evaluation.seed=4294967296 must be at most'),
     ({'hparams.beta': '4'}, "hparams.beta='4' must be a finite number"),
+    ({'hparams.beta': 1e39}, 'hparams.beta=1e.39 is beyond float32; give 0, or'),
+    ({'evaluate_every': 2, 'evaluate_metrics': ()}, 'evaluate_metrics is empty'),
     ({'options.estimator': 1}, 'options.estimator=1 must be like its default'),
   ],
 )
@@ -123,3 +125,35 @@ def test_tied_values_go_side_by_side():
   )
   config.grid.gamma = (10.0, 10.0)  # values may repeat, settings may not
   config_lib.validate(config)
+
+
+def test_what_has_no_effect_is_told():
+  def told(objective='factor_vae', **changes):
+    config = helpers.small_config(objective)
+    for key, value in changes.items():
+      helpers.set_value(config, key.replace('__', '.'), value)
+    config_lib.validate(config)
+    return config_lib.idle(config)
+
+  looks = {'log_every': 3, 'checkpoint_every': 3, 'profile': True}
+  assert told() == told(evaluate_every=6, **looks) == []
+  looks = {'evaluate_every': 2, 'stop_when': ('nll', 'min', 1)}
+  assert told(**looks, dataset__correlated=('x', 'y'), dataset__sigma=1.0) == []
+  for changes, message in [
+    ({'evaluate_every': 8}, 'evaluate_every=8 is above num_steps=6: no score'),
+    ({'evaluate_metrics': ('sap',)}, "evaluate_metrics=('sap',) has no effect"),
+    ({'stop_when': ('nll', 'min', 2)}, 'the run has 3 line(s) with nll'),
+    ({'profile': True}, 'profile: nothing is traced'),
+    ({'dataset__sigma': 1.0}, 'dataset.sigma=1.0 has no effect'),
+    ({'metrics': (), 'evaluation__floors': True}, 'evaluation.floors has no'),
+    (
+      {'hparams__kl_weight': 0.0, 'hparams__capacity': 5.0},
+      'hparams.capacity has no effect: hparams.kl_weight is 0',
+    ),
+    (
+      {'objective': 'annealed_vae', 'hparams__gamma': 0.0},
+      'hparams.capacity has no effect: hparams.gamma is 0',
+    ),
+  ]:
+    (line,) = told(**changes)
+    assert message in line

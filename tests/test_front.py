@@ -11,7 +11,7 @@ import ml_collections
 import pytest
 
 from bvae_jax import __main__ as front
-from bvae_jax import catalogue, cli, usage
+from bvae_jax import catalogue, cli, keys, usage
 from bvae_jax import config as config_lib
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -153,9 +153,9 @@ def test_a_key_of_every_unit_is_set_in_all():
   units = {'a': unit, 'b': config_lib.default_config('dip_vae_i')}
   config = ml_collections.ConfigDict({'units': units})
   words = ['main', '--config.every.num_steps=7', '--config.every.seeds=(3,)']
-  rest, every = cli.split_every([*words, '--config.every.dataset.holdout=.5'])
+  rest, every = keys.split_every([*words, '--config.every.dataset.holdout=.5'])
   assert rest == ['main']
-  cli.override_units(config, every)
+  keys.override_units(config, every)
   for unit in config.units.values():
     assert (unit.num_steps, unit.seeds) == (7, (3,))
     assert unit.dataset.holdout == 0.5

@@ -187,6 +187,14 @@ def test_a_population_is_split_where_that_shortens_each_devices_share():
   assert split('members', 4, 0.5) == 1  # one on each: nothing to gain
   assert split('members', 12, 0.4) == 3
   assert split('data', 8, 0.4) == 3
+  config = helpers.small_config(seeds=(0, 1, 2), num_devices=3)
+  programs_lib.check(config)
+  members = population.members(config)
+  last = program_lib.make(experiment_lib.build(config), members[2:])
+  assert len(last.layout.devices) == 1  # of programs of two members
+  config.members_per_program = 2
+  with pytest.raises(ValueError, match='num_devices=3 is more than the 2 mem'):
+    programs_lib.check(config)
 
 
 def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
@@ -221,9 +229,11 @@ def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
   }
   with pytest.raises(OSError, match='num_steps: 6 -> 8'):
     run_lib.evaluate_again(make(8), tmp_path / 'parts')
+  with pytest.raises(ValueError, match='num_devices=99, but there are'):
+    run_lib.train_and_evaluate(make(8, num_devices=99), tmp_path / 'parts')
   shutil.rmtree(tmp_path / 'parts' / 'checkpoints')
   with pytest.raises(OSError, match='holds no whole checkpoint'):
-    run_lib.evaluate_again(make(6, metrics=('sap',)), tmp_path / 'parts')
+    run_lib.evaluate_again(make(6, num_devices=99), tmp_path / 'parts')
   assert all(p.read_bytes() == raw for p, raw in before.items())
 
 

@@ -8,6 +8,7 @@ line before anything is compiled or written.
 
 from bvae_jax.config.checks import ConfigError
 from bvae_jax.config.defaults import default_config, grid, scalars
+from bvae_jax.config.idle import idle
 from bvae_jax.config.kept import (
   FREE_KEYS,
   SCORE_KEYS,
@@ -32,6 +33,7 @@ __all__ = [
   'flat',
   'grid',
   'grown_keys',
+  'idle',
   'plain',
   'scalars',
   'validate',

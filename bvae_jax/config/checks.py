@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ml_collections
+import numpy as np
 
+_LEAST = float(np.finfo(np.float32).tiny)
+_MOST = float(np.finfo(np.float32).max)
 MOST_IMAGES = 10_000_000  # in a batch, labelled, or scored
 
 
@@ -28,8 +31,13 @@ def choice(key: str, value: str, valid: Iterable[str]) -> None:
 
 def finite(key: str, value: Any, signed: bool = True) -> None:
   number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+  require(number, f'{key}={value!r} must be a finite number')
+  known = isinstance(value, int) or math.isfinite(value)
+  require(known, f'{key}={value!r} must be a finite number')
   require(
-    number and math.isfinite(value), f'{key}={value!r} must be a finite number'
+    value == 0 or _LEAST <= abs(value) <= _MOST,
+    f'{key}={value} is beyond float32; give 0, or a number from {_LEAST:.0e} to '
+    f'{_MOST:.0e}',
   )
   require(signed or float(value) >= 0, f'{key}={value} must not be negative')
 

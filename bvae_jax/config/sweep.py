@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import ml_collections
+import numpy as np
 
 from bvae_jax import losses
 from bvae_jax.config import checks, defaults
@@ -61,6 +62,20 @@ def _validate_schedule(name: str, schedule: Mapping) -> None:
   checks.integer(f'{key}.delay', schedule.get('delay', 0), 0)
 
 
+def _validate_end(
+  config: ml_collections.ConfigDict, name: str, schedule: Mapping
+) -> None:
+  """That a scalar which is 0 can be moved as its schedule says."""
+  if name in defaults.grid(config):
+    return
+  value = {**config.hparams, **config}[name]
+  checks.require(
+    value or not ('points' in schedule or name == 'discriminator_rate'),
+    f'schedules.{name} moves {name}, which is 0 and so would stay, or end, '
+    f'there; give {name} a value',
+  )
+
+
 def _validate_grid(config: ml_collections.ConfigDict) -> None:
   checks.subset('grid', config.grid, defaults.traced_names(config))
   for name, values in config.grid.items():
@@ -76,8 +91,8 @@ def _validate_grid(config: ml_collections.ConfigDict) -> None:
       else:
         checks.finite(key, value, signed=False)
     checks.require(
-      name in config.tied or len(set(values)) == len(values),
-      f'{key}={values} repeats a value',
+      name in config.tied or len({*map(np.float32, values)}) == len(values),
+      f'{key}={values} repeats a value (of float32)',
     )
   _validate_tied(config)
 
@@ -124,4 +139,5 @@ def validate(config: ml_collections.ConfigDict) -> None:
   checks.subset('schedules', config.schedules, defaults.traced_names(config))
   for name, schedule in config.schedules.items():
     _validate_schedule(name, schedule)
+    _validate_end(config, name, schedule)
   _validate_rates(config)

@@ -91,6 +91,11 @@ def _validate_looks(config: ml_collections.ConfigDict) -> None:
     config.evaluate_metrics,
     [n for n, m in metrics.METRICS.items() if m.needs != 'population'],
   )
+  checks.require(
+    not every or len(config.evaluate_metrics) > 0,
+    f'evaluate_metrics is empty, and evaluate_every={every} looks at them; '
+    'name one at least',
+  )
   stop = config.stop_when
   if not (isinstance(stop, tuple | list) and not stop):
     checks.require(

@@ -143,11 +143,9 @@ def _states(
     raise workdir_lib.WorkdirError(
       f'{folder.path} has no checkpoint yet; wait for the first one'
     )
-  alone = experiment.config.copy_and_resolve_references()
-  alone.update({'num_devices': 1, 'parallel': 'members'})
-  if not folder.cohorts(alone):  # it would be compiled to know them
+  if not folder.cohorts(experiment.config):  # it would be compiled to know them
     raise workdir_lib.WorkdirError(
       f'{folder.path} has no groups.json, as runs of the first versions; '
       f'--mode=evaluate --workdir={folder.path} writes it where it can be read'
     )
-  return programs_lib.restore(experiment._replace(config=alone), folder)
+  return programs_lib.restore(experiment, folder)

@@ -180,16 +180,27 @@ def make(
   members: list[population.Member],
   group: int = 0,
 ) -> Program:
-  """The program of some members, on the devices that their config asks for."""
-  config = experiment.config
-  layout = parallel.layout(
+  """The program of some members, on the devices that their config asks for.
+
+  The last members of a population, or seeds that a run is given later, may be
+  fewer than those devices; each then has one.
+  """
+  config, most = experiment.config, len(members)
+  whole = config.parallel == 'data'
+  num_devices = config.num_devices if whole else min(config.num_devices, most)
+  found = layout(config, most, num_devices)
+  return Program(experiment, tuple(members), found, group)
+
+
+def layout(config: Any, num_members: int, num_devices: int) -> parallel.Layout:
+  """How so many members of a config lie on so many devices, 0 for any."""
+  return parallel.layout(
     config.parallel,
-    len(members),
+    num_members,
     config.batch_size,
-    num_devices=config.num_devices,
+    num_devices=num_devices,
     member_batch=config.member_batch,
   )
-  return Program(experiment, tuple(members), layout, group)
 
 
 def checkpoints(

@@ -4,6 +4,7 @@ import logging
 import math
 from typing import Any
 
+from bvae_jax import config as config_lib
 from bvae_jax import parallel, population
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import experiment as experiment_lib
@@ -11,6 +12,21 @@ from bvae_jax.training import program as program_lib
 from bvae_jax.training import schedules, step
 
 _LOG = logging.getLogger(__name__)
+
+
+def check(config: Any) -> None:
+  """Refuses devices that are not there, or that a program has no use for.
+
+  Tells of what has no effect.
+
+  Raises:
+    ValueError: as `parallel.layout` does.
+  """
+  count = len(population.members(config))
+  most = min(count, config.members_per_program or count)
+  program_lib.layout(config, most, config.num_devices)
+  for line in (*schedules.unfinished(config), *config_lib.idle(config)):
+    _LOG.warning('%s', line)
 
 
 def plan(
@@ -24,8 +40,6 @@ def plan(
   programs of their own.
   """
   config = experiment.config
-  for line in schedules.unfinished(config):
-    _LOG.warning('%s', line)
   members = population.members(config)
   programs: list[program_lib.Program] = []
 
@@ -90,9 +104,14 @@ def restore(
 ) -> step.TrainState:
   """A trained population from its folder, `evaluated`, leaves [M, ...].
 
+  The devices that it was trained on need not be here.
+
   Raises:
     WorkdirError: a program of the population has no whole checkpoint.
   """
+  config = experiment.config.copy_and_resolve_references()
+  config.update({'num_devices': 0, 'parallel': 'members'})
+  experiment = experiment._replace(config=config)
   states, trained = [], []
   for program in plan(experiment, folder):
     opened = program_lib.checkpoints(folder, program)

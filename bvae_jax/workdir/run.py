@@ -66,8 +66,7 @@ class Workdir(folder.Folder):
     """
     self._make()
     new = config_lib.plain(config.to_dict())
-    old = self._kept()
-    grown = config_lib.grown_keys(old, new)
+    old, grown = self._kept(), self.grown(config)
     if grown:
       self.check(config, (*free, *grown))
       self._extend(old, grown)
@@ -78,6 +77,11 @@ class Workdir(folder.Folder):
     if old != new:
       self.replace('config.json', folder.json_text(new))
       self.seal(['config.json'])
+
+  def grown(self, config: ml_collections.ConfigDict) -> tuple[str, ...]:
+    """What a config asks for more of than the run here has; writes nothing."""
+    new = config_lib.plain(config.to_dict())
+    return config_lib.grown_keys(self._kept(), new)
 
   def _extend(self, old: dict, grown: tuple[str, ...]) -> None:
     """Keeps a smaller run's results beside those of the run to come."""

@@ -16,7 +16,7 @@ from absl import flags
 from ml_collections import config_flags
 
 import bvae_jax
-from bvae_jax import catalogue, cli, data, export, losses, metrics, models
+from bvae_jax import catalogue, data, export, keys, losses, metrics, models
 from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
 from bvae_jax.data import prepare
@@ -73,11 +73,12 @@ def check_run(module, arguments):
       argument = f'{flag}={catalogue.find_config(value)}'
     if flag not in ('--config.KEY', '--help'):
       argv.append(argument)
-  argv, every = cli.split_every(argv)
+  argv, every = keys.split_every(argv)
   values = own_flags(module, argv)
   values(argv)
   if values.config is not None:
-    cli.override_units(values.config, every)
+    keys.override_units(values.config, every)
+    keys.check_swept(values.config, argv)
     for unit in plan.as_study(values.config, 'x').units.values():
       config_lib.validate(unit)
 
