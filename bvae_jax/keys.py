@@ -1,4 +1,4 @@
-"""Keys of a config that a command line sets, of a run or of units of a study."""
+"""Keys of a config that a command line sets, of a run or a study's units."""
 
 from collections.abc import Sequence
 from typing import Any

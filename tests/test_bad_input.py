@@ -13,8 +13,23 @@ from bvae_jax import losses, run
 
 NAN, INF = math.nan, math.inf
 COUNT = (None, 'x', '3', 1.5, -1, NAN, INF, (), (1,), {}, True, 2**31, 1j)
-NUMBER = (None, 'x', '3', NAN, INF, -INF, -1.0, (), (1.0,), {}, True, 1j, 1e39,
-          10**400, 1e-39)
+NUMBER = (
+  None,
+  'x',
+  '3',
+  NAN,
+  INF,
+  -INF,
+  -1.0,
+  (),
+  (1.0,),
+  {},
+  True,
+  1j,
+  1e39,
+  10**400,
+  1e-39,
+)
 NAME = (None, 3, 1.5, 'nonsense', '', (), ('mlp',), {}, True)
 FLAG = (None, 'x', 2, 1.5, (), {})
 WRONG = {

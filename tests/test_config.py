@@ -78,8 +78,8 @@ def test_the_defaults_of_every_objective_are_valid(objective):
     ({'evaluation.seed': -1}, 'evaluation.seed=-1 must not be negative'),
     ({'evaluation.seed': 2**32}, 'evaluation.seed=4294967296 must be at most'),
     ({'hparams.beta': '4'}, "hparams.beta='4' must be a finite number"),
-    ({'hparams.beta': 1e39}, 'hparams.beta=1e.39 is beyond float32; give 0, or'),
-    ({'evaluate_every': 2, 'evaluate_metrics': ()}, 'evaluate_metrics is empty'),
+    ({'hparams.beta': 1e39}, 'hparams.beta=1e.39 is beyond float32; give'),
+    ({'evaluate_every': 2, 'evaluate_metrics': ()}, 'metrics is empty'),
     ({'options.estimator': 1}, 'options.estimator=1 must be like its default'),
   ],
 )

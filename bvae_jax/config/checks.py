@@ -36,8 +36,8 @@ def finite(key: str, value: Any, signed: bool = True) -> None:
   require(known, f'{key}={value!r} must be a finite number')
   require(
     value == 0 or _LEAST <= abs(value) <= _MOST,
-    f'{key}={value} is beyond float32; give 0, or a number from {_LEAST:.0e} to '
-    f'{_MOST:.0e}',
+    f'{key}={value} is beyond float32; give 0, or a number from '
+    f'{_LEAST:.0e} to {_MOST:.0e}',
   )
   require(signed or float(value) >= 0, f'{key}={value} must not be negative')
 

@@ -24,7 +24,7 @@ def _looks(config: ml_collections.ConfigDict) -> list[str]:
     )
   chosen = tuple(config.evaluate_metrics)
   if not every and chosen != default.evaluate_metrics:
-    lines.append(f'evaluate_metrics={chosen} has no effect: evaluate_every is 0')
+    lines.append(f'evaluate_metrics={chosen} has no effect: evaluate_every=0')
   if config.stop_when:
     name, _, patience = config.stop_when
     score = every and name in metrics.METRICS

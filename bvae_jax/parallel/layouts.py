@@ -192,8 +192,8 @@ def layout(
   if mode == 'members':
     if num_devices > num_members:
       raise ValueError(
-        f'num_devices={num_devices} is more than the {num_members} member(s) of '
-        "a program; give fewer devices, or parallel='data'"
+        f'num_devices={num_devices} is more than the {num_members} member(s) '
+        "of a program; give fewer devices, or parallel='data'"
       )
     share = math.ceil(num_members / len(found))
     count = num_devices or math.ceil(num_members / share)
