@@ -34,8 +34,9 @@ def finite(key: str, value: Any, signed: bool = True) -> None:
   require(number, f'{key}={value!r} must be a finite number')
   known = isinstance(value, int) or math.isfinite(value)
   require(known, f'{key}={value!r} must be a finite number')
+  size: Any = abs(value)
   require(
-    value == 0 or _LEAST <= abs(value) <= _MOST,
+    size == 0 or _LEAST <= size <= _MOST,
     f'{key}={value} is beyond float32; give 0, or a number from '
     f'{_LEAST:.0e} to {_MOST:.0e}',
   )

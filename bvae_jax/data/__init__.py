@@ -8,6 +8,7 @@ from bvae_jax.data import (
   archive,
   dsprites,
   images,
+  loaders,
   prepared,
   records,
   scene3d,
@@ -57,6 +58,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     for name, real in sets.SETS.items()
   },
 }
+_SHIPPED = frozenset(DATASETS)  # others are what somebody registers
 
 
 def is_known(name: str) -> bool:
@@ -85,11 +87,16 @@ def load(config: Any) -> Dataset:
       + ', '.join(sorted(DATASETS))
       + ', tfds:NAME'
     )
+  foreign = config.name in DATASETS and config.name not in _SHIPPED
+  if not foreign:
+    loaders.check_keys(config)
   if config.name.startswith(records.PREFIX):
     made = records.load(config)
   else:
     made = DATASETS[config.name](config)
   placed = storage.place(made, config.get('storage', 'auto'))
+  if foreign:
+    loaders.check_images(placed)
   kept = shifts.hold_out(placed, config.get('holdout', 0.0))
   kept = shifts.hold_out_where(kept, config.get('holdout_where', ()))
   names, sigma = config.get('correlated', ()), config.get('sigma', 0.2)

@@ -121,6 +121,39 @@ def test_dataset_is_a_jit_argument(name, archive):
   np.testing.assert_array_equal(one_by_one, dataset.images(index))
 
 
+@pytest.mark.parametrize(
+  'key, value',
+  [('channels', 1), ('fit', 'pad'), ('strict', True), ('image_key', 'x'),
+   ('label_keys', ('x',))],
+)  # fmt: skip
+def test_keys_of_own_images_are_refused_elsewhere(key, value, archive):
+  for changes in ({'name': 'npz', 'path': archive}, {'name': 'blob'}):
+    with pytest.raises(ValueError, match=rf'dataset.{key}=.* has no use for'):
+      helpers.dataset(**changes, **{key: value})
+
+
+def test_images_of_somebodys_loader_are_looked_at(monkeypatch):
+  good = np.linspace(0, 1, 300 * 64, dtype=np.float32).reshape(300, 8, 8, 1)
+  for images, message in [
+    (good, None),
+    (good * 255, 'its images are float32 from 0 to 255; let images_fn give'),
+    (good - 0.5, 'from -0.5 to 0.5'),
+    (np.where(good < 1, good, np.nan), 'from nan to nan'),
+    ((good * 255).astype(np.uint8), 'its images are uint8 from 0 to 255'),
+    ((good > 0.5).astype(np.uint8), 'its images are uint8 from 0 to 1'),
+    (good[..., 0], r'are \(8, 8\), and image_shape is \(8, 8, 1\)'),
+  ]:
+    look = lambda arrays, index: arrays[index]
+    made = data.Dataset('own', 'own', (8, 8, 1), 300, images, look)
+    monkeypatch.setitem(data.DATASETS, 'own', lambda config, made=made: made)
+    for storage in ('auto', 'host'):
+      if message is None:
+        helpers.dataset(name='own', storage=storage, channels=3)
+        continue
+      with pytest.raises(ValueError, match=message):
+        helpers.dataset(name='own', storage=storage)
+
+
 def test_unknown_name():
   with pytest.raises(
     ValueError, match="'dsprits'; one of: .*dsprites, .*images, .*npz"
