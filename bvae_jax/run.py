@@ -49,18 +49,18 @@ def train_and_evaluate(
   config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
   # What could not start has claimed no folder, nor grown the run in one.
-  begins = not folder.started or folder.grown(config)
-  experiment = _to_train(config) if begins else None
+  starts = not folder.started or folder.grown(config)
+  experiment = _prepare(config, trains=True) if starts else None
   with folder.lock():
     folder.open(config, _FREE)
     results = _results(folder)
     if results is None:
-      experiment = experiment or _to_train(config)
+      experiment = experiment or _prepare(config, trains=True)
       states = _train(experiment, folder)
       return _score(folder, experiment, states, None)
     settings = config_lib.plain(config.evaluation.to_dict())
     missing = results.missing(config.metrics, settings)
-    if not missing and not _damaged_pages(folder):
+    if not missing and not folder.lacks(_PAGES):
       _LOG.info('finished: %s holds the results', folder.results_path)
       return results
     experiment = experiment or _prepare(config)
@@ -85,7 +85,7 @@ def train_part(
   """
   config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
-  experiment = _to_train(config)
+  experiment = _prepare(config, trains=True)
   with folder.lock():
     folder.open(config, _FREE)
     _train(experiment, folder, part)
@@ -124,8 +124,12 @@ def evaluate_again(
     return _score(folder, experiment, states, _results(folder))
 
 
-def _prepare(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
+def _prepare(
+  config: ml_collections.ConfigDict, trains: bool = False
+) -> experiment_lib.Experiment:
   """Before training: data, networks and scores fit; a step can be traced."""
+  if trains:
+    programs_lib.check(config)
   dataset = data.load(config.dataset)
   evaluate.check(config, dataset)
   experiment = experiment_lib.build(config, dataset)
@@ -133,12 +137,6 @@ def _prepare(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
     evaluate.check(periodic.settings(experiment).config, dataset)
   stopping.check(config, chunk.term_shapes(experiment))
   return experiment
-
-
-def _to_train(config: ml_collections.ConfigDict) -> experiment_lib.Experiment:
-  """`_prepare`, where the devices are those that the config asks for."""
-  programs_lib.check(config)
-  return _prepare(config)
 
 
 def _results(folder: workdir_lib.Workdir) -> results_lib.Results | None:
@@ -155,20 +153,6 @@ def _results(folder: workdir_lib.Workdir) -> results_lib.Results | None:
   except results_lib.Damaged as error:
     _LOG.warning('%s', error)
     return None
-
-
-def _damaged_pages(folder: workdir_lib.Workdir) -> bool:
-  """Whether the pages are to be drawn anew; says what cannot be made again."""
-  changed = folder.changed()
-  lost = [name for name in changed if name not in _PAGES]
-  if lost:
-    _LOG.warning(
-      '%s: %s changed since the run was finished (no score depends on it)',
-      folder.path,
-      ', '.join(lost),
-    )
-  absent = [name for name in _PAGES if not (folder.path / name).exists()]
-  return bool(absent or set(_PAGES) & set(changed))
 
 
 def _restored(

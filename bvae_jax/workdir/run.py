@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections.abc import Sequence
 
 import ml_collections
 
@@ -187,6 +188,22 @@ class Workdir(folder.Folder):
         'version that wrote it (or import the objective of your own first)'
       ) from None
     return config
+
+  def lacks(self, pages: Sequence[str]) -> bool:
+    """Whether pages of a finished run are to be drawn anew.
+
+    Of what else is other than it was, and cannot be made again, the log tells.
+    """
+    changed = self.changed()
+    lost = [name for name in changed if name not in pages]
+    if lost:
+      _LOG.warning(
+        '%s: %s changed since the run was finished (no score depends on it)',
+        self.path,
+        ', '.join(lost),
+      )
+    absent = [name for name in pages if not (self.path / name).exists()]
+    return bool(absent or set(pages) & set(changed))
 
   def read_log(self) -> list[dict]:
     """The log, a line a step with all members, whatever their program."""
