@@ -1,5 +1,6 @@
 """Data sets: images by index, and what is known of their factors."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from bvae_jax.data import (
   toys,
   variants,
 )
+from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.dataset import Dataset
 from bvae_jax.data.decode import FITS
 from bvae_jax.data.dsprites import render_dsprites
@@ -94,6 +96,7 @@ def load(config: Any) -> Dataset:
     made = records.load(config)
   else:
     made = DATASETS[config.name](config)
+  made = dataclasses.replace(made, factors=factors_lib.varying(made.factors))
   placed = storage.place(made, config.get('storage', 'auto'))
   if foreign:
     loaders.check_images(placed)

@@ -185,3 +185,24 @@ class Table:
   def num_missing(self) -> tuple[int, ...]:
     """How many images lack a value of each factor."""
     return tuple((~self.known).sum(0).tolist())
+
+
+def varying(found: Table | Grid | None) -> Table | Grid | None:
+  """The factors without those of one value, which tell nothing.
+
+  Returns:
+    The rest (images of a grid keep their places), or None if there is none.
+  """
+  if found is None or 1 not in found.sizes:
+    return found
+  kept = [k for k, size in enumerate(found.sizes) if size != 1]
+  left = [f.name for f in found.factors if f.size == 1]
+  _LOG.warning('factors of one value are left out: %s', ', '.join(left))
+  rest = tuple(found.factors[k] for k in kept)
+  if not kept:
+    return None
+  return (
+    Grid(rest)
+    if isinstance(found, Grid)
+    else Table(rest, found.values[:, kept])
+  )

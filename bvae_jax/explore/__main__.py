@@ -5,13 +5,14 @@
 """
 
 import pathlib
+import sys
 
 import numpy as np
 from absl import app, flags
 
 from bvae_jax import cli, explore, trained, workdir
 from bvae_jax.data import decode
-from bvae_jax.explore import content, serve
+from bvae_jax.explore import serve, shown
 
 _MEMBERS = flags.DEFINE_list(
   'members',
@@ -45,7 +46,7 @@ def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
     path
     for path in pathlib.Path(folder).iterdir()
     if path.suffix.lower() in decode.SUFFIXES
-  )[: content.NUM_IMAGES]
+  )[: shown.NUM_IMAGES]
   if not paths:
     raise ValueError(
       f'--images={folder} holds no picture; known are '
@@ -87,7 +88,10 @@ def _write(path: str) -> None:
 
 
 def _parse(argv: list[str]) -> list[str]:
-  return cli.parse(argv, {'workdir': 'RUN'})
+  rest = cli.parse(argv, {'workdir': 'RUN'})
+  if flags.FLAGS['port'].present and not _SERVE.value:
+    sys.exit('error: --port is that of --serve; give --serve too')
+  return rest
 
 
 def main(argv: list[str]) -> None:

@@ -30,8 +30,10 @@ async function check(codes) {
   $('prior').click();
   $('copy').click();
   tip(0);
+  const told = $('tip').textContent;
   const report = {
     driven,
+    told,
     refused,
     moved: moved !== before,
     slid,

@@ -1,21 +1,20 @@
 """What explorer.html shows: images, their codes, what each latent knows."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from bvae_jax import data, losses
+from bvae_jax import losses
 from bvae_jax.evaluation.results import Results
 from bvae_jax.explore import networks as networks_lib
+from bvae_jax.explore import shown as shown_lib
 from bvae_jax.models import graph
 from bvae_jax.training import experiment as experiment_lib
 
-NUM_IMAGES = 500
-NUM_GRID = 1000  # images behind the factor sliders
+NUM_PRIOR = 256  # codes of the prior
 QUANTILES = (0.005, 0.995)  # of a latent's means, what the data shows
 _BINS = 10  # of a continuous factor
 _kl = jax.jit(losses.code_kl, static_argnames='num_categories')
@@ -27,7 +26,8 @@ class Member(NamedTuple):
   Attributes:
     place: in the population.
     seed: its own.
-    networks: encoder, empty where it was left out, and decoder.
+    networks: encoder, empty where it was left out (too large a page, or images
+      of more channels than a page can show), and decoder.
     mean: codes of the images, float32 [N, D].
     sigma: posterior standard deviation of each latent, root mean square [D].
     kl: of each latent from the prior, mean over the images, nats [D]; of codes
@@ -59,11 +59,12 @@ class Content:
     description: of the data.
     images: uint8 [N, H, W, C].
     factors: (name, names of its values) of each of the K factors.
-    labels: of the images [N, K].
+    labels: of the images [N, K]; NaN where unknown.
     values: which values of each factor its slider has; empty without a grid.
     grid: images of each combination of those, the last factor fastest, uint8.
     members: the models.
     points: whether their codes are points.
+    prior: codes drawn from it [P, D]; none of points.
   """
 
   title: str
@@ -75,6 +76,9 @@ class Content:
   grid: np.ndarray
   members: list[Member]
   points: bool = False
+  prior: np.ndarray = dataclasses.field(
+    default_factory=lambda: np.zeros((0, 0))
+  )
 
 
 def make(
@@ -91,84 +95,24 @@ def make(
       finite.
   """
   nets = [networks_lib.networks(experiment, params) for _, params in members]
-  dataset = experiment.dataset
-  index, values = _chosen(experiment)
+  shown = (
+    shown_lib.of_data(experiment)
+    if own is None
+    else shown_lib.of_others(experiment, own)
+  )
+  images, labels = shown['images'], shown['labels']
+  points = experiment.objective.points
   key = jax.random.key(experiment.config.evaluation.seed)
-  affordable = _affordable(NUM_IMAGES, dataset.image_shape)
-  count = min(affordable, dataset.num_images)
-  drawn = np.asarray(data.sample_index(key, count, dataset.num_images))
-  if dataset.num_images == count:
-    drawn = np.arange(count)
-  pixels = _pixels(dataset, np.concatenate([drawn, index]))
-  images, combinations = pixels[:count], pixels[count:]
-  labels = np.zeros((count, 0))
-  if dataset.has_factors:
-    labels = np.asarray(dataset.labels(drawn), np.float64)
-  if own is not None:
-    images, labels = own, np.zeros((len(own), 0))
-  known = dataset.factors.factors if dataset.factors is not None else ()
   return Content(
     title=title,
-    description=dataset.description,
-    images=images,
-    factors=tuple((f.name, f.values) for f in known) if labels.size else (),
-    labels=labels,
-    values=values,
-    grid=combinations,
+    **shown,
     members=[
       _member(experiment, place, pair, images, labels, results)
       for (place, _), pair in zip(members, nets)
     ],
-    points=experiment.objective.points,
+    points=points,
+    prior=np.asarray(experiment.sample_prior(key, 0 if points else NUM_PRIOR)),
   )
-
-
-def _pixels(dataset: data.Dataset, index: np.ndarray) -> np.ndarray:
-  """Images of indices [n], uint8 [n, H, W, C]."""
-  found = np.asarray(dataset.images(index))
-  return np.round(found * 255).astype(np.uint8)
-
-
-def _chosen(
-  experiment: experiment_lib.Experiment,
-) -> tuple[np.ndarray, list[list[int]]]:
-  """Indices of a coarser grid, and the values of each factor in it."""
-  dataset = experiment.dataset
-  if not dataset.is_grid:
-    return np.zeros(0, np.int64), []
-  sizes = dataset.factor_sizes
-  values = coarse(sizes, _affordable(NUM_GRID, dataset.image_shape))
-  places = np.stack(np.meshgrid(*values, indexing='ij'), -1)
-  flat = places.reshape(-1, len(sizes))
-  return np.ravel_multi_index(tuple(flat.T), sizes), values
-
-
-def _affordable(count: int, image_shape: Sequence[int]) -> int:
-  """How many images a page can hold: fewer of large ones."""
-  area = math.prod(image_shape[:2])
-  return max(64, min(count, count * 64 * 64 // area))
-
-
-def coarse(sizes: Sequence[int], limit: int) -> list[list[int]]:
-  """Evenly spaced values of each factor, at most `limit` combinations.
-
-  The factor of which the smallest share is kept gets the next value.
-  """
-  counts = [min(size, 2) for size in sizes]
-  while True:
-    grown = math.prod(counts)
-    able = [
-      k
-      for k, size in enumerate(sizes)
-      if counts[k] < size and grown // counts[k] * (counts[k] + 1) <= limit
-    ]
-    if not able:
-      break
-    counts[min(able, key=lambda k: counts[k])] += 1
-  return [
-    np.unique(np.linspace(0, size - 1, count).round().astype(int)).tolist()
-    for size, count in zip(sizes, counts)
-  ]
 
 
 def _member(
@@ -199,6 +143,8 @@ def _member(
     value = results.values(name)[place]
     score = '' if value is None else f'{name} {value:.3g}'
     seed = results.members[place].seed
+  if images.shape[-1] > 3:  # what the page holds of them is not the image
+    nets = nets._replace(encoder=[])
   low, high = np.quantile(mean, QUANTILES, axis=0)
   return Member(
     place=place,
@@ -222,14 +168,12 @@ def explained(mean: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
   Args:
     mean: codes [N, D].
-    labels: factors [N, K]; below 0 or NaN where unknown. More than N / 4
-      values, as continuous factors have, are put into bins of equal count.
+    labels: factors [N, K], NaN where unknown. More than N / 4 values, as
+      continuous factors have, are put into bins of equal count.
   """
   shares = np.zeros((mean.shape[1], labels.shape[1]))
   for k, column in enumerate(labels.T):
-    good = np.isfinite(column) & (column >= 0)
-    if column.dtype.kind == 'f' and (column[good] % 1).any():
-      good = np.isfinite(column)
+    good = np.isfinite(column)
     z, classes = mean[good].astype(np.float64), column[good]
     if len(np.unique(classes)) > len(classes) / 4:
       edges = np.quantile(classes, np.linspace(0, 1, _BINS + 1)[1:-1])

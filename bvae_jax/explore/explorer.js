@@ -43,9 +43,7 @@ function anchorPixels(pixels, source) {
 }
 
 function anchorPrior() {
-  const draw = () => model().kl.map(gaussian);
-  const other = STATE.b === null ? null : MODELS[STATE.b].kl.map(gaussian);
-  anchor(draw(), other, null, 'A sample of the prior');
+  anchor(ofPrior(), STATE.b === null ? null : ofPrior(), null, 'A sample of the prior');
 }
 
 // A picture of any size: its middle square, as small as the model's images.
@@ -93,7 +91,7 @@ function choose() {
   $('beside-figure').hidden = STATE.b === null;
   STATE.matches = STATE.b === null ? [] : matches(model(), MODELS[STATE.b]);
   $('x').value = $('y').value = '';
-  $('upload').hidden = !model().encoder.length || CHANNELS > 3;
+  $('upload').hidden = !model().encoder.length;
   $('tick').textContent = tickName(model());
   buildLatents();
   fillAxes();

@@ -75,6 +75,7 @@ def _data(found: content.Content) -> dict[str, Any]:
     'grid': _layout(found.grid) if len(found.grid) else None,
     'members': [_member(member) for member in found.members],
     'points': found.points,
+    'prior': _half([found.prior]),
     'measure': ['variance', 'of the largest']
     if found.points
     else ['KL', 'nats'],

@@ -159,7 +159,8 @@ function drawStrips() {
 
 // Factors: the true image of a combination, and how the latents answer.
 function valueName(k, v) {
-  return DATA.factors[k].values[v] || String(v);
+  return v === null ? 'unknown'
+    : DATA.factors[k].values[v] || String(Number(v.toPrecision(4)));
 }
 
 function buildFactors() {

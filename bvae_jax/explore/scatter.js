@@ -1,6 +1,7 @@
 // The scatter of the codes of the data.
 const COLOURS = ['#3d83c4', '#d6604d', '#1b9e77', '#7570b3', '#c28a00',
   '#a6761d', '#66a61e', '#e7298a'];
+const UNKNOWN = '#8a929b'; // a label that is missing
 
 function fillAxes() {
   const m = model();
@@ -16,9 +17,10 @@ function colourOf(i) {
   const k = Number($('colour').value);
   if (!DATA.factors.length || k < 0) return COLOURS[0];
   const value = DATA.labels[i][k];
-  const seen = DATA.labels.map((row) => row[k]);
+  if (value === null) return UNKNOWN;
+  const seen = DATA.labels.map((row) => row[k]).filter((v) => v !== null);
   const low = Math.min(...seen), high = Math.max(...seen);
-  if (high - low < COLOURS.length && Number.isInteger(value)) {
+  if (high - low < COLOURS.length && seen.every(Number.isInteger)) {
     return COLOURS[value - low];
   }
   // From violet over red to orange, as dark as both grounds allow.

@@ -8,6 +8,9 @@ import pathlib
 def server(path: pathlib.Path, port: int) -> http.server.HTTPServer:
   """A server of one file on 127.0.0.1; other paths are not found.
 
+  Requests under another host's name are refused: a page of anybody's could
+  otherwise have its own name lead here, and read the file.
+
   Args:
     path: the file, of HTML; read anew for each request.
     port: to listen on; 0 takes a free one.
@@ -20,10 +23,18 @@ def server(path: pathlib.Path, port: int) -> http.server.HTTPServer:
     """Answers / and /NAME with the file."""
 
     def do_GET(self) -> None:
+      host = self.headers.get('Host', '').partition(':')[0]
+      if host not in ('', '127.0.0.1', 'localhost'):  # some site's own name
+        self.send_error(403, 'ask for 127.0.0.1')
+        return
       if self.path.partition('?')[0] not in ('/', f'/{path.name}'):
         self.send_error(404)
         return
-      body = path.read_bytes()
+      try:
+        body = path.read_bytes()
+      except OSError as error:
+        self.send_error(404, str(error.strerror))
+        return
       self.send_response(200)
       self.send_header('Content-Type', 'text/html; charset=utf-8')
       self.send_header('Content-Length', str(len(body)))

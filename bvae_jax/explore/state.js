@@ -118,9 +118,12 @@ function paint(canvas, pixels) {
   canvas.getContext('2d').putImageData(toImageData(pixels), 0, 0);
 }
 
-function gaussian() {
-  const r = Math.sqrt(-2 * Math.log(1 - Math.random()));
-  return r * Math.cos(2 * Math.PI * Math.random());
+// One of the codes that were drawn from the prior, whatever that is.
+const PRIOR = halves(DATA.prior);
+
+function ofPrior() {
+  const {D} = model(), i = Math.floor(Math.random() * PRIOR.length / D);
+  return Array.from(PRIOR.subarray(i * D, (i + 1) * D));
 }
 
 // Latents of the model beside: each follows the one that it agrees with most.

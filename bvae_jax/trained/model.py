@@ -148,8 +148,7 @@ class Model:
         f'the codes of {self.config.objective} are points without a prior: '
         'there is nothing to sample from; encode images and decode their codes'
       )
-    flat = jnp.zeros((n, self.num_latents))
-    return self.decode(self.experiment.sample(key, flat, flat))
+    return self.decode(self.experiment.sample_prior(key, n))
 
   def traverse(
     self,

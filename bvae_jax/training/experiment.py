@@ -73,6 +73,18 @@ class Experiment(NamedTuple):
       key, mean, logvar, num_categories=self.num_categories
     )
 
+  def sample_prior(self, key: jax.Array, count: int) -> jax.Array:
+    """Codes drawn from the prior, [count, D], categories one-hot."""
+    shape = count, self.config.num_latents
+    if 'prior' not in self.context.options:
+      return self.sample(key, jnp.zeros(shape), jnp.zeros(shape))
+    return losses.sample_prior(
+      key,
+      shape,
+      num_categories=self.num_categories,
+      prior=self.context.options['prior'],
+    )
+
   def kl(self, mean: jax.Array, logvar: jax.Array) -> jax.Array:
     """KL [B, D] of the posterior from the prior, nats."""
     return losses.code_kl(mean, logvar, num_categories=self.num_categories)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import data
+from bvae_jax.data import pixels
 
 ARCHIVE_SIZES = (3, 2, 2, 3, 2)
 
@@ -52,6 +53,23 @@ def test_dsprites():
   np.testing.assert_array_equal(
     dataset.images(index), data.render_dsprites(dataset.labels(index))
   )
+
+
+def test_factors_of_one_value_are_left_out(monkeypatch):
+  grid = data.Grid.of(('a', 'only', 'b'), (2, 1, 3))
+  images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+
+  def load(factors):
+    made = pixels.of_bytes('own', '', images[: factors.num_images], factors)
+    monkeypatch.setitem(data.DATASETS, 'own', lambda _: made)
+    return helpers.dataset(name='own')
+
+  found = load(grid)
+  assert found.factor_names == ('a', 'b') and found.is_grid
+  np.testing.assert_array_equal(found.labels(np.array([4])), [[1, 1]])
+  table = data.Table.of(grid.factors, np.asarray(grid.labels(np.arange(6))))
+  np.testing.assert_array_equal(load(table).labels(np.array([4])), [[1, 1]])
+  assert not load(data.Grid.of(('only',), (1,))).has_factors
 
 
 def test_thinned_dsprites_keeps_every_nth_value():

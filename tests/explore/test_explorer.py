@@ -1,6 +1,7 @@
 """explorer.html: the same numbers as Flax, in a browser, without a request."""
 
 import base64
+import functools
 import http.client
 import io
 import json
@@ -11,15 +12,20 @@ import sys
 import threading
 import urllib.parse
 
+import helpers
+import jax
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
 import bvae_jax
-from bvae_jax import explore
-from bvae_jax.explore import content, page, serve
+from bvae_jax import data, explore, population
+from bvae_jax.data import pixels
+from bvae_jax.explore import content, page, serve, shown
 from bvae_jax.explore.networks import Networks
 from bvae_jax.models import graph
+from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
 
 _BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
 _IN_BROWSER = pytest.mark.skipif(not _BROWSER, reason='needs chromium')
@@ -107,15 +113,17 @@ def _convolutional(rng):
 def _page_of(nets, images):
   codes = graph.evaluate(nets.encoder, images.astype(np.float32) / 255)
   ones = np.ones(3)
+  labels = np.stack([np.arange(30) % 2, np.linspace(0, 1, 30) / 3], 1)
+  labels[0] = np.nan, 0.123456
   member = content.Member(
     place=0, seed=0, networks=nets, mean=codes, sigma=ones, kl=ones,
     low=codes.min(0), high=codes.max(0),
-    shares=np.zeros((3, 0)), score='',
+    shares=np.zeros((3, 2)), score='',
   )  # fmt: skip
   return content.Content(
-    title='</script><b>', description='<b>', images=images, factors=(),
-    labels=np.zeros((len(images), 0)), values=[], grid=images[:0],
-    members=[member], points=True,
+    title='</script><b>', description='<b>', images=images,
+    factors=(('class', ('one', '<b>')), ('size', ())), labels=labels,
+    values=[], grid=images[:0], members=[member], points=True,
   )  # fmt: skip
 
 
@@ -129,6 +137,7 @@ def test_discrete_codes_and_convolutions_in_the_browser(tmp_path):
   codes = rng.standard_normal((20, 3)).round(3)
   found = _check(path, codes)
   _used_without_fault(found)
+  assert found['told'] == 'class unknown, size 0.1235'
   expected = graph.evaluate(nets.decoder, codes).reshape(20, -1)
   np.testing.assert_allclose(found['decoded'], expected, atol=0.005)
   # Codes are values of the codebook, and the slider goes through those alone.
@@ -160,13 +169,43 @@ def test_a_share_is_that_of_the_variance_between_values():
   np.testing.assert_allclose(found, [[0.99]], atol=0.01)
 
 
+def test_a_page_holds_what_is_so_of_odd_data():
+  config = helpers.small_config('infogan', num_latents=4)
+  config.options.prior = 'uniform'
+  images = np.random.default_rng(0).integers(0, 256, (9, 12, 20, 4), np.uint8)
+  factors = [data.Factor('a', 'ordinal', 3), data.Factor('b', 'ordinal', 3)]
+  table = data.Table.of(factors, np.stack([np.arange(9) % 4 - 1.0] * 2, 1))
+  dataset = pixels.of_bytes('odd', 'odd', images, table)
+  experiment = experiment_lib.build(config, dataset)
+  (key,) = population.keys(population.members(config))
+  state = jax.eval_shape(functools.partial(step.init, experiment), key)
+  params = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), state.params)
+  members = [(0, params)]
+  found = content.make('x', experiment, members, None)
+  # The uniform prior of variance 1, whose ends are the root of 3.
+  assert 1.6 < np.abs(found.prior).max() <= 3**0.5
+  assert np.isclose(found.prior.var(), 1, atol=0.1)
+  assert found.members[0].networks.encoder == []  # a page shows three channels
+  expected = np.where(np.arange(9) % 4, np.arange(9) % 4 - 1.0, np.nan)
+  np.testing.assert_array_equal(found.labels, np.stack([expected] * 2, 1))
+
+
+def test_images_from_elsewhere_have_no_factors(small_run):
+  model = bvae_jax.load(small_run)
+  experiment = model.experiment._replace(dataset=model.dataset)
+  own = np.zeros((2, *model.image_shape), np.uint8)
+  found = content.make('x', experiment, [(0, model.params)], None, own)
+  assert found.description.startswith('2 images from elsewhere')
+  assert (found.factors, found.values, len(found.grid)) == ((), [], 0)
+
+
 def test_a_coarse_grid_keeps_the_ends():
-  values = content.coarse((3, 6, 40, 32, 32), 1000)
+  values = shown.coarse((3, 6, 40, 32, 32), 1000)
   assert np.prod([len(v) for v in values]) <= 1000
   assert [(v[0], v[-1]) for v in values] == [
     (0, n - 1) for n in (3, 6, 40, 32, 32)
   ]
-  assert content.coarse((3, 2), 1000) == [[0, 1, 2], [0, 1]]
+  assert shown.coarse((3, 2), 1000) == [[0, 1, 2], [0, 1]]
 
 
 def test_a_page_that_would_be_too_large_leaves_out(small_run, monkeypatch):
@@ -199,6 +238,12 @@ def test_one_file_is_served_on_loopback_alone(tmp_path):
       client.request('GET', name)
       answers.append(client.getresponse().status)
     assert answers == [200, 200, 404, 404]
+    client.request('GET', '/', headers={'Host': f'evil.example:{port}'})
+    answer = client.getresponse()
+    assert answer.status == 403 and b'page' not in answer.read()
+    path.unlink()
+    client.request('GET', '/', headers={'Host': f'localhost:{port}'})
+    assert client.getresponse().status == 404
     with pytest.raises(OSError, match='choose another --port'):
       serve.server(path, port)
     running.shutdown()
@@ -214,6 +259,8 @@ def test_the_command_writes_it_anew_or_ends_in_one_line(small_run, tmp_path):
   )
   assert run('--members=1').returncode == 0
   assert '"place":1' in (folder / explore.FILE).read_text()
+  bad = run('--port=9000')
+  assert bad.stderr == 'error: --port is that of --serve; give --serve too\n'
   bad = run(f'--images={tmp_path}', '--members=0')
   assert bad.returncode == 1 and 'holds no picture' in bad.stderr
   assert bad.stderr.count('\n') == 1
