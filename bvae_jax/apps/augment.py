@@ -14,6 +14,7 @@ import numpy as np
 from bvae_jax.apps import coders, pictures, probes, responses, tasks, transfer
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
+from bvae_jax.report.markup import count
 
 COPIES = 8  # of each labelled image
 _STEPS = 400  # of the classifier
@@ -90,10 +91,10 @@ def run(options: Options) -> Section:
   size = options.labels[0]
   told = tasks.labelled(dataset, [goal.place, place])
   num_test = min(_TEST, len(told) // 2)
-  count = min(len(told), num_test + max(4000, size * options.repeats))
-  everything = coders.draw(dataset, options.key, count, told)
+  most = min(len(told), num_test + max(4000, size * options.repeats))
+  everything = coders.draw(dataset, options.key, most, told)
   test = tasks.part(everything, np.arange(num_test))
-  rest = tasks.part(everything, np.arange(num_test, count))
+  rest = tasks.part(everything, np.arange(num_test, most))
   if size > len(rest.index):
     raise ValueError(
       f'augment: --labels={size} are more than the {len(rest.index)} images '
@@ -131,7 +132,7 @@ def run(options: Options) -> Section:
   rows = tuple((m, str(e), f'{e.mean - base:+.3f}') for m, e in cells.items())
   table = Table(
     f'Accuracy of {goal.factor.name} ({goal.num_classes} classes) with {size} '
-    f'labels and {COPIES} copies of each, {options.repeats} draws',
+    f'labels and {COPIES} copies of each, {count(options.repeats, "draw")}',
     ('augmentation', 'accuracy', 'gain'),
     rows,
   )

@@ -15,6 +15,7 @@ from bvae_jax.apps import coders, pictures, responses, truth
 from bvae_jax.apps.options import Options
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
+from bvae_jax.report.markup import count
 
 _STILL = 0.3  # deviation of a latent's means, below which it is idle
 _MIN_SHARE = 0.5  # of a latent's variance, below which an edit is not trusted
@@ -145,8 +146,9 @@ def run(options: Options) -> Section:
            'drift of latents', 'share found')  # fmt: skip
   table = Table(
     f'{name} set to another value in {len(work.index)} images; the latent '
-    f'found from {options.labels[0]} labelled images, {options.repeats} draws; '
-    'moves are mean shares of a factor’s range',
+    f'found from {options.labels[0]} labelled images, '
+    f'{count(options.repeats, "draw")}; moves are mean shares of a '
+    'factor’s range',
     heads,
     tuple(rows),
   )

@@ -66,8 +66,11 @@ def purposes(
   for k, one in enumerate(known):
     values = sample.factors[:, k]
     told = coders.known(values, one)
-    fitted = responses.fit(np.asarray(codes)[told], values[told], one)
-    shares.append(fitted.share)
+    try:
+      fitted = responses.fit(np.asarray(codes)[told], values[told], one)
+      shares.append(fitted.share)
+    except ValueError:  # too few of the images know of it
+      shares.append(np.zeros(np.shape(codes)[1]))
   best = np.argmax(shares, 0)
   return [f'{known[k].name} {shares[k][d]:.2f}' for d, k in enumerate(best)]
 

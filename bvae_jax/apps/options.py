@@ -2,7 +2,7 @@
 
 import logging
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -19,7 +19,8 @@ class Options(NamedTuple):
 
   Attributes:
     run: the folder of the run.
-    members: numbers, 'best', 'median' or 'udr'; None for all of them.
+    members: numbers, 'best', 'median' or 'udr'; None for all of them, but for
+      those that stopped in training.
     factor: that is edited, varied, or sensitive; None for the default.
     target: that is predicted; None for the default.
     latents: chosen latents; none for the application's own choice.
@@ -62,17 +63,48 @@ class Options(NamedTuple):
       OSError: the folder holds no run, or the data is gone.
       ValueError: no such member, latent or factor.
     """
-    models = trained.load_all(self.run, self.members)
+    named = trained.load_all(self.run, self.members)
+    models = tuple({model.member: model for model in named}.values())
+    if self.members is None:
+      models = _whole(models)
     dataset = models[0].dataset
     coders.check_latents(self.latents, models[0].num_latents)
     for flag, name in (('--factor', self.factor), ('--target', self.target)):
       if name is not None:
         coders.factor(dataset, name, flag)
-    for model in models:
-      if model.result is not None and model.result.active_latents == 0:
-        _LOG.warning(
-          'member %d has collapsed: its codes carry nothing, and what an '
-          'application finds of it means nothing',
-          model.member,
-        )
+    for line in _doubts(models):
+      _LOG.warning('%s', line)
     return models, dataset
+
+
+def _whole(models: tuple[trained.Model, ...]) -> tuple[trained.Model, ...]:
+  """The members that trained to the end, or all if none did."""
+  good = tuple(m for m in models if m.result is None or m.result.ok)
+  left = [str(m.member) for m in models if m not in good]
+  if good and left:
+    _LOG.warning(
+      'members %s did not train to the end and are left out; --members=%s '
+      'takes them', ', '.join(left), ','.join(left),
+    )  # fmt: skip
+  return good or models
+
+
+def _doubts(models: tuple[trained.Model, ...]) -> Iterator[str]:
+  """Lines on what makes the members' figures doubtful."""
+  for model in models:
+    if model.result is not None and not model.result.ok:
+      yield f'member {model.member}: {model.result.status}'
+    if model.result is not None and model.result.active_latents == 0:
+      yield (
+        f'member {model.member} has collapsed: its codes carry nothing, and '
+        'what an application finds of it means nothing'
+      )
+  first = models[0].hparams
+  others = [m.hparams for m in models if m.hparams != first]
+  if others:
+    names = [n for n in first if any(h[n] != first[n] for h in others)]
+    alike = [str(m.member) for m in models if m.hparams == first]
+    yield (
+      f'these members differ in {", ".join(names)}, and means are over all '
+      f'of them; --members={",".join(alike)} are of one setting'
+    )

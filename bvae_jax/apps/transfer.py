@@ -160,8 +160,9 @@ def run(options: Options) -> Section:
     'Transfer to few labels',
     f'Linear classifiers on codes ({count(len(models), "member")}), pixels and '
     f'on a PCA of as many components, and the encoder ({encoder}) trained on '
-    f'the labels alone for {probes.STEPS} steps; {options.repeats} draws of '
-    'labels. Intervals: over members for codes, over draws for the others.',
+    f'the labels alone for {probes.STEPS} steps; '
+    f'{count(options.repeats, "draw")} of labels. Intervals: over members '
+    'for codes, over draws for the others.',
     figures, tuple(tables), files, shown, tuple(notes),
   )  # fmt: skip
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from bvae_jax import apply, apps, workdir
+from bvae_jax import apply, apps, trained, workdir
 from bvae_jax.apps import (
   augment,
   coders,
@@ -58,6 +58,25 @@ def test_options_that_do_not_fit_are_one_line(run):
     explain.run(Options(run, index=216))
   with pytest.raises(OSError, match='holds no run'):
     traverse.run(Options(run / 'nowhere'))
+
+
+def test_members_that_stopped_are_left_out_and_doubts_told(
+  run, monkeypatch, caplog
+):
+  one, two = trained.load_all(run)
+  good, bad = two.results.members
+  entries = good, dataclasses.replace(bad, status='stopped by a NaN')
+  results = dataclasses.replace(two.results, members=entries)
+  hparams = dict.fromkeys(two.hparams, 7.0)
+  two = dataclasses.replace(two, results=results, hparams=hparams)
+  found = [one, two, one]
+  monkeypatch.setattr(trained, 'load_all', lambda *_: found)
+  assert [m.member for m in Options(run).load()[0]] == [0]
+  assert 'members 1 did not train to the end' in caplog.text
+  named = Options(run, members=(0, 1, 0))
+  assert [m.member for m in named.load()[0]] == [0, 1]
+  assert 'member 1: stopped by a NaN' in caplog.text
+  assert f'differ in {", ".join(two.hparams)}, and means' in caplog.text
 
 
 def test_the_command_knows_its_applications(capsys):
@@ -116,3 +135,8 @@ def test_an_explanation_finds_the_nearest(world):
     world.coder.encode(everything.images)[0], everything, world.dataset
   )
   assert [t.split()[0] for t in told[:3]] == ['fine', 'on', 'middle']
+  # Of images that are alike in all that is known, nothing is told.
+  alike = everything._replace(factors=0 * everything.factors)
+  codes = world.coder.encode(everything.images)[0]
+  told = explain.purposes(codes, alike, world.dataset)
+  assert {t.split()[1] for t in told} == {'0.00'}
