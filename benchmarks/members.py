@@ -1,6 +1,7 @@
 """A step of the product's program over members, beside PyTorch on the device.
 
   python -m benchmarks.members [--members=1,16] [--only=conv_locatello,...]
+    [--member_batch=64] [--precision=bfloat16]
 
 (On a GPU with XLA_PYTHON_CLIENT_PREALLOCATE=false, as both share the card.)
 Ours is what a run compiles: `tcvae` at batch 64, with its images drawn in the
@@ -42,10 +43,10 @@ def seconds(advance: Callable[[int], None]) -> float:
   return float(np.median([taken(steps) for _ in range(3)])) / steps
 
 
-def ours(network: str, members: int) -> tuple[float, float, float]:
+def ours(network: str, members: int, keys: dict) -> tuple[float, float, float]:
   """Seconds of a step, of compiling it, and gigabytes."""
   config = tcvae.get_config(PRESETS[network])
-  config.seeds = tuple(range(members))
+  config.update(keys | {'seeds': tuple(range(members))})
   experiment = experiment_lib.build(config, data.load(config.dataset))
   program = program_lib.make(experiment, population.members(config))
   begin = time.perf_counter()
@@ -90,7 +91,10 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--members', default='1,16')
   parser.add_argument('--only', default=','.join(PRESETS))
+  parser.add_argument('--member_batch', type=int, default=0)
+  parser.add_argument('--precision', default='float32')
   options = parser.parse_args()
+  keys = {key: getattr(options, key) for key in ('member_batch', 'precision')}
   print(timing.setting())
   for network in options.only.split(','):
     ways = {'eager': False, 'compiled': True}
@@ -98,7 +102,7 @@ def main() -> None:
     for way, each in peers.items():
       print(f'{network}, PyTorch {way}: {each * 1e3:.3f} ms a step')
     for members in map(int, options.members.split(',')):
-      step, compiled, needed = ours(network, members)
+      step, compiled, needed = ours(network, members, keys)
       print(
         f'{network}, {members} member(s): {step * 1e3:.3f} ms a step, '
         f'{step / members * 1e3:.3f} a member, {needed:.2f} GB, compiled in '

@@ -78,7 +78,7 @@ MEANINGS = {
   'parallel': 'devices share the members, or the data of every batch',
   'num_devices': '0: as many as shorten the work',
   'members_per_program': '0: as many as fit the memory',
-  'member_batch': 'members under one vmap; 0: 1 on CPU, else all',
+  'member_batch': 'members under one vmap; 0: 1 on CPU, else to 16',
   'metrics': 'the scores: names in metrics.METRICS',
   'evaluation.num_train': 'points that a metric fits on',
   'evaluation.num_test': 'points that it is judged on',

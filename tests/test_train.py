@@ -96,6 +96,14 @@ def test_every_way_to_spread_the_members_gives_one_result():
     assert_same_run(expected, found)
 
 
+def test_accelerators_take_members_in_equal_shares_of_sixteen(monkeypatch):
+  counts = (1, 3, 16, 17, 20, 33, 64)
+  assert [parallel.together(n) for n in counts] == [1] * 7
+  monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+  assert [parallel.together(n) for n in counts] == [1, 3, 16, 9, 10, 11, 16]
+  assert parallel.together(64, member_batch=50) == 50
+
+
 def test_a_member_does_not_depend_on_its_company():
   config = helpers.small_config(seeds=(5, 3))
   config.grid.beta = (2.0, 9.0)

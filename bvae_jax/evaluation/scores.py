@@ -115,7 +115,7 @@ def scores(
   resamples, members = config.evaluation.num_resamples, len(points.codes)
   key = jax.random.key(config.evaluation.seed)
   on_cpu = jax.default_backend() == 'cpu'
-  block = 1 if on_cpu else config.member_batch or members
+  block = 1 if on_cpu else parallel.together(members, config.member_batch)
   found = {}
   for i, name in enumerate(config.metrics):
     metric = metrics.METRICS[name]

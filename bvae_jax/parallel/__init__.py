@@ -23,5 +23,6 @@ from bvae_jax.parallel.maps import (
   map_members,
   split_index,
   stream_index,
+  together,
 )
 from bvae_jax.parallel.memory import compile_ahead, free_memory, memory_limit

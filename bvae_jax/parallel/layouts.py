@@ -172,7 +172,7 @@ def layout(
     num_devices: devices to use, of all hosts; 0 means as many as shorten the
       work. Where they do not divide the members, some devices train copies,
       which nobody sees.
-    member_batch: members under one vmap; 0 means 1 on CPU and all elsewhere.
+    member_batch: members under one vmap; 0 means as in `together`.
 
   Raises:
     ValueError: too few devices; more than members; or devices that do not
@@ -207,6 +207,6 @@ def layout(
     count = num_devices or max(
       n for n in range(1, len(found) + 1) if batch_size % n == 0
     )
-  if not member_batch:
-    member_batch = 1 if found[0].platform == 'cpu' else num_members
-  return Layout(tuple(found[:count]), mode, member_batch, num_members)
+  share = math.ceil(num_members / count) if mode == 'members' else num_members
+  batch = maps.together(share, member_batch)
+  return Layout(tuple(found[:count]), mode, batch, num_members)
