@@ -17,7 +17,7 @@ from typing import Any
 
 from absl import app, flags
 
-from bvae_jax import apps, catalogue, cli, usage
+from bvae_jax import apps, catalogue, cli, usage, workdir
 from bvae_jax.apps import section as section_lib
 from bvae_jax.apps.options import SPANS, Options
 
@@ -96,6 +96,7 @@ def _options(name: str) -> Options:
 
 def _apply(name: str, words: list[str]) -> None:
   options = _options(name)
+  workdir.Workdir(options.run).check_writable()
   module = importlib.import_module(f'bvae_jax.apps.{name}')
   found = module.run(options)
   command = f'python -m bvae_jax.apply {name} {shlex.join(words)}'

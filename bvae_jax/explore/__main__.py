@@ -65,6 +65,7 @@ def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
 
 def _write(path: str) -> None:
   folder = workdir.Workdir(path)
+  folder.check_writable()
   models = trained.load_all(folder.path, _MEMBERS.value)
   members = {model.member: model for model in models}
   first = models[0]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from bvae_jax import losses
+from bvae_jax import losses, population
 from bvae_jax.evaluation.results import Results
 from bvae_jax.explore import networks as networks_lib
 from bvae_jax.explore import shown as shown_lib
@@ -137,18 +137,17 @@ def _member(
     kl = _kl(mean, logvar, num_categories=experiment.num_categories)
     kl = np.asarray(kl).mean(0)
     sigma = np.sqrt(np.exp(logvar).mean(0))
-  score, seed = '', 0
+  score = ''
   if results is not None:
     name, _ = results.ranking
     value = results.values(name)[place]
     score = '' if value is None else f'{name} {value:.3g}'
-    seed = results.members[place].seed
   if images.shape[-1] > 3:  # what the page holds of them is not the image
     nets = nets._replace(encoder=[])
   low, high = np.quantile(mean, QUANTILES, axis=0)
   return Member(
     place=place,
-    seed=seed,
+    seed=population.members(experiment.config)[place].seed,
     networks=nets,
     mean=mean,
     sigma=sigma,

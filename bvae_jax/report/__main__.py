@@ -74,6 +74,7 @@ def redraw(path: pathlib.Path) -> pathlib.Path:
     return path / 'report.html'
   config, results = compare.load(path)
   folder = workdir.Workdir(path)
+  folder.check_writable()
   experiment = experiment_lib.build(config)
   states = programs_lib.restore(experiment, folder)
   with folder.lock():

@@ -102,8 +102,19 @@ class Folder:
       raise WorkdirError(
         f'workdir {self.path} cannot be made: {error.strerror}'
       ) from error
-    if not os.access(self.path, os.W_OK | os.X_OK):
-      raise WorkdirError(f'workdir {self.path} is not writable')
+    self.check_writable()
+
+  def check_writable(self) -> None:
+    """Refuses, before any work, a folder that its results could not go to.
+
+    Raises:
+      WorkdirError: it is there, and closed to this user.
+    """
+    if self.path.is_dir() and not os.access(self.path, os.W_OK | os.X_OK):
+      raise WorkdirError(
+        f'workdir {self.path} is not writable; copy it and give the copy, or '
+        'choose another'
+      )
 
   @contextlib.contextmanager
   def lock(self) -> Iterator[None]:

@@ -171,7 +171,7 @@ def test_a_share_is_that_of_the_variance_between_values():
 
 def test_a_page_holds_what_is_so_of_odd_data():
   config = helpers.small_config('infogan', num_latents=4)
-  config.options.prior = 'uniform'
+  config.options.prior, config.seeds = 'uniform', (7,)
   images = np.random.default_rng(0).integers(0, 256, (9, 12, 20, 4), np.uint8)
   factors = [data.Factor('a', 'ordinal', 3), data.Factor('b', 'ordinal', 3)]
   table = data.Table.of(factors, np.stack([np.arange(9) % 4 - 1.0] * 2, 1))
@@ -182,6 +182,7 @@ def test_a_page_holds_what_is_so_of_odd_data():
   params = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), state.params)
   members = [(0, params)]
   found = content.make('x', experiment, members, None)
+  assert found.members[0].seed == 7
   # The uniform prior of variance 1, whose ends are the root of 3.
   assert 1.6 < np.abs(found.prior).max() <= 3**0.5
   assert np.isclose(found.prior.var(), 1, atol=0.1)
