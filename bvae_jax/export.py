@@ -40,7 +40,8 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
 
   Raises:
     ImportError: the extra `export` is not installed.
-    OSError: a file cannot be written, or the folder holds a run.
+    OSError: a file cannot be written, or the folder holds a run or
+      some other file of these names.
     ValueError: the networks have no list of layers, or ONNX differs.
   """
   try:
@@ -61,6 +62,7 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
       'does; give another folder'
     )
   folder = target.path
+  workdir.check_replaceable(*(folder / name for name in files))
   folder.mkdir(parents=True, exist_ok=True)
   for name, content in files.items():
     workdir.replace_file(folder / name, content)

@@ -107,6 +107,9 @@ def main(argv: list[str]) -> None:
     folder = None if args.out is None else workdir.Workdir(args.out)
     if folder is not None and folder.started:
       raise ValueError(f'--out={args.out} holds a run; give another folder')
+    if folder is not None:
+      files = 'results.json', 'results.csv', PAGE
+      workdir.check_replaceable(*(folder.path / name for name in files))
     results = _scored(args)
     print(results.dataset.description)
     print('factors: ' + ', '.join(labelled.described(results.dataset)))

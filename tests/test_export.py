@@ -107,6 +107,9 @@ def test_the_command_and_its_errors(small_run, tmp_path, monkeypatch, capsys):
     SystemExit, match=r'config\.json that is not of an export'
   ):
     export.main([f'--out={small_run}', f'--workdir={small_run}'])
+  (tmp_path / 'README.md').write_text('mine')
+  with pytest.raises(SystemExit, match=r'README\.md is there already'):
+    export.main([f'--out={tmp_path}', f'--workdir={small_run}'])
   main(f'--workdir={small_run}', '--member=0')  # over the export that is there
   with pytest.raises(SystemExit, match='no member 7'):
     main(f'--workdir={small_run}', '--member=7')

@@ -188,6 +188,8 @@ def _bad_files(folder):
   (folder / 'same.csv').write_text('shape,hue\n' + '1,2\n2,2\n0,2\n' * 3)
   (folder / 'run').mkdir()
   (folder / 'run' / 'config.json').write_text('{}')
+  (folder / 'mine').mkdir()
+  (folder / 'mine' / 'results.csv').write_text('mine')
   (folder / 'empty.csv').write_text('')
   (folder / 'ragged.csv').write_text('1,2\n3\n')
   (folder / 'wide.csv').write_text('1,2\n', encoding='utf-16')
@@ -227,6 +229,7 @@ def _bad_files(folder):
     ('codes.npy', 'f.npy', '--logvars=short.npy', 'log-variances (8,) beside'),
     ('codes.npy', 'f.npy', '--seed=-1', 'seed=-1 must not be negative'),
     ('codes.npy', 'f.npy', '--out=run', 'holds a run'),
+    ('codes.npy', 'f.npy', '--out=mine', 'mine/results.csv is there already'),
     ('codes.npy', 'f.npy', '--out=gs://bucket/x', 'choose a local path'),
   ],
 )

@@ -130,8 +130,11 @@ def write(paths: Sequence[pathlib.Path], out: pathlib.Path) -> None:
 
   Raises:
     ValueError: a run is given twice.
-    OSError: a folder holds no finished run, or a file cannot be written.
+    OSError: a folder holds no finished run, a file cannot be written, or is
+      there and of something else.
   """
+  beside = out.with_suffix('.json'), out.with_suffix('.csv')
+  workdir_lib.check_replaceable(out, *beside)
   study = gather(paths)
   found = figures(study)
   head = page.Head(
@@ -142,9 +145,9 @@ def write(paths: Sequence[pathlib.Path], out: pathlib.Path) -> None:
   )
   sections = [section(study) for section in SECTIONS]
   figures_text = workdir_lib.json_text(found)
-  workdir_lib.replace_file(out.with_suffix('.json'), figures_text)
+  workdir_lib.replace_file(beside[0], figures_text)
   rows = found['tests']
   table = [list(rows[0]), *(list(row.values()) for row in rows)]
-  workdir_lib.replace_file(out.with_suffix('.csv'), tables.as_csv(table))
+  workdir_lib.replace_file(beside[1], tables.as_csv(table))
   content = page.document(head, sections, study.config)
   workdir_lib.replace_file(out, content)

@@ -13,6 +13,7 @@ from bvae_jax.workdir.folder import (
   MANIFEST,
   Folder,
   WorkdirError,
+  check_replaceable,
   failure,
   json_text,
   read_json,

@@ -28,7 +28,7 @@ def replace_file(path: pathlib.Path, content: str | bytes) -> None:
   part = path.with_name(f'{path.name}.{os.getpid()}-{next(_WRITES)}.part')
   raw = content.encode() if isinstance(content, str) else content
   try:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     part.write_bytes(raw)
     os.replace(part, path)
   except OSError as error:
@@ -38,6 +38,23 @@ def replace_file(path: pathlib.Path, content: str | bytes) -> None:
       f'cannot write {path} ({error.strerror}); free the disk or choose '
       'another --workdir, then run the same command again to resume'
     ) from error
+
+
+def check_replaceable(*paths: pathlib.Path) -> None:
+  """Refuses to write over files of others.
+
+  Args:
+    paths: all files of one command, which lie there together or not at all.
+
+  Raises:
+    WorkdirError: some are there, and some are not.
+  """
+  there = [path for path in paths if path.exists()]
+  if there and len(there) < len(paths):
+    raise WorkdirError(
+      f'{there[0]} is there already, and not of this command; choose another '
+      '--out, or move it away'
+    )
 
 
 def json_text(value: Any) -> str:

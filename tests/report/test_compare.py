@@ -109,6 +109,9 @@ def test_what_cannot_be_compared(small_run, other_run, tmp_path, capsys):
 
   assert 'is given twice' in refused(small_run, small_run)
   assert 'holds no run' in refused(small_run, tmp_path)
+  for name in ('report.html', 'results.html', 'config.html'):
+    told = refused(small_run, other_run, f'--out={small_run / name}')
+    assert 'is there already, and not of this command' in told
   results = other_run / 'results.json'
   results.write_text(results.read_text().replace('"ok"', '"stopped by a NaN"'))
   assert 'none of its members' in refused(small_run, other_run)
