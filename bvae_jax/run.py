@@ -111,10 +111,10 @@ def evaluate_again(
   """
   folder = workdir_lib.Workdir(workdir)
   if not folder.started:
-    raise workdir_lib.WorkdirError(
-      f'{folder.path} holds no run; run the same command without '
-      '--mode=evaluate first'
-    )
+    first = 'run the same command without --mode=evaluate first'
+    if folder.holds_study:
+      first = 'it is a study: give its --config'
+    raise workdir_lib.WorkdirError(f'{folder.path} holds no run; {first}')
   config = folder.config() if config is None else config
   config_lib.validate(config)
   folder.check(config, _FREE)

@@ -10,6 +10,8 @@ import helpers
 import ml_collections
 import pytest
 
+import bvae_jax
+from bvae_jax import run
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import tables
@@ -204,6 +206,7 @@ def test_a_plan_comes_back_as_it_was(tmp_path):
       {'a': {'seeds': (1, 2)}, 'b': {}},
       r'\(units\.a\.seeds: \[0\] -> \[1, 2\]\)',
     ),
+    ({'a': {'units': {}}}, 'unit a: it is a study of several runs'),
     ({'a': {}, 'b/c': {}}, "unit 'b/c' must be a plain file name"),
     ({'a': {}, 'b': {'num_steps': 0}}, 'unit b: num_steps=0'),
   ],
@@ -321,10 +324,22 @@ def test_keys_that_change_no_result_may_change(tmp_path):
       lambda path: plan.write_plan(helpers.small_config(), path / 'plan.json'),
       'cannot be made',
     ),
+    (
+      lambda path: plan.write_plan(helpers.small_config(), 'gs://b/x'),
+      'local path',
+    ),
+    (
+      lambda path: run.train_and_evaluate(helpers.small_config(), path),
+      'holds a study; choose another',
+    ),
+    (lambda path: run.evaluate_again(None, path), 'is a study: give its'),
+    (lambda path: bvae_jax.load(path), 'of this study, units/NAME'),
   ],
 )
-def test_what_cannot_be_ends_in_one_line(tmp_path, call, message):
-  plan.write_plan(helpers.small_config(), tmp_path)
+def test_what_cannot_be_ends_in_one_line(tmp_path, call, message, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path.parent))
+  plan.write_plan(helpers.small_config(), f'~/{tmp_path.name}')
+  assert plan.status(f'~/{tmp_path.name}') == plan.status(tmp_path)
   workdir_lib.Workdir(tmp_path / 'one').open(helpers.small_config())
   with pytest.raises((OSError, ValueError), match=message) as caught:
     call(tmp_path)

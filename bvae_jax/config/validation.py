@@ -113,6 +113,11 @@ def _validate_looks(config: ml_collections.ConfigDict) -> None:
 def _validate_keys(config: ml_collections.ConfigDict) -> None:
   """The keys of a run, no more and no less."""
   checks.require(
+    not (isinstance(config, ml_collections.ConfigDict) and 'units' in config),
+    'it is a study of several runs, where one run is asked for; give one of '
+    'its units (studies.execute.run runs them all)',
+  )
+  checks.require(
     isinstance(config, ml_collections.ConfigDict) and 'objective' in config,
     'the config must be a ConfigDict of a whole run, as '
     f'config.default_config(objective) gives it, got {type(config).__name__}',

@@ -40,7 +40,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _is_study(path: pathlib.Path) -> bool:
-  return (path / 'plan.json').exists()
+  return workdir.Folder(path).holds_study
 
 
 def _units(path: pathlib.Path) -> list[pathlib.Path]:

@@ -52,7 +52,7 @@ def gather(workdir: Path) -> dict[str, Results]:
   Returns:
     {unit: its results}, as results.json holds them; results.csv is the table.
   """
-  folder = pathlib.Path(workdir)
+  folder = workdir_lib.Folder(workdir).path
   results = {
     name: Results.read(unit_path(workdir, name) / 'results.json')
     for name in finished(workdir)
@@ -136,6 +136,7 @@ def evaluate_again(
   Raises:
     WorkdirError: there is no study, or none of its units is done.
   """
+  workdir = workdir_lib.Folder(workdir).path
   config = with_jobs(config, read_plan(workdir).get('members_per_job', 0))
   units = [name for name in finished(workdir) if name in config.units]
   if not units:
@@ -180,7 +181,8 @@ def run(
   from bvae_jax.report import study as page  # the libraries of pages
 
   page.find_page(config.get('page', ''))  # before hours of training
-  config = as_study(config, pathlib.Path(workdir).name)
+  workdir = workdir_lib.Folder(workdir).path
+  config = as_study(config, workdir.name)
   config = with_jobs(config, members_per_job)
   write_plan(config, workdir)
   _forgive(workdir)

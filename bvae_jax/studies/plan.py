@@ -142,7 +142,7 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
     WorkdirError: the folder cannot be used, or holds another plan or a run.
     Busy: what is to grow is running.
   """
-  folder = pathlib.Path(workdir)
+  folder = workdir_lib.Folder(workdir).path
   config = as_study(config, folder.name)
   _validate(config)
   if (folder / 'config.json').exists():
@@ -157,7 +157,7 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
     ) from error
   new = config_lib.plain(config.to_dict())
   text = workdir_lib.json_text(new)
-  path = folder / 'plan.json'
+  path = folder / workdir_lib.PLAN
   with locked(folder / '.lock', f'{path}', PATIENCE):
     if path.exists():
       old, now = _complete(_read(path)), _complete(new)
@@ -178,7 +178,7 @@ def read_plan(workdir: Path) -> ml_collections.ConfigDict:
   Raises:
     WorkdirError: there is no plan, or it is damaged.
   """
-  path = pathlib.Path(workdir) / 'plan.json'
+  path = workdir_lib.Folder(workdir).path / workdir_lib.PLAN
   if not path.exists():
     raise workdir_lib.WorkdirError(f'{path} is missing: no study lies there')
   return config_lib.as_config(_read(path))
@@ -212,7 +212,7 @@ def jobs(config: ml_collections.ConfigDict) -> dict[str, list[str]]:
 def unit_path(workdir: Path, name: str) -> pathlib.Path:
   """The run folder of a unit, or of a job that trains a part of it."""
   unit, _, part = name.partition('@')
-  folder = pathlib.Path(workdir) / 'units' / unit
+  folder = workdir_lib.Folder(workdir).path / 'units' / unit
   return folder / 'parts' / part if part else folder
 
 

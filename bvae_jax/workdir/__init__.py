@@ -11,6 +11,7 @@ never leaves half a file where a whole one was.
 from bvae_jax.workdir.folder import (
   FAILURE,
   MANIFEST,
+  PLAN,
   Folder,
   WorkdirError,
   check_replaceable,

@@ -4,16 +4,20 @@ import contextlib
 import hashlib
 import itertools
 import json
+import logging
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bvae_jax import parallel
 from bvae_jax.workdir import locks
 
+_LOG = logging.getLogger(__name__)
+
 MANIFEST = 'manifest.json'
+PLAN = 'plan.json'  # of a study's folder
 FAILURE = 'error.txt'  # of a unit that failed: why
 _WRITES = itertools.count()
 
@@ -108,7 +112,16 @@ class Folder:
       raise WorkdirError(f'workdir {text!r} is no UTF-8; choose another name')
     self.path = pathlib.Path(text).expanduser()
 
+  @property
+  def holds_study(self) -> bool:
+    """Whether the folder is that of a study of runs."""
+    return (self.path / PLAN).exists()
+
   def _make(self) -> None:
+    if self.holds_study:
+      raise WorkdirError(
+        f'workdir {self.path} holds a study; choose another --workdir'
+      )
     try:
       self.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -190,6 +203,22 @@ class Folder:
         (self.path / name).is_file() and _sha256(self.path / name) == digest
       )
     ]
+
+  def lacks(self, pages: Sequence[str]) -> bool:
+    """Whether pages of a finished run are to be drawn anew.
+
+    Of what else is other than it was, and cannot be made again, the log tells.
+    """
+    changed = self.changed()
+    lost = [name for name in changed if name not in pages]
+    if lost:
+      _LOG.warning(
+        '%s: %s changed since the run was finished (no score depends on it)',
+        self.path,
+        ', '.join(lost),
+      )
+    absent = [name for name in pages if not (self.path / name).exists()]
+    return bool(absent or set(pages) & set(changed))
 
   def replace(self, name: str, content: str | bytes) -> None:
     """Replaces a file of the run; of several hosts, the first one does."""

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-from collections.abc import Sequence
 
 import ml_collections
 
@@ -165,10 +164,10 @@ class Workdir(folder.Folder):
       WorkdirError: there is none, it is damaged, or of another version.
     """
     if not self.started:
-      raise folder.WorkdirError(
-        f'{self.path} holds no run; name the folder of one (it holds '
-        'config.json)'
-      )
+      what = 'the folder of one (it holds config.json)'
+      if self.holds_study:
+        what = 'that of a unit of this study, units/NAME'
+      raise folder.WorkdirError(f'{self.path} holds no run; name {what}')
     if self.is_export:
       raise folder.WorkdirError(
         f'{self.path} holds an export; name the folder of its run'
@@ -188,22 +187,6 @@ class Workdir(folder.Folder):
         'version that wrote it (or import the objective of your own first)'
       ) from None
     return config
-
-  def lacks(self, pages: Sequence[str]) -> bool:
-    """Whether pages of a finished run are to be drawn anew.
-
-    Of what else is other than it was, and cannot be made again, the log tells.
-    """
-    changed = self.changed()
-    lost = [name for name in changed if name not in pages]
-    if lost:
-      _LOG.warning(
-        '%s: %s changed since the run was finished (no score depends on it)',
-        self.path,
-        ', '.join(lost),
-      )
-    absent = [name for name in pages if not (self.path / name).exists()]
-    return bool(absent or set(pages) & set(changed))
 
   def read_log(self) -> list[dict]:
     """The log, a line a step with all members, whatever their program."""
