@@ -1,27 +1,28 @@
 """How far all units of a study have come, now and then."""
 
+import pathlib
 import re
 import threading
 import time
 
+from bvae_jax import workdir as workdir_lib
 from bvae_jax.studies import plan
 from bvae_jax.training import progress as progress_lib
 from launch import common
 
 _SECONDS = 20.0  # between two lines
 _TAIL = 2**20  # bytes of a log that hold its last line
-_STEP = re.compile(rb'"step": (\d+), "time"')
+_LINE = re.compile(rb'"group": (\d+), "step": (\d+), "time"')
 
 
-def steps_taken(workdir: plan.Path, name: str) -> int:
-  """The last step in a unit's log; 0 where there is none yet."""
-  path = plan.unit_path(workdir, name) / 'metrics.jsonl'
+def _last(path: pathlib.Path) -> tuple[int, int]:
+  """The program and the step of a log's last line; (0, 0) where it has none."""
   if not path.exists():
-    return 0
+    return 0, 0
   with path.open('rb') as file:
     file.seek(max(0, path.stat().st_size - _TAIL))
-    found = _STEP.findall(file.read())
-  return int(found[-1]) if found else 0
+    found = _LINE.findall(file.read())
+  return (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
 
 
 class Watch:
@@ -34,7 +35,7 @@ class Watch:
   def __init__(self, workdir: plan.Path) -> None:
     self._workdir = workdir
     config = plan.read_plan(workdir)
-    self._totals = {}
+    self._units, self._totals = config.units, {}
     for name, parts in plan.jobs(config).items():
       steps = config.units[name].num_steps
       self._totals |= {part: steps for part in parts}
@@ -43,11 +44,21 @@ class Watch:
     self._ended = threading.Event()
     self._thread = threading.Thread(target=self._tell, daemon=True)
 
+  def _taken(self, name: str) -> float:
+    """The steps in a job's log, the mean of programs that train in turns."""
+    folder = workdir_lib.Workdir(plan.unit_path(self._workdir, name))
+    group, step = _last(folder.log_path)
+    if '@' in name:  # one of the programs of its unit
+      return step
+    cohorts = folder.cohorts(self._units[name])
+    programs = sum(cohort.programs for cohort in cohorts) or 1
+    return (group * self._totals[name] + step) / programs
+
   def _done(self) -> tuple[int, dict[str, str]]:
     """Steps taken of all units, and the state of each."""
     states = plan.status(self._workdir)
     steps = sum(
-      total if states[name] == 'done' else steps_taken(self._workdir, name)
+      total if states[name] == 'done' else self._taken(name)
       for name, total in self._totals.items()
     )
     return steps, states
@@ -58,9 +69,10 @@ class Watch:
     parts = []
     for state in sorted(set(states.values())):
       names = [name for name, found in states.items() if found == state]
+      totals = {n: self._totals[n] for n in names}
       shares = ', '.join(
-        f'{n} {steps_taken(self._workdir, n) / max(self._totals[n], 1):.0%}'
-        for n in names
+        f'{n} {self._taken(n) / total:.0%}' if total else n
+        for n, total in totals.items()
       )
       told = f' ({shares})' if state == 'running' else ''
       parts.append(f'{len(names)} {state}{told}')

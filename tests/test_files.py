@@ -116,6 +116,27 @@ def test_a_bad_line_erases_nothing_after_it(folder, caplog):
   assert 'line 2 is damaged' in caplog.text
 
 
+def test_a_program_that_ended_early_cuts_no_curve_short():
+  entry = lambda seed, **terms: {'seed': seed, 'hparams': {}, **terms}
+  found = [
+    {
+      'group': group,
+      'step': step,
+      'time': time,
+      'members': [entry(seed, nll=1)],
+    }
+    for group, seed, times in ((0, 5, {2: 10}), (1, 3, {2: 50, 4: 20, 6: 23}))
+    for step, time in times.items()
+  ]
+  merged = metrics_log.merged(found, [3, 5])
+  assert [line['step'] for line in merged] == [2, 4, 6]
+  both = [entry(3, nll=1), entry(5, nll=1)]
+  assert merged[0]['members'] == both
+  for line in merged[1:]:
+    assert line['members'] == [both[0], entry(5)]
+  assert metrics_log.seconds(found) == 3  # the clock was set back
+
+
 def test_a_second_command_names_the_holder_of_the_lock(folder):
   second = workdir.Workdir(folder.path).lock()
   in_use = pytest.raises(OSError, match=f'in use by process {os.getpid()} on')

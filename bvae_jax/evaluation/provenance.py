@@ -14,6 +14,7 @@ import bvae_jax
 from bvae_jax import data
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation.records import Record
+from bvae_jax.workdir import metrics_log
 
 NOTE = 'training.json'  # lies in a run's folder once all is trained
 IMAGES = 'images.json'  # of stored images; others follow from the config
@@ -80,8 +81,8 @@ def note(folder: workdir_lib.Workdir) -> None:
   """
   if (folder.path / NOTE).exists():  # of this very training
     return
-  times = [line['time'] for line in folder.read_log()]
-  seconds = round(times[-1] - times[0], 1) if times else None
+  lines = metrics_log.lines(folder.log_path)
+  seconds = round(metrics_log.seconds(lines), 1) if lines else None
   found = dataclasses.asdict(Provenance.here())
   text = json.dumps({**found, 'seconds_from_first_to_last_line': seconds})
   folder.replace(NOTE, text + '\n')

@@ -47,8 +47,24 @@ def lines(path: pathlib.Path) -> list[dict]:
   return found
 
 
+def seconds(found: list[dict]) -> float:
+  """What training took, from the first to the last line of each program.
+
+  A clock that was set back between two lines takes that time away, no more.
+  """
+  last: dict[int, float] = {}
+  total = 0.0
+  for line in found:
+    total += max(0.0, line['time'] - last.get(line['group'], line['time']))
+    last[line['group']] = line['time']
+  return total
+
+
 def merged(found: list[dict], seeds: Sequence[int]) -> list[dict]:
   """A line a step with all members, in the order of the population.
+
+  Members of a program that ended before others, since all of them had stopped,
+  have no terms from there on.
 
   Args:
     found: lines of all programs.
@@ -58,6 +74,13 @@ def merged(found: list[dict], seeds: Sequence[int]) -> list[dict]:
   for line in found:
     whole = steps.setdefault(line['step'], {**line, 'members': []})
     whole['members'] += line.get('members', [])
+  for end in {line['group']: line for line in found}.values():
+    silent = [
+      {k: m[k] for k in ('seed', 'hparams', 'alive') if k in m}
+      for m in end.get('members', [])
+    ]
+    for step, whole in steps.items():
+      whole['members'] += silent if step > end['step'] else []
   settings: dict[str, int] = {}
 
   def place(member: dict) -> tuple[int, int]:
@@ -67,7 +90,7 @@ def merged(found: list[dict], seeds: Sequence[int]) -> list[dict]:
     return number, seeds.index(seed) if seed in seeds else 0
 
   size = max((len(x['members']) for x in steps.values()), default=0)
-  whole = [x for x in steps.values() if len(x['members']) == size]
+  whole = [steps[s] for s in sorted(steps) if len(steps[s]['members']) == size]
   for line in whole:
     line['members'].sort(key=place)
   return whole

@@ -1,5 +1,6 @@
 """Launchers without training: what they start, render, report and refuse."""
 
+import json
 import os
 import pathlib
 import re
@@ -96,7 +97,7 @@ def test_a_signal_stops_the_units_and_starts_no_more(tmp_path, monkeypatch):
 
 
 def test_the_line_of_progress_tells_of_all_units(tmp_path):
-  units = {n: helpers.small_config(num_steps=10) for n in 'abcd'}
+  units = {n: helpers.small_config(num_steps=10, seeds=(0, 1)) for n in 'abcd'}
   study = {'study': 'Four', 'page': '', 'units': units}
   plan.write_plan(ml_collections.ConfigDict(study), tmp_path)
   watch = progress.Watch(tmp_path)
@@ -109,6 +110,12 @@ def test_the_line_of_progress_tells_of_all_units(tmp_path):
     line = watch.line()
   start = 'units: 1 failed, 1 running (a 40%), 2 todo; 10% of all steps, '
   assert line.startswith(start) and line.endswith(' left')
+  # Of two programs the second one begins: half of the unit is done.
+  cohorts = {'cohorts': [[[0], 1], [[1], 1]]}
+  (folder / 'groups.json').write_text(json.dumps(cohorts))
+  (folder / 'metrics.jsonl').write_text('{"group": 1, "step": 2, "time": 1.0}')
+  with locks.locked(folder / plan.UNIT_LOCK, 'a', 0):
+    assert '(a 60%), 2 todo; 15% of' in watch.line()
 
 
 def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
