@@ -148,6 +148,7 @@ class View:
     """A row of a chart: who a member is, and values, floats rounded."""
     mark = self.marks[m]
     who = {'member': mark.label, 'group': mark.group, 'role': mark.role}
+    who |= {} if self.healthy[m] else {'stopped': True}
     short = lambda v: rounded(v) if isinstance(v, float) else v
     return who | {k: short(v) for k, v in values.items()}
 

@@ -66,5 +66,9 @@ def test_every_chart_is_valid_vega_lite():
     charts.scatter([point], title='t', lines=[line], log_x=True, ticks=[1.0]),
     charts.distribution([point | {'setting': 's'}], title='t'),
   ]
+  for chart in (drawn[1], drawn[4]):  # whose summaries leave the stopped out
+    assert chart.to_dict()['layer'][0]['transform'] == [
+      {'filter': '!datum.stopped'}
+    ]
   for chart in drawn:
     json.dumps(chart.to_dict(validate=True), allow_nan=False)

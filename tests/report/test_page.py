@@ -181,6 +181,9 @@ def test_a_stopped_and_a_collapsed_member_are_marked(three, tmp_path):
   assert 'seed=0 has collapsed' in found
   assert 'best: seed=1' in found and '0.150 ± 0.071' in found
   assert '1 stopped member left out' in found
+  assert 'their median, without those that stopped' in found
+  rows = pages.charts(tree)['KL of each latent [nats]']
+  assert {r['member'] for r in rows if r.get('stopped')} == {'seed=2'}
 
 
 @pytest.mark.parametrize('log', [True, False], ids=['empty lines', 'no log'])

@@ -11,6 +11,8 @@ from bvae_jax.report.charts import parts
 from bvae_jax.report.charts.colours import NEUTRAL
 from bvae_jax.report.charts.parts import Keys, Rows
 
+_COUNTED = '!datum.stopped'  # members that count in means
+
 
 def curves(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
   """A line a member over training; rows: member, step, value."""
@@ -65,6 +67,8 @@ def strip(
 ) -> alt.LayerChart:
   """A point a member on a line, with the median; rows: member, value.
 
+  The median is of the rows that are not `stopped`.
+
   Args:
     rows: the members.
     title: names the values.
@@ -86,7 +90,9 @@ def strip(
   y = alt.Y('lane:Q', scale=alt.Scale(domain=[-0.7, 6]), axis=None)
   tips = ['member:N', 'value:Q']
   points = parts.points(base, tips, len(rows) > 100, **keys)
-  median = base.mark_rule(strokeDash=[2, 3], color=NEUTRAL, clip=True)
+  median = base.transform_filter(_COUNTED).mark_rule(
+    strokeDash=[2, 3], color=NEUTRAL, clip=True
+  )
   return parts.whole(
     title,
     rows,
@@ -98,12 +104,17 @@ def strip(
 
 
 def latents(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
-  """KL by rank, bars the means; rows: member, rank, latent, value."""
+  """KL by rank, bars the means; rows: member, rank, latent, value.
+
+  The means are of the rows that are not `stopped`.
+  """
   base = alt.Chart()
   order = 'latents of each member, by falling KL'
   x = alt.X('rank:O', title=order, axis=alt.Axis(labelAngle=0))
-  bar = base.mark_bar(color=NEUTRAL, opacity=0.35).encode(
-    x=x, y=alt.Y('mean(value):Q', title=None)
+  bar = (
+    base.transform_filter(_COUNTED)
+    .mark_bar(color=NEUTRAL, opacity=0.35)
+    .encode(x=x, y=alt.Y('mean(value):Q', title=None))
   )
   members = len({row['member'] for row in rows})
   tips = ['member:N', 'latent:N', 'value:Q']

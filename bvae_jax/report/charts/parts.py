@@ -67,7 +67,7 @@ def whole(
 ) -> Any:
   """A panel of layers of rows under its title; each gets a group and a role."""
   rows = [{'group': row.get('member', ''), 'role': '', **row} for row in rows]
-  words = f'{title} ({outside} outside the frame)' if outside else title
+  words = f'{title} ({outside} outside)' if outside else title
   with schemapi.debug_mode(False):  # no check of every row
     chart = alt.layer(*layers, data=alt.Data(values=rows))
     return chart.properties(

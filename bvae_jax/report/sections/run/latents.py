@@ -26,7 +26,8 @@ def _carried(view: View) -> Markup:
   else:
     colours = view.colours
     chart = charts.latents(rows, title=title, colours=colours, legend=False)
-  more = '' if view.single else ' Bars: mean over members. Points: each member.'
+  over = 'members' if view.healthy.all() else 'members that did not stop'
+  more = '' if view.single else f' Bars: mean over {over}. Points: each member.'
   return markup.panels(
     [chart],
     f'{title}, largest first.{more}',

@@ -53,8 +53,9 @@ def _strips(view: View) -> Markup:
     )
   return markup.panels(
     strips,
-    'Scores of all members, a point each; the upright line is their median. '
-    'Height only keeps points apart. A click on a point or a key singles it '
+    'Scores of all members, a point each; the upright line is their median'
+    + ('. ' if view.healthy.all() else ', without those that stopped. ')
+    + 'Height only keeps points apart. A click on a point or a key singles it '
     'out.',
     above=panels.legend(view),
   )
