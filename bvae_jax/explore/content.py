@@ -35,7 +35,7 @@ class Member(NamedTuple):
       their deviation.
     low, high: `QUANTILES` of the means [D].
     shares: of a latent's variance that a factor explains [D, K].
-    score: what ranked it, in words.
+    about: its setting, what ranked it and whether it stopped, in words.
   """
 
   place: int
@@ -47,7 +47,7 @@ class Member(NamedTuple):
   low: np.ndarray
   high: np.ndarray
   shares: np.ndarray
-  score: str
+  about: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -137,11 +137,6 @@ def _member(
     kl = _kl(mean, logvar, num_categories=experiment.num_categories)
     kl = np.asarray(kl).mean(0)
     sigma = np.sqrt(np.exp(logvar).mean(0))
-  score = ''
-  if results is not None:
-    name, _ = results.ranking
-    value = results.values(name)[place]
-    score = '' if value is None else f'{name} {value:.3g}'
   if images.shape[-1] > 3:  # what the page holds of them is not the image
     nets = nets._replace(encoder=[])
   low, high = np.quantile(mean, QUANTILES, axis=0)
@@ -155,8 +150,23 @@ def _member(
     low=low,
     high=high,
     shares=explained(mean, labels),
-    score=score,
+    about=_about(experiment, place, results),
   )
+
+
+def _about(
+  experiment: experiment_lib.Experiment, place: int, results: Results | None
+) -> str:
+  """What tells a member from others: its setting, its score, its fate."""
+  members = population.members(experiment.config)
+  hparams = members[place].hparams
+  told = [f'{n} {hparams[n]:g}' for n in population.varying(members)]
+  if results is not None:
+    name, _ = results.ranking
+    value, own = results.values(name)[place], results.members[place]
+    told += [] if value is None else [f'{name} {value:.3g}']
+    told += [] if own.ok else [own.status]
+  return ', '.join(told)
 
 
 def explained(mean: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -87,7 +87,7 @@ def _member(member: content.Member) -> dict[str, Any]:
   return {
     'place': member.place,
     'seed': member.seed,
-    'score': member.score,
+    'about': member.about,
     'mean': _half([member.mean]),
     **{
       name: rounded(getattr(member, name))

@@ -21,7 +21,7 @@ const MODELS = DATA.members.map((member) => {
     decoder,
     book, // the values that each latent may take, rising, or null
     label: `member ${member.place}, seed ${member.seed}`
-      + (member.score ? ` (${member.score})` : ''),
+      + (member.about ? ` (${member.about})` : ''),
     order: [...member.kl.keys()].sort((a, b) => member.kl[b] - member.kl[a]),
     code: (i) => Array.from(codes.subarray(i * D, (i + 1) * D)),
     // A slider reaches beyond what the data shows, or over the codebook.

@@ -118,7 +118,7 @@ def _page_of(nets, images):
   member = content.Member(
     place=0, seed=0, networks=nets, mean=codes, sigma=ones, kl=ones,
     low=codes.min(0), high=codes.max(0),
-    shares=np.zeros((3, 2)), score='',
+    shares=np.zeros((3, 2)), about='',
   )  # fmt: skip
   return content.Content(
     title='</script><b>', description='<b>', images=images,
@@ -172,17 +172,19 @@ def test_a_share_is_that_of_the_variance_between_values():
 def test_a_page_holds_what_is_so_of_odd_data():
   config = helpers.small_config('infogan', num_latents=4)
   config.options.prior, config.seeds = 'uniform', (7,)
+  config.grid.lambda_info = (0.5, 1.0)
   images = np.random.default_rng(0).integers(0, 256, (9, 12, 20, 4), np.uint8)
   factors = [data.Factor('a', 'ordinal', 3), data.Factor('b', 'ordinal', 3)]
   table = data.Table.of(factors, np.stack([np.arange(9) % 4 - 1.0] * 2, 1))
   dataset = pixels.of_bytes('odd', 'odd', images, table)
   experiment = experiment_lib.build(config, dataset)
-  (key,) = population.keys(population.members(config))
+  key = population.keys(population.members(config))[0]
   state = jax.eval_shape(functools.partial(step.init, experiment), key)
   params = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), state.params)
   members = [(0, params)]
   found = content.make('x', experiment, members, None)
   assert found.members[0].seed == 7
+  assert found.members[0].about == 'lambda_info 0.5'
   # The uniform prior of variance 1, whose ends are the root of 3.
   assert 1.6 < np.abs(found.prior).max() <= 3**0.5
   assert np.isclose(found.prior.var(), 1, atol=0.1)
@@ -195,8 +197,10 @@ def test_images_from_elsewhere_have_no_factors(small_run):
   model = bvae_jax.load(small_run)
   experiment = model.experiment._replace(dataset=model.dataset)
   own = np.zeros((2, *model.image_shape), np.uint8)
-  found = content.make('x', experiment, [(0, model.params)], None, own)
+  members = [(0, model.params)]
+  found = content.make('x', experiment, members, model.results, own)
   assert found.description.startswith('2 images from elsewhere')
+  assert found.members[0].about.startswith('mig ')
   assert (found.factors, found.values, len(found.grid)) == ((), [], 0)
 
 
