@@ -13,7 +13,7 @@ import pytest
 
 import bvae_jax
 from bvae_jax import data, export, trained
-from bvae_jax.models import onnx_graph
+from bvae_jax.models import graph, onnx_graph
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -46,15 +46,21 @@ def _outputs(path, x):
   return session.run(None, {name: x})
 
 
+def _docs():
+  """The reader that docs/library.md prints."""
+  page = pathlib.Path(__file__).parents[1] / 'docs' / 'library.md'
+  (code,) = (code for code in helpers.blocks(page) if 'exported' in code)
+  docs = {}
+  exec(compile(code.partition('networks =')[0], page.name, 'exec'), docs)
+  return docs
+
+
 def _check(model, folder):
   """ONNX, and the reader that the docs print, give what Flax gives."""
   rng = np.random.default_rng(0)
   z = rng.normal(size=(3, 6)).astype(np.float32)
   images = rng.uniform(size=(3, *model.image_shape)).astype(np.float32)
-  page = pathlib.Path(__file__).parents[1] / 'docs' / 'library.md'
-  (code,) = (code for code in helpers.blocks(page) if 'exported' in code)
-  docs = {}
-  exec(compile(code.partition('networks =')[0], page.name, 'exec'), docs)
+  docs = _docs()
   layers = docs['read'](folder)
   close = functools.partial(np.testing.assert_allclose, atol=1e-5)
   close(*_outputs(folder / 'decoder.onnx', z), model.decode(z))
@@ -64,6 +70,17 @@ def _check(model, folder):
   for one, other in zip(found, codes, strict=True):
     close(one, other)
   close(docs['run'](layers['encoder'], images), np.concatenate(codes, 1))
+
+
+def test_a_category_is_the_likeliest():
+  z = np.array([[3, 1, 2], [3, 5, 4]], np.float32)
+  expected = [[3, 0, 1], [3, 1, 0]]
+  layers = [graph.Layer('category', shape=(2,))]
+  np.testing.assert_array_equal(graph.evaluate(layers, z), expected)
+  made = onnx_graph.model_of(layers, 'z', (3,), ('y',), 3)
+  np.testing.assert_array_equal(onnx_graph.run(made, z)[0], expected)
+  found = _docs()['run']([('category', (2,), None, None)], z)
+  np.testing.assert_array_equal(found, expected)
 
 
 def test_onnx_is_the_flax_model(model, folder, tmp_path):

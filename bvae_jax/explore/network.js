@@ -75,6 +75,13 @@ const OPERATIONS = {
   nearest: ({x, shape}, layer) => ({
     x: x.map((v, d) => nearestOf(codebookOf(layer)[d], v)), shape}),
 
+  category({x, shape}, {shape: [count]}) {
+    const split = x.length - count, logits = x.subarray(split);
+    const chosen = logits.indexOf(Math.max(...logits));
+    return {x: x.map((v, d) => (d < split ? v : Number(d - split === chosen))),
+      shape};
+  },
+
   crop({x, shape: [, w, c]}, {shape: [top, left, height, width]}) {
     const out = new Float32Array(height * width * c);
     for (let i = 0; i < height; i++) {

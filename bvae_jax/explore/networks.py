@@ -18,7 +18,8 @@ class Networks(NamedTuple):
     decoder: latents [B, D] -> mean images [B, H, W, C] in [0, 1].
 
   Of discrete codes, the last layer of the one and the first of the other is
-  their codebook.
+  their codebook; of a category, which the encoder gives as logits, the first
+  layer of the decoder chooses one.
   """
 
   encoder: graph.Layers
@@ -51,4 +52,7 @@ def networks(experiment: experiment_lib.Experiment, params: Any) -> Networks:
     if values is None
     else [graph.Layer('nearest', (np.sort(np.asarray(values)),))]
   )
-  return Networks([*encoder, *book], [*book, first, *decoder[1:], sigmoid])
+  count = experiment.num_categories
+  category = [graph.Layer('category', shape=(count,))] if count else []
+  begin = [*book, *category]
+  return Networks([*encoder, *book], [*begin, first, *decoder[1:], sigmoid])

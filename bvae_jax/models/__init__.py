@@ -1,6 +1,6 @@
 """Flax Linen encoders, decoders and discriminators, chosen by name."""
 
-from bvae_jax.models.codebooks import Codebooks, nearest
+from bvae_jax.models.codebooks import Codebooks, nearest, one_category
 from bvae_jax.models.conv import Conv, ConvTranspose
 from bvae_jax.models.decoders import DECODERS, make_decoder
 from bvae_jax.models.discriminators import DISCRIMINATORS, make_discriminator
@@ -30,4 +30,5 @@ __all__ = [
   'make_discriminator',
   'make_encoder',
   'nearest',
+  'one_category',
 ]

@@ -35,3 +35,14 @@ def nearest(z: jax.Array, values: jax.Array) -> jax.Array:
   chosen = jnp.abs(z[:, :, None] - values[None]).argmin(-1)
   chosen = jax.nn.one_hot(chosen, values.shape[1], dtype=values.dtype)
   return (chosen * values[None]).sum(-1)
+
+
+def one_category(z: jax.Array, count: int) -> jax.Array:
+  """Codes [B, D] whose last `count` columns are one-hot, 1 at the largest.
+
+  Of logits that is the most likely category; of as large ones the first.
+  """
+  split = z.shape[-1] - count
+  chosen = z[..., split:].argmax(-1)
+  one_hot = jax.nn.one_hot(chosen, count, dtype=z.dtype)
+  return jnp.concatenate([z[..., :split], one_hot], -1)

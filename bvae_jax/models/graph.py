@@ -30,11 +30,13 @@ class Layer:
     y[o] = b + sum_{2 i = o + t - k / 2} x[i] w[t]
   nearest: of each of D numbers the nearest of its values; the weights are those
     alone, [D, V].
+  category: the last columns, as many as `shape` (C,) says, one-hot: 1 at the
+    largest.
 
   Attributes:
     operation: one of `OPERATIONS`.
     weights: (w, b), those of `nearest`, or none.
-    shape: what `reshape`, `pad` and `crop` need.
+    shape: what `reshape`, `pad`, `crop` and `category` need.
   """
 
   operation: str
@@ -187,6 +189,12 @@ def _nearest(x: np.ndarray, values: np.ndarray) -> np.ndarray:
   return values[np.arange(len(values)), chosen]
 
 
+def _category(x: np.ndarray, count: int) -> np.ndarray:
+  split = x.shape[1] - count
+  one_hot = np.eye(count, dtype=x.dtype)[x[:, split:].argmax(-1)]
+  return np.concatenate([x[:, :split], one_hot], -1)
+
+
 OPERATIONS: Mapping[str, Callable[..., np.ndarray]] = {
   'dense': lambda x, w, b: x @ w + b,
   'relu': lambda x: np.maximum(x, 0),
@@ -202,4 +210,5 @@ OPERATIONS: Mapping[str, Callable[..., np.ndarray]] = {
   'conv': _convolved,
   'conv_transpose': _spread,
   'nearest': _nearest,
+  'category': _category,
 }

@@ -81,6 +81,16 @@ def _add_layer(built: _Graph, layer: graph.Layer) -> None:
       built.add('OneHot', depth, built.weight(np.array([0, 1], np.float32)))
       built.add('Mul', known)
       built.add('ReduceSum', ints((2,)), keepdims=0)
+    case 'category':
+      (count,), whole = layer.shape, built.value
+      column = lambda first, last: (ints((first,)), ints((last,)), ints((1,)))
+      built.add('Slice', *column(-count, np.iinfo(np.int64).max))
+      built.add('ArgMax', axis=1, keepdims=0)
+      depth = built.weight(np.array(count, np.int64))
+      built.add('OneHot', depth, built.weight(np.array([0, 1], np.float32)))
+      one_hot, built.value = built.value, whole
+      built.add('Slice', *column(0, -count))
+      built.add('Concat', one_hot, axis=1)
     case unknown:
       raise ValueError(f'layer {unknown} has no form in ONNX')
 

@@ -123,7 +123,8 @@ class Model:
   def decode(self, z: Any) -> jax.Array:
     """Mean images E[x|z] in [0, 1] of latents [B, D], float [B, H, W, C].
 
-    Discrete latents are taken at the nearest value of the codebook.
+    Discrete latents are taken at the nearest value of the codebook, and of
+    InfoGAN's category, whose logits `encode` gives, the likeliest.
 
     Raises:
       ValueError: z is not [B, D].

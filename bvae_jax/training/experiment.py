@@ -93,9 +93,12 @@ class Experiment(NamedTuple):
     """One member's decoder outputs [B, H, W, C] of latents [B, D].
 
     A decoder that is given latents alone takes its noise to be zero. Discrete
-    latents are taken at the nearest value of their codebook.
+    latents are taken at the nearest value of their codebook, a category at its
+    most likely one: codes [B, D] hold its logits, or are one-hot.
     """
     z = self._discrete(params, z)
+    if self.num_categories:
+      z = models.one_category(z, self.num_categories)
     noise = roles_lib.num_inputs(self.config) - z.shape[1]
     z = jnp.pad(z, ((0, 0), (0, noise)))
     with jax.default_matmul_precision('highest'):

@@ -98,6 +98,7 @@ def _convolutional(rng):
   ]
   decoder = [
     book,
+    layer('category', shape=(2,)),
     layer('dense', weights(3, 4 * 6 * 2)),
     layer('tanh'),
     layer('reshape', shape=(4, 6, 2)),

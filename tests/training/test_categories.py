@@ -52,6 +52,16 @@ def test_strips_and_applications_take_it_too(trained):
   every = np.asarray(experiment.dataset.images(np.arange(216)))
   found = coders.carried(model, *model.encode(every))
   np.testing.assert_allclose(found, kl.mean(0), rtol=1e-4, atol=1e-5)
+  # What is drawn of an image is its likeliest category, no mix of logits.
+  mean = np.asarray(model.encode(every)[0])
+  assert np.abs(mean[:, 2:]).max() > 2
+  code = np.concatenate(
+    [mean[:, :2], np.eye(3)[mean[:, 2:].argmax(1)]], 1, dtype=np.float32
+  )
+  expected = experiment.nets['decoder'](params['decoder'], code)
+  np.testing.assert_allclose(
+    model.reconstruct(every), jax.nn.sigmoid(expected), rtol=1e-4, atol=1e-5
+  )
   _, _, found = traversals._of_codes(experiment, params, every)
   np.testing.assert_allclose(found, kl.mean(0), rtol=1e-4, atol=1e-5)
 
