@@ -46,7 +46,7 @@ def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
     path
     for path in pathlib.Path(folder).iterdir()
     if path.suffix.lower() in decode.SUFFIXES
-  )[: shown.NUM_IMAGES]
+  )[: shown.affordable(shown.NUM_IMAGES, image_shape)]
   if not paths:
     raise ValueError(
       f'--images={folder} holds no picture; known are '

@@ -23,6 +23,10 @@ def server(path: pathlib.Path, port: int) -> http.server.HTTPServer:
     """Answers / and /NAME with the file."""
 
     def do_GET(self) -> None:
+      with contextlib.suppress(ConnectionError):  # of a reader that went away
+        self._answer()
+
+    def _answer(self) -> None:
       host = self.headers.get('Host', '').partition(':')[0]
       if host not in ('', '127.0.0.1', 'localhost'):  # some site's own name
         self.send_error(403, 'ask for 127.0.0.1')

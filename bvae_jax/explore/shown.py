@@ -34,8 +34,8 @@ def of_data(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   dataset = experiment.dataset
   index, values = _chosen(experiment)
   key = jax.random.key(experiment.config.evaluation.seed)
-  affordable = _affordable(NUM_IMAGES, dataset.image_shape)
-  count = min(affordable, dataset.num_images)
+  count = affordable(NUM_IMAGES, dataset.image_shape)
+  count = min(count, dataset.num_images)
   drawn = np.asarray(data.sample_index(key, count, dataset.num_images))
   if dataset.num_images == count:
     drawn = np.arange(count)
@@ -70,13 +70,13 @@ def _chosen(
   if not dataset.is_grid:
     return np.zeros(0, np.int64), []
   sizes = dataset.factor_sizes
-  values = coarse(sizes, _affordable(NUM_GRID, dataset.image_shape))
+  values = coarse(sizes, affordable(NUM_GRID, dataset.image_shape))
   places = np.stack(np.meshgrid(*values, indexing='ij'), -1)
   flat = places.reshape(-1, len(sizes))
   return np.ravel_multi_index(tuple(flat.T), sizes), values
 
 
-def _affordable(count: int, image_shape: Sequence[int]) -> int:
+def affordable(count: int, image_shape: Sequence[int]) -> int:
   """How many images a page can hold: fewer of large ones."""
   area = math.prod(image_shape[:2])
   return max(64, min(count, count * 64 * 64 // area))

@@ -184,7 +184,7 @@ class Workdir(folder.Folder):
     except config_lib.ConfigError as error:
       raise folder.WorkdirError(
         f'{self.path / "config.json"} is not of this version: {error}; use the '
-        'version that wrote it (or import the objective of your own first)'
+        'version that wrote it (or import what is your own in it first)'
       ) from None
     return config
 
