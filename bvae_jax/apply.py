@@ -54,7 +54,9 @@ flags.DEFINE_string('against', None, 'A run to compare with.')
 flags.DEFINE_integer(
   'repeats', _DEFAULT.repeats, 'Draws of labelled images.', 1, 100
 )
-flags.DEFINE_integer('seed', _DEFAULT.seed, 'Of everything random.', 0)
+flags.DEFINE_integer(
+  'seed', _DEFAULT.seed, 'Of everything random.', 0, 2**32 - 1
+)
 
 
 def _numbers(words: list[str], name: str, least: int) -> tuple[int, ...]:

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bvae_jax import trained
 from bvae_jax.apps import coders, pictures, responses, truth
-from bvae_jax.apps.options import Options
+from bvae_jax.apps.options import Options, load_members
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
 from bvae_jax.report.markup import count
@@ -97,7 +96,7 @@ def run(options: Options) -> Section:
   place, factor = coders.factor(dataset, name, 'edit')
   others = {}
   if options.against:
-    other = trained.load_all(options.against)
+    other = load_members(options.against)
     if other[0].image_shape != models[0].image_shape:
       raise ValueError(
         f'--against={options.against} has images {other[0].image_shape}, this '

@@ -1,6 +1,7 @@
 """What a command line asks of an application."""
 
 import logging
+import os
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -63,18 +64,31 @@ class Options(NamedTuple):
       OSError: the folder holds no run, or the data is gone.
       ValueError: no such member, latent or factor.
     """
-    named = trained.load_all(self.run, self.members)
-    models = tuple({model.member: model for model in named}.values())
-    if self.members is None:
-      models = _whole(models)
+    models = load_members(self.run, self.members)
     dataset = models[0].dataset
     coders.check_latents(self.latents, models[0].num_latents)
     for flag, name in (('--factor', self.factor), ('--target', self.target)):
       if name is not None:
         coders.factor(dataset, name, flag)
-    for line in _doubts(models):
-      _LOG.warning('%s', line)
     return models, dataset
+
+
+def load_members(
+  run: str | os.PathLike, members: Sequence[int | str] | None = None
+) -> tuple[trained.Model, ...]:
+  """The members of a run that are named, each once; see `Options.members`.
+
+  Raises:
+    OSError: the folder holds no run.
+    ValueError: there is no such member.
+  """
+  named = trained.load_all(run, members)
+  models = tuple({model.member: model for model in named}.values())
+  if members is None:
+    models = _whole(models)
+  for line in _doubts(models):
+    _LOG.warning('%s: %s', run, line)
+  return models
 
 
 def _whole(models: tuple[trained.Model, ...]) -> tuple[trained.Model, ...]:
