@@ -206,7 +206,7 @@ class Model:
       raise ValueError(
         f'images must be [B, {height}, {width}, {channels}], got '
         f'{images.shape}; resize them to {height}x{width} with {channels} '
-        'channel(s) first'
+        'channel(s), and give one alone as image[None]'
       )
     if traced:
       if not jnp.issubdtype(images.dtype, jnp.floating):
