@@ -108,6 +108,7 @@ def main(argv: list[str]) -> None:
     if folder is not None and folder.started:
       raise ValueError(f'--out={args.out} holds a run; give another folder')
     if folder is not None:
+      folder.check_writable()
       files = 'results.json', 'results.csv', PAGE
       workdir.check_replaceable(*(folder.path / name for name in files))
     results = _scored(args)

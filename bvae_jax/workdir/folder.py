@@ -138,8 +138,10 @@ class Folder:
     """Refuses, before any work, a folder that its results could not go to.
 
     Raises:
-      WorkdirError: it is there, and closed to this user.
+      WorkdirError: it is a file, or there and closed to this user.
     """
+    if self.path.exists() and not self.path.is_dir():
+      raise WorkdirError(f'{self.path} is a file; choose a folder')
     if self.path.is_dir() and not os.access(self.path, os.W_OK | os.X_OK):
       raise WorkdirError(
         f'workdir {self.path} is not writable; copy it and give the copy, or '
