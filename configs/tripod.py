@@ -28,6 +28,7 @@ def get_config(preset: str = ''):
   config = common.get('tripod', preset)
   config.metrics = common.DISCRETE
   if preset:
+    config.decoder = 'mlp_small_tanh'
     config.hparams = {'multiinformation': 0.001, 'hessian': 1e-7}
   else:
     config.learning_rate = 2e-4

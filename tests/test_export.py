@@ -85,7 +85,7 @@ def test_a_category_is_the_likeliest():
 
 def test_onnx_is_the_flax_model(model, folder, tmp_path):
   _check(model, folder)
-  for objective in ('beta_vae', 'qlae'):
+  for objective in ('beta_vae', 'qlae', 'tripod'):
     conv = _conv_model(objective)
     _check(conv, export.export(conv, tmp_path / objective))
 

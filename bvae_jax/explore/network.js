@@ -62,6 +62,13 @@ const OPERATIONS = {
   sigmoid: ({x, shape}) => ({x: x.map((v) => 1 / (1 + Math.exp(-v))), shape}),
   reshape: ({x}, {shape}) => ({x, shape}),
 
+  normalize({x, shape}) {
+    const mean = x.reduce((sum, v) => sum + v, 0) / x.length;
+    const variance = x.reduce((sum, v) => sum + (v - mean) ** 2, 0) / x.length;
+    const scale = 1 / Math.sqrt(variance + 1e-6);
+    return {x: x.map((v) => (v - mean) * scale), shape};
+  },
+
   pad({x, shape: [h, w, c]}, {shape: [top, bottom, left, right]}) {
     const wide = left + w + right, high = top + h + bottom;
     const out = new Float32Array(high * wide * c);

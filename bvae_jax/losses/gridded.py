@@ -1,5 +1,6 @@
 """Tripod: codes on a fixed grid, independent, each moving images by itself."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -74,7 +75,7 @@ def latent_multiinformation(z: jax.Array, scale: jax.Array) -> jax.Array:
 
 
 def hessian_share(
-  decode: Callable[[jax.Array], jax.Array],
+  decode: Callable[[jax.Array], Any],
   z: jax.Array,
   scale: jax.Array,
   signs: jax.Array,
@@ -83,34 +84,40 @@ def hessian_share(
   """The share of a decoder's curvature in which two latents act together.
 
   sum_{i != j} H_ij^2 / sum_{ij} H_ij^2 of the Hessian H of each output in
-  latents of unit scale, both sums over all outputs: 0 where each latent acts by
-  itself. The variance of v' H v is twice the first sum over random signs v, and
-  twice the second over normal v; v' H v is a central difference over 0.1 v, but
-  for the value in the middle, which no variance sees.
+  latents of unit scale, both sums over all outputs of a layer: 0 where each
+  latent acts by itself. The variance of v' H v is twice the first sum over
+  random signs v, and twice the second over normal v; v' H v is a central
+  difference over 0.1 v, but for the value in the middle, which no variance
+  sees.
 
   Args:
-    decode: z [b, D] -> outputs [b, ...].
+    decode: z [b, D] -> outputs [b, ...], of one layer or of several.
     z: [b, D].
     scale: the standard deviation of each latent [D].
     signs: directions of -1 and 1 [P, b, D], two or more.
     normals: directions of standard normals [P, b, D].
 
   Returns:
-    [b], estimated from P directions of both kinds.
+    [b], estimated from P directions of both kinds, summed over layers.
 
   Source: Hsu et al. 2024 (arXiv:2404.10282), the normalised Hessian penalty;
   Peebles et al. 2020 (arXiv:2008.10599), eq. 4, for the first sum.
   """
 
-  def total(directions: jax.Array) -> jax.Array:
-    def bent(direction: jax.Array) -> jax.Array:
-      step = _EPSILON * scale[None] * direction
-      return (decode(z + step) + decode(z - step)) / _EPSILON**2
+  def bent(direction: jax.Array) -> list[jax.Array]:
+    step = _EPSILON * scale[None] * direction
+    ends = jax.tree.leaves(decode(z + step)), jax.tree.leaves(decode(z - step))
+    return [(up + down) / _EPSILON**2 for up, down in zip(*ends)]
 
-    spread = jnp.var(jax.vmap(bent)(directions), axis=0)
-    return jnp.mean(spread, axis=tuple(range(1, spread.ndim)))
+  def totals(directions: jax.Array) -> list[jax.Array]:
+    spread = [jnp.var(x, axis=0) for x in jax.vmap(bent)(directions)]
+    return [jnp.mean(x, axis=tuple(range(1, x.ndim))) for x in spread]
 
-  return total(signs) / (total(normals) + 1e-10)
+  pairs = zip(totals(signs), totals(normals))
+  return sum(
+    (of_signs / (of_all + 1e-10) for of_signs, of_all in pairs),
+    start=jnp.zeros(len(z), z.dtype),
+  )
 
 
 def tripod(
@@ -162,8 +169,8 @@ def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """Encode, round to the grid with a straight-through gradient, decode.
 
   Options, at least 2 each: `num_values` of each latent, `num_directions` of a
-  kind for an image's Hessians. They are those of the decoder's outputs; the
-  paper adds those of its hidden layers, which are peculiar to its decoder.
+  kind for an image's Hessians. They are those of the decoder's hidden layers
+  and not of its outputs, as in the authors' code.
   """
   num_values = context.options['num_values']
   num_directions = context.options['num_directions']
@@ -173,12 +180,13 @@ def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
     images = batch['images']
     z = nets['bounded_coder'](params['bounded_coder'], images)
     code = points.straight_through(z, on_grid(z, num_values))
-    decode = lambda code: nets['decoder'](params['decoder'], code)
+    decode = functools.partial(nets['decoder'], params['decoder'])
     nll = context.nll(params, decode(code), images)
+    hidden = functools.partial(decode, hidden=True)
     whole, whole_code = context.gather((z, code))
     drawn = batch_noise(key, context, 2, num_directions, z.shape[1])
     signs, normals = jnp.moveaxis(drawn, 0, 2)
-    share = hessian_share(decode, code, _scale(whole), jnp.sign(signs), normals)
+    share = hessian_share(hidden, code, _scale(whole), jnp.sign(signs), normals)
     nll, share = context.gather((nll, share))
     return loss(nll, whole, whole_code, **hparams, share=share)
 

@@ -9,7 +9,13 @@ from flax import linen as nn
 
 from bvae_jax.models import padding
 from bvae_jax.models.conv import ConvTranspose
-from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
+from bvae_jax.models.dense import (
+  MLP,
+  Dense,
+  check_image_shape,
+  keep_hidden,
+  lookup,
+)
 
 
 class DeconvDecoder(nn.Module):
@@ -36,8 +42,10 @@ class DeconvDecoder(nn.Module):
     )
     shape = (rows, columns, self.features[0])
     x = Dense(math.prod(shape))(MLP((self.width,))(z)).reshape(-1, *shape)
-    for features in (*self.features, channels):
+    for features in self.features:
       x = ConvTranspose(features, relu=True)(x)
+      keep_hidden(self, x)
+    x = ConvTranspose(channels, relu=True)(x)
     return padding.crop(x, self.image_shape)
 
 
@@ -64,12 +72,14 @@ class MLPDecoder(nn.Module):
 # deconv_locatello: Locatello et al. 2019 (arXiv:1811.12359), table 1.
 # mlp_higgins: Higgins et al. 2017 (beta-VAE), table of appendix A, 2D shapes:
 #   1200, 1200, 1200 with tanh, where its encoder has ReLU.
+# mlp_small_tanh: for objectives that look at curvature, which ReLU has none of.
 DECODERS = {
   'deconv_locatello': DeconvDecoder,
   'mlp_higgins': MLPDecoder,
   'mlp_small': functools.partial(
     MLPDecoder, widths=(128, 256), activation='relu'
   ),
+  'mlp_small_tanh': functools.partial(MLPDecoder, widths=(128, 256)),
 }
 
 

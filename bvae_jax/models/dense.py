@@ -15,6 +15,16 @@ Dense = functools.partial(
 )
 
 
+EPSILON = 1e-6  # added to the variance by `normalized`
+HIDDEN = 'hidden'  # the collection of what `keep_hidden` keeps
+
+
+def keep_hidden(module: nn.Module, x: jax.Array) -> None:
+  """Keeps a layer's output for `module.apply(..., mutable=[HIDDEN])`."""
+  if not module.is_initializing():
+    module.sow(HIDDEN, 'layers', x)
+
+
 class MLP(nn.Module):
   """Dense layers, each with its activation: [B, ...] -> [B, widths[-1]]."""
 
@@ -26,7 +36,16 @@ class MLP(nn.Module):
     x = x.reshape(x.shape[0], -1)
     for width in self.widths:
       x = self.activation(Dense(width)(x))
+      keep_hidden(self, x)
     return x
+
+
+def normalized(x: jax.Array) -> jax.Array:
+  """Features [B, F] of mean 0 and variance 1 over F.
+
+  Source: Ba et al. 2016 (arXiv:1607.06450), without gain and bias.
+  """
+  return jax.nn.standardize(x, epsilon=EPSILON)
 
 
 def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:

@@ -9,7 +9,13 @@ from flax import linen as nn
 
 from bvae_jax.models import padding
 from bvae_jax.models.conv import Conv
-from bvae_jax.models.dense import MLP, Dense, check_image_shape, lookup
+from bvae_jax.models.dense import (
+  MLP,
+  Dense,
+  check_image_shape,
+  lookup,
+  normalized,
+)
 
 
 class ConvTrunk(nn.Module):
@@ -59,7 +65,9 @@ class Coder(nn.Module):
   """Images [B, H, W, C] in [0, 1] -> codes [B, D] that are points.
 
   Attributes: as of `Encoder`, and
-    bounded: whether codes lie in (-1, 1), by a tanh.
+    bounded: whether codes lie in (-1, 1), by a tanh. Their features are then
+      normalised over F before the head, or the mean image, which is learned
+      first, drives all codes to the ends of the tanh for good.
   """
 
   trunk: nn.Module
@@ -68,7 +76,10 @@ class Coder(nn.Module):
 
   @nn.compact
   def __call__(self, images: jax.Array) -> jax.Array:
-    codes = Dense(self.num_latents, name='mean')(self.trunk(images))
+    features = self.trunk(images)
+    if self.bounded:
+      features = normalized(features)
+    codes = Dense(self.num_latents, name='mean')(features)
     return jnp.tanh(codes) if self.bounded else codes
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from flax import linen as nn
 
-from bvae_jax.models import decoders, encoders, padding
+from bvae_jax.models import decoders, dense, encoders, padding
 from bvae_jax.models.dense import MLP
 
 
@@ -21,6 +21,7 @@ class Layer:
 
   dense: x w + b of [B, I], with w [I, O].
   relu, tanh, sigmoid: of each element.
+  normalize: (x - mean) / sqrt(variance + 1e-6), both over the last axis.
   reshape: each example to `shape`, in C order.
   pad: zeros around an image; `shape` is (top, bottom, left, right).
   crop: a window of an image; `shape` is (top, left, height, width).
@@ -68,9 +69,10 @@ def graph(module: nn.Module, params: Any, input_shape: Sequence[int]) -> Layers:
     head = [_joined(params['mean'], params['logvar'])]
     return _trunk(module.trunk, params['trunk'], shape) + head
   if isinstance(module, encoders.Coder):
-    trunk = _trunk(module.trunk, params['trunk'], shape)
-    end = [Layer('tanh')] if module.bounded else []
-    return [*trunk, _dense(params['mean']), *end]
+    layers, head = _trunk(module.trunk, params['trunk'], shape), params['mean']
+    if not module.bounded:
+      return [*layers, _dense(head)]
+    return [*layers, Layer('normalize'), _dense(head), Layer('tanh')]
   if isinstance(module, decoders.MLPDecoder):
     activation = getattr(nn, module.activation)
     stack = MLP(module.widths, activation)
@@ -184,6 +186,11 @@ def _spread(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
   return y[:, : 2 * height, : 2 * width]
 
 
+def _normalized(x: np.ndarray) -> np.ndarray:
+  variance = x.var(-1, keepdims=True)
+  return (x - x.mean(-1, keepdims=True)) / np.sqrt(variance + dense.EPSILON)
+
+
 def _nearest(x: np.ndarray, values: np.ndarray) -> np.ndarray:
   chosen = np.abs(x[:, :, None] - values).argmin(-1)
   return values[np.arange(len(values)), chosen]
@@ -199,6 +206,7 @@ OPERATIONS: Mapping[str, Callable[..., np.ndarray]] = {
   'dense': lambda x, w, b: x @ w + b,
   'relu': lambda x: np.maximum(x, 0),
   'tanh': np.tanh,
+  'normalize': _normalized,
   'sigmoid': lambda x: 0.5 * (1 + np.tanh(0.5 * x)),
   'reshape': lambda x, *shape: x.reshape(len(x), *shape),
   'pad': lambda x, top, bottom, left, right: np.pad(

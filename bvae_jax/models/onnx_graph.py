@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bvae_jax.models import graph
+from bvae_jax.models import dense, graph
 
 EXTRA = 'needs an extra: pip install "bvae_jax[export]"'
 _OPSET, _IR = 17, 8  # read by ONNX runtimes since 2022
@@ -41,6 +41,9 @@ def _add_layer(built: _Graph, layer: graph.Layer) -> None:
   match layer.operation:
     case 'relu' | 'tanh' | 'sigmoid' as kind:
       built.add(kind.capitalize())
+    case 'normalize':
+      one = built.weight(np.ones(1, np.float32))
+      built.add('LayerNormalization', one, axis=-1, epsilon=dense.EPSILON)
     case 'dense':
       built.add('MatMul', built.weight(weights[0]))
       built.add('Add', built.weight(weights[1]))

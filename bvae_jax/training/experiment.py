@@ -11,6 +11,7 @@ import optax
 from flax import linen as nn
 
 from bvae_jax import data, losses, models
+from bvae_jax.models import dense
 from bvae_jax.training import batches, optimizer
 from bvae_jax.training import roles as roles_lib
 
@@ -27,7 +28,7 @@ class Experiment(NamedTuple):
   objective: losses.Objective
   roles: tuple[losses.Role, ...]
   modules: Mapping[str, nn.Module]
-  nets: Mapping[str, Callable]  # name -> apply(params of the network, x)
+  nets: Mapping[str, Callable]  # name -> apply, as `make_nets` gives it
   context: losses.Context
   optimizer: optax.GradientTransformationExtraArgs
 
@@ -113,15 +114,24 @@ def make_nets(
   Args:
     modules: the networks.
     dtype: what they compute in; parameters and outputs are float32.
+
+  Returns:
+    {name: apply(params of the network, x)}; `hidden=True` gives the outputs of
+    its hidden layers, a list, in place of its own.
   """
 
   def cast(tree: Any, to: Any) -> Any:
     same = jnp.dtype(dtype) == jnp.float32
     return tree if same else jax.tree.map(lambda x: x.astype(to), tree)
 
-  def apply(module: nn.Module, params: Any, x: jax.Array) -> Any:
-    variables = {'params': cast(params, dtype)}
-    return cast(module.apply(variables, cast(x, dtype)), jnp.float32)
+  def apply(
+    module: nn.Module, params: Any, x: jax.Array, hidden: bool = False
+  ) -> Any:
+    variables, x = {'params': cast(params, dtype)}, cast(x, dtype)
+    if not hidden:
+      return cast(module.apply(variables, x), jnp.float32)
+    _, sown = module.apply(variables, x, mutable=[dense.HIDDEN])
+    return cast(jax.tree.leaves(sown), jnp.float32)
 
   return {
     name: functools.partial(apply, module) for name, module in modules.items()

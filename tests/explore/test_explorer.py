@@ -93,6 +93,7 @@ def _convolutional(rng):
     layer('relu'),
     layer('conv', weights(2, 2, 5, 2)),
     layer('reshape', shape=(4 * 6 * 2,)),
+    layer('normalize'),
     layer('dense', weights(4 * 6 * 2, 3)),
     book,
   ]

@@ -29,8 +29,9 @@ def _encoder(params, images):
   return hidden @ params['mean'], logvar
 
 
-def _decoder(params, z):
-  return (jnp.tanh(z) @ params['out']).reshape(-1, SIDE, SIDE, 1)
+def _decoder(params, z, hidden=False):
+  x = jnp.tanh(z)
+  return [x] if hidden else (x @ params['out']).reshape(-1, SIDE, SIDE, 1)
 
 
 def _coder(params, images):

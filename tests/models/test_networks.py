@@ -9,11 +9,13 @@ from bvae_jax.models import (
   DECODERS,
   DISCRIMINATORS,
   ENCODERS,
+  make_coder,
   make_critic,
   make_decoder,
   make_discriminator,
   make_encoder,
 )
+from bvae_jax.training import experiment
 
 SHAPE = (16, 32, 3)
 LATENTS = 4
@@ -108,6 +110,31 @@ def test_initial_weights_are_glorot_uniform_with_zero_biases():
   assert np.abs(kernel).max() <= bound
   np.testing.assert_allclose(kernel.std(), bound / np.sqrt(3), rtol=0.02)
   assert not np.any(trunk['Conv_2']['bias'])
+
+
+def test_hidden_layers_and_normalised_features():
+  decoder, z = build('decoder', 'mlp_small_tanh')
+  params = decoder.init(jax.random.key(0), z)
+  assert set(params) == {'params'}
+  nets = experiment.make_nets({'decoder': decoder})
+  found = nets['decoder'](params['params'], z, hidden=True)
+  x, dense = np.asarray(z), params['params']['MLP_0']
+  for i, layer in enumerate(found):
+    x = np.tanh(x @ dense[f'Dense_{i}']['kernel'] + dense[f'Dense_{i}']['bias'])
+    np.testing.assert_allclose(layer, x, atol=1e-5)
+  assert len(found) == 2
+  deconv = make_decoder('deconv_locatello', SHAPE)
+  params = deconv.init(jax.random.key(0), z)['params']
+  apply = experiment.make_nets({'decoder': deconv})['decoder']
+  shapes = [x.shape for x in apply(params, z, hidden=True)]
+  maps = [(5, 2, 4, 64), (5, 4, 8, 32), (5, 8, 16, 32)]
+  assert sorted(shapes) == sorted([(5, 256), *maps])
+  # Brighter images have the same codes at first: their features are normalised.
+  coder = make_coder('mlp_small', 3, SHAPE, bounded=True)
+  images = 0.4 * jax.random.uniform(jax.random.key(7), (5, *SHAPE))
+  params = coder.init(jax.random.key(1), images)
+  codes = coder.apply(params, images)
+  np.testing.assert_allclose(coder.apply(params, 2 * images), codes, atol=1e-4)
 
 
 @pytest.mark.parametrize('shape', [(8, 9, 2), (33, 17, 4)])
