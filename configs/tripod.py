@@ -29,7 +29,7 @@ def get_config(preset: str = ''):
   config.metrics = common.DISCRETE
   if preset:
     config.decoder = 'mlp_small_tanh'
-    config.hparams = {'multiinformation': 0.001, 'hessian': 1e-7}
+    config.hparams = {'multiinformation': 3.0, 'hessian': 0.001}
   else:
     config.learning_rate = 2e-4
   return config

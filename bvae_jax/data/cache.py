@@ -25,6 +25,7 @@ SETTINGS = ('image_size', 'channels', 'fit')
 class Decoded(NamedTuple):
   """Images, and which of the sources they are."""
 
+  name: str  # the fingerprint
   images: np.ndarray  # uint8 [N, S, S, C], memory-mapped
   rows: list[int]  # the source of each image
   skipped: dict[int, str]  # {source: why it could not be decoded}
@@ -130,10 +131,20 @@ def find(name: str) -> Decoded | None:
     facts = json.loads(note.read_text(encoding='utf-8'))
     images = np.load(path, mmap_mode='r', allow_pickle=False)
     rows, skipped = [*facts['rows']], dict(facts['skipped'])
-    found = Decoded(images, rows, skipped, facts['words'])
+    found = Decoded(name, images, rows, skipped, facts['words'])
   except (OSError, ValueError, EOFError, KeyError, TypeError):  # damaged
     return None
   return found if len(images) == len(rows) else None
+
+
+def in_order(found: Decoded, order: np.ndarray) -> Decoded:
+  """The images `order`, int [N], of those that were decoded."""
+  if (order == np.arange(len(found.images))).all():
+    return found
+  digest = hashlib.sha256(order.astype('<i8').tobytes()).hexdigest()[:24]
+  name = f'{found.name}_{digest}'
+  shape, one = found.images.shape[1:], lambda i: found.images[order[i]]
+  return find(name) or decoded(name, shape, len(order), one, found.words)
 
 
 def _fill(

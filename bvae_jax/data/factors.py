@@ -187,6 +187,20 @@ class Table:
     return tuple((~self.known).sum(0).tolist())
 
 
+def in_order(table: Table) -> tuple[Table | Grid, np.ndarray]:
+  """The grid that a table of every combination is, if it is one.
+
+  Returns:
+    The grid, or the table as it is where it is none of two factors or more (a
+    number of each image's own is no grid), and the row of each image, int [N].
+  """
+  if len(table.factors) > 1 and all(table.sizes):
+    places = grid.grid_places(np.asarray(table.values), table.sizes)
+    if places is not None:
+      return Grid(table.factors), places.argsort()
+  return table, np.arange(table.num_images)
+
+
 def varying(found: Table | Grid | None) -> Table | Grid | None:
   """The factors without those of one value, which tell nothing.
 

@@ -18,6 +18,8 @@ def load(config: Any) -> dataset.Dataset:
   """Returns the images of a folder or file, with labels where there are some.
 
   They are decoded once, into the user's cache, and lie on the device as bytes.
+  Where the labels are every combination of two factors or more, once each, the
+  images are a grid, in its order.
 
   Args:
     config: `path`; `image_key` and `label_keys`, the names of arrays in an .npz
@@ -49,6 +51,9 @@ def load(config: Any) -> dataset.Dataset:
   else:
     made, skipped = _array(path, settings, key), {}
     known = labels.of_arrays(path, keys, len(made.images))
+  if known is not None:
+    known, order = factors_lib.in_order(known)
+    made = cache.in_order(made, order)
   return _dataset(path, made, len(skipped), known)
 
 
@@ -199,7 +204,7 @@ def _dataset(
   path: pathlib.Path,
   made: cache.Decoded,
   num_skipped: int,
-  known: factors_lib.Table | None,
+  known: factors_lib.Table | factors_lib.Grid | None,
 ) -> dataset.Dataset:
   count, height, width, channels = made.images.shape
   description = (

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bvae_jax.data import cache, dataset, decode, grid, pixels
+from bvae_jax.data import cache, dataset, decode, pixels
 from bvae_jax.data import factors as factors_lib
 
 PREFIX = 'tfds:'
@@ -159,16 +159,11 @@ def _factors(
     for column in _columns(name, features[name], np.array(rows[name]))
   ]
   kept = [c for c in columns if c[0].size != 1 and np.ptp(c[1])]
-  order = np.arange(len(source))
   if not kept:
-    return None, order
+    return None, np.arange(len(source))
   factors, values = zip(*kept)
   table = factors_lib.Table.of(factors, np.stack(values, -1))
-  if all(table.sizes):
-    places = grid.grid_places(np.asarray(table.values), table.sizes)
-    if places is not None:
-      return factors_lib.Grid(table.factors), places.argsort()
-  return table, order
+  return factors_lib.in_order(table)
 
 
 def _is_number(feature: Any) -> bool:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax.data import dataset
+from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.correlated import Correlation
 
 
@@ -87,8 +88,9 @@ def hold_out_where(
 
   Args:
     made: a grid.
-    where: conditions on factors, 'shape=2' or, with both ends, 'x=16..31'; none
-      leaves the data set as it is.
+    where: conditions on factors, 'shape=2' or, with both ends, 'x=16..31', of
+      values by name, where they have names, or number; none leaves the data set
+      as it is.
 
   Raises:
     ValueError: no grid, a condition that is none, or no image on one side.
@@ -104,9 +106,10 @@ def hold_out_where(
   labels = np.asarray(known.labels(jnp.arange(made.num_images)))
   meets = np.ones(made.num_images, bool)
   for condition in where:
-    name, low, high = _parse(condition, key)
-    column = labels[:, _place(made, name, key)]
-    meets &= (low <= column) & (column <= high)
+    name, _, values = condition.partition('=')
+    place = _place(made, name.strip(), key)
+    low, high = _range(known.factors[place], values, key)
+    meets &= (low <= labels[:, place]) & (labels[:, place] <= high)
   if meets.all() or not meets.any():
     raise ValueError(
       f'{key} holds out {meets.sum()} of {made.num_images} images; it must '
@@ -134,13 +137,21 @@ def _place(made: dataset.Dataset, name: str, key: str) -> int:
   return made.factor_names.index(name)
 
 
-def _parse(condition: str, key: str) -> tuple[str, int, int]:
-  """The factor of a condition, its first and its last value."""
-  name, _, values = condition.partition('=')
+def _range(
+  factor: factors_lib.Factor, values: str, key: str
+) -> tuple[int, int]:
+  """The first and the last value of a condition, by name or else number."""
+
+  def number(text: str) -> int:
+    text = text.strip()
+    return factor.values.index(text) if text in factor.values else int(text)
+
   low, dots, high = values.partition('..')
   try:
-    return name.strip(), int(low), int(high if dots else low)
+    return number(low), number(high if dots else low)
   except ValueError:
+    named = f', or one of {", ".join(factor.values)}' if factor.values else ''
     raise ValueError(
-      f"{key}: {condition!r} is no condition; write 'shape=2' or 'x=16..31'"
+      f'{key}: {factor.name}={values!r} is no condition; write the number of a '
+      f"value, 0 to {factor.size - 1} ('shape=2', 'x=16..31'){named}"
     ) from None

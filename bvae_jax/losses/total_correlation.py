@@ -171,7 +171,11 @@ def _aggregate(
     )
     if not num_categories:
       return log_q
-    category = jax.nn.log_softmax(mean[:, split:]) @ z_j[split:]
+    category = jnp.matmul(
+      jax.nn.log_softmax(mean[:, split:]),
+      z_j[split:],
+      precision=jax.lax.Precision.HIGHEST,
+    )
     return jnp.concatenate([log_q, category[None]])
 
   def row(inputs: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array]:

@@ -421,6 +421,28 @@ def test_tables_as_programs_save_them(text, values, folder):
   np.testing.assert_array_equal(table.values, np.array(values)[:, None])
 
 
+def test_every_combination_once_is_a_grid_in_its_order(folder, tmp_path):
+  rows, images = [], np.zeros((6, SIZE, SIZE), np.uint8)
+  for i, place in enumerate((4, 0, 3, 5, 1, 2)):  # of 2 x 3 combinations
+    images[i] = 40 * place
+    Image.fromarray(images[i]).save(folder / f'{i}.png')
+    rows.append(f'{i}.png,{place // 3},{"abc"[place % 3]}')
+  table = folder / 'factors.csv'
+  table.write_text('\n'.join(['file,side,kind', *rows]))
+  mine = load(folder)
+  assert mine.is_grid and mine.factor_sizes == (2, 3)
+  assert [f.name for f in mine.factors.factors] == ['side', 'kind']
+  expected = [40 * place for place in range(6)]
+  assert decoded(folder)[:, 0, 0, 0].tolist() == expected  # from the cache
+  held = load(folder, holdout_where=('kind=b..c', 'side=1')).split.held_out
+  assert held.tolist() == [4, 5]
+  np.savez(tmp_path / 'mine.npz', images=images, id=np.arange(6))
+  assert not load(tmp_path / 'mine.npz', label_keys=('id',)).is_grid
+  table.write_text('\n'.join(['file,side,kind', *rows[:5], '5.png,0,b']))
+  assert not load(folder).is_grid  # one combination twice
+  assert decoded(folder)[:, 0, 0, 0].tolist() == images[:, 0, 0].tolist()
+
+
 def test_a_table_names_whole_paths_and_the_folder_is_named_from_here(
   folder, monkeypatch
 ):
