@@ -7,6 +7,7 @@
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -43,7 +44,8 @@ def _averaged(decay: float, state: TrainState, params: Any) -> Any:
 
   a_t = a_{t-1} + w_t (p_t - a_{t-1}), w_t = (1 - decay) / (1 - decay^t).
   """
-  weight = (1 - decay) / (1 - decay ** (state.step + 1.0))
+  steps = state.step + 1.0
+  weight = (1 - decay) / -jnp.expm1(steps * math.log(decay))  # in float32
   move = lambda a, p: a + weight * (p - a)
   return jax.tree.map(move, state.average, params)
 

@@ -112,6 +112,19 @@ def test_the_average_is_that_of_optax_and_is_what_is_used(made):
   assert moved.max() > 1e-4
 
 
+@pytest.mark.parametrize('decay', [0.9, 0.9999, 1 - 1e-8, 1 - 1e-12])
+def test_the_average_has_no_bias_however_slow_it_is(decay):
+  """Against float64: sum_s decay^(t - s) p_s / sum_s decay^(t - s)."""
+  values = np.array([1.0, -3.0, 4.0, 1.5])
+  average = {'w': jnp.float32(5.0)}
+  for at, value in enumerate(values):
+    state = step.TrainState(jnp.int32(at), True, None, None, average)
+    average = step._averaged(decay, state, {'w': jnp.float32(value)})
+    weights = decay ** np.arange(at, -1, -1.0)
+    expected = weights @ values[: at + 1] / weights.sum()
+    np.testing.assert_allclose(average['w'], expected, rtol=1e-5)
+
+
 def test_an_average_is_resumed_bit_for_bit(made, tmp_path):
   folder = workdir.Workdir(tmp_path)
   whole = made.collect(made.advance(made.begin(made.init()), 6).state)
