@@ -2,8 +2,10 @@
 
 import errno
 import json
+import logging
 import os
 import pathlib
+import resource
 import shutil
 import sys
 from typing import NamedTuple
@@ -228,6 +230,24 @@ def test_the_last_two_are_kept_and_the_newest_is_restored(saved):
   step, values = restored(saved)
   assert step == 3
   np.testing.assert_array_equal(values.params['a'], state(3).params['a'])
+
+
+def test_a_disk_that_takes_no_more_is_one_line_without_tracebacks(
+  tmp_path, capfd
+):
+  before = resource.getrlimit(resource.RLIMIT_FSIZE)
+  saves = checkpoint.Checkpoints(tmp_path / 'a', keep=2)
+  noise = np.random.default_rng(0).random((3, 10_000))  # not to be compressed
+  large = state(1)._replace(params={'a': noise})
+  resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+  try:
+    with pytest.raises(OSError, match=r'not be written to .*a .File too large'):
+      saves.save(1, large)
+      saves.close()
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+  assert capfd.readouterr() == ('', '')
+  assert logging.getLogger('absl').level < logging.CRITICAL
 
 
 def truncate(path):

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 _LOG = logging.getLogger(__name__)
+_OS_ERROR = re.compile(r': ([^:]+) \[os_error_code=')
 
 
 class MismatchError(OSError):
@@ -46,13 +48,16 @@ def _stored(state: Any) -> dict[str, Any]:
 
 
 def _first_line(error: BaseException) -> str:
-  return str(error).splitlines()[0] if str(error) else repr(error)
+  text = str(error).splitlines()[0] if str(error) else repr(error)
+  system = _OS_ERROR.search(text)  # the rest is how Orbax calls its files
+  return system[1] if system else text
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
   """Without the tracebacks that Orbax logs for what is raised as well."""
-  loggers = [logging.getLogger(name) for name in ('absl', 'orbax')]
+  names = ('absl', 'orbax', 'asyncio')
+  loggers = [logging.getLogger(name) for name in names]
   levels = [logger.level for logger in loggers]
   for logger in loggers:
     logger.setLevel(logging.CRITICAL)
@@ -65,7 +70,7 @@ def _quiet() -> Iterator[None]:
 
 @functools.cache
 def _ignore_late_threads() -> None:
-  """Keeps threads of a read that failed from printing that its loop is gone.
+  """Keeps threads of what failed from printing that their loop is gone.
 
   They do so, some forty times, at any moment after Orbax has raised.
   """
@@ -93,6 +98,7 @@ class Checkpoints:
     self._folder = folder.absolute()
     self._keep = keep
     self._manager: Any = None  # made by the first save: it writes the folder
+    self._hushed = contextlib.ExitStack()  # from then on
 
   def steps(self) -> list[int]:
     """The steps on disk, newest first, whole or not."""
@@ -112,6 +118,9 @@ class Checkpoints:
     Raises:
       OSError: this save or the one before it failed.
     """
+    if self._manager is None:
+      _ignore_late_threads()
+      self._hushed.enter_context(_quiet())
     with self._guard():
       if self._manager is None:
         self._manager = ocp.CheckpointManager(
@@ -198,10 +207,11 @@ class Checkpoints:
     Raises:
       OSError: it failed.
     """
-    if self._manager is not None:
-      with self._guard():
-        self._manager.wait_until_finished()
-      self._manager.close()
+    with self._hushed:
+      if self._manager is not None:
+        with self._guard():
+          self._manager.wait_until_finished()
+        self._manager.close()
 
   @contextlib.contextmanager
   def _guard(self) -> Iterator[None]:
