@@ -15,6 +15,7 @@ import sys
 from concurrent import futures
 
 from bvae_jax import run as run_lib
+from bvae_jax import workdir as workdir_lib
 from bvae_jax.studies import plan
 from launch import common, progress
 
@@ -107,8 +108,9 @@ class Pool:
     if code == 0:
       common.LOG.info('unit %s: done', name)
       return None
-    why = killed if code < 0 else f'exit status {code}'
-    return f'{why}; see {plan.unit_path(self.workdir, name)}/unit.log'
+    folder = plan.unit_path(self.workdir, name)
+    told = workdir_lib.failure(folder) or f'exit status {code}'
+    return f'{killed if code < 0 else told}; see {folder}/unit.log'
 
   def execute(self, names: list[str]) -> dict[str, str]:
     """Runs the units; returns what went wrong with which.

@@ -20,6 +20,8 @@ MANIFEST = 'manifest.json'
 PLAN = 'plan.json'  # of a study's folder
 FAILURE = 'error.txt'  # of a unit that failed: why
 _WRITES = itertools.count()
+# What is no part of a finished run: locks, a worker's log, the rest of a kill.
+_PASSING = re.compile(r'manifest\.json|\.lock|unit\.(lock|log)|.*\.part')
 
 
 class WorkdirError(OSError):
@@ -182,7 +184,7 @@ class Folder:
       names = [
         str(path.relative_to(self.path))
         for path in paths
-        if path.is_file() and path.name not in (MANIFEST, '.lock')
+        if path.is_file() and not _PASSING.fullmatch(path.name)
       ]
     sums |= {name: _sha256(self.path / name) for name in names}
     self.replace(MANIFEST, json_text(dict(sorted(sums.items()))))
@@ -201,6 +203,7 @@ class Folder:
       name
       for name, digest in self._sums().items()
       if only in ('', name)
+      and not _PASSING.fullmatch(name)  # manifests of before have them
       and not (
         (self.path / name).is_file() and _sha256(self.path / name) == digest
       )
