@@ -1,5 +1,6 @@
 """`bvae_jax.load`: codes of images and images of codes, from a folder."""
 
+import dataclasses
 import json
 import shutil
 
@@ -12,6 +13,8 @@ import pytest
 import bvae_jax
 from bvae_jax import config as config_lib
 from bvae_jax import data, trained
+from bvae_jax.data import pixels
+from bvae_jax.evaluation import provenance
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import programs as programs_lib
 from bvae_jax.workdir import Workdir
@@ -89,6 +92,20 @@ def test_members_are_chosen_by_their_scores(small_run):
   udr = int(np.argmax(results.values('udr')))
   assert bvae_jax.load(small_run, member='udr').member == udr
   assert [m.member for m in trained.load_all(small_run)] == [0, 1]
+
+
+def test_images_that_have_changed_are_not_those_of_the_run(model, tmp_path):
+  stored = pixels.of_bytes('own', '', np.ones((9, 2, 2, 1), np.uint8), None)
+  folder = Workdir(tmp_path)
+  provenance.same_images(folder, stored)
+  other = dataclasses.replace(model, folder=folder)
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(data, 'load', lambda _: stored)
+    assert other.dataset is stored
+    changed = dataclasses.replace(stored, arrays=stored.arrays * 2)
+    patch.setattr(data, 'load', lambda _: changed)
+    with pytest.raises(OSError, match='holds a run of other images'):
+      _ = dataclasses.replace(other).dataset
 
 
 def test_the_data_is_read_only_when_asked_for(small_run, monkeypatch):

@@ -80,7 +80,10 @@ def _checked(config: Any) -> pathlib.Path:
   if str(path) != str(path).encode(errors='replace').decode():
     raise ValueError(f'dataset.path={str(path)!r} is no UTF-8; rename it')
   if not path.exists():
-    raise FileNotFoundError(f'dataset.path: no such file or folder: {path}')
+    here = '' if path.is_absolute() else f' in {pathlib.Path.cwd()}'
+    raise FileNotFoundError(
+      f'dataset.path: no such file or folder{here}: {path}'
+    )
   return path
 
 

@@ -94,22 +94,20 @@ def same_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:
   Raises:
     WorkdirError: it was begun with others.
   """
-  count = dataset.num_images
-  index = np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int32)
-  if dataset.rows is not None:
-    sample = dataset.rows.take(index)
-  elif getattr(dataset.arrays, 'shape', ())[:1] == (count,):
-    sample = np.asarray(dataset.arrays[index])
-  else:
-    return
-  found = {
-    'num_images': count,
-    'image_shape': list(dataset.image_shape),
-    'crc32': f'{zlib.crc32(sample.tobytes()):08x}',
-  }
-  path = folder.path / IMAGES
-  if not path.exists():
+  check_images(folder, dataset)
+  found = _checksum(dataset)
+  if found and not (folder.path / IMAGES).exists():
     folder.replace(IMAGES, workdir_lib.json_text(found))
+
+
+def check_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:
+  """Refuses stored images other than those of a run.
+
+  Raises:
+    WorkdirError: images.json tells of others.
+  """
+  path, found = folder.path / IMAGES, _checksum(dataset)
+  if not found or not path.exists():
     return
   old = workdir_lib.read_json(path)
   changed = [
@@ -121,3 +119,20 @@ def same_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:
       'those back, or choose another --workdir (without this file it would go '
       f'on with the new ones: {path})'
     )
+
+
+def _checksum(dataset: data.Dataset) -> dict[str, Any]:
+  """What tells stored images apart; empty of those that are drawn."""
+  count = dataset.num_images
+  index = np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int32)
+  if dataset.rows is not None:
+    sample = dataset.rows.take(index)
+  elif getattr(dataset.arrays, 'shape', ())[:1] == (count,):
+    sample = np.asarray(dataset.arrays[index])
+  else:
+    return {}
+  return {
+    'num_images': count,
+    'image_shape': list(dataset.image_shape),
+    'crc32': f'{zlib.crc32(sample.tobytes()):08x}',
+  }

@@ -114,7 +114,9 @@ function buildLatents() {
   rest.hidden = !idle.length;
   rest.ontoggle = drawStrips;
   rest.querySelector('summary').textContent =
-    `${idle.length} latents under ${IDLE} ${DATA.measure[1]}, which say nothing`;
+    `${idle.length} latent${idle.length > 1 ? 's' : ''} under ${IDLE} `
+    + `${DATA.measure[1]}: next to nothing of an image`;
+  rest.open = !active.length;
   rest.querySelector('div').replaceChildren(...idle.map(({row}) => row));
 }
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from bvae_jax import cli, report, usage, workdir
+from bvae_jax.evaluation import provenance
 from bvae_jax.report import compare, study
 from bvae_jax.studies import execute, plan
 from bvae_jax.training import experiment as experiment_lib
@@ -76,6 +77,7 @@ def redraw(path: pathlib.Path) -> pathlib.Path:
   folder = workdir.Workdir(path)
   folder.check_writable()
   experiment = experiment_lib.build(config)
+  provenance.check_images(folder, experiment.dataset)
   states = programs_lib.restore(experiment, folder)
   with folder.lock():
     report.write(path, experiment, states, results, folder.read_log())

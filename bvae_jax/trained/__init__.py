@@ -6,6 +6,7 @@ images = model.decode(mean)
 """
 
 from bvae_jax.trained.loading import load, load_all
-from bvae_jax.trained.model import Model, walk
+from bvae_jax.trained.model import Model
+from bvae_jax.trained.walks import walk
 
 __all__ = ['Model', 'load', 'load_all', 'walk']

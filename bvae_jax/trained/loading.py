@@ -62,6 +62,7 @@ def load_all(
       hparams=who[m].hparams,
       step=int(states.step[m]),
       results=results,
+      folder=folder,
     )
     for m in chosen
   )

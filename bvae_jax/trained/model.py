@@ -12,23 +12,14 @@ import numpy as np
 from jax import core
 
 from bvae_jax import data
+from bvae_jax import workdir as workdir_lib
 from bvae_jax.data import pixels
+from bvae_jax.evaluation import provenance
 from bvae_jax.evaluation import results as results_lib
+from bvae_jax.trained.walks import walk
 from bvae_jax.training import experiment as experiment_lib
 
 BLOCK = 256  # images or latents that go through a network together
-
-
-def walk(start: Any, latents: Any, values: Any) -> jax.Array:
-  """Codes [L, S, D] along single latents from `start` [D], the others held.
-
-  Args:
-    start: where the walk starts [D].
-    latents: which ones move [L].
-    values: that each of them takes [L, S].
-  """
-  moved = jax.nn.one_hot(latents, len(start))[:, None]
-  return start * (1 - moved) + moved * values[..., None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,6 +38,7 @@ class Model:
     hparams: its traced hyperparameters.
     step: steps that it was trained.
     results: what the run found; None while it is not scored.
+    folder: of the run, which tells which images it was trained on.
   """
 
   experiment: experiment_lib.Experiment = dataclasses.field(repr=False)
@@ -56,6 +48,9 @@ class Model:
   hparams: dict[str, float]
   step: int
   results: results_lib.Results | None = dataclasses.field(repr=False)
+  folder: workdir_lib.Workdir | None = dataclasses.field(
+    default=None, repr=False
+  )
 
   @property
   def config(self) -> ml_collections.ConfigDict:
@@ -91,10 +86,13 @@ class Model:
     """The data set of the run, loaded when first asked for.
 
     Raises:
-      OSError: a file of it is gone.
+      OSError: a file of it is gone, or its images are others by now.
       ValueError: it cannot be read.
     """
-    return data.load(self.config.dataset)
+    found = data.load(self.config.dataset)
+    if self.folder is not None:
+      provenance.check_images(self.folder, found)
+    return found
 
   def encode(self, images: Any) -> tuple[jax.Array, jax.Array]:
     """Mean and log-variance of the posterior q(z|x), each [B, D].

@@ -316,6 +316,9 @@ def test_home_is_expanded_and_must_exist(folder, monkeypatch):
   assert load('~/mine').num_images == 1
   with pytest.raises(FileNotFoundError, match='no such file or folder'):
     load('~/none')
+  monkeypatch.chdir(folder)  # a relative path is told with where it starts
+  with pytest.raises(FileNotFoundError, match=rf'folder in {folder}: none'):
+    load('none')
 
 
 def test_folders_are_classes(folder):

@@ -50,9 +50,10 @@ def _decoded(config: dict) -> str:
 def _overlap(images: int, points: int) -> str:
   """How likely a test point is one of the training points of the metrics."""
   share = 1.0 - (1.0 - 1.0 / images) ** points
+  told = float(f'{100 * share:.2g}')
   return (
     '; both are drawn with replacement from the same images, so a test point '
-    f'may be a training point: {100 * share:.2g} % of them are expected to be'
+    f'may be a training point: {told:g} % of them are expected to be'
   )
 
 
