@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import inspect
 import logging
+import math
 import pathlib
 import shlex
 import sys
@@ -49,6 +50,7 @@ flags.DEFINE_float(
   'threshold', _DEFAULT.threshold, 'From which share of its variance on a '
   'latent answers to a factor.', 0.0, 1.0,
 )  # fmt: skip
+flags.register_validator('threshold', math.isfinite, 'must be a number')
 flags.DEFINE_integer('index', None, 'One image of the data set.', 0)
 flags.DEFINE_string('against', None, 'A run to compare with.')
 flags.DEFINE_integer(

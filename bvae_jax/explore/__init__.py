@@ -69,10 +69,12 @@ def render(
     return page.sorry(title, str(error))
   text = page.assemble(found)
   while len(text) > page.LIMIT:
-    first = found.members[0]
-    if len(found.members) > 1:
-      found = dataclasses.replace(found, members=found.members[:-1])
+    first, *others = found.members
+    if others:
+      told = f'member {others[-1].place} is left out'
+      found = dataclasses.replace(found, members=[first, *others[:-1]])
     elif first.networks.encoder:
+      told = 'without its encoder, no image can be dropped on it'
       alone = first._replace(networks=first.networks._replace(encoder=[]))
       found = dataclasses.replace(found, members=[alone])
     else:
@@ -80,5 +82,6 @@ def render(
         'explorer.html has %.0f MB: so large is the decoder', len(text) / 1e6
       )
       break
+    _LOG.info('explorer.html over %.0f MB: %s', page.LIMIT / 1e6, told)
     text = page.assemble(found)
   return text
