@@ -9,6 +9,7 @@ figure, and compare.csv, a line a test.
 """
 
 import argparse
+import logging
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -87,6 +88,7 @@ def redraw(path: pathlib.Path) -> pathlib.Path:
 
 def main(argv: Sequence[str]) -> None:
   """Writes the page that the command line asks for."""
+  logging.basicConfig(level=logging.WARNING, format='%(message)s')
   args = _parse(argv)
   cli.cache_compilations()
   with usage.one_line_errors():

@@ -34,7 +34,8 @@ def curves(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
     detail='member:N',
   )
   line = base.mark_line(clip=True).encode(opacity=opacity, **parts.style(crowd))
-  point = base.mark_point(clip=True, filled=True, size=70, opacity=0)
+  seen = 0 if longest > 1 else 1  # a line of one step is nothing to see
+  point = base.mark_point(clip=True, filled=True, size=70, opacity=seen)
   return parts.whole(
     title,
     rows,
