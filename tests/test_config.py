@@ -72,6 +72,7 @@ def test_the_defaults_of_every_objective_are_valid(objective):
     ({'batch_size': 10**9}, 'batch_size=1000000000 must be at most 10,000,000'),
     ({'num_latents': 10**7}, 'num_latents=10000000 must be at most 10,000'),
     ({'metrics': (1,)}, r'metrics=\(1,\) must be a tuple of names'),
+    ({'metrics': ('mig,sap',)}, r"""write metrics="\('mig', 'sap'\)" for"""),
     ({'metrics': 'mig'}, "metrics='mig' must be a tuple of names"),
     ({'seeds': 3}, 'seeds=3 must be a tuple'),
     ({'encoder': ('mlp',)}, r"encoder=\('mlp',\) is unknown"),
@@ -146,6 +147,7 @@ def test_what_has_no_effect_is_told():
     ({'profile': True}, 'profile: nothing is traced'),
     ({'dataset__sigma': 1.0}, 'dataset.sigma=1.0 has no effect'),
     ({'metrics': (), 'evaluation__floors': True}, 'evaluation.floors has no'),
+    ({'metrics': ('udr',)}, 'metrics: udr has no value: it compares seeds'),
     (
       {'hparams__kl_weight': 0.0, 'hparams__capacity': 5.0},
       'hparams.capacity has no effect: hparams.kl_weight is 0',

@@ -91,6 +91,12 @@ def fields(key: str, value) -> None:
 
 def subset(key: str, names: Iterable[str], valid: Iterable[str]) -> None:
   unknown = sorted(set(names) - set(valid))
+  joined = next((name for name in unknown if ',' in name), '')
+  require(
+    not joined,
+    f'{key}={joined!r} is one name; write {key}='
+    f'"{tuple(joined.split(","))}" for several',
+  )
   require(
     not unknown,
     f'{key} names {", ".join(unknown)}, unknown here; valid: '

@@ -62,6 +62,10 @@ def idle(config: ml_collections.ConfigDict) -> list[str]:
       f'dataset.sigma={config.dataset.sigma} has no effect: '
       'dataset.correlated names no factors'
     )
+  if 'udr' in config.metrics and len(config.seeds) < 2:
+    lines.append(
+      'metrics: udr has no value: it compares seeds, and one is given'
+    )
   if config.evaluation.floors and not config.metrics:
     lines.append('evaluation.floors has no effect: metrics is empty')
   return lines

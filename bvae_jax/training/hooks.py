@@ -91,7 +91,8 @@ class Watch(Hook):
         self._warned.add((m, 'nan'))
         _LOG.error(
           '%s met a NaN or an infinite gradient before step %d and is frozen '
-          'there; try a lower learning rate',
+          'there; try a lower learning rate, or smaller hparams where it never '
+          'took a step',
           label,
           chunk.at,
         )
