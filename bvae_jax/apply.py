@@ -3,7 +3,8 @@
 python -m bvae_jax.apply NAME --workdir=RUN [FLAGS]
 
 Each writes a section of RUN/apps.html; its figures and pictures lie in
-RUN/apps. All members of the population are used unless --members says other.
+RUN/apps. All members that trained to the end are used unless --members says
+other.
 """
 
 import dataclasses

@@ -7,12 +7,18 @@ _NAMES = {
   'nll': 'Reconstruction (nll) [nats]',
   'kl': 'KL to the prior [nats]',
   'elbo': 'ELBO [nats]',
-  'marginal_kl_mss': 'KL of q(z) to the prior, MSS [nats]',
-  'mutual_information_mss': 'Index-code mutual information, MSS [nats]',
   losses.SHOWN_TC: 'Total correlation, Gaussian estimate [nats]',
   f'{losses.SHOWN_TC}_error': 'Its standard error [nats]',
-  'total_correlation_mss': 'Total correlation, MSS [nats]',
-  'dimension_wise_kl_mss': 'Dimension-wise KL, MSS [nats]',
+  **{
+    f'{key}_{estimator}': f'{words}, {estimator.upper()} [nats]'
+    for key, words in {
+      'marginal_kl': 'KL of q(z) to the prior',
+      'mutual_information': 'Index-code mutual information',
+      'total_correlation': 'Total correlation',
+      'dimension_wise_kl': 'Dimension-wise KL',
+    }.items()
+    for estimator in ('mss', 'mws')
+  },
   'mig': 'MIG',
   'factor_vae_score': 'FactorVAE score',
   'beta_vae_score': 'BetaVAE score',
