@@ -56,10 +56,10 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
     **onnx_files(model, networks),
   }
   target = workdir.Workdir(folder)
-  if target.started and not target.is_export:
+  if (target.started or target.holds_study) and not target.is_export:
     raise workdir.WorkdirError(
-      f'{target.path} holds a config.json that is not of an export, as a run '
-      'does; give another folder'
+      f'{target.path} holds a study, or a config.json that is not of an '
+      'export, as a run does; give another folder'
     )
   folder = target.path
   workdir.check_replaceable(*(folder / name for name in files))

@@ -105,12 +105,8 @@ def main(argv: list[str]) -> None:
   args = _parse(argv)
   with usage.one_line_errors():
     folder = None if args.out is None else workdir.Workdir(args.out)
-    if folder is not None and folder.started:
-      raise ValueError(f'--out={args.out} holds a run; give another folder')
     if folder is not None:
-      folder.check_writable()
-      files = 'results.json', 'results.csv', PAGE
-      workdir.check_replaceable(*(folder.path / name for name in files))
+      folder.require_free(('results.json', 'results.csv', PAGE))
     results = _scored(args)
     print(results.dataset.description)
     print('factors: ' + ', '.join(labelled.described(results.dataset)))

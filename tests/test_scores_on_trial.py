@@ -129,6 +129,10 @@ def test_the_command(tmp_path):
     command.main(['scores', f'--out={tmp_path}', '--seeds=1'])
   with pytest.raises(SystemExit, match='error: unknown metric'):
     command.main(['scores', f'--out={tmp_path}', '--metrics=magic'])
+  for name, what in (('plan.json', 'a study'), ('config.json', 'a run')):
+    (tmp_path / name).write_text('{}')
+    with pytest.raises(SystemExit, match=f'holds {what}; give another'):
+      command.main(['scores', f'--out={tmp_path}', '--seeds=2'])
   command.main(
     ['scores', f'--out={tmp_path}/new', '--metrics=udr', '--seeds=2']
   )

@@ -23,6 +23,7 @@ def scores(args: Any) -> None:
   from bvae_jax.evidence import trial, trial_page  # the libraries of pages
 
   folder = workdir.Workdir(args.out)
+  folder.require_free(('results.json', 'results.csv', 'report.html'))
   folder.path.mkdir(parents=True, exist_ok=True)
   results = trial.run(
     names=usage.listed(args.metrics) or tuple(metrics.METRICS),

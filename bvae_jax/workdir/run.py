@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections.abc import Sequence
 
 import ml_collections
 
@@ -143,6 +144,20 @@ class Workdir(folder.Folder):
   def started(self) -> bool:
     """Whether the folder holds a run."""
     return (self.path / 'config.json').exists()
+
+  def require_free(self, names: Sequence[str]) -> None:
+    """Refuses, before any work, a folder that files could not be written to.
+
+    Raises:
+      WorkdirError: it holds a run or a study, or is closed to this user.
+    """
+    if self.started or self.holds_study:
+      what = 'a run' if self.started else 'a study'
+      raise folder.WorkdirError(
+        f'{self.path} holds {what}; give another folder'
+      )
+    self.check_writable()
+    folder.check_replaceable(*(self.path / name for name in names))
 
   @property
   def is_export(self) -> bool:
