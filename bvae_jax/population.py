@@ -122,5 +122,11 @@ def by_setting(members: Sequence[Any]) -> dict[tuple[float, ...], list[int]]:
 
 def label(member: Member, population: Sequence[Member]) -> str:
   """A short name: the seed and what varies in the population."""
-  parts = [f'{n}={member.hparams[n]:g}' for n in varying(population)]
+
+  def text(name: str) -> str:
+    values = {m.hparams[name] for m in population}
+    apart = len({f'{value:g}' for value in values}) == len(values)
+    return f'{name}={member.hparams[name]:{"g" if apart else ".9g"}}'
+
+  parts = map(text, varying(population))
   return ' '.join([*parts, f'seed={member.seed}'])

@@ -106,6 +106,9 @@ def test_members_are_the_grid_times_the_seeds():
   assert members[0].hparams['learning_rate'] == config.learning_rate
   assert population.label(members[3], members) == 'beta=4 seed=5'
   assert population.hparams(members)['beta'].tolist() == [1, 1, 4, 4]
+  config.grid.beta = (1e6 + 1, 1e6 + 2)  # folders of TensorBoard have the names
+  members = population.members(config)
+  assert population.label(members[3], members) == 'beta=1000002 seed=5'
 
 
 def test_tied_values_go_side_by_side():
