@@ -94,9 +94,9 @@ def same_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:
   Raises:
     WorkdirError: it was begun with others.
   """
-  check_images(folder, dataset)
-  found = _checksum(dataset)
-  if found and not (folder.path / IMAGES).exists():
+  if (folder.path / IMAGES).exists():
+    check_images(folder, dataset)
+  elif found := _checksum(dataset):
     folder.replace(IMAGES, workdir_lib.json_text(found))
 
 
