@@ -102,10 +102,11 @@ def _options(name: str) -> Options:
 def _apply(name: str, words: list[str]) -> None:
   options = _options(name)
   workdir.Workdir(options.run).check_writable()
+  state = section_lib.state(options.run)  # it may be training
   module = importlib.import_module(f'bvae_jax.apps.{name}')
   found = module.run(options)
   command = f'python -m bvae_jax.apply {name} {shlex.join(words)}'
-  found = dataclasses.replace(found, command=command)
+  found = dataclasses.replace(found, command=command, state=state)
   page = section_lib.write(found, options.run)
   for table in found.tables:
     _LOG.info('%s', section_lib.as_text(table))

@@ -118,6 +118,7 @@ def evaluate_again(
   config = folder.config() if config is None else config
   config_lib.validate(config)
   folder.check(config, _FREE)
+  programs_lib.require_checkpoint(folder)
   experiment = _prepare(config)
   with folder.lock():
     states = _restored(experiment, folder)

@@ -144,8 +144,14 @@ def test_a_second_command_names_the_holder_of_the_lock(folder):
   in_use = pytest.raises(OSError, match=f'in use by process {os.getpid()} on')
   with folder.lock(), in_use:
     second.__enter__()
-  with workdir.Workdir(folder.path).lock():
-    pass
+  (folder.path / 'traversals').mkdir(exist_ok=True)
+  killed = ('results.json.7-0.part', 'traversals/step_0000002.png.7-12.part')
+  others = ('results.json.part', 'a.7-0.part', 'apps.html.7-0.part')
+  for name in (*killed, *others):
+    (folder.path / name).touch()
+  with workdir.Workdir(folder.path).lock():  # takes away what a kill has left
+    left = {p.name for p in folder.path.rglob('*.part')}
+  assert left == {*others}
 
 
 def test_paths_that_are_no_folder_are_refused(tmp_path, monkeypatch):

@@ -211,13 +211,13 @@ def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
   make = lambda steps, seeds=(0, 1, 2), **changes: helpers.small_config(
     num_steps=steps, seeds=seeds, grid={'beta': (1.0, 2.0)}, **changes
   )
-  parts = [((1,), 4), ((1,), 6), ((0, 1, 2), 6)]
+  parts = [((1,), 5), ((1,), 6), ((0, 1, 2), 6)]  # 5: between two lines
   for name, runs in (('whole', parts[-1:]), ('parts', parts)):
     for seeds, count in runs:
       results = run_lib.train_and_evaluate(make(count, seeds), tmp_path / name)
     assert results['members'][0]['steps'] == 6
-  kept = tmp_path / 'parts' / 'results_4_steps.json'
-  assert json.loads(kept.read_text())['members'][0]['steps'] == 4
+  kept = tmp_path / 'parts' / 'results_5_steps.json'
+  assert json.loads(kept.read_text())['members'][0]['steps'] == 5
   kept = tmp_path / 'parts' / 'results_1_seeds.json'
   assert len(json.loads(kept.read_text())['members']) == 2
   one, two = (
@@ -240,7 +240,7 @@ def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
   with pytest.raises(ValueError, match='num_devices=99, but there are'):
     run_lib.train_and_evaluate(make(8, num_devices=99), tmp_path / 'parts')
   shutil.rmtree(tmp_path / 'parts' / 'checkpoints')
-  with pytest.raises(OSError, match='holds no whole checkpoint'):
+  with pytest.raises(OSError, match='has no checkpoint yet'):
     run_lib.evaluate_again(make(6, num_devices=99), tmp_path / 'parts')
   assert all(p.read_bytes() == raw for p, raw in before.items())
 

@@ -12,6 +12,8 @@ from bvae_jax import apps
 from bvae_jax import config as config_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.report import images, markup, page
+from bvae_jax.training import programs as programs_lib
+from bvae_jax.workdir import locks
 
 FOLDER, PAGE = 'apps', 'apps.html'
 
@@ -38,6 +40,7 @@ class Section:
     shown: {file name: caption} of those that the page shows.
     notes: where it fails, and how far to trust it.
     command: that makes it anew.
+    state: of the run that it is of, as `state` tells it.
   """
 
   name: str
@@ -49,6 +52,15 @@ class Section:
   shown: Mapping[str, str] = dataclasses.field(default_factory=dict)
   notes: tuple[str, ...] = ()
   command: str = ''
+  state: str = ''
+
+
+def state(run: pathlib.Path) -> str:
+  """How far a run is: its seeds, and the steps of its last checkpoint."""
+  folder = workdir_lib.Workdir(run)
+  seeds = len(folder.config().seeds)
+  step = min(programs_lib.reached(folder), default=0)
+  return f'{seeds:,} seed{"s" * (seeds > 1)} at step {step:,}'
 
 
 def as_text(table: Table) -> str:
@@ -65,20 +77,22 @@ def write(section: Section, run: pathlib.Path) -> pathlib.Path:
   Raises:
     OSError: the folder cannot be written.
   """
-  folder = run / FOLDER
-  folder.mkdir(exist_ok=True)
-  for name, content in section.files.items():
-    workdir_lib.replace_file(folder / name, content)
+  folder, target = run / FOLDER, run / PAGE
   kept = {
     field.name: getattr(section, field.name)
     for field in dataclasses.fields(section)
     if field.name != 'files'
   }
   told = json.dumps(config_lib.plain(kept), indent=1)
-  workdir_lib.replace_file(folder / f'{section.name}.json', told)
-  target = run / PAGE
-  workdir_lib.replace_file(target, document(run))
-  workdir_lib.Workdir(run).seal([PAGE])
+  folder.mkdir(exist_ok=True)
+  # Not the run's lock: it may be training.
+  with locks.locked(folder / '.lock', f'{folder}', locks.PATIENCE):
+    workdir_lib.sweep(run, PAGE, f'{FOLDER}/*')
+    for name, content in section.files.items():
+      workdir_lib.replace_file(folder / name, content)
+    workdir_lib.replace_file(folder / f'{section.name}.json', told)
+    workdir_lib.replace_file(target, document(run))
+    workdir_lib.Workdir(run).seal([PAGE])
   return target
 
 
@@ -95,13 +109,15 @@ def document(run: pathlib.Path) -> str:
       'members).',
     ),
   )
+  now = state(run)
   sections = [
-    page.Section(one['title'], _section(one, run / FOLDER)) for one in found
+    page.Section(one['title'], _section(one, run / FOLDER, now))
+    for one in found
   ]
   return page.document(head, sections, {})
 
 
-def _section(one: dict, folder: pathlib.Path) -> Markup:
+def _section(one: dict, folder: pathlib.Path, now: str) -> Markup:
   tables = [
     markup.figure(
       markup.table(head, [[*map(_cell, row)] for row in rows]),
@@ -118,9 +134,16 @@ def _section(one: dict, folder: pathlib.Path) -> Markup:
     'application',
     markup.minus(one['lead']),
     tables + shown,
-    [*map(markup.minus, one['notes'])],
+    [*map(markup.minus, [*one['notes'], *_told(one.get('state'), now)])],
     one['command'],
   )
+
+
+def _told(then: str | None, now: str) -> list[str]:
+  """Notes on which state of the run a section is of; of before, none."""
+  if not then or then == now:
+    return [f'Of the run with {then}.'] if then else []
+  return [f'Of the run with {then}; it has {now} now: run the command again.']
 
 
 def _cell(text: str) -> str:

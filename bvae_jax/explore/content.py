@@ -64,6 +64,7 @@ class Content:
     grid: images of each combination of those, the last factor fastest, uint8.
     members: the models.
     points: whether their codes are points.
+    scored: whether the run is, and has a report.
     prior: codes drawn from it [P, D]; none of points.
   """
 
@@ -76,6 +77,7 @@ class Content:
   grid: np.ndarray
   members: list[Member]
   points: bool = False
+  scored: bool = False
   prior: np.ndarray = dataclasses.field(
     default_factory=lambda: np.zeros((0, 0))
   )
@@ -111,6 +113,7 @@ def make(
       for (place, _), pair in zip(members, nets)
     ],
     points=points,
+    scored=results is not None,
     prior=np.asarray(experiment.sample_prior(key, 0 if points else NUM_PRIOR)),
   )
 

@@ -36,6 +36,7 @@ def assemble(found: content.Content) -> str:
   parts = {
     'TITLE': html.escape(found.title),
     'STYLE': _read('explorer.css'),
+    'REPORT': '<a href="report.html">Report</a>\n' * found.scored,
     'SHEETS': _sheets(found),
     'DATA': _json(_data(found)),
     'SCRIPT': '\n'.join(_read(f'{name}.js') for name in _SCRIPTS),

@@ -159,6 +159,7 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
   text = workdir_lib.json_text(new)
   path = folder / workdir_lib.PLAN
   with locked(folder / '.lock', f'{path}', PATIENCE):
+    workdir_lib.sweep(folder, workdir_lib.PLAN, 'results.json', 'results.csv')
     if path.exists():
       old, now = _complete(_read(path)), _complete(new)
       changed = _differences(old, now)

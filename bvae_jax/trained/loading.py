@@ -140,10 +140,7 @@ def _states(
   experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
 ) -> Any:
   """The population's last states; nothing is compiled, nothing is written."""
-  if not (folder.path / 'checkpoints').is_dir():
-    raise workdir_lib.WorkdirError(
-      f'{folder.path} has no checkpoint yet; wait for the first one'
-    )
+  programs_lib.require_checkpoint(folder)
   if not folder.cohorts(experiment.config):  # it would be compiled to know them
     raise workdir_lib.WorkdirError(
       f'{folder.path} has no groups.json, as runs of the first versions; '

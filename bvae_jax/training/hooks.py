@@ -31,6 +31,7 @@ class Chunk:
   stopped: np.ndarray  # [M], whose training `stop_when` has ended
   terms: dict[str, np.ndarray]  # means since the last chunk, leaves [M, ...]
   states: step.TrainState | None  # host leaves [M, ...] where they are kept
+  unlogged: Any = None  # of `Checkpoints.save`, at an end between two lines
 
   def scalars(self, m: int) -> dict[str, float]:
     """The terms of a member: TERM, or TERM/LATENT of those of each latent."""
@@ -113,7 +114,7 @@ class Watch(Hook):
 class Board:
   """Curves for TensorBoard, a run a member; the first host writes them.
 
-  A resumed run purges the points after its checkpoint.
+  A resumed run purges the points after `start`, its last log line.
 
   Raises:
     ImportError: tensorboardX is not installed.
@@ -159,7 +160,7 @@ class Save(Hook):
   def __call__(self, chunk: Chunk) -> None:
     """Saves in the background."""
     if chunk.states is not None:
-      self._checkpoints.save(chunk.at, chunk.states)
+      self._checkpoints.save(chunk.at, chunk.states, chunk.unlogged)
 
 
 class Pictures(Hook):
@@ -226,14 +227,15 @@ def of_run(
   folder: workdir_lib.Workdir,
   checkpoints: checkpoint_lib.Checkpoints,
   start: int,
+  logged: int,
 ) -> list[Hook]:
-  """The hooks that every run has, from step `start` on."""
+  """The hooks that every run has, from step `start` on, the last `logged`."""
   config = program.experiment.config
   everyone = population.members(config)
   labels = [population.label(m, everyone) for m in program.members]
   hooks: list[Hook] = [Log(folder, program), Watch(labels)]
   if config.tensorboard:
-    hooks.append(Board(folder.path / 'tensorboard', labels, start))
+    hooks.append(Board(folder.path / 'tensorboard', labels, logged))
   name = folder.path.name + (f'-{program.group}' if program.group else '')
   plain = config_lib.plain(config.to_dict())
   hooks += [

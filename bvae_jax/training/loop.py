@@ -69,6 +69,11 @@ def _start(
   return found.step, since, program.begin(states, total)
 
 
+def _unlogged(since: int, total: dict[str, np.ndarray]) -> dict[str, Any]:
+  """What the next log line needs of the steps since the last one."""
+  return {'since': since, 'total': total}
+
+
 def _interrupted(signals: monitor.Signals, at: int) -> monitor.Interrupted:
   return monitor.Interrupted(
     f'{signals.received or "another host"} at step {at}: checkpointed; run the '
@@ -122,7 +127,9 @@ def train(
 
   try:
     at, since, running = _start(program, checkpoints)
-    folder.rewind_log(at, program.group, since)
+    # What a shorter run wrote at its end is no line of a longer one.
+    ended = at >= config.num_steps
+    folder.rewind_log(at if ended else since, program.group, since)
     state = running.state
     alive, steps = program.collect((state.alive, state.step))
     stops = stopping.Stops(config.stop_when, alive, steps, at)
@@ -135,7 +142,10 @@ def train(
       running = program.hold(running, stops.held)
     living = bool(np.any(alive & ~stops.held))
     profiled = config.profile and program.group == 0
-    hooks += [*hooks_lib.of_run(program, folder, checkpoints, at), *extra]
+    hooks += [
+      *hooks_lib.of_run(program, folder, checkpoints, at, since),
+      *extra,
+    ]
     with monitor.Signals() as signals:
       while at < config.num_steps and living:
         end = next_stop(at, config)
@@ -150,9 +160,13 @@ def train(
           at += steps
           if parallel.any_host(bool(signals.received)):
             state, total = program.collect(running)
-            unlogged = {'since': since, 'total': total}
-            checkpoints.save(at, told(state), unlogged)
+            checkpoints.save(at, told(state), _unlogged(since, total))
             raise _interrupted(signals, at)
+        unlogged = None
+        if end % config.log_every and end % config.checkpoint_every:
+          # The end falls between two lines, where a longer run has none.
+          running, at = program.advance(running, end - at), end
+          unlogged = _unlogged(since, program.collect(running.total))
         running, alive, terms = program.finish(running, end - at, end - since)
         at = since = end
         if score is not None and at % config.evaluate_every == 0:
@@ -164,7 +178,7 @@ def train(
         done = at == config.num_steps or not living
         due = done or interrupted or at % config.checkpoint_every == 0
         kept = told(program.collect(running.state)) if due else None
-        chunk = hooks_lib.Chunk(at, alive, stops.held, terms, kept)
+        chunk = hooks_lib.Chunk(at, alive, stops.held, terms, kept, unlogged)
         for hook in hooks:
           hook(chunk)
         if interrupted:

@@ -99,6 +99,29 @@ def assembled(
   return step.evaluated(population.in_order(whole, trained, wanted))
 
 
+def reached(folder: workdir_lib.Workdir) -> list[int]:
+  """The newest step on disk of each program that has one."""
+  newest: dict[str, int] = {}
+  for path in folder.path.glob('checkpoints/group_*/*'):
+    if path.name.isdecimal():
+      group = path.parent.name
+      newest[group] = max(newest.get(group, 0), int(path.name))
+  return [*newest.values()]
+
+
+def require_checkpoint(folder: workdir_lib.Workdir) -> None:
+  """Refuses, before any work, a run that has no checkpoint.
+
+  Raises:
+    WorkdirError: it has none.
+  """
+  if not reached(folder):
+    raise workdir_lib.WorkdirError(
+      f'{folder.path} has no checkpoint yet; wait for the first one, or run '
+      'its command again'
+    )
+
+
 def restore(
   experiment: experiment_lib.Experiment, folder: workdir_lib.Workdir
 ) -> step.TrainState:

@@ -8,16 +8,13 @@ Files that are rewritten are replaced in one step, so that a kill or a full disk
 never leaves half a file where a whole one was.
 """
 
-from bvae_jax.workdir.folder import (
-  FAILURE,
-  MANIFEST,
-  PLAN,
-  Folder,
+from bvae_jax.workdir.files import (
   WorkdirError,
   check_replaceable,
-  failure,
   json_text,
   read_json,
   replace_file,
+  sweep,
 )
+from bvae_jax.workdir.folder import FAILURE, MANIFEST, PLAN, Folder, failure
 from bvae_jax.workdir.run import Workdir

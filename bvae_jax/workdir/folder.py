@@ -2,88 +2,35 @@
 
 import contextlib
 import hashlib
-import itertools
-import json
 import logging
 import os
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from bvae_jax import parallel
 from bvae_jax.workdir import locks
+from bvae_jax.workdir.files import (
+  WorkdirError,
+  json_text,
+  read_json,
+  replace_file,
+  sweep,
+)
 
 _LOG = logging.getLogger(__name__)
 
 MANIFEST = 'manifest.json'
 PLAN = 'plan.json'  # of a study's folder
 FAILURE = 'error.txt'  # of a unit that failed: why
-_WRITES = itertools.count()
 # What is no part of a finished run: locks, a worker's log, the rest of a kill.
 _PASSING = re.compile(r'manifest\.json|\.lock|unit\.(lock|log)|.*\.part')
-
-
-class WorkdirError(OSError):
-  """A folder that cannot hold the run; the message says what to do."""
-
-
-def replace_file(path: pathlib.Path, content: str | bytes) -> None:
-  """Writes a file beside `path`, then renames it over `path`."""
-  # A name of its own, so that two writers never mix one file.
-  part = path.with_name(f'{path.name}.{os.getpid()}-{next(_WRITES)}.part')
-  raw = content.encode() if isinstance(content, str) else content
-  try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part.write_bytes(raw)
-    os.replace(part, path)
-  except OSError as error:
-    with contextlib.suppress(OSError):
-      part.unlink()
-    raise WorkdirError(
-      f'cannot write {path} ({error.strerror}); free the disk or choose '
-      'another --workdir, then run the same command again to resume'
-    ) from error
-
-
-def check_replaceable(*paths: pathlib.Path) -> None:
-  """Refuses to write over files of others.
-
-  Args:
-    paths: all files of one command, which lie there together or not at all.
-
-  Raises:
-    WorkdirError: some are there, and some are not.
-  """
-  there = [path for path in paths if path.exists()]
-  if there and len(there) < len(paths):
-    raise WorkdirError(
-      f'{there[0]} is there already, and not of this command; choose another '
-      '--out, or move it away'
-    )
-
-
-def json_text(value: Any) -> str:
-  """The text of a JSON file that people read too."""
-  return json.dumps(value, indent=2, allow_nan=False) + '\n'
-
-
-def read_json(path: pathlib.Path) -> dict:
-  """A JSON file of the run.
-
-  Raises:
-    WorkdirError: the file is damaged.
-  """
-  try:
-    read = json.loads(path.read_text())
-    if not isinstance(read, dict):
-      raise ValueError('it holds no object')
-  except (ValueError, RecursionError) as error:
-    raise WorkdirError(
-      f'{path} is damaged ({error}); put a copy of it back, or move it away '
-      'and run the command again'
-    ) from error
-  return read
+# What is written under the lock of a run.
+_LOCKED = (
+  'config.json', 'groups.json', 'training.json', 'images.json',
+  'results.json', 'results.csv', 'metrics.jsonl', 'report.html',
+  'explorer.html', 'traversals.gif', 'traversals/step_*.png',
+)  # fmt: skip
 
 
 def failure(folder: pathlib.Path) -> str:
@@ -163,6 +110,7 @@ class Folder:
       return
     path = self.path / '.lock'
     with locks.locked(path, f'workdir {self.path}'):
+      sweep(self.path, *_LOCKED)
       try:
         yield
       finally:

@@ -9,7 +9,7 @@ import ml_collections
 
 from bvae_jax import config as config_lib
 from bvae_jax import parallel, population
-from bvae_jax.workdir import folder, metrics_log
+from bvae_jax.workdir import files, folder, metrics_log
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Workdir(folder.Folder):
     new = config_lib.complete(config_lib.plain(config.to_dict()))
     changed = config_lib.differing_keys(old, new, free)
     if changed:
-      raise folder.WorkdirError(
+      raise files.WorkdirError(
         f'workdir {self.path} holds a run with another config '
         f'({"; ".join(changed)}); choose another --workdir, or give its config'
       )
@@ -76,7 +76,7 @@ class Workdir(folder.Folder):
     # The scores that a later command asks for are in results.json alone.
     new |= {key: old[key] for key in config_lib.SCORE_KEYS if key in old}
     if old != new:
-      self.replace('config.json', folder.json_text(new))
+      self.replace('config.json', files.json_text(new))
       self.seal(['config.json'])
 
   def grown(self, config: ml_collections.ConfigDict) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ class Workdir(folder.Folder):
     path = self.path / 'groups.json'
     if not path.exists():
       return []
-    found = folder.read_json(path)
+    found = files.read_json(path)
     if 'groups' in found:
       found = {'cohorts': [[list(config.seeds), found['groups']]]}
     try:
@@ -129,7 +129,7 @@ class Workdir(folder.Folder):
     except (KeyError, TypeError, ValueError):
       whole, cohorts = False, []
     if not whole:
-      raise folder.WorkdirError(
+      raise files.WorkdirError(
         f'{path} is damaged (it must be {{"cohorts": [[SEEDS, N], ...]}} with N'
         ' programs a cohort, together the number of folders in checkpoints); '
         'write that by hand'
@@ -153,16 +153,14 @@ class Workdir(folder.Folder):
     """
     if self.started or self.holds_study:
       what = 'a run' if self.started else 'a study'
-      raise folder.WorkdirError(
-        f'{self.path} holds {what}; give another folder'
-      )
+      raise files.WorkdirError(f'{self.path} holds {what}; give another folder')
     self.check_writable()
-    folder.check_replaceable(*(self.path / name for name in names))
+    files.check_replaceable(*(self.path / name for name in names))
 
   @property
   def is_export(self) -> bool:
     """Whether it holds a config.json that `bvae_jax.export` wrote."""
-    return self.started and 'format' in folder.read_json(
+    return self.started and 'format' in files.read_json(
       self.path / 'config.json'
     )
 
@@ -170,7 +168,7 @@ class Workdir(folder.Folder):
     """config.json with all keys of today, empty where there is none."""
     if not self.started:
       return {}
-    return config_lib.complete(folder.read_json(self.path / 'config.json'))
+    return config_lib.complete(files.read_json(self.path / 'config.json'))
 
   def config(self) -> ml_collections.ConfigDict:
     """The config of the run that lies here.
@@ -182,14 +180,14 @@ class Workdir(folder.Folder):
       what = 'the folder of one (it holds config.json)'
       if self.holds_study:
         what = 'that of a unit of this study, units/NAME'
-      raise folder.WorkdirError(f'{self.path} holds no run; name {what}')
+      raise files.WorkdirError(f'{self.path} holds no run; name {what}')
     if self.is_export:
-      raise folder.WorkdirError(
+      raise files.WorkdirError(
         f'{self.path} holds an export; name the folder of its run'
       )
     found = self._kept()
     if 'objective' not in found or self.changed('config.json'):
-      raise folder.WorkdirError(
+      raise files.WorkdirError(
         f'{self.path / "config.json"} is damaged; name the config of the run '
         'with --config'
       )
@@ -197,7 +195,7 @@ class Workdir(folder.Folder):
     try:
       config_lib.validate(config)
     except config_lib.ConfigError as error:
-      raise folder.WorkdirError(
+      raise files.WorkdirError(
         f'{self.path / "config.json"} is not of this version: {error}; use the '
         'version that wrote it (or import what is your own in it first)'
       ) from None
@@ -235,7 +233,7 @@ class Workdir(folder.Folder):
       with self.log_path.open('a') as file:
         file.write(metrics_log.text(config_lib.plain(line)))
     except OSError as error:
-      raise folder.WorkdirError(
+      raise files.WorkdirError(
         f'cannot write {self.log_path} ({error.strerror}); free the disk, then'
         ' run the same command again to resume from the last checkpoint'
       ) from error

@@ -31,7 +31,9 @@ def run(small_run, tmp_path_factory):
 
 def test_sections_make_one_page(run):
   options = Options(run, anchors=1, steps=3, latents=(0, 1))
-  found = dataclasses.replace(traverse.run(options), command='<traverse>')
+  found = dataclasses.replace(
+    traverse.run(options), command='<traverse>', state='1 seed at step 2'
+  )
   section.write(found, run)
   page = section.write(explain.run(options._replace(latents=())), run)
   assert not workdir.Workdir(run).changed()
@@ -39,7 +41,8 @@ def test_sections_make_one_page(run):
   assert 'id="traversals"' in html and 'id="explanation-of-one-image"' in html
   assert '&lt;traverse&gt;' in html and '<traverse>' not in html
   assert 'http' not in html.replace('http://www.w3.org/2000/svg', '')
-  names = {path.suffix for path in (run / 'apps').iterdir()}
+  assert f'1 seed at step 2; it has {section.state(run)} now' in html
+  names = {path.suffix for path in (run / 'apps').iterdir()} - {''}
   assert names == {'.png', '.svg', '.gif', '.webp', '.json'}
 
 

@@ -1,6 +1,7 @@
 """explorer.html: the same numbers as Flax, in a browser, without a request."""
 
 import base64
+import dataclasses
 import functools
 import http.client
 import io
@@ -204,6 +205,9 @@ def test_images_from_elsewhere_have_no_factors(small_run):
   assert found.description.startswith('2 images from elsewhere')
   assert found.members[0].about.startswith('mig ')
   assert (found.factors, found.values, len(found.grid)) == ((), [], 0)
+  for scored in (True, False):  # what is not scored has no report
+    text = page.assemble(dataclasses.replace(found, scored=scored))
+    assert ('href="report.html"' in text) == scored
 
 
 def test_a_coarse_grid_keeps_the_ends():
