@@ -15,7 +15,7 @@ from bvae_jax import run
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import tables
-from bvae_jax.studies import execute, plan, unit
+from bvae_jax.studies import execute, growth, plan, unit
 from bvae_jax.workdir import locks
 
 
@@ -40,7 +40,7 @@ def ended(tmp_path_factory):
   taken, seen = threading.Event(), []
 
   def hold():
-    with locks.locked(folder / plan.UNIT_LOCK, 'works', 0):
+    with locks.locked(folder / locks.UNIT_LOCK, 'works', 0):
       taken.set()
       for _ in range(100):
         if plan.state(workdir, 'broken') == 'failed':
@@ -132,7 +132,7 @@ def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
   assert plan.status(tmp_path) == {'run': 'todo'}
   folder = plan.unit_path(tmp_path, 'run')
   folder.mkdir()
-  with locks.locked(folder / plan.UNIT_LOCK, 'run', 0):
+  with locks.locked(folder / locks.UNIT_LOCK, 'run', 0):
     assert plan.status(tmp_path) == {'run': 'running'}
     with pytest.raises(locks.Busy, match=r'unit run is .* process \d+ on'):
       unit.run_unit(tmp_path, 'run')
@@ -155,9 +155,9 @@ def test_a_lock_ends_with_its_holder_and_a_look_hinders_none(
   monkeypatch.setattr(locks.fcntl, 'flock', lock)
   for _ in range(2):
     assert plan.state(tmp_path, 'run') == 'todo'
-    with locks.locked(folder / plan.UNIT_LOCK, 'run', 0):
+    with locks.locked(folder / locks.UNIT_LOCK, 'run', 0):
       pass
-  with (folder / plan.UNIT_LOCK).open() as other:
+  with (folder / locks.UNIT_LOCK).open() as other:
     flock(other, fcntl.LOCK_SH)
     assert plan.state(tmp_path, 'run') == 'todo'
   for copy in shared:
@@ -215,6 +215,7 @@ def test_another_plan_is_refused(tmp_path, units, message):
   plan.write_plan(
     small_study(a=helpers.small_config(), b=helpers.small_config()), tmp_path
   )
+  done_unit(tmp_path, 'a')
   before = (tmp_path / 'plan.json').read_text()
   changed = {k: helpers.small_config(**v) for k, v in units.items()}
   with pytest.raises((OSError, ValueError), match=message):
@@ -247,16 +248,41 @@ def test_a_plan_grows_by_seeds_steps_and_units(tmp_path):
   assert plan.read_plan(tmp_path).units.a.seeds == (0, 7)
 
 
+def test_what_has_not_begun_is_mended_while_nobody_runs_it(tmp_path):
+  one, other = helpers.small_config(), helpers.small_config(batch_size=4)
+  plan.write_plan(small_study(a=one, b=one), tmp_path)
+  done_unit(tmp_path, 'a')
+  unit.fail(tmp_path, 'b', 'ValueError: no batch of 8')
+  folder = plan.unit_path(tmp_path, 'b')
+  with (
+    locks.locked(folder / locks.UNIT_LOCK, 'b', 0),
+    pytest.MonkeyPatch.context() as patch,
+  ):
+    patch.setattr(growth, 'GLANCE', 0.0)
+    with pytest.raises(locks.Busy, match='unit b is in use by'):
+      plan.write_plan(small_study(a=one, b=other), tmp_path)
+  assert plan.read_plan(tmp_path).units.b.batch_size == 8
+  plan.write_plan(small_study(a=one, b=other), tmp_path)
+  assert plan.read_plan(tmp_path).units.b.batch_size == 4
+  split = tmp_path / 'split'
+  plan.write_plan(plan.with_jobs(small_study(a=one), 1), split)
+  done_unit(split, 'a').rename(split / 'part')
+  (split / 'units' / 'a' / 'parts').mkdir(parents=True)
+  (split / 'part').rename(split / 'units' / 'a' / 'parts' / '0')
+  with pytest.raises(OSError, match=r'units\.a\.batch_size: 8 -> 4'):
+    plan.write_plan(plan.with_jobs(small_study(a=other), 1), split)
+
+
 def test_what_cannot_grow_ends_in_one_line_and_stays(tmp_path):
   one, two = helpers.small_config(), helpers.small_config(seeds=(0, 7))
   plan.write_plan(small_study(a=one, b=one), tmp_path / 'held')
   done_unit(tmp_path / 'held', 'a')
   folder = done_unit(tmp_path / 'held', 'b')
   with (
-    locks.locked(folder / plan.UNIT_LOCK, 'b', 0),
+    locks.locked(folder / locks.UNIT_LOCK, 'b', 0),
     pytest.MonkeyPatch.context() as patch,
   ):
-    patch.setattr(plan, 'GLANCE', 0.0)
+    patch.setattr(growth, 'GLANCE', 0.0)
     with pytest.raises(locks.Busy, match='unit b is in use by'):
       plan.write_plan(small_study(a=two, b=two), tmp_path / 'held')
   split = plan.with_jobs(small_study(a=one), 1)

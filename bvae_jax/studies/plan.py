@@ -10,8 +10,8 @@ holds its lock (`flock`, which the kernel drops when the holder dies), so none
 is run twice at once, on all hosts that share the folder.
 """
 
-import contextlib
 import copy
+import functools
 import math
 import os
 import pathlib
@@ -22,10 +22,10 @@ import ml_collections
 from bvae_jax import config as config_lib
 from bvae_jax import population
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.workdir.locks import GLANCE, PATIENCE, is_held, locked
+from bvae_jax.studies import growth
+from bvae_jax.workdir.locks import PATIENCE, UNIT_LOCK, is_held, locked
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
-UNIT_LOCK = 'unit.lock'  # beside the run's own lock, held by who runs it
 
 Path = str | os.PathLike
 
@@ -81,57 +81,23 @@ def _complete(plan: dict) -> dict:
   return {**plan, 'units': units}
 
 
-def _differences(old: dict, new: dict) -> list[str]:
-  """What makes two plans different studies.
-
-  More seeds or steps of a unit, and more units, make none: the study grows.
-  """
-  before, after = old['units'], new['units']
-  found = config_lib.differing_keys(
-    {**old, 'units': None}, {**new, 'units': None}
-  )
-  for name, unit in before.items():
-    if name in after:
-      free = (*config_lib.FREE_KEYS, *config_lib.grown_keys(unit, after[name]))
-      keys = config_lib.differing_keys(unit, after[name], free)
-      found += [f'units.{name}.{key}' for key in keys]
-    else:
-      found.append(f'units.{name} is gone')
-  return found
-
-
-def _grow(folder: pathlib.Path, old: dict, new: dict) -> None:
-  """Makes those units that have begun, and now have more to do, 'todo' again.
-
-  Raises:
-    WorkdirError: their members lie in jobs of their own.
-    Busy: another process is running one.
-  """
-  with contextlib.ExitStack() as held:
-    begun = []
-    for name, unit in old['units'].items():
-      grown = config_lib.grown_keys(unit, new['units'][name])
-      run = unit_path(folder, name)
-      if not grown or not run.exists():
-        continue
-      if old.get('members_per_job'):
-        raise workdir_lib.WorkdirError(
-          f'unit {name} of {folder} is split into jobs of members, which '
-          f'cannot grow ({", ".join(grown)}); choose another --workdir for '
-          'what is new'
-        )
-      held.enter_context(locked(run / UNIT_LOCK, f'unit {name}', GLANCE))
-      if (run / 'config.json').exists():
-        begun.append(name)
-    for name in begun:  # all of them, or none
-      workdir = workdir_lib.Workdir(unit_path(folder, name))
-      workdir.open(config_lib.as_config(new['units'][name]))
+def _check_same(folder: pathlib.Path, old: dict, new: dict) -> None:
+  """Refuses a plan of another study than that in the folder."""
+  units = functools.partial(unit_path, folder)
+  changed = growth.differences(old, new, units)
+  if changed:
+    raise workdir_lib.WorkdirError(
+      f'workdir {folder} holds the plan of another config '
+      f'({"; ".join(changed)}); choose another --workdir, or give its config, '
+      'which is in plan.json'
+    )
 
 
 def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
   """Writes plan.json, or checks that the folder holds this very plan.
 
-  A plan with more seeds, steps or units than that in the folder continues it.
+  A plan with more seeds, steps or units than that in the folder continues it,
+  and units that have not begun may have another config.
 
   Args:
     config: a study; or a run, which is planned as a study of one unit.
@@ -160,17 +126,16 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
   path = folder / workdir_lib.PLAN
   with locked(folder / '.lock', f'{path}', PATIENCE):
     workdir_lib.sweep(folder, workdir_lib.PLAN, 'results.json', 'results.csv')
-    if path.exists():
-      old, now = _complete(_read(path)), _complete(new)
-      changed = _differences(old, now)
-      if changed:
-        raise workdir_lib.WorkdirError(
-          f'workdir {folder} holds the plan of another config '
-          f'({"; ".join(changed)}); choose another --workdir, or give its '
-          'config, which is in plan.json'
-        )
-      _grow(folder, old, now)
-    workdir_lib.replace_file(path, text)
+    if not path.exists():
+      workdir_lib.replace_file(path, text)
+      return
+    old, now = _complete(_read(path)), _complete(new)
+    _check_same(folder, old, now)
+    folders = functools.partial(unit_path, folder)
+    with growth.held(old, now, folders):
+      _check_same(folder, old, now)  # one may have begun meanwhile
+      growth.grow(old, now, folders)
+      workdir_lib.replace_file(path, text)
 
 
 def read_plan(workdir: Path) -> ml_collections.ConfigDict:

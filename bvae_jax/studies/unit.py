@@ -5,8 +5,8 @@ import traceback
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.studies import merge
-from bvae_jax.studies.plan import UNIT_LOCK, Path, jobs, read_plan, unit_path
-from bvae_jax.workdir.locks import GLANCE, locked
+from bvae_jax.studies.plan import Path, jobs, read_plan, unit_path
+from bvae_jax.workdir.locks import GLANCE, UNIT_LOCK, locked
 
 
 def fail(workdir: Path, name: str, message: str) -> None:
@@ -41,6 +41,7 @@ def run_unit(workdir: Path, name: str) -> None:
   folder.mkdir(parents=True, exist_ok=True)
   with locked(folder / UNIT_LOCK, f'unit {name}', GLANCE):
     (folder / workdir_lib.FAILURE).unlink(missing_ok=True)
+    config = read_plan(workdir)  # it may have been mended meanwhile
     try:
       if part:
         run_lib.train_part(config.units[unit], folder, int(part))

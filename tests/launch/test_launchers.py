@@ -106,7 +106,7 @@ def test_the_line_of_progress_tells_of_all_units(tmp_path):
   lines = [f'{{"group": 0, "step": {n}, "time": 1.0}}\n' for n in (2, 4)]
   (folder / 'metrics.jsonl').write_text(''.join(lines))
   unit.fail(tmp_path, 'b', 'boom')
-  with locks.locked(folder / plan.UNIT_LOCK, 'a', 0):
+  with locks.locked(folder / locks.UNIT_LOCK, 'a', 0):
     line = watch.line()
   start = 'units: 1 failed, 1 running (a 40%), 2 todo; 10% of all steps, '
   assert line.startswith(start) and line.endswith(' left')
@@ -114,7 +114,7 @@ def test_the_line_of_progress_tells_of_all_units(tmp_path):
   cohorts = {'cohorts': [[[0], 1], [[1], 1]]}
   (folder / 'groups.json').write_text(json.dumps(cohorts))
   (folder / 'metrics.jsonl').write_text('{"group": 1, "step": 2, "time": 1.0}')
-  with locks.locked(folder / plan.UNIT_LOCK, 'a', 0):
+  with locks.locked(folder / locks.UNIT_LOCK, 'a', 0):
     assert '(a 60%), 2 todo; 15% of' in watch.line()
 
 
