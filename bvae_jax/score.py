@@ -70,33 +70,51 @@ def _parse(argv: list[str]) -> Any:
 
 
 def _scored(args: Any) -> results_lib.Results:
-  def read(flag: str, kind: str) -> tuple[Any, tuple[str, ...]]:
-    path = getattr(args, flag)
-    return (None, ()) if path is None else point_files.read(path, kind)
+  def read(flag: str) -> Any:
+    path, kind = getattr(args, flag), flag.removeprefix('test_')
+    return point_files.read(path, kind) if path else point_files.Table(None)
 
-  parts = []
-  for kind in ('codes', 'factors'):
-    part, names = read(kind, kind)
-    test_part, test_names = read(f'test_{kind}', kind)
-    if names and test_names and names != test_names:
-      raise ValueError(
-        f'--test_{kind} has columns {", ".join(test_names)}, and --{kind} '
-        + ', '.join(names)
-      )
-    parts.append((part, test_part))
-  (codes, test_codes), (factors, test_factors) = parts
+  codes, factors, logvars = read('codes'), read('factors'), read('logvars')
+  test_codes, test_factors = read('test_codes'), read('test_factors')
+  _check_columns('codes', codes, test_codes)
+  _check_columns('factors', factors, test_factors)
+  _check_rows('codes', codes, 'factors', factors)
+  _check_rows('codes', codes, 'logvars', logvars)
+  _check_rows('test_codes', test_codes, 'test_factors', test_factors)
   return score(
-    codes,
-    factors,
-    test_codes,
-    test_factors,
-    names=names,
-    logvars=read('logvars', 'logvars')[0],
+    codes.values,
+    factors.values,
+    test_codes.values,
+    test_factors.values,
+    names=factors.names,
+    logvars=logvars.values,
     metrics_names=usage.listed(args.metrics),
     num_resamples=args.num_resamples,
     transform=args.transform,
     seed=args.seed,
   )
+
+
+def _check_columns(
+  kind: str, train: point_files.Table, test: point_files.Table
+) -> None:
+  if train.names and test.names and train.names != test.names:
+    raise ValueError(
+      f'--test_{kind} has columns {", ".join(test.names)}, and --{kind} '
+      + ', '.join(train.names)
+    )
+
+
+def _check_rows(
+  flag: str, one: point_files.Table, other_flag: str, other: point_files.Table
+) -> None:
+  """Refuses tables that call the same row by different names."""
+  for row, (name, other_name) in enumerate(zip(one.rows, other.rows), 1):
+    if name != other_name:
+      raise ValueError(
+        f'--{flag} calls row {row} {name}, and --{other_flag} {other_name}: '
+        'bring their rows into one order, or leave the first columns out'
+      )
 
 
 def main(argv: list[str]) -> None:

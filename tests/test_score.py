@@ -35,6 +35,16 @@ def test_the_scores_are_those_of_the_library(points):
   assert found.dataset.num_images == 40 and not found.dataset.complete_grid
 
 
+def test_frames_must_have_their_columns_in_one_order(points):
+  class Frame:
+    columns, __array__ = 'abc', lambda self, *args, **kwargs: points[0]
+
+  turned = Frame()
+  turned.columns = 'bac'
+  with pytest.raises(ValueError, match='different columns, or in another'):
+    score.score(Frame(), points[1], turned, points[1])
+
+
 def test_a_whole_grid_gives_the_scores_of_tables(points):
   codes, factors = points
   found = score.score(codes, factors, metrics_names=('factor_vae_score',))
@@ -91,12 +101,12 @@ def test_files_of_all_kinds_hold_the_same_table(points, tmp_path):
   np.savez(tmp_path / 'one.npz', anything=factors)
   np.savez(tmp_path / 'two.npz', factors=factors, codes=factors * 2.0)
   with h5py.File(tmp_path / 'a.h5', 'w') as file:
-    file['factors'] = factors
+    file['train/factors'], file['test'] = factors, factors[:1]
   lines = [','.join(map(str, row)) for row in factors]
   (tmp_path / 'bare.csv').write_text('\n'.join(lines))
   (tmp_path / 'head.csv').write_text('\n'.join(['a,b,c', *lines]))
   for name in ('a.npy', 'one.npz', 'two.npz', 'a.h5', 'bare.csv', 'head.csv'):
-    found, names = point_files.read(tmp_path / name, 'factors')
+    found, names, _ = point_files.read(tmp_path / name, 'factors')
     np.testing.assert_array_equal(found, factors)
     assert names == (('a', 'b', 'c') if name == 'head.csv' else ())
 
@@ -144,6 +154,11 @@ def test_the_command_writes_results_and_names_factors(
     ('a|b\n1.5|2\n-3|\n', 'ab'),
     ('a b\n1.5 2\n-3 nan\n', 'ab'),  # numpy.savetxt
     ('1.5 2\n-3 nan\n', ''),
+    ('# by me, today\n# a b\n1.5 2\n-3 nan\n', 'ab'),
+    ('# by me\n1.5,2\n-3,<NA>\n', ''),
+    ('sep=;\na;b\n1,5;2\n-3;\n', 'ab'),  # Excel
+    ('a,b,\n1.5,2,\n-3,#N/A,\n', 'ab'),
+    ('"a","b"\n"x",1.5,2\n"y",-3,NA\n', 'ab'),  # R's write.table
     (',a,b\n7,1.5,2\n3,-3,\n', 'ab'),  # a data frame with its index
     (',0,1\n0,1.5,2\n1,-3,\n', '01'),
     ('id,a,b\nx,1.5,2\ny,-3,\n', 'ab'),
@@ -153,14 +168,14 @@ def test_the_command_writes_results_and_names_factors(
 )
 def test_tables_as_programs_save_them(text, head, tmp_path):
   (tmp_path / 'f.csv').write_bytes(text.encode())
-  table, names = point_files.read(tmp_path / 'f.csv', 'factors')
+  table, names, _ = point_files.read(tmp_path / 'f.csv', 'factors')
   assert names == tuple(head)
   np.testing.assert_array_equal(table, [[1.5, 2], [-3, np.nan]])
 
 
 def test_a_row_without_a_label_is_a_point(tmp_path):
   (tmp_path / 'f.csv').write_text('a,b\n1,2\n,\n3,4\n')
-  table, _ = point_files.read(tmp_path / 'f.csv', 'factors')
+  table = point_files.read(tmp_path / 'f.csv', 'factors').values
   np.testing.assert_array_equal(table, [[1, 2], [np.nan, np.nan], [3, 4]])
 
 
@@ -170,7 +185,7 @@ def test_tensors_of_all_kinds(kind, tmp_path):
   tensor = torch.arange(6).reshape(3, 2).to(getattr(torch, kind))
   tensor.requires_grad = kind != 'int64'
   torch.save(tensor, tmp_path / 'c.pt')
-  found, _ = point_files.read(tmp_path / 'c.pt', 'codes')
+  found = point_files.read(tmp_path / 'c.pt', 'codes').values
   np.testing.assert_array_equal(found, np.arange(6).reshape(3, 2))
 
 
@@ -184,6 +199,9 @@ def _bad_files(folder):
   np.save(folder / 'turned.npy', np.arange(18).reshape(2, 9) % 3)
   (folder / 'head.csv').write_text('a,b\n' + '1,2\n2,1\n0,0\n' * 3)
   (folder / 'swapped.csv').write_text('b,a\n' + '1,2\n2,1\n0,0\n' * 3)
+  ids = lambda order: '\n'.join(f'{i},{i % 2},{i % 3}' for i in order)
+  (folder / 'named.csv').write_text('id,a,b\n' + ids(range(9)))
+  (folder / 'mixed.csv').write_text('id,a,b\n' + ids(range(8, -1, -1)))
   (folder / 'twice.csv').write_text('a,a\n' + '1,2\n2,1\n0,0\n' * 3)
   (folder / 'same.csv').write_text('shape,hue\n' + '1,2\n2,2\n0,2\n' * 3)
   (folder / 'run').mkdir()
@@ -224,6 +242,7 @@ def _bad_files(folder):
       '--test_codes=codes.npy --test_factors=swapped.csv',
       'test_factors has columns b, a',
     ),
+    ('named.csv', 'mixed.csv', '', 'row 1 0, and --factors 8: bring their'),
     ('codes.npy', 'twice.csv', '', 'a name of their own each'),
     ('codes.npy', 'same.csv', '', 'factor hue is constant'),
     ('codes.npy', 'f.npy', '--logvars=short.npy', 'log-variances (8,) beside'),

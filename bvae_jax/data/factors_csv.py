@@ -13,6 +13,7 @@ from collections.abc import Callable
 from bvae_jax.data import decode
 
 _LOG = logging.getLogger(__name__)
+_REMARKS = re.compile(r'(?:(?:#|sep=)[^\r\n]*[\r\n]+)*', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r'[-+]?\d+,\d+(e[-+]?\d+)?', re.IGNORECASE)
 
 
@@ -85,17 +86,18 @@ def rows(path: pathlib.Path) -> list[list[str]]:
     text = '\0'
   if '\0' in text:
     raise ValueError('is no text in UTF-8; save it anew as CSV in UTF-8')
-  header = next((line for line in text.splitlines() if line.strip()), '')
-  # Between digits a comma may be a decimal one.
-  header = re.sub(r'\d,\d', '', header)
-  separator = max(',;\t|', key=header.count)
-  lines = csv.reader(
-    io.StringIO(text, newline=''), delimiter=separator, skipinitialspace=True
-  )
-  try:
-    found = [[cell.strip() for cell in row] for row in lines]
-  except csv.Error as error:
-    raise ValueError(f'no table: {error}') from None
+  remarks = _REMARKS.findall(text)[0]
+  remarks = '' if remarks == text else remarks
+  text = text[len(remarks) :]
+  first = next((line for line in text.splitlines() if line.strip()), '')
+  # Between digits a comma may be a decimal one; in quotes it is none.
+  separator = max(',;\t|', key=re.sub(r'\d,\d|"[^"]*"', '', first).count)
+  found = _cells(text, separator)
+  last = ''.join(remarks.splitlines()[-1:])
+  if last.startswith('#'):  # it may be the header, as of numpy.savetxt
+    header = _cells(last.lstrip('# '), separator)
+    if header and found and _width(header[0]) == _width(found[0]):
+      found = header + found
   if separator != ',':
     found = [
       [c.replace(',', '.') if _DECIMAL_COMMA.fullmatch(c) else c for c in row]
@@ -104,6 +106,31 @@ def rows(path: pathlib.Path) -> list[list[str]]:
   while found and not any(found[-1]):
     found.pop()
   return [row for row in found if len(row) > 1 or any(row)]
+
+
+def _cells(text: str, separator: str) -> list[list[str]]:
+  """The cells of each line, without spaces around."""
+  lines = csv.reader(
+    io.StringIO(text, newline=''), delimiter=separator, skipinitialspace=True
+  )
+  try:
+    return [[cell.strip() for cell in row] for row in lines]
+  except csv.Error as error:
+    raise ValueError(f'no table: {error}') from None
+
+
+def _width(row: list[str]) -> tuple[int, int]:
+  """The number of cells, and of words where there is one cell."""
+  return len(row), len(row[0].split()) if len(row) == 1 else 0
+
+
+def is_number(cell: str) -> bool:
+  """Whether a cell spells a number."""
+  try:
+    number(cell)
+  except ValueError:
+    return False
+  return True
 
 
 def number(cell: str) -> float:

@@ -10,6 +10,7 @@ they are left out, which the log says.
 import logging
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +21,10 @@ _LOG = logging.getLogger(__name__)
 NAME = 'factors.csv'
 MAX_CLASSES = 256  # values of a factor of whole numbers
 _LARGEST = float(np.finfo(np.float32).max)
-BLANKS = ('', 'na', 'nan', 'n/a', 'null', 'none', '?')
+BLANKS = (
+  *('', 'na', 'nan', '-nan', 'nat', 'n/a', '#n/a', '<na>', 'null', 'none'),
+  '?',
+)
 _Column = tuple[factors_lib.Factor, np.ndarray]
 
 
@@ -133,6 +137,19 @@ def _table(
   return factors_lib.Table.of(factors, np.stack(values, -1))
 
 
+def tell_of_words(name: str, cells: Sequence[str]) -> None:
+  """Warns of a column of numbers in which some cells are words."""
+  known = [cell for cell in cells if _told(cell)]
+  words = [cell for cell in known if not factors_csv.is_number(cell)]
+  if 0 < len(words) < len(known):
+    _LOG.warning(
+      '%s holds numbers and words (%s): its values are taken for words; leave '
+      'a missing one blank',
+      name,
+      words[0],
+    )
+
+
 def _told(cell: str) -> bool:
   return cell.lower() not in BLANKS
 
@@ -146,6 +163,7 @@ def _column(name: str, cells: list[str]) -> _Column:
     numbers = {cell: factors_csv.number(cell) for cell in known}
   except ValueError:
     numbers = None
+    tell_of_words(name, known)
   infinite = [c for c, x in (numbers or {}).items() if abs(x) > _LARGEST]
   if infinite:
     raise ValueError(

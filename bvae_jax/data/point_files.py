@@ -2,22 +2,38 @@
 
 import logging
 import pathlib
-import zipfile
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bvae_jax.data import factors_csv, files, labels
+from bvae_jax.data import arrays, factors_csv, files, labels
 
 _LOG = logging.getLogger(__name__)
 _INDICES = ('', 'id', 'index', 'unnamed: 0')  # heads of a column that counts
+_FEW = 20  # rows whose first words may all differ and be labels all the same
 
 
-def read(path: pathlib.Path, key: str) -> tuple[np.ndarray, tuple[str, ...]]:
-  """A table of points from a file, and the names of its columns if it has any.
+class Table(NamedTuple):
+  """Points, and what a file calls them.
+
+  Attributes:
+    values: [N], or [N, columns].
+    names: of the columns; empty where there are none.
+    rows: of the points, numbers or words; empty where there are none.
+  """
+
+  values: Any
+  names: tuple[str, ...] = ()
+  rows: tuple[float | str, ...] = ()
+
+
+def read(path: pathlib.Path, key: str) -> Table:
+  """A table of points from a file.
 
   Args:
     path: .csv or .tsv, with or without a head; .npy; .npz or HDF5, its array
-      `key` or its only one; .pt or .pth of PyTorch, which holds one tensor.
+      `key`, in a group or not, or its only one; .pt or .pth of PyTorch, which
+      holds one tensor.
     key: 'codes', 'factors' or 'logvars'.
 
   Raises:
@@ -31,17 +47,17 @@ def read(path: pathlib.Path, key: str) -> tuple[np.ndarray, tuple[str, ...]]:
   if suffix in ('.csv', '.tsv', '.txt'):
     return _csv(path)
   if suffix in ('.pt', '.pth'):
-    return _torch(path), ()
-  if files.kind(path) == 'zip':
-    with zipfile.ZipFile(path) as archive:
-      held = [n.removesuffix('.npy') for n in archive.namelist()]
-    key = held[0] if len(held) == 1 else key
-  elif files.kind(path) == 'npy':
+    return Table(_torch(path))
+  if files.kind(path) == 'npy':
     key = ''
-  return np.asarray(files.open_array(path, key, ranks=(1, 2))), ()
+  elif files.kind(path):
+    held = arrays.names(path)
+    alike = [n for n in held if n.rpartition('/')[2] == key or len(held) == 1]
+    key = alike[0] if len(alike) == 1 else key
+  return Table(np.asarray(files.open_array(path, key, ranks=(1, 2))))
 
 
-def _csv(path: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def _csv(path: pathlib.Path) -> Table:
   try:
     rows = factors_csv.rows(path)
   except ValueError as error:
@@ -49,27 +65,35 @@ def _csv(path: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
   if not rows:
     raise ValueError(f'{path}: an empty file')
   rows = _apart(rows)
+  longer = all(len(row) == len(rows[0]) + 1 for row in rows[1:])
+  if longer and len(rows) > 1 and _is_head(rows):
+    rows[0].insert(0, '')  # R's write.table: row names without a head
   for number, row in enumerate(rows, 1):
     if len(row) != len(rows[0]):
       raise ValueError(
         f'{path}: row {number} has {len(row)} cells, the first {len(rows[0])}'
       )
-  if rows[0][0].lower() in _INDICES and _tells_apart(rows):
-    _LOG.warning('%s: its first column counts the rows: left out', path)
-    rows = [row[1:] for row in rows]
-    names = tuple(rows.pop(0))
-  else:
-    names = tuple(rows.pop(0)) if _is_head(rows) else ()
+  told = [k for k, cells in enumerate(zip(*rows)) if any(cells)]
+  rows = [[row[k] for k in told] for row in rows]
+  counted = rows[0][0].lower() in _INDICES and _tells_apart(rows[1:])
+  names = tuple(rows.pop(0)) if counted or _is_head(rows) else ()
   if not rows:
     raise ValueError(f'{path}: a head and no rows')
+  called = ()
+  if counted or (len(rows) > _FEW and _tells_apart(rows, words=True)):
+    _LOG.warning('%s: its first column names the rows: left out', path)
+    called = tuple(map(_value, (row[0] for row in rows)))
+    rows, names = [row[1:] for row in rows], names[1:]
   blank = lambda cell: cell.lower() in labels.BLANKS
   rows = [['' if blank(cell) else cell for cell in row] for row in rows]
-  if all(not cell or _is_number(cell) for row in rows for cell in row):
-    numbers = [
-      [factors_csv.number(cell or 'nan') for cell in row] for row in rows
-    ]
-    return np.array(numbers), names
-  return np.array(rows), names
+  is_number = factors_csv.is_number
+  if all(not cell or is_number(cell) for row in rows for cell in row):
+    number = lambda cell: factors_csv.number(cell or 'nan')
+    values = [[number(cell) for cell in row] for row in rows]
+    return Table(np.array(values), names, called)
+  for k, cells in enumerate(zip(*rows)):
+    labels.tell_of_words(names[k] if names else f'{k}', cells)
+  return Table(np.array(rows), names, called)
 
 
 def _apart(rows: list[list[str]]) -> list[list[str]]:
@@ -77,14 +101,15 @@ def _apart(rows: list[list[str]]) -> list[list[str]]:
   if len(rows[0]) > 1 or len(rows[0][0].split()) == 1:
     return rows
   cells = [cell for row in rows[1:] for cell in row[0].split()]
-  numbers = all(map(_is_number, cells))
+  numbers = all(map(factors_csv.is_number, cells))
   return [row[0].split() for row in rows] if numbers else rows
 
 
-def _tells_apart(rows: list[list[str]]) -> bool:
-  """Whether the first of several columns is another in each row."""
-  several = len(rows[0]) > 1
-  return several and len({row[0] for row in rows[1:]}) == len(rows) - 1
+def _tells_apart(rows: list[list[str]], words: bool = False) -> bool:
+  """Whether the first of several columns is another (word) in each row."""
+  first = {row[0] for row in rows if len(row) > 1}
+  fits = len(first) == len(rows)
+  return fits and not (words and any(map(factors_csv.is_number, first)))
 
 
 def _is_head(rows: list[list[str]]) -> bool:
@@ -92,18 +117,15 @@ def _is_head(rows: list[list[str]]) -> bool:
 
   The latter above whole numbers may be points as well, and is taken for some.
   """
-  if not any(map(_is_number, rows[0])):
+  if not any(map(factors_csv.is_number, rows[0])):
     return True
   counted = rows[0] == [str(i) for i in range(len(rows[0]))]
   return counted and any('.' in cell for row in rows[1:] for cell in row)
 
 
-def _is_number(cell: str) -> bool:
-  try:
-    factors_csv.number(cell)
-  except ValueError:
-    return False
-  return True
+def _value(cell: str) -> float | str:
+  """The number that a cell spells, else the cell."""
+  return factors_csv.number(cell) if factors_csv.is_number(cell) else cell
 
 
 def _torch(path: pathlib.Path) -> np.ndarray:

@@ -65,11 +65,12 @@ def score(
     'test codes and test factors go together',
   )
   names = tuple(names) or tuple(map(str, getattr(factors, 'columns', ())))
+  given = codes, factors  # frames know their columns
   codes, factors = metrics.as_numpy(codes), metrics.as_numpy(factors)
   factors = factors[:, None] if factors.ndim == 1 else factors
   if factors.shape[:1] == codes.shape[:1]:
     metrics.encode_factors(factors, names=names or None)  # errors name factors
-  metrics.check_points(codes, factors)
+  metrics.check_points(*given)
   count = len(codes)
   if logvars is not None:
     logvars = metrics.as_numpy(logvars)
@@ -87,13 +88,13 @@ def score(
     logvars = None if logvars is None else logvars[order]
   else:
     num_train = count
+    metrics.check_split(*given, test_codes, test_factors)
     test_codes = metrics.as_numpy(test_codes)
     test_factors = metrics.as_numpy(test_factors)
     if test_factors.ndim == 1:
       test_factors = test_factors[:, None]
-    metrics.check_split(codes, factors, test_codes, test_factors)
     codes = np.concatenate([codes, test_codes])
-    factors = np.concatenate([factors, test_factors])
+    factors = metrics.joined(factors, test_factors)
   names = names or tuple(f'factor_{k}' for k in range(factors.shape[1]))
   table, sizes = metrics.encode_factors(factors, num_train, names=names)
   num_test = len(codes) - num_train

@@ -151,6 +151,7 @@ def tripod(
   checks.check_rank(2, z=z, quantized=quantized)
   checks.check_batch(share=share, z=z)
   terms = points.base_terms(nll, quantized)
+  z, quantized, share = checks.at_least_float32(z, quantized, share)
   terms['quantization_error'] = points.distance(z, quantized)
   terms['latent_multiinformation'] = latent_multiinformation(
     quantized, _scale(z)

@@ -70,6 +70,7 @@ def jl1_vae(
   Source: Rhodes & Lee 2021 (arXiv:2106.02923).
   """
   checks.check_batch(norm=norm, z=z)
+  (norm,) = checks.at_least_float32(norm)
   loss, terms = objectives.beta_vae(nll, z, mean, logvar, beta=beta)
   terms['jacobian_norm'] = jnp.mean(norm)
   return loss + gamma * terms['jacobian_norm'], terms

@@ -16,7 +16,7 @@ from bvae_jax.metrics._fairness import fairness
 from bvae_jax.metrics._few_labels import few_labels
 from bvae_jax.metrics._grid import check_table
 from bvae_jax.metrics._infomec import infomec, infomec_matrix
-from bvae_jax.metrics._inputs import as_numpy, check_codes, finite
+from bvae_jax.metrics._inputs import as_numpy, check_codes, finite, joined
 from bvae_jax.metrics._irs import irs, irs_matrix
 from bvae_jax.metrics._labels import CONTINUOUS_BINS
 from bvae_jax.metrics._mig import mig, mig_matrix
@@ -70,6 +70,7 @@ __all__ = [
   'infomec_matrix',
   'irs',
   'irs_matrix',
+  'joined',
   'mig',
   'mig_matrix',
   'mig_sampled',

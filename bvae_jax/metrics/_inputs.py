@@ -42,7 +42,13 @@ def require_counts(name: str, counts: Any, least: int) -> None:
 
 
 def as_numpy(values: Any) -> np.ndarray:
-  """An array of whatever holds values; what is masked is missing."""
+  """An array of whatever holds values; what is masked is missing.
+
+  Raises:
+    ValueError: rows of different lengths, a sparse matrix, a structured array.
+  """
+  if hasattr(values, 'toarray'):
+    raise ValueError('a sparse matrix: give its toarray()')
   if hasattr(values, 'detach'):
     values = values.detach().cpu()  # a tensor leaves its graph first
     if 'bfloat16' in str(values.dtype):
@@ -50,12 +56,31 @@ def as_numpy(values: Any) -> np.ndarray:
   if np.ma.is_masked(values):
     values = np.where(np.ma.getmaskarray(values), None, values.data)
   try:
-    return np.asarray(values)
+    found = np.asarray(values)
   except (TypeError, ValueError) as error:
     raise ValueError(f'rows differ in length or kind: {error}') from error
+  if found.dtype.names:
+    raise ValueError(
+      f'a structured array of {", ".join(found.dtype.names)}: make it plain '
+      'by numpy.lib.recfunctions.structured_to_unstructured'
+    )
+  if found.dtype.kind == 'V':
+    return found.astype(np.float32)  # JAX's types that NumPy has not
+  return found
 
 
-def as_factors(factors: Any, num_points: int, name: str) -> Any:
+def joined(*parts: np.ndarray) -> np.ndarray:
+  """Training and test labels: floats at the coarser precision of the two.
+
+  0.1 of 32 bits and 0.1 of 64 are one value.
+  """
+  if all(part.dtype.kind == 'f' for part in parts):
+    coarsest = min((part.dtype for part in parts), key=lambda x: x.itemsize)
+    parts = tuple(part.astype(coarsest) for part in parts)
+  return np.concatenate(parts)
+
+
+def as_factors(factors: Any, num_points: int | None, name: str) -> Any:
   """Factors as an array [N, K]; a vector is one factor."""
   factors = factors if is_traced(factors) else as_numpy(factors)
   if factors.ndim == 1:
@@ -64,7 +89,7 @@ def as_factors(factors: Any, num_points: int, name: str) -> Any:
     raise ValueError(
       f'{name} must be [points, factors], got shape {factors.shape}'
     )
-  if factors.shape[0] != num_points:
+  if num_points not in (None, factors.shape[0]):
     raise ValueError(
       f'{num_points} codes but {factors.shape[0]} {name}: lengths differ'
     )
@@ -130,7 +155,7 @@ def check_codes(
     codes = as_numpy(codes)
     if codes.dtype.kind in 'OUS':
       try:
-        codes = codes.astype(np.float64)
+        codes = codes.astype(object).astype(np.float64)
       except (TypeError, ValueError) as error:
         raise ValueError(f'{name} must be numbers: {error}') from error
   require(
@@ -167,7 +192,7 @@ def finite(*arrays: jax.Array) -> jax.Array:
   >>> finite(np.array([[[1.0, 2.0]], [[np.nan, 2.0]]])).tolist()
   [True, False]
   """
-  each = [jnp.isfinite(x).all((-2, -1)) for x in arrays]
+  each = [jnp.isfinite(jnp.asarray(x)).all((-2, -1)) for x in arrays]
   return functools.reduce(jnp.logical_and, each)
 
 
@@ -175,9 +200,11 @@ def check_sizes(
   factor_sizes: Sequence[int], *, least: int = 0
 ) -> tuple[int, ...]:
   """Returns the sizes as a tuple of integers of 2 or more, or `least`."""
-  sizes = tuple(np.asarray(factor_sizes).ravel().tolist())
+  given = np.asarray(factor_sizes).ravel()
+  sizes = tuple(given.tolist())
   require(
-    all(
+    given.dtype.kind in 'iuf'
+    and all(
       float(size).is_integer() and (size >= 2 or size == least)
       for size in sizes
     ),

@@ -15,6 +15,7 @@ import numpy as np
 # Quantile bins of a continuous factor, where a score needs classes.
 CONTINUOUS_BINS = 20
 MAX_CLASSES = 256  # values of a factor of numbers that is not continuous
+_BLANK = ('', 'nan', '<na>', 'nat')  # a missing value as text
 
 
 class Labels(NamedTuple):
@@ -37,7 +38,8 @@ class Labels(NamedTuple):
 def _is_missing(cell: object) -> bool:
   """None, NaN, NaT, the NA of data frames, a blank."""
   if isinstance(cell, str | bytes):
-    return not cell.strip()
+    text = cell if isinstance(cell, str) else cell.decode(errors='replace')
+    return text.strip().lower() in _BLANK
   return cell is None or type(cell).__name__ == 'NAType' or cell != cell  # noqa: PLR0124
 
 
@@ -48,7 +50,8 @@ def _column(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     known = np.array([not _is_missing(cell) for cell in values], bool)
     values = np.asarray(values[known].tolist())
   elif values.dtype.kind in 'US':
-    known = np.char.str_len(np.char.strip(values)) > 0
+    told = np.char.lower(np.char.strip(values))
+    known = ~np.isin(told, np.array(_BLANK, values.dtype.kind))
     values = values[known]
   if values.dtype.kind == 'b':
     values = values.astype(np.int32)

@@ -70,7 +70,7 @@ def _check_factors(
     raise ValueError(f'{num_factors} factors but factor_sizes {sizes}')
   if not _inputs.is_traced(*arrays):
     names = range(num_factors) if columns is None else columns
-    together = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    together = _inputs.joined(*arrays)
     table, sizes = _labels.encode(
       together, counts[0], [str(name) for name in names], sizes
     )
@@ -116,8 +116,7 @@ def encode_factors(
   [[0, 0], [1, 1], [-1, 0]]
   """
   columns: Any = getattr(factors, 'columns', None) if names is None else names
-  factors = _inputs.as_numpy(factors)
-  factors = _inputs.as_factors(factors, len(factors), 'factors')
+  factors = _inputs.as_factors(factors, None, 'factors')
   columns = range(factors.shape[1]) if columns is None else columns
   count = len(factors) if num_train is None else num_train
   return _labels.encode(factors, count, [str(c) for c in columns], None)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bvae_jax.metrics import _inputs
 
@@ -48,7 +49,11 @@ class _Whitening(NamedTuple):
 def _checked(codes):
   """The codes as they are, after the guards: their offset is the fit's."""
   _inputs.check_codes(codes)
-  return jnp.asarray(codes, jnp.promote_types(jnp.result_type(codes), float))
+  if _inputs.is_traced(codes):
+    return codes.astype(jnp.promote_types(codes.dtype, jnp.float32))
+  codes = _inputs.as_numpy(codes)
+  wide = codes.dtype.kind == 'f' and codes.dtype.itemsize > 4
+  return jnp.asarray(codes.astype(np.float64 if wide else np.float32))
 
 
 def _matmul(left, right):

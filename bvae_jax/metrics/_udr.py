@@ -116,20 +116,24 @@ def udr(
   Source: Duan et al. 2020 (arXiv:1905.12614), where the ranking is defined, and
   its public code.
   """
-  shape = jnp.shape(codes)
-  if len(shape) != 3 or shape[0] < 2:
-    raise ValueError(f'codes must be [2 or more models, N, D], got {shape}')
-  if jnp.shape(kl_per_latent) != (shape[0], shape[2]):
+  traced = _inputs.is_traced
+  models = codes if traced(codes) else [*map(_inputs.as_numpy, codes)]
+  shapes = {jnp.shape(model) for model in models}
+  if len(models) < 2 or len(shapes) != 1 or len(min(shapes)) != 2:
     raise ValueError(
-      f'codes {shape} need kl_per_latent {(shape[0], shape[2])}, got'
-      f' {jnp.shape(kl_per_latent)}'
+      f'codes must be [2 or more models, N, D], got {len(models)} of'
+      f' {", ".join(map(str, sorted(shapes)))}'
     )
+  kl = kl_per_latent
+  kl = jnp.asarray(kl if traced(kl) else _inputs.as_numpy(kl))
+  expected = len(models), min(shapes)[1]
+  if kl.shape != expected:
+    raise ValueError(f'kl_per_latent must be {expected}, got {kl.shape}')
   _inputs.require(kl_threshold >= 0, 'kl_threshold', '0 or more', kl_threshold)
   _inputs.require(alpha > 0, 'alpha', 'above 0', alpha)
   if kind not in ('spearman', 'lasso'):
     raise ValueError(f"kind must be 'spearman' or 'lasso', got {kind!r}")
-  codes = jnp.stack([_inputs.check_codes(model) for model in codes])
-  kl = jnp.asarray(kl_per_latent)
-  if not _inputs.is_traced(kl) and jnp.isnan(kl).any():
+  codes = jnp.stack([_inputs.check_codes(model) for model in models])
+  if not traced(kl) and jnp.isnan(kl).any():
     raise ValueError('kl_per_latent holds NaN; leave those models out')
   return _udr(codes, kl, kl_threshold, alpha, kind=kind)

@@ -38,7 +38,14 @@ def test_half_precision_posteriors_are_summed_in_single(draw, dtype):
   np.testing.assert_allclose(kl, (m**2 + np.expm1(v) - v) / 2, rtol=1e-5)
   args = jnp.zeros(32, dtype), z, mean, logvar
   loss, terms = losses.dip_vae(*args, lambda_od=1.0, lambda_d=1.0, kind='ii')
-  assert {x.dtype.name for x in jax.tree.leaves((loss, terms))} == {'float32'}
+  hfs = losses.hfs(*args, beta=1.0, gamma=1.0, delta=1.0)
+  codes = losses.tripod(
+    *args[:3], multiinformation=1.0, hessian=1.0, share=args[0]
+  )
+  leaves = jax.tree.leaves((loss, terms, hfs, codes))
+  assert {x.dtype.name for x in leaves} == {'float32'}
+  shrunk = np.maximum(1 - m.std(0), 0).sum()
+  np.testing.assert_allclose(hfs[1]['support_shrinkage'], shrunk, rtol=1e-5)
   pair = losses.aggregate_pair(mean, logvar, z, logvar, kind='gvae')
   assert pair.mean.dtype == jnp.float32
 

@@ -194,6 +194,7 @@ LABELS = {
   'far ids': lambda ranks: ranks.astype(np.int64) * 10**12,
   'hashes': lambda ranks: ranks.astype(np.uint64) + np.uint64(2**63),
   'places': lambda ranks: np.array(['1_12', '11_2', '112', 'x', 'y'])[ranks],
+  'bfloat16': lambda ranks: jnp.asarray(ranks, jnp.bfloat16),
   'dates': lambda ranks: ranks.astype('datetime64[D]').astype(object),
 }
 
@@ -202,6 +203,25 @@ LABELS = {
 def test_labels_of_any_kind_are_classes(kind, leaky):
   expected = metrics.mig(*leaky.train)
   found = metrics.mig(leaky.codes, LABELS[kind](leaky.factors))
+  assert float(found['mig']) == float(expected['mig'])
+
+
+def test_labels_of_two_precisions_are_the_same_labels(leaky):
+  codes, factors, test_codes, test_factors = leaky.split
+  tenths, found = factors / 10, []
+  for dtype in (np.float64, np.float32):
+    test = (test_factors / 10).astype(dtype)
+    found.append(float(metrics.sap(codes, tenths, test_codes, test)['sap']))
+  assert found[0] == found[1]
+
+
+def test_what_numpy_writes_for_nan_is_missing(leaky):
+  words = np.array(['cube', 'ball', 'cone', 'pyramid', 'x'])[leaky.factors]
+  words = words.astype(object)
+  words[:50, 1] = None
+  expected = metrics.mig(leaky.codes, words)
+  words[:50, 1] = np.nan
+  found = metrics.mig(leaky.codes, words.astype(str))
   assert float(found['mig']) == float(expected['mig'])
 
 
@@ -227,6 +247,12 @@ def test_what_is_masked_is_missing(leaky):
   assert float(metrics.mig(leaky.codes, masked)['mig']) == float(expected)
   with pytest.raises(ValueError, match='NaN'):
     metrics.mig(np.ma.array(leaky.factors, mask=hidden), leaky.factors)
+  records = np.rec.fromarrays(list(leaky.factors.T), names='a,b,c')
+  with pytest.raises(ValueError, match='structured array of a, b, c'):
+    metrics.mig(leaky.codes, records)
+  sparse = pytest.importorskip('scipy.sparse').csr_matrix(leaky.factors)
+  with pytest.raises(ValueError, match='sparse matrix'):
+    metrics.mig(leaky.codes, sparse)
 
 
 BAD_LABELS = {

@@ -155,8 +155,14 @@ def test_udr_of_models_with_offsets_of_their_own(make_case):
   np.testing.assert_allclose(
     metrics.udr(far, kl)['udr'], metrics.udr(codes, kl)['udr'], atol=1e-3
   )
+  np.testing.assert_array_equal(
+    metrics.udr(codes.tolist(), kl.tolist())['udr'],
+    metrics.udr(codes, kl)['udr'],
+  )
   with pytest.raises(ValueError, match='kl_per_latent holds NaN'):
     metrics.udr(codes, np.nan * kl)
+  with pytest.raises(ValueError, match=r'2 of \(9, 6\), \(100, 6\)'):
+    metrics.udr([codes[0], codes[1, :9]], kl)
 
 
 def test_udr_of_collapsed_models_is_zero(leaky):

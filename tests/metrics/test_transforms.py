@@ -92,6 +92,15 @@ def test_scale_offset_and_vmap_change_nothing(mixture):
     exact = metrics.ica(jnp.asarray(codes, jnp.float64), KEY)
     assert exact.matrix.dtype == jnp.float64
     is_matching(correlations(found[0], exact(codes)), 1e-4)
+  short = codes[:50].astype(np.float16)
+  for same in (
+    short.tolist(),
+    short.astype('>f4'),
+    short.astype('f4').astype(str),
+  ):
+    np.testing.assert_array_equal(
+      metrics.pca(same).matrix, metrics.pca(short).matrix
+    )
 
 
 def test_a_rotated_code_is_scored_as_what_it_was():
