@@ -171,7 +171,15 @@ def test_what_is_no_image(model, tmp_path):
     jax.jit(model.encode)(np.zeros((1, 16, 16, 1), np.uint8))
   with pytest.raises(ValueError, match=r'z must be \[B, 6\]'):
     model.decode(np.zeros((1, 5)))
-  for latents in ([6], [0.5], 2):
+  with pytest.raises(ValueError, match='z must be real numbers, got complex'):
+    model.decode(np.zeros((1, 6), complex))
+  for values in (np.zeros((3, 5)), np.zeros((2, 5, 1))):
+    with pytest.raises(ValueError, match=r'be \[S\], or \[L, S\] of the 2'):
+      model.traverse(latents=[0, 1], values=values)
+  for number in (0, -1, 2.5):
+    with pytest.raises(ValueError, match='n must be an integer of at least 1'):
+      model.sample(jax.random.key(0), number)
+  for latents in ([6], [0.5], 2, np.arange(6) > 3):
     with pytest.raises(ValueError, match='from 0 to 5'):
       model.traverse(latents=latents)
   for low, high in ((0, 1.05), (-0.05, 1)):  # as resizing leaves them

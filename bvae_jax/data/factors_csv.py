@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import logging
 import math
 import os
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from bvae_jax.data import decode
 
 _LOG = logging.getLogger(__name__)
+INDICES = ('', 'id', 'index', 'unnamed: 0')  # heads of a column that counts
 _REMARKS = re.compile(r'(?:(?:#|sep=)[^\r\n]*[\r\n]+)*', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r'[-+]?\d+,\d+(e[-+]?\d+)?', re.IGNORECASE)
 
@@ -22,8 +24,9 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
 
   Columns are apart by commas, or by semicolons, tabs or bars (then 1,5 is a
   number).
-  The first names a file: by its path in the folder, or by its name or the name
-  without suffix where only one file has it.
+  The first that names files tells which: by its path in the folder, or by its
+  name or the name without suffix where only one file has it. Rows that a data
+  frame has counted before it are no factor.
 
   Args:
     path: the table.
@@ -37,10 +40,11 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
     raise ValueError('needs a header and rows: file name, one column a factor')
   if found[0][0].lower().endswith(decode.SUFFIXES):
     raise ValueError(f'needs a header; its first row names {found[0][0]}')
+  find = _finder(path.parent, files)
+  found = _files_first(found, find)
   names = found[0][1:]
   if len(set(names)) != len(names) or not all(names):
     raise ValueError(f'needs a name of its own for each factor, got {names}')
-  find = _finder(path.parent, files)
   cells, unknown = {}, []
   for number, row in enumerate(found[1:], 2):
     if len(row) != len(found[0]):
@@ -72,8 +76,24 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
   return {name: [row[k] for row in ordered] for k, name in enumerate(names)}
 
 
+def _files_first(
+  rows: list[list[str]], find: Callable[[str], str | None]
+) -> list[list[str]]:
+  """The rows with the names of files first, in place of numbers of rows."""
+  is_file = lambda cell: cell.lower().endswith(decode.SUFFIXES) and find(cell)
+  width = min(map(len, rows))
+  files = [sum(bool(is_file(row[k])) for row in rows[1:]) for k in range(width)]
+  k = files.index(max(files))
+  if not k:
+    return rows
+  rest = 1 if rows[0][0].lower() in INDICES else 0
+  return [[row[k], *row[rest:k], *row[k + 1 :]] for row in rows]
+
+
 def rows(path: pathlib.Path) -> list[list[str]]:
   """The rows up to the last one that says anything, without empty lines.
+
+  Columns of which no cell says anything are left out.
 
   Cells have no spaces around.
 
@@ -105,7 +125,11 @@ def rows(path: pathlib.Path) -> list[list[str]]:
     ]
   while found and not any(found[-1]):
     found.pop()
-  return [row for row in found if len(row) > 1 or any(row)]
+  found = [row for row in found if len(row) > 1 or any(row)]
+  if len({*map(len, found)}) == 1:
+    told = [any(cells) for cells in zip(*found)]
+    found = [[*itertools.compress(row, told)] for row in found]
+  return found
 
 
 def _cells(text: str, separator: str) -> list[list[str]]:

@@ -125,11 +125,12 @@ def _folder(
     return found
   size, fit = settings['image_size'], settings['fit']
   channels = settings['channels'] or _channels(paths)
+  ends = _ends(paths)
 
   def one(i: int) -> np.ndarray:
     _regular(paths[i])
     try:
-      return decode.read(paths[i], size, channels, fit)
+      return decode.read(paths[i], size, channels, fit, ends)
     except Exception as error:
       what = files.foreign(paths[i])
       if what == files.ONE_IMAGE:  # the decoder knows more
@@ -145,6 +146,22 @@ def _regular(path: pathlib.Path) -> None:
   """Refuses what would block, or leads nowhere."""
   if not path.is_file():
     raise ValueError('no file, or a link that leads nowhere')
+
+
+def _ends(paths: list[pathlib.Path]) -> tuple[float, float] | None:
+  """The range of all files of 32 bits: one alone may be dark or flat."""
+  found = []
+  for path in paths:
+    if path.suffix.lower() in decode.WIDE:
+      try:
+        _regular(path)
+        found.append(decode.extremes(path))
+      except Exception:  # noqa: BLE001, S112 - it is counted when decoded
+        continue
+  ends = [x for x in found if x]
+  if not ends:
+    return None
+  return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _channels(paths: list[pathlib.Path]) -> int:

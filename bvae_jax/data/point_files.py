@@ -9,7 +9,6 @@ import numpy as np
 from bvae_jax.data import arrays, factors_csv, files, labels
 
 _LOG = logging.getLogger(__name__)
-_INDICES = ('', 'id', 'index', 'unnamed: 0')  # heads of a column that counts
 _FEW = 20  # rows whose first words may all differ and be labels all the same
 
 
@@ -73,9 +72,7 @@ def _csv(path: pathlib.Path) -> Table:
       raise ValueError(
         f'{path}: row {number} has {len(row)} cells, the first {len(rows[0])}'
       )
-  told = [k for k, cells in enumerate(zip(*rows)) if any(cells)]
-  rows = [[row[k] for k in told] for row in rows]
-  counted = rows[0][0].lower() in _INDICES and _tells_apart(rows[1:])
+  counted = rows[0][0].lower() in factors_csv.INDICES and _tells_apart(rows[1:])
   names = tuple(rows.pop(0)) if counted or _is_head(rows) else ()
   if not rows:
     raise ValueError(f'{path}: a head and no rows')

@@ -13,9 +13,10 @@ from jax import core
 
 from bvae_jax import data
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.data import pixels
 from bvae_jax.evaluation import provenance
 from bvae_jax.evaluation import results as results_lib
+from bvae_jax.losses import checks
+from bvae_jax.trained import inputs
 from bvae_jax.trained.walks import walk
 from bvae_jax.training import experiment as experiment_lib
 
@@ -103,7 +104,7 @@ class Model:
     Raises:
       ValueError: images of another shape, or values that are none of images.
     """
-    return _in_blocks(self._encode, self._images(images))
+    return _in_blocks(self._encode, inputs.images(images, self.image_shape))
 
   def kl(self, mean: Any, logvar: Any) -> jax.Array:
     """KL [B, D] of the posterior of `encode` from the prior, nats.
@@ -127,7 +128,7 @@ class Model:
     Raises:
       ValueError: z is not [B, D].
     """
-    z = jnp.asarray(z, jnp.float32)
+    z = inputs.numbers('z', z)
     if z.ndim != 2 or z.shape[1] != self.num_latents:
       raise ValueError(f'z must be [B, {self.num_latents}], got {z.shape}')
     return _in_blocks(self._decode, z)
@@ -140,8 +141,9 @@ class Model:
     """n mean images of latents drawn from the prior, float [n, H, W, C].
 
     Raises:
-      ValueError: the codes are points, which have no prior.
+      ValueError: the codes are points, which have no prior; n is not 1 or more.
     """
+    checks.check_count('n', n, 1)
     if self.experiment.objective.points:
       raise ValueError(
         f'the codes of {self.config.objective} are points without a prior: '
@@ -167,21 +169,29 @@ class Model:
         codebook.
 
     Raises:
-      ValueError: an image of another shape, or no such latent.
+      ValueError: an image or values of another shape, or no such latent.
     """
     every = range(self.num_latents)
     chosen = np.asarray(every if latents is None else latents)
-    if chosen.ndim != 1 or not {*chosen.tolist()} <= {*every}:
-      raise ValueError(f'latents are from 0 to {every[-1]}, [L]; got {chosen}')
+    known = chosen.ndim == 1 and {*chosen.tolist()} <= {*every}
+    if not known or chosen.dtype == bool:
+      raise ValueError(
+        f'latents are numbers from 0 to {every[-1]}, [L]; got {chosen}'
+      )
     chosen = chosen.astype(np.int32)
     if values is None:
       book = self.codebook
       values = np.linspace(-2.0, 2.0, 11) if book is None else book[chosen]
-    values = jnp.atleast_1d(jnp.asarray(values, jnp.float32))
+    values = jnp.atleast_1d(inputs.numbers('values', values))
+    if values.ndim > 2 or values.shape[:-1] not in ((), (1,), chosen.shape):
+      raise ValueError(
+        f'values must be [S], or [L, S] of the {len(chosen)} latents, got '
+        f'{values.shape}'
+      )
     values = jnp.broadcast_to(values, (len(chosen), values.shape[-1]))
     start = jnp.zeros(self.num_latents)
     if image is not None:
-      start = self.encode(jnp.asarray(image)[None])[0][0]
+      start = self.encode(inputs.array(image)[None])[0][0]
     z = walk(start, chosen, values).reshape(-1, self.num_latents)
     return self.decode(z).reshape(*values.shape, *self.image_shape)
 
@@ -190,34 +200,6 @@ class Model:
 
   def _decode(self, z: jax.Array) -> jax.Array:
     return _decode(self.params, z, decode=self.experiment.decode)
-
-  def _images(self, images: Any) -> jax.Array:
-    """Images as the networks take them, after the guards."""
-    traced = isinstance(images, core.Tracer)
-    images = images if traced else np.asarray(images)
-    height, width, channels = self.image_shape
-    if (
-      images.ndim == 3 and channels == 1 and images.shape[1:] == (height, width)
-    ):
-      images = images[..., None]
-    if images.shape[1:] != self.image_shape:
-      raise ValueError(
-        f'images must be [B, {height}, {width}, {channels}], got '
-        f'{images.shape}; resize them to {height}x{width} with {channels} '
-        'channel(s), and give one alone as image[None]'
-      )
-    if traced:
-      if not jnp.issubdtype(images.dtype, jnp.floating):
-        raise ValueError(
-          f'under jit images must be float in [0, 1], got {images.dtype}'
-        )
-      return images
-    if not len(images):
-      return jnp.zeros(images.shape)
-    smallest, largest = pixels.extremes(images)
-    offset, factor, _ = pixels.scale_of(images.dtype, smallest, largest)
-    scaled = (images.astype(np.float32) + offset) * (factor / 255)
-    return jnp.asarray(scaled, jnp.float32)
 
 
 # The networks are static: one compilation, whoever's parameters come.

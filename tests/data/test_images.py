@@ -117,6 +117,12 @@ def test_grey_files_have_one_channel_unless_asked(folder):
 def test_numbers_of_32_bits_are_read_by_their_range(values, folder):
   Image.fromarray(values).save(folder / 'a.tif')
   close(decoded(folder)[0], GREYS[..., None])
+  dark = np.minimum(
+    values, np.sort(values.ravel())[1]
+  )  # has a range of its own
+  Image.fromarray(dark).save(folder / 'b.tif')
+  expected = np.minimum(GREYS, np.sort(GREYS.ravel())[1])
+  close(decoded(folder)[1], expected[..., None])
 
 
 def test_crop_and_pad(folder):
@@ -127,6 +133,9 @@ def test_crop_and_pad(folder):
   padded = decoded(folder, fit='pad', image_size=16)[0]
   close(padded[4:12], wide)
   assert not padded[:4].any() and not padded[12:].any()
+  Image.fromarray(np.zeros((2, 300), np.uint8)).save(folder / 'a.png')
+  with pytest.raises(ValueError, match='300x2 is too thin to be seen'):
+    load(folder, fit='pad')
 
 
 def test_broken_files_are_left_out_or_refused(folder, caplog):
@@ -415,6 +424,10 @@ def test_bad_labels(text, message, folder):
     ('file,x\nA.PNG,3\nb.png,4\n', [0, 1]),
     ('file,x\nFOLDER/a.png,3\n.\\B.png,4\n', [0, 1]),
     ('file,x,y\na.png,3,\nB.png,4,na\n', [0, 1]),
+    ('file,x,\na.png,3,\nB.png,4,\n', [0, 1]),
+    ('x,file\n3,a.png\n4,B.png\n', [0, 1]),
+    (',file,x\n0,B.png,4\n1,a.png,3\n', [0, 1]),  # a data frame
+    ('# by me\nfile,x\na.png,3\nB.png,4\n', [0, 1]),
   ],
 )
 def test_tables_as_programs_save_them(text, values, folder):

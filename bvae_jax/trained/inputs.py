@@ -1,0 +1,64 @@
+"""What people hand a model: arrays of any kind, or a clear line."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import core
+
+from bvae_jax import metrics
+from bvae_jax.data import pixels
+
+
+def array(values: Any) -> Any:
+  """An array of NumPy; one of JAX whose values are unknown (jit) as it is."""
+  return values if isinstance(values, core.Tracer) else metrics.as_numpy(values)
+
+
+def numbers(name: str, values: Any) -> jax.Array:
+  """Real numbers of any kind, as float32.
+
+  Raises:
+    ValueError: they are others; the line begins with `name`.
+  """
+  values = array(values)
+  real = jnp.issubdtype(values.dtype, jnp.floating)
+  if not real and values.dtype.kind not in 'biu':
+    raise ValueError(f'{name} must be real numbers, got {values.dtype}')
+  return jnp.asarray(values, jnp.float32)
+
+
+def images(given: Any, shape: tuple[int, int, int]) -> jax.Array:
+  """Images [B, *shape] as the networks take them, float in [0, 1].
+
+  Args:
+    given: [B, H, W, C], or [B, H, W] where C is 1; of a type and range as
+      `pixels.scale_of` has them. Under jit float in [0, 1].
+    shape: (H, W, C).
+
+  Raises:
+    ValueError: images of another shape, or values that are none of images.
+  """
+  found = array(given)
+  height, width, channels = shape
+  if found.ndim == 3 and channels == 1 and found.shape[1:] == (height, width):
+    found = found[..., None]
+  if found.shape[1:] != shape:
+    raise ValueError(
+      f'images must be [B, {height}, {width}, {channels}], got '
+      f'{found.shape}; resize them to {height}x{width} with {channels} '
+      'channel(s), and give one alone as image[None]'
+    )
+  if not isinstance(found, np.ndarray):
+    if not jnp.issubdtype(found.dtype, jnp.floating):
+      raise ValueError(
+        f'under jit images must be float in [0, 1], got {found.dtype}'
+      )
+    return found
+  if not len(found):
+    return jnp.zeros(found.shape)
+  smallest, largest = pixels.extremes(found)
+  offset, factor, _ = pixels.scale_of(found.dtype, smallest, largest)
+  scaled = (found.astype(np.float32) + offset) * (factor / 255)
+  return jnp.asarray(scaled, jnp.float32)
