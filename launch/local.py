@@ -4,7 +4,7 @@
 
 Each unit is a process of its own, its output in units/NAME/unit.log; a line now
 and then tells how far they all are. One that is killed is started again and
-resumes. SIGTERM and Ctrl-C checkpoint them all.
+resumes. SIGTERM, Ctrl-C and a terminal that is closed checkpoint them all.
 """
 
 import os
@@ -17,6 +17,7 @@ from concurrent import futures
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.studies import plan
+from bvae_jax.training import monitor
 from launch import common, progress
 
 _GPUS = 'CUDA_VISIBLE_DEVICES'
@@ -116,10 +117,9 @@ class Pool:
     """Runs the units; returns what went wrong with which.
 
     Raises:
-      Interrupted: SIGTERM or SIGINT; the units are checkpointed.
+      Interrupted: one of `monitor.numbers`; the units are checkpointed.
     """
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    old = {number: signal.signal(number, self.stop) for number in numbers}
+    old = {n: signal.signal(n, self.stop) for n in monitor.numbers()}
     try:
       with futures.ThreadPoolExecutor(self.workers) as threads:
         found = dict(zip(names, threads.map(self.run, names)))

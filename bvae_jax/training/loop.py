@@ -1,5 +1,6 @@
 """The host's loop: it holds the states, drives the chunks, calls the hooks."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -114,7 +115,7 @@ def train(
     The states, host arrays with leading axis M.
 
   Raises:
-    Interrupted: SIGTERM or SIGINT; the run is checkpointed.
+    Interrupted: one of `monitor.numbers`; the run is checkpointed.
     OSError: a log or a checkpoint could not be written.
   """
   config = program.experiment.config
@@ -188,6 +189,7 @@ def train(
         raise _interrupted(signals, at)
     return told(program.collect(running.state))
   finally:
-    for hook in hooks:
-      hook.close()
-    checkpoints.close()
+    with contextlib.ExitStack() as closing:  # each, whatever another raises
+      closing.callback(checkpoints.close)
+      for hook in reversed(hooks):
+        closing.callback(hook.close)

@@ -12,8 +12,18 @@ class Interrupted(RuntimeError):
   """A signal asked the run to stop; what it computed is in its checkpoint."""
 
 
+def numbers() -> list[signal.Signals]:
+  """Those that stop a run: SIGTERM, Ctrl-C, and a terminal that is closed.
+
+  SIGHUP only where it is not ignored, as under nohup.
+  """
+  found = [signal.SIGTERM, signal.SIGINT]
+  kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+  return found if kept else [*found, signal.SIGHUP]
+
+
 class Signals:
-  """Turns SIGTERM and SIGINT into a flag that the loop reads."""
+  """Turns `numbers` into a flag that the loop reads."""
 
   def __init__(self) -> None:
     self.received: str | None = None
@@ -21,7 +31,7 @@ class Signals:
 
   def __enter__(self) -> 'Signals':
     try:
-      for number in (signal.SIGTERM, signal.SIGINT):
+      for number in numbers():
         self._old[number] = signal.signal(number, self._set)
     except ValueError:  # not the main thread: the caller has the signals
       pass

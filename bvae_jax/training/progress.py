@@ -1,5 +1,6 @@
 """Progress of a run: a bar on a terminal, plain lines elsewhere."""
 
+import contextlib
 import logging
 import sys
 import time
@@ -36,7 +37,8 @@ class Progress:
       self._task = self._bar.add_task(
         'training', total=total, completed=start, status=''
       )
-      self._bar.start()
+      with contextlib.suppress(OSError):
+        self._bar.start()
 
   def update(self, step: int, status: str) -> None:
     """Shows a step; plain lines at most every ten seconds, and the last."""
@@ -52,8 +54,10 @@ class Progress:
       _LOG.info('step %d/%d  %s', step, self._total, told)
 
   def close(self) -> None:
+    """Takes the bar away; the terminal may be closed by now."""
     if self._bar is not None:
-      self._bar.stop()
+      with contextlib.suppress(OSError):
+        self._bar.stop()
 
 
 class Parts:
