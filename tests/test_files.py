@@ -290,6 +290,7 @@ def test_a_damaged_step_is_passed_over_for_the_one_before(
 def test_a_reader_makes_no_folder_and_a_trainer_sets_damage_aside(saved):
   assert restored(saved / 'none') is None and not (saved / 'none').exists()
   empty(saved / '3')
+  (saved / '9.orbax-checkpoint-tmp').mkdir()  # of a save that was killed
   checkpoints = checkpoint.Checkpoints(saved, keep=2)
   step = checkpoints.restore(state(0)).step
   checkpoints.set_aside(step)

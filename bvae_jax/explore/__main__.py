@@ -4,6 +4,7 @@
 [--images=FOLDER] [--serve]`
 """
 
+import contextlib
 import pathlib
 import sys
 
@@ -13,6 +14,7 @@ from absl import app, flags
 from bvae_jax import cli, explore, trained, workdir
 from bvae_jax.data import decode
 from bvae_jax.explore import serve, shown
+from bvae_jax.workdir import locks
 
 _MEMBERS = flags.DEFINE_list(
   'members',
@@ -80,7 +82,9 @@ def _write(path: str) -> None:
     own,
   )
   target = folder.path / explore.FILE
-  with folder.lock():
+  with contextlib.ExitStack() as held:
+    with contextlib.suppress(locks.Busy):  # a run that trains can be looked at
+      held.enter_context(folder.lock())
     workdir.replace_file(target, text)
     folder.seal([explore.FILE])
   print(f'{target}: open it in a browser')

@@ -1,4 +1,4 @@
-"""Checkpoints: the only file that knows Orbax.
+"""Checkpoints: beside `hushed`, the only file that knows Orbax.
 
 Each step holds the state's leaves and a sha256 of each, since Orbax restores a
 flipped byte without a word. A step that cannot be read is passed over with a
@@ -7,24 +7,23 @@ trainer sets such a step aside as `STEP.damaged`, and nobody deletes it.
 """
 
 import contextlib
-import functools
 import hashlib
 import itertools
 import json
 import logging
 import os
 import pathlib
-import re
-import sys
+import shutil
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
+
+from bvae_jax.training import hushed
+from bvae_jax.training.hushed import ocp
 
 _LOG = logging.getLogger(__name__)
-_OS_ERROR = re.compile(r': ([^:]+) \[os_error_code=')
 
 
 class MismatchError(OSError):
@@ -45,42 +44,6 @@ def _digests(tree: Any, unlogged: Any) -> dict[str, str]:
 def _stored(state: Any) -> dict[str, Any]:
   """A state as Orbax holds it: without the fields that are None."""
   return {k: x for k, x in state._asdict().items() if x is not None}
-
-
-def _first_line(error: BaseException) -> str:
-  text = str(error).splitlines()[0] if str(error) else repr(error)
-  system = _OS_ERROR.search(text)  # the rest is how Orbax calls its files
-  return system[1] if system else text
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-  """Without the tracebacks that Orbax logs for what is raised as well."""
-  names = ('absl', 'orbax', 'asyncio')
-  loggers = [logging.getLogger(name) for name in names]
-  levels = [logger.level for logger in loggers]
-  for logger in loggers:
-    logger.setLevel(logging.CRITICAL)
-  try:
-    yield
-  finally:
-    for logger, level in zip(loggers, levels, strict=True):
-      logger.setLevel(level)
-
-
-@functools.cache
-def _ignore_late_threads() -> None:
-  """Keeps threads of what failed from printing that their loop is gone.
-
-  They do so, some forty times, at any moment after Orbax has raised.
-  """
-  hook = sys.unraisablehook
-
-  def ignore(found: Any) -> None:
-    if str(found.exc_value) != 'Event loop is closed':
-      hook(found)
-
-  sys.unraisablehook = ignore
 
 
 class Saved(NamedTuple):
@@ -119,8 +82,8 @@ class Checkpoints:
       OSError: this save or the one before it failed.
     """
     if self._manager is None:
-      _ignore_late_threads()
-      self._hushed.enter_context(_quiet())
+      hushed.ignore_late_threads()
+      self._hushed.enter_context(hushed.quiet())
     with self._guard():
       if self._manager is None:
         self._manager = ocp.CheckpointManager(
@@ -157,8 +120,11 @@ class Checkpoints:
   def set_aside(self, newest: int | None) -> None:
     """Renames the steps after `newest` (all, if None), which nobody could read.
 
-    They would stand in the way of the steps that training takes anew.
+    They would stand in the way of the steps that training takes anew. What
+    saves that were killed have left is removed.
     """
+    for rest in self._folder.glob('*.orbax-checkpoint-tmp*'):
+      shutil.rmtree(rest, ignore_errors=True)
     for step in self.steps():
       if newest is None or step > newest:
         source = self._folder / str(step)
@@ -171,9 +137,9 @@ class Checkpoints:
 
   def _read(self, step: int, template: Any) -> Saved | None:
     path = self._folder / str(step)
-    _ignore_late_threads()
+    hushed.ignore_late_threads()
     try:
-      with _quiet():
+      with hushed.quiet():
         _check_shapes(path, template)
         fields = ocp.args.StandardRestore(_stored(template))
         items: dict[str, Any] = {'state': fields}
@@ -195,7 +161,7 @@ class Checkpoints:
     except MismatchError:
       raise
     except Exception as error:  # noqa: BLE001 (Orbax raises many kinds)
-      reason = _first_line(error)
+      reason = hushed.first_line(error)
     _LOG.warning(
       'checkpoint %s is damaged (%s); using the one before it', path, reason
     )
@@ -216,13 +182,13 @@ class Checkpoints:
   @contextlib.contextmanager
   def _guard(self) -> Iterator[None]:
     try:
-      with _quiet():
+      with hushed.quiet():
         yield
     except Exception as error:
       raise OSError(
         f'a checkpoint could not be written to {self._folder} '
-        f'({_first_line(error)}); free the disk, then run the same command '
-        'again to resume'
+        f'({hushed.first_line(error)}); free the disk, then run the same '
+        'command again to resume'
       ) from error
 
 
