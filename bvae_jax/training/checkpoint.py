@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from bvae_jax import workdir
 from bvae_jax.training import hushed
 from bvae_jax.training.hushed import ocp
 
@@ -92,6 +93,10 @@ class Checkpoints:
             preservation_policy=ocp.checkpoint_managers.LatestN(self._keep),
             save_decision_policy=ocp.checkpoint_managers.FixedIntervalPolicy(1),
             enable_async_checkpointing=True,
+            # Where a folder cannot be made, its threads wait for 20 minutes.
+            async_options=ocp.AsyncOptions(
+              create_directories_asynchronously=False
+            ),
           ),
         )
       if step not in self._manager.all_steps():
@@ -185,10 +190,10 @@ class Checkpoints:
       with hushed.quiet():
         yield
     except Exception as error:
+      told = hushed.first_line(error)
       raise OSError(
-        f'a checkpoint could not be written to {self._folder} '
-        f'({hushed.first_line(error)}); free the disk, then run the same '
-        'command again to resume'
+        f'a checkpoint could not be written to {self._folder} ({told}); '
+        f'{workdir.remedy(told)}, then run the same command again to resume'
       ) from error
 
 

@@ -22,6 +22,8 @@ __all__ = ['first_line', 'ignore_late_threads', 'ocp', 'quiet']
 
 def first_line(error: BaseException) -> str:
   """What an error of Orbax says, in a line."""
+  if isinstance(error, OSError) and error.strerror:
+    return error.strerror
   text = str(error).splitlines()[0] if str(error) else repr(error)
   system = _OS_ERROR.search(text)  # the rest is how Orbax calls its files
   return system[1] if system else text

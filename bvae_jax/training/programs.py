@@ -7,6 +7,7 @@ from typing import Any
 from bvae_jax import config as config_lib
 from bvae_jax import parallel, population
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.training import checkpoint as checkpoint_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import program as program_lib
 from bvae_jax.training import schedules, step
@@ -101,12 +102,10 @@ def assembled(
 
 def reached(folder: workdir_lib.Workdir) -> list[int]:
   """The newest step on disk of each program that has one."""
-  newest: dict[str, int] = {}
-  for path in folder.path.glob('checkpoints/group_*/*'):
-    if path.name.isdecimal():
-      group = path.parent.name
-      newest[group] = max(newest.get(group, 0), int(path.name))
-  return [*newest.values()]
+  home = folder.path / 'checkpoints'
+  groups = [*home.iterdir()] if home.exists() else []
+  steps = [checkpoint_lib.Checkpoints(group, 1).steps() for group in groups]
+  return [found[0] for found in steps if found]
 
 
 def require_checkpoint(folder: workdir_lib.Workdir) -> None:

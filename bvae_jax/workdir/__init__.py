@@ -13,6 +13,7 @@ from bvae_jax.workdir.files import (
   check_replaceable,
   json_text,
   read_json,
+  remedy,
   replace_file,
   sweep,
 )

@@ -1,6 +1,7 @@
 """Files that are written as a whole, or not at all."""
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -9,11 +10,23 @@ import re
 from typing import Any
 
 _WRITES = itertools.count()
+_REMEDIES = {
+  'free the disk': (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+  'make it writable': (errno.EACCES, errno.EPERM, errno.EROFS),
+}
 _PART = re.compile(r'\.\d+-\d+\.part$')  # what `replace_file` writes first
 
 
 class WorkdirError(OSError):
   """A folder that cannot hold the run; the message says what to do."""
+
+
+def remedy(told: str) -> str:
+  """What to do about a write that failed with these words of the system."""
+  for what, numbers in _REMEDIES.items():
+    if any(os.strerror(number) in told for number in numbers):
+      return what
+  return 'look after the disk'
 
 
 def replace_file(path: pathlib.Path, content: str | bytes) -> None:
@@ -29,8 +42,8 @@ def replace_file(path: pathlib.Path, content: str | bytes) -> None:
     with contextlib.suppress(OSError):
       part.unlink()
     raise WorkdirError(
-      f'cannot write {path} ({error.strerror}); free the disk or choose '
-      'another --workdir, then run the same command again to resume'
+      f'cannot write {path} ({error.strerror}); {remedy(str(error))} or choose '
+      'another folder, then run the same command again to go on'
     ) from error
 
 

@@ -75,7 +75,8 @@ class Folder:
       self.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
       raise WorkdirError(
-        f'workdir {self.path} is a file, or lies below one; choose a folder'
+        f'workdir {self.path} is a file or a broken link, or lies below one; '
+        'choose a folder'
       ) from error
     except OSError as error:
       raise WorkdirError(

@@ -234,6 +234,7 @@ class Workdir(folder.Folder):
         file.write(metrics_log.text(config_lib.plain(line)))
     except OSError as error:
       raise files.WorkdirError(
-        f'cannot write {self.log_path} ({error.strerror}); free the disk, then'
-        ' run the same command again to resume from the last checkpoint'
+        f'cannot write {self.log_path} ({error.strerror}); '
+        f'{files.remedy(str(error))}, then run the same command again to '
+        'resume from the last checkpoint'
       ) from error
