@@ -1,5 +1,6 @@
 """What the command lines share: flags, logging, errors in one line."""
 
+import contextlib
 import logging
 import os
 import pathlib
@@ -166,8 +167,10 @@ def cache_compilations() -> None:
   """
   if jax.config.values['jax_compilation_cache_dir'] is None:
     base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-    folder = str(pathlib.Path(base) / 'bvae_jax' / 'xla')
-    jax.config.update('jax_compilation_cache_dir', folder)
+    folder = pathlib.Path(base) / 'bvae_jax' / 'xla'
+    with contextlib.suppress(OSError):  # closed to this user: without one
+      folder.mkdir(parents=True, exist_ok=True)
+      jax.config.update('jax_compilation_cache_dir', str(folder))
 
 
 def call(action: Callable, *args) -> None:

@@ -159,7 +159,10 @@ def test_a_second_command_names_the_holder_of_the_lock(folder):
 def test_paths_that_are_no_folder_are_refused(tmp_path, monkeypatch):
   monkeypatch.setenv('HOME', str(tmp_path))
   assert workdir.Workdir('~/run').path == tmp_path / 'run'
-  for path, message in (('gs://b/x', 'local path'), ('a\udcff', 'no UTF-8')):
+  for path, message in (
+    ('gs://b/x', 'local path'), ('a\udcff', 'no UTF-8'),
+    ('~nobody-of-this-name/x', 'no such user'),
+  ):  # fmt: skip
     with pytest.raises(workdir.WorkdirError, match=message):
       workdir.Workdir(path)
 

@@ -59,7 +59,12 @@ class Folder:
       )
     if text != text.encode(errors='replace').decode():
       raise WorkdirError(f'workdir {text!r} is no UTF-8; choose another name')
-    self.path = pathlib.Path(text).expanduser()
+    try:
+      self.path = pathlib.Path(text).expanduser()
+    except RuntimeError as error:  # ~NAME of nobody
+      raise WorkdirError(
+        f'workdir {text}: no such user here; give the whole path'
+      ) from error
 
   @property
   def holds_study(self) -> bool:
