@@ -4,9 +4,11 @@ import argparse
 import contextlib
 import importlib.metadata
 import inspect
+import os
 import platform
 import sys
 import textwrap
+import traceback
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -105,6 +107,15 @@ def one_line_errors(*more: type[Exception]) -> Iterator[None]:
     yield
   except (ValueError, OSError, ImportError, *more) as error:
     sys.exit('error: ' + ' '.join(_told(error).split()))
+  except (RuntimeError, AssertionError) as error:
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    if frame.f_globals['__name__'] != 'jax._src.xla_bridge':
+      raise
+    asked = os.environ.get('JAX_PLATFORMS', '')
+    sys.exit(
+      f'error: JAX finds no device as JAX_PLATFORMS={asked!r} asks for; unset '
+      'it, or install the jaxlib of that device'
+    )
 
 
 _OF_FILES = {

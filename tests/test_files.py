@@ -309,6 +309,9 @@ def test_a_model_of_another_shape_is_one_line_and_stays(saved):
   checkpoints = checkpoint.Checkpoints(saved, keep=2)
   with pytest.raises(OSError, match=r'params.a is \(3, 2\).*\(3, 5\)'):
     checkpoints.restore(state(0, width=5))
+  double = state(0)._replace(params={'a': np.zeros((3, 2)), 'b': np.array(0)})
+  with pytest.raises(OSError, match='float32, here it is float64: set JAX_EN'):
+    checkpoints.restore(double)
   assert restored(saved)[0] == 3
 
 

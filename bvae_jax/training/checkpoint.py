@@ -198,24 +198,32 @@ class Checkpoints:
 
 
 def _check_shapes(path: pathlib.Path, template: Any) -> None:
-  """Compares the shapes on disk, which Orbax would take as they are."""
+  """Compares shapes and types with those on disk, which Orbax would take."""
   found: Any = ocp.StandardCheckpointer().metadata(path / 'state')
-  shapes = [
+  stored, wanted = (
     {
-      jax.tree_util.keystr(key, simple=True, separator='.'): tuple(leaf.shape)
+      jax.tree_util.keystr(key, simple=True, separator='.'): (
+        tuple(leaf.shape),
+        str(leaf.dtype),
+      )
       for key, leaf in jax.tree_util.tree_leaves_with_path(tree)
     }
     for tree in (found.item_metadata.tree, template)
-  ]
-  stored, wanted = shapes
+  )
   if not stored:
     return  # unreadable metadata: restoring it will say so
   parameters_last = lambda name: (name.startswith('params.'), name)
   for name in sorted({*stored, *wanted}, key=parameters_last, reverse=True):
-    if stored.get(name) != wanted.get(name):
+    shape, kind = stored.get(name, ('missing', ''))
+    asked, needed = wanted.get(name, ('none', ''))
+    if shape != asked:
       raise MismatchError(
         f'checkpoint {path} holds another model or population: {name} is '
-        f'{stored.get(name, "missing")}, the config asks for '
-        f'{wanted.get(name, "none")}; choose another --workdir, or give the '
-        "config that lies in the run's config.json"
+        f'{shape}, the config asks for {asked}; choose another --workdir, or '
+        "give the config that lies in the run's config.json"
+      )
+    if kind != needed:
+      raise MismatchError(
+        f'checkpoint {path} holds {name} as {kind}, here it is {needed}: set '
+        'JAX_ENABLE_X64 as it was when the run was trained'
       )
