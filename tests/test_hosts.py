@@ -59,7 +59,7 @@ def free_port():
 def path(tmp_path_factory):
   return helpers.config_file(
     tmp_path_factory.mktemp('hosts') / 'small.py',
-    f"seeds={SEEDS['members']}, num_devices=0",
+    f'seeds={SEEDS["members"]}, num_devices=0',
   )
 
 

@@ -407,7 +407,7 @@ def test_the_tidy_table_by_hand(tmp_path):
   )
 
 
-def test_a_unit_split_by_members_is_the_same(ended, tmp_path):
+def test_a_unit_split_by_members_is_the_same(ended, tmp_path, no_pages):
   """Its parts train as jobs of their own; scores are computed together."""
   order = []
 
