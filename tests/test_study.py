@@ -87,6 +87,15 @@ def test_a_failed_unit_is_tried_again_by_the_next_command_only(tmp_path):
     assert tried == [['a', 'b']] * command
 
 
+def test_a_unit_whose_files_are_lost_is_not_tried_for_ever(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(run, 'train_and_evaluate', lambda *_: None)
+  study = small_study(a=helpers.small_config())
+  with pytest.raises(execute.Unfinished, match='ended, but files that it'):
+    execute.run(study, tmp_path)
+
+
 def test_a_unit_held_elsewhere_is_waited_for_and_taken_over(ended):
   assert ended[1] == {'broken': 'failed', 'works': 'running'}
 
@@ -407,7 +416,7 @@ def test_the_tidy_table_by_hand(tmp_path):
   )
 
 
-def test_a_unit_split_by_members_is_the_same(ended, tmp_path, no_pages):
+def test_a_unit_split_by_members_is_the_same(ended, tmp_path):
   """Its parts train as jobs of their own; scores are computed together."""
   order = []
 

@@ -5,7 +5,7 @@ import traceback
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.studies import merge
-from bvae_jax.studies.plan import Path, jobs, read_plan, unit_path
+from bvae_jax.studies.plan import Path, jobs, read_plan, state, unit_path
 from bvae_jax.workdir.locks import GLANCE, UNIT_LOCK, locked
 
 
@@ -29,6 +29,7 @@ def run_unit(workdir: Path, name: str) -> None:
     ValueError: the plan has no such unit, or its config cannot be run.
     Busy: another process is running it.
     Interrupted: a signal stopped it; it is checkpointed.
+    WorkdirError: it ran, and its folder does not hold what a finished run has.
     Exception: whatever the run raises, written to its error.txt as well.
   """
   config = read_plan(workdir)
@@ -54,3 +55,7 @@ def run_unit(workdir: Path, name: str) -> None:
     except Exception:
       fail(workdir, name, traceback.format_exc())
       raise
+  if state(workdir, name) == 'todo':  # or whoever waits for it tries for ever
+    lost = f'{folder}: the unit ended, but files that it wrote are not there'
+    fail(workdir, name, lost)
+    raise workdir_lib.WorkdirError(lost)
