@@ -107,7 +107,10 @@ def one_line_errors(*more: type[Exception]) -> Iterator[None]:
     yield
   except (ValueError, OSError, ImportError, *more) as error:
     sys.exit('error: ' + ' '.join(_told(error).split()))
-  except (RuntimeError, AssertionError) as error:
+  except (RuntimeError, AssertionError, MemoryError) as error:
+    if isinstance(error, MemoryError) or 'RESOURCE_EXHAUSTED' in str(error):
+      why = ' '.join(str(error).split())[:200]
+      sys.exit(f'error: not enough memory, ask for less of it: {why}')
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     if frame.f_globals['__name__'] != 'jax._src.xla_bridge':
       raise
@@ -142,6 +145,13 @@ def listed(words: str) -> list[str]:
 
 class Parser(argparse.ArgumentParser):
   """A parser whose errors are one line, as those of the other commands."""
+
+  def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+    """As `argparse` does; a folder without a name is not this one."""
+    found = super().parse_args(args, namespace)
+    if getattr(found, 'out', None) != '':
+      return found
+    self.error('--out is empty: name a folder')
 
   def error(self, message: str) -> NoReturn:
     sys.exit(f'error: {message}; see --help')
@@ -212,9 +222,8 @@ def keys_text(config: ml_collections.ConfigDict) -> str:
     found: Any = config
     for part in key.split('.'):
       found = found[part]
-    if isinstance(found, ml_collections.ConfigDict):
-      return found.to_dict()
-    return found
+    nested = isinstance(found, ml_collections.ConfigDict)
+    return found.to_dict() if nested else found
 
   return '\n'.join(
     _entry(f'--config.{key}={value(key)!r}', meaning)

@@ -7,7 +7,7 @@ import numpy as np
 import pages
 import pytest
 
-from bvae_jax import metrics, score
+from bvae_jax import metrics, score, usage
 from bvae_jax.data import point_files
 from bvae_jax.evaluation import labelled
 
@@ -92,6 +92,15 @@ def test_observed_points_are_scored_as_what_they_are(points, caplog):
 def test_bad_arguments_are_one_line(points, arguments, line):
   with pytest.raises(ValueError, match=line):
     score.score(*points, **arguments)
+
+
+def test_codes_that_memory_does_not_hold_are_one_line():
+  for error in (MemoryError('44 GiB'), RuntimeError('RESOURCE_EXHAUSTED: 44')):
+    with (
+      pytest.raises(SystemExit, match='not enough memory, .*44'),
+      usage.one_line_errors(),
+    ):
+      raise error
 
 
 def test_files_of_all_kinds_hold_the_same_table(points, tmp_path):
@@ -247,6 +256,7 @@ def _bad_files(folder):
     ('codes.npy', 'same.csv', '', 'factor hue is constant'),
     ('codes.npy', 'f.npy', '--logvars=short.npy', 'log-variances (8,) beside'),
     ('codes.npy', 'f.npy', '--seed=-1', 'seed=-1 must not be negative'),
+    ('codes.npy', 'f.npy', '--out=', '--out is empty: name a folder'),
     ('codes.npy', 'f.npy', '--out=run', 'holds a run'),
     ('codes.npy', 'f.npy', '--out=f.npy', 'f.npy is a file; choose a folder'),
     ('codes.npy', 'f.npy', '--out=mine', 'mine/results.csv is there already'),

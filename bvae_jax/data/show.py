@@ -169,6 +169,10 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     'name', help='as dataset.name: ' + ', '.join(data.DATASETS)
   )
   parser.add_argument('--path', default='', help='as dataset.path')
+  parser.add_argument('--image_key', default='', help='as dataset.image_key')
+  parser.add_argument(
+    '--label_keys', default='', help='as dataset.label_keys, with commas'
+  )
   parser.add_argument('--data_dir', default='', help='of prepared sets')
   parser.add_argument('--image_size', type=int, default=64)
   parser.add_argument('--out', default='.', help='the folder to write to')
@@ -181,13 +185,13 @@ def main(argv: Sequence[str]) -> None:
 
   args = _parse(argv)
   config = config_lib.default_config('beta_vae').dataset
-  config.update(
-    {k: getattr(args, k) for k in ('name', 'path', 'data_dir', 'image_size')}
-  )
+  keys = 'name', 'path', 'data_dir', 'image_size', 'image_key'
+  config.update({key: getattr(args, key) for key in keys})
+  config.label_keys = tuple(usage.listed(args.label_keys))
   with usage.one_line_errors():
     dataset = data.load(config)
     found = look(dataset)
-    out = pathlib.Path(args.out)
+    out = pathlib.Path(args.out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
     stem = f'{out / args.name.replace(":", "_").replace("/", "_")}'
     html = page(dataset, found)

@@ -44,6 +44,19 @@ def test_counts_leave_missing_labels_out():
   assert [row['value'] for row in charts['class']] == [1, 0, 2]
 
 
+def test_one_array_of_several_is_shown(tmp_path, monkeypatch, capsys):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+  monkeypatch.setenv('HOME', str(tmp_path))
+  images = np.zeros((6, 8, 8), np.uint8)
+  np.savez(tmp_path / 'x.npz', a=images, b=images, y=np.arange(6) % 3)
+  argv = ['images', f'--path={tmp_path / "x.npz"}', '--image_size=8']
+  show.main([*argv, '--image_key=a', '--label_keys=y', '--out=~/shown'])
+  assert 'y (3)' in (tmp_path / 'shown' / 'images.html').read_text()
+  for more, line in (('--image_key=c', 'no c among'), ('--out=', 'is empty')):
+    with pytest.raises(SystemExit, match=line):
+      show.main([*argv, more])
+
+
 def test_show_refuses_in_one_line():
   with pytest.raises(SystemExit, match='^error: unknown dataset.name'):
     show.main(['nothing'])
