@@ -25,7 +25,7 @@ class Progress:
     self._begin = time.monotonic()
     self._told = -float('inf')
     self._bar = None
-    if sys.stderr.isatty() and _shown():
+    if sys.stderr and sys.stderr.isatty() and _shown():  # none: `2>&-`
       self._bar = rich.progress.Progress(
         rich.progress.TextColumn('training'),
         rich.progress.BarColumn(),
