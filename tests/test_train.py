@@ -251,6 +251,23 @@ def test_a_signal_in_the_last_chunk_stops_before_the_scores(tmp_path):
     loop.train(program, folder, [At(6, signal.SIGINT)])
 
 
+def test_a_closed_terminal_stops_a_run_with_its_checkpoint(
+  tmp_path, monkeypatch
+):
+  folder, program = _started(tmp_path, helpers.small_config())
+
+  def closed(bar):
+    raise OSError('Input/output error')
+
+  monkeypatch.setattr(hooks.Progress, 'close', closed)
+  with pytest.raises(OSError, match='Input/output'):
+    loop.train(program, folder, [At(2, signal.SIGHUP)])
+  assert program_lib.checkpoints(folder, program).steps()[0] == 4
+  with pytest.MonkeyPatch.context() as patch:  # as under nohup
+    patch.setattr(signal, 'getsignal', lambda number: signal.SIG_IGN)
+    assert signal.SIGHUP not in monitor.numbers()
+
+
 def test_a_population_whose_members_are_all_dead_stops(tmp_path):
   config = helpers.small_config(learning_rate=1e38, num_steps=1000)
   folder, program = _started(tmp_path, config)
