@@ -151,7 +151,7 @@ class Parser(argparse.ArgumentParser):
     found = super().parse_args(args, namespace)
     if getattr(found, 'out', None) != '':
       return found
-    self.error('--out is empty: name a folder')
+    return self.error('--out is empty: name a folder')
 
   def error(self, message: str) -> NoReturn:
     sys.exit(f'error: {message}; see --help')
