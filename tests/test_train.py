@@ -260,8 +260,12 @@ def test_a_closed_terminal_stops_a_run_with_its_checkpoint(
     raise OSError('Input/output error')
 
   monkeypatch.setattr(hooks.Progress, 'close', closed)
-  with pytest.raises(OSError, match='Input/output'):
-    loop.train(program, folder, [At(2, signal.SIGHUP)])
+  before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a suite under nohup
+  try:
+    with pytest.raises(OSError, match='Input/output'):
+      loop.train(program, folder, [At(2, signal.SIGHUP)])
+  finally:
+    signal.signal(signal.SIGHUP, before)
   assert program_lib.checkpoints(folder, program).steps()[0] == 4
   with pytest.MonkeyPatch.context() as patch:  # as under nohup
     patch.setattr(signal, 'getsignal', lambda number: signal.SIG_IGN)
