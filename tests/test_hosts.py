@@ -80,7 +80,8 @@ def test_two_hosts_give_the_results_of_one(path, tmp_path, no_pages):
   for mode, name in (('members', 'two'), ('data', 'two_data')):
     found = members(tmp_path / name)
     assert [m['seed'] for m in found] == [*SEEDS[mode]]
-    for a, b in zip(members(tmp_path / 'one'), found, strict=False):
+    whole = members(tmp_path / 'one')[: len(found)]
+    for a, b in zip(whole, found, strict=True):
       assert b['elbo']['nll'] == pytest.approx(a['elbo']['nll'], rel=1e-4)
       assert b['metrics']['mig'] == pytest.approx(a['metrics']['mig'], abs=1e-2)
     log = (tmp_path / name / 'metrics.jsonl').read_text().splitlines()

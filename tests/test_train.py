@@ -62,6 +62,7 @@ SPREAD = {
   'beta_tcvae': 4,
   'factor_vae': 8,
   'infogan': 8,
+  'qlae': 8,
   'semi_supervised': 8,
 }
 
@@ -347,7 +348,7 @@ def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
 
 
 def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
-  tmp_path, caplog, no_pages
+  tmp_path, caplog
 ):
   config = helpers.small_config(seeds=(0,))
   config.grid.learning_rate = (1e-3, 1e38)

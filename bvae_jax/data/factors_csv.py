@@ -93,9 +93,8 @@ def _files_first(
 def rows(path: pathlib.Path) -> list[list[str]]:
   """The rows up to the last one that says anything, without empty lines.
 
-  Columns of which no cell says anything are left out.
-
-  Cells have no spaces around.
+  Columns of which no cell says anything are left out; cells have no spaces
+  around.
 
   Raises:
     ValueError: no text in UTF-8, or no CSV.
