@@ -1,8 +1,10 @@
 """Files that hold an array of images, told by their first bytes."""
 
+import contextlib
 import pathlib
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -69,10 +71,30 @@ def open_array(
   if not found:
     what = foreign(path) or 'no .npy, .npz or HDF5 file by its first bytes'
     raise ValueError(f'{path}: {what}')
-  try:
+  with _named_errors(path):
     if found == 'npy':
       return _npy(path, key)
     return (_npz if found == 'zip' else _hdf5)(path, key, ranks)
+
+
+def shapes(path: pathlib.Path) -> dict[str, tuple[int, ...]]:
+  """The shapes of the named arrays that a .npz or HDF5 file holds.
+
+  Raises:
+    ValueError: the file is damaged.
+  """
+  found = kind(path)
+  with _named_errors(path):
+    if found == 'zip':
+      return _npz_shapes(path)[0]
+    return _hdf5_shapes(path) if found == 'hdf5' else {}
+
+
+@contextlib.contextmanager
+def _named_errors(path: pathlib.Path) -> Iterator[None]:
+  """What can be wrong with a file, as a ValueError that names it."""
+  try:
+    yield
   except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
     raise ValueError(f'{path}: damaged or cut short: {error}') from error
   except (ValueError, RuntimeError, NotImplementedError) as error:
@@ -112,6 +134,16 @@ def is_resource_fork(name: str) -> bool:
 
 
 def _npz(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
+  plain, every = _npz_shapes(path)
+  name = _named(key, plain, every) if key else _one(plain, every, ranks)
+  with np.load(path, allow_pickle=False) as arrays:
+    return arrays[name]
+
+
+def _npz_shapes(
+  path: pathlib.Path,
+) -> tuple[dict[str, tuple[int, ...]], list[str]]:
+  """The shapes of plain arrays, and the names of all, pickled ones too."""
   with zipfile.ZipFile(path) as archive:
     members = [n for n in names(archive) if n.endswith('.npy')]
     if not members:
@@ -121,9 +153,7 @@ def _npz(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
       with archive.open(name) as stream:
         found[name.removesuffix('.npy')] = header(stream)
   plain = {n: s for n, (s, _, d) in found.items() if not d.hasobject}
-  name = _named(key, plain, found) if key else _one(plain, found, ranks)
-  with np.load(path, allow_pickle=False) as arrays:
-    return arrays[name]
+  return plain, list(found)
 
 
 def require_h5py() -> Any:
@@ -142,22 +172,26 @@ def require_h5py() -> Any:
 
 
 def _hdf5(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
+  h5py, found = require_h5py(), _hdf5_shapes(path)
+  key = key.strip('/')
+  name = _named(key, found, found) if key else _one(found, found, ranks)
+  opened: Any = h5py.File(path, 'r')
+  with opened as file:
+    words = h5py.check_string_dtype(file[name].dtype)
+    return file[name].asstr()[()] if words else file[name][()]
+
+
+def _hdf5_shapes(path: pathlib.Path) -> dict[str, tuple[int, ...]]:
   h5py = require_h5py()
-  shapes: dict[str, tuple[int, ...]] = {}
+  found = {}
 
   def visit(name: str, item: Any) -> None:
     if isinstance(item, h5py.Dataset):
-      shapes[name] = item.shape or ()
+      found[name] = item.shape or ()
 
-  key = key.strip('/')
-  opened: Any = h5py.File(path, 'r')
-  with opened as file:
+  with h5py.File(path, 'r') as file:
     file.visititems(visit)
-    found = file[
-      _named(key, shapes, shapes) if key else _one(shapes, shapes, ranks)
-    ]
-    words = h5py.check_string_dtype(found.dtype)
-    return found.asstr()[()] if words else found[()]
+  return found
 
 
 def _named(key: str, able: Any, every: Any) -> str:
@@ -171,10 +205,10 @@ def _named(key: str, able: Any, every: Any) -> str:
 
 
 def _one(
-  shapes: dict[str, tuple[int, ...]], every: Any, ranks: tuple[int, ...]
+  plain: dict[str, tuple[int, ...]], every: Any, ranks: tuple[int, ...]
 ) -> str:
   """The name of the one array that has such a rank."""
-  able = [name for name, shape in shapes.items() if len(shape) in ranks]
+  able = [name for name, shape in plain.items() if len(shape) in ranks]
   if len(able) != 1:
     images = ranks == (3, 4)
     what = (

@@ -65,6 +65,8 @@ def of_arrays(
 ) -> factors_lib.Table | None:
   """Returns the labels that lie beside the images in an .npz or HDF5 file.
 
+  Without keys there are none; which arrays might be labels is logged.
+
   Args:
     path: the file.
     keys: names of arrays [N], one factor each, or [N, K], K of them; of
@@ -74,6 +76,9 @@ def of_arrays(
   Raises:
     ValueError: no such array, another length, or pickled objects.
   """
+  if not keys:
+    _tell_of_arrays(path, count)
+    return None
   columns = {}
   for key in keys:
     values = files.open_array(path, key)
@@ -100,7 +105,24 @@ def of_arrays(
         except UnicodeDecodeError:
           raise ValueError(f'{path}: labels {key} are no UTF-8') from None
       columns[name] = [str(value) for value in part.tolist()]
-  return _table(path, columns) if columns else None
+  return _table(path, columns)
+
+
+def _tell_of_arrays(path: pathlib.Path, count: int) -> None:
+  """Names the arrays that have a row for each of N images, not read so far."""
+  able = [
+    name
+    for name, shape in files.shapes(path).items()
+    if len(shape) in (1, 2) and shape[0] == count
+  ]
+  if able:
+    _LOG.info(
+      '%s: no labels are read; of as many rows as images: %s '
+      '(--config.dataset.label_keys="%s" makes them factors)',
+      path,
+      ', '.join(able),
+      tuple(able),
+    )
 
 
 def _table(

@@ -34,7 +34,7 @@ def load(path, **changes) -> data.Dataset:
 
 
 @pytest.mark.parametrize('kind', ['npz', 'h5'])
-def test_labels_as_arrays(kind, tmp_path):
+def test_labels_as_arrays(kind, tmp_path, caplog):
   path = tmp_path / f'a.{kind}'
   other = 255 - IMAGES
   if kind == 'npz':
@@ -45,6 +45,10 @@ def test_labels_as_arrays(kind, tmp_path):
       file['mine'], file['other'] = IMAGES, other
       for name, values in LABELS.items():
         file[name] = values.tolist() if name == 'word' else values
+  with caplog.at_level('INFO'):
+    assert load(path, image_key='mine').factors is None
+  names = tuple(sorted(LABELS) if kind == 'h5' else LABELS)
+  assert f'--config.dataset.label_keys="{names}"' in caplog.text
   dataset = load(path, image_key='mine', label_keys=tuple(LABELS))
   images = np.asarray(dataset.images(jnp.arange(4)) * 255).round()
   np.testing.assert_array_equal(images, IMAGES)
