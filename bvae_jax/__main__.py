@@ -45,10 +45,10 @@ def _share_root() -> None:
 def main() -> None:
   """Runs the command that `sys.argv` names."""
   try:
-    _run(sys.argv[1:])
-    sys.stdout.flush()
-  except BrokenPipeError:  # of `bvae --help | head`, which has read enough
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with usage.printed():
+      _run(sys.argv[1:])
+  except KeyboardInterrupt:
+    sys.exit(usage.INTERRUPTED)
 
 
 def _run(argv: list[str]) -> None:

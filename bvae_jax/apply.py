@@ -135,8 +135,7 @@ def parse(argv: list[str]) -> list[str]:
   if len(argv) > 1 and not argv[1].startswith('-'):
     name, rest = argv[1], [argv[0], *argv[2:]]
   if asked:
-    print(_help())
-    sys.exit()
+    usage.show(_help())
   if name not in apps.NAMES:
     near = catalogue.did_you_mean(name, apps.NAMES)
     told = f'no application {name!r}' if name else 'which application?'

@@ -61,8 +61,7 @@ def _find_config(argv: list[str]) -> list[str]:
     if not equals:
       value = ''.join(argv[i + 1 : i + 2])
     if value == 'list':
-      print(usage.configs_page())
-      sys.exit()
+      usage.show(usage.configs_page())
     value = catalogue.find_config(value)
     found[i : i + 1 + (not equals)] = [f'--config={value}']
     path = pathlib.Path(value.partition(':')[0]).resolve()
@@ -104,8 +103,7 @@ def _told(error: Exception) -> str:
 def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   """Flags, or one line on what is wrong with them."""
   if '--version' in argv:
-    print(usage.version())
-    sys.exit()
+    usage.show(usage.version())
   asked = _HELP.intersection(argv)
   try:
     argv = [word for word in _find_config(argv) if word not in _HELP]
@@ -114,8 +112,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
     sys.argv[1:] = keys.split_every(sys.argv[1:])[0]  # config_flags looks there
     rest = flags.FLAGS(argv)
     if asked:
-      print(_help())
-      sys.exit()
+      usage.show(_help())
     if len(rest) > 1:
       raise flags.Error(f'stray argument(s): {" ".join(rest[1:])}')
     require(required)
@@ -176,14 +173,11 @@ def cache_compilations() -> None:
 def call(action: Callable, *args) -> None:
   """`action(*args)`, logged; what the user can mend ends in one line."""
   cache_compilations()
-  try:
-    with usage.one_line_errors(run_lib.Interrupted, execute.Unfinished):
-      log_to_stderr(_QUIET.value, _LOG_FILE.value)
-      if HOSTS.value:
-        parallel.start(HOSTS.value)
-      action(*args)
-  except KeyboardInterrupt:
-    sys.exit('error: interrupted; run the same command again to go on')
+  with usage.one_line_errors(run_lib.Interrupted, execute.Unfinished):
+    log_to_stderr(_QUIET.value, _LOG_FILE.value)
+    if HOSTS.value:
+      parallel.start(HOSTS.value)
+    action(*args)
 
 
 def run(action: Callable[[ml_collections.ConfigDict, str], object]) -> None:

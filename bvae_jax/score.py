@@ -20,9 +20,13 @@ PAGE = 'score.html'
 
 
 def _text(results: results_lib.Results) -> str:
-  """The scores, one a line, with their standard errors."""
-  member = results.members[0]
-  lines = []
+  """The data, then the scores, one a line, with their standard errors."""
+  member, dataset = results.members[0], results.dataset
+  lines = [
+    dataset.description,
+    'factors: ' + ', '.join(labelled.described(dataset)),
+    *labelled.warnings(dataset),
+  ]
   for name, value in member.metrics.items():
     shown = '-' if value is None else f'{value:.4f}'
     error = member.errors.get(name)
@@ -30,6 +34,18 @@ def _text(results: results_lib.Results) -> str:
       f'{name:<44}{shown:>10}' + ('' if error is None else f' ± {error:.4f}')
     )
   return '\n'.join(lines)
+
+
+def _write(
+  folder: workdir.Workdir, title: str, results: results_lib.Results
+) -> None:
+  """Writes the scores as JSON, as a table and as a page."""
+  from bvae_jax.report import codes  # the libraries of pages
+
+  folder.path.mkdir(parents=True, exist_ok=True)
+  folder.replace('results.json', results.text())
+  folder.replace('results.csv', tables.csv_text({'points': results}))
+  folder.replace(PAGE, codes.document(title, results))
 
 
 def _parse(argv: list[str]) -> Any:
@@ -126,18 +142,12 @@ def main(argv: list[str]) -> None:
     if folder is not None:
       folder.require_free(('results.json', 'results.csv', PAGE))
     results = _scored(args)
-    print(results.dataset.description)
-    print('factors: ' + ', '.join(labelled.described(results.dataset)))
-    for line in labelled.warnings(results.dataset):
-      print(line)
-    print(_text(results))
+    try:
+      if folder is not None:
+        _write(folder, args.codes.name, results)
+    finally:  # last: whoever reads the lines may stop at one
+      print(_text(results))
     if folder is not None:
-      folder.path.mkdir(parents=True, exist_ok=True)
-      folder.replace('results.json', results.text())
-      folder.replace('results.csv', tables.csv_text({'points': results}))
-      from bvae_jax.report import codes  # the libraries of pages
-
-      folder.replace(PAGE, codes.document(args.codes.name, results))
       print(f'{folder.path / PAGE}: open it in a browser')
 
 

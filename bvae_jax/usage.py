@@ -96,15 +96,43 @@ _OURS = ('bvae_jax', 'launch')  # modules; the main one is sys.argv[0]
 _WIDTH = 80
 
 
+INTERRUPTED = 'error: interrupted; run the same command again'
+
+
+@contextlib.contextmanager
+def printed() -> Iterator[None]:
+  """Where stdout is written; a reader that has had enough is no error.
+
+  It may close its end (`bvae score ... | head`) at any line.
+  """
+  try:
+    yield
+    print(end='', flush=True)
+  except BrokenPipeError:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show(text: str) -> NoReturn:
+  """Ends the command with a text that was asked for."""
+  with printed():
+    print(text)
+  sys.exit()
+
+
 @contextlib.contextmanager
 def one_line_errors(*more: type[Exception]) -> Iterator[None]:
   """Ends the command in one line on errors that its user can mend.
+
+  Ctrl-C is one of them.
 
   Args:
     more: kinds of such errors, beside those of values, files and extras.
   """
   try:
-    yield
+    with printed():
+      yield
+  except KeyboardInterrupt:
+    sys.exit(INTERRUPTED)
   except (ValueError, OSError, ImportError, *more) as error:
     sys.exit('error: ' + ' '.join(_told(error).split()))
   except (RuntimeError, AssertionError, MemoryError) as error:
@@ -152,6 +180,11 @@ class Parser(argparse.ArgumentParser):
     if getattr(found, 'out', None) != '':
       return found
     return self.error('--out is empty: name a folder')
+
+  def print_help(self, file: Any = None) -> None:
+    """As `argparse` does, to a reader that may have had enough."""
+    with printed():
+      super().print_help(file)
 
   def error(self, message: str) -> NoReturn:
     sys.exit(f'error: {message}; see --help')

@@ -36,8 +36,11 @@ def test_help_lists_every_command_and_config_with_a_line_each(
   assert capsys.readouterr().out == page
 
 
-def test_a_reader_that_has_enough_is_no_error():
-  command = [sys.executable, '-m', 'bvae_jax', '--help']
+@pytest.mark.parametrize(
+  'words', ['bvae_jax --help', 'bvae_jax.main --config=list']
+)
+def test_a_reader_that_has_enough_is_no_error(words):
+  command = [sys.executable, '-um', *words.split()]
   with subprocess.Popen(
     command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
   ) as process:

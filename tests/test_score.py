@@ -1,7 +1,12 @@
 """`python -m bvae_jax.score`: anybody's codes, from files."""
 
+import errno
 import itertools
 import json
+import os
+import pathlib
+import re
+import sys
 
 import numpy as np
 import pages
@@ -273,3 +278,36 @@ def test_bad_input_ends_in_one_line(
     score.main(argv)
   told = str(left.value) + capsys.readouterr().err
   assert line in told and 'Traceback' not in told and left.value.code != 0
+
+
+def test_scores_outlive_a_reader_that_left_and_a_folder_that_is_full(
+  points, tmp_path, monkeypatch, capsys
+):
+  monkeypatch.chdir(tmp_path)
+  for name, values in zip(('codes', 'factors'), points):
+    np.save(name, values)
+  argv = ['--codes=codes.npy', '--factors=factors.npy', '--metrics=mig']
+  reader, writer = os.pipe()
+  os.close(reader)
+  with open(writer, 'w') as closed, monkeypatch.context() as patched:
+    patched.setattr(sys, 'stdout', closed)
+    score.main([*argv, '--out=read'])
+  found = json.loads((tmp_path / 'read' / 'results.json').read_text())
+  mig = found['members'][0]['metrics']['mig']
+
+  def full(*unused):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(pathlib.Path, 'write_bytes', full)
+  with pytest.raises(SystemExit, match=r'cannot write full/results\.json'):
+    score.main([*argv, '--out=full'])
+  assert re.search(rf'^mig +{mig:.4f}$', capsys.readouterr().out, re.MULTILINE)
+
+
+def test_ctrl_c_is_a_line(monkeypatch):
+  def interrupted(*unused):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(score, '_scored', interrupted)
+  with pytest.raises(SystemExit, match='^error: interrupted; run the same'):
+    score.main(['--codes=a.npy', '--factors=b.npy'])

@@ -200,7 +200,7 @@ def main(argv: Sequence[str]) -> None:
     moving = film(dataset)
     if moving is not None:
       pathlib.Path(f'{stem}.gif').write_bytes(moving)
-  print(f'{stem}.html: open it in a browser')
+    print(f'{stem}.html: open it in a browser')
 
 
 if __name__ == '__main__':

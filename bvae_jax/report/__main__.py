@@ -100,7 +100,7 @@ def main(argv: Sequence[str]) -> None:
     else:
       page = args.out or pathlib.Path('compare.html')
       compare.write(runs, page)
-  print(f'{page}: open it in a browser')
+    print(f'{page}: open it in a browser')
 
 
 if __name__ == '__main__':
