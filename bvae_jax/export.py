@@ -63,9 +63,7 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
     )
   folder = target.path
   workdir.check_replaceable(*(folder / name for name in files))
-  folder.mkdir(parents=True, exist_ok=True)
-  for name, content in files.items():
-    workdir.replace_file(folder / name, content)
+  workdir.replace_files({folder / n: content for n, content in files.items()})
   return folder
 
 

@@ -42,10 +42,13 @@ def _write(
   """Writes the scores as JSON, as a table and as a page."""
   from bvae_jax.report import codes  # the libraries of pages
 
-  folder.path.mkdir(parents=True, exist_ok=True)
-  folder.replace('results.json', results.text())
-  folder.replace('results.csv', tables.csv_text({'points': results}))
-  folder.replace(PAGE, codes.document(title, results))
+  workdir.replace_files(
+    {
+      folder.path / 'results.json': results.text(),
+      folder.path / 'results.csv': tables.csv_text({'points': results}),
+      folder.path / PAGE: codes.document(title, results),
+    }
+  )
 
 
 def _parse(argv: list[str]) -> Any:

@@ -200,13 +200,25 @@ def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(
 
   def full(path, content):
     path.touch()
+    if content != b'fits':
+      raise OSError(errno.ENOSPC, 'No space left on device')
+
+  def no_room(*unused):
     raise OSError(errno.ENOSPC, 'No space left on device')
 
   monkeypatch.setattr(pathlib.Path, 'write_bytes', full)
   with pytest.raises(OSError, match='No space left.*free the disk.*go on'):
     folder.replace('results.json', 'new')
+  several = [folder.path / name for name in ('a.json', 'a.csv')]
+  with pytest.raises(OSError, match=r'cannot write .*a\.csv'):
+    workdir.replace_files(dict(zip(several, ('fits', 'does not'))))
+  assert not any(path.exists() for path in several)
   assert folder.results_path.read_text() == 'old'
   assert not list(folder.path.glob('*.part'))
+  monkeypatch.setattr(os, 'write', no_room)
+  with folder.lock():  # its file holds no name
+    pass
+  assert not (folder.path / '.lock').exists()
 
 
 class State(NamedTuple):

@@ -8,7 +8,6 @@ a grid, NAME.gif, in which one factor a panel moves.
 """
 
 import argparse
-import pathlib
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bvae_jax import config as config_lib
-from bvae_jax import data, usage
+from bvae_jax import data, usage, workdir
 from bvae_jax.data import dependence
 
 ACROSS = 12  # images in a row
@@ -189,18 +188,19 @@ def main(argv: Sequence[str]) -> None:
   config.update({key: getattr(args, key) for key in keys})
   config.label_keys = tuple(usage.listed(args.label_keys))
   with usage.one_line_errors():
+    out = workdir.Folder(args.out)
+    out.check_writable()
+    stem = args.name.replace(':', '_').replace('/', '_')
+    names = (f'{stem}.{kind}' for kind in ('html', 'png', 'gif'))
+    html, png, gif = (out.path / name for name in names)
+    workdir.check_replaceable(html, png, *[gif] * gif.exists())
     dataset = data.load(config)
     found = look(dataset)
-    out = pathlib.Path(args.out).expanduser()
-    out.mkdir(parents=True, exist_ok=True)
-    stem = f'{out / args.name.replace(":", "_").replace("/", "_")}'
-    html = page(dataset, found)
-    pathlib.Path(f'{stem}.html').write_text(html, encoding='utf-8')
-    pathlib.Path(f'{stem}.png').write_bytes(figures.picture(found))
-    moving = film(dataset)
-    if moving is not None:
-      pathlib.Path(f'{stem}.gif').write_bytes(moving)
-    print(f'{stem}.html: open it in a browser')
+    files = {html: page(dataset, found), png: figures.picture(found)}
+    if moving := film(dataset):
+      files[gif] = moving
+    workdir.replace_files(files)
+    print(f'{html}: open it in a browser')
 
 
 if __name__ == '__main__':

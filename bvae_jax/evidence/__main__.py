@@ -30,10 +30,15 @@ def scores(args: Any) -> None:
     seeds=tuple(range(args.seeds)),
   )
   found = {kind: result.to_json() for kind, result in results.items()}
-  folder.replace('results.json', workdir.json_text(found))
-  folder.replace('results.csv', tables.csv_text(results))
-  folder.replace('report.html', trial_page.document(results, range(args.seeds)))
-  _LOG.info('%s: open it in a browser', folder.path / 'report.html')
+  page = folder.path / 'report.html'
+  workdir.replace_files(
+    {
+      folder.path / 'results.json': workdir.json_text(found),
+      folder.path / 'results.csv': tables.csv_text(results),
+      page: trial_page.document(results, range(args.seeds)),
+    }
+  )
+  _LOG.info('%s: open it in a browser', page)
 
 
 def _parse(argv: list[str]) -> Any:

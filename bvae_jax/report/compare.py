@@ -144,10 +144,12 @@ def write(paths: Sequence[pathlib.Path], out: pathlib.Path) -> None:
     study_page.methods([study.methods]),
   )
   sections = [section(study) for section in SECTIONS]
-  figures_text = workdir_lib.json_text(found)
-  workdir_lib.replace_file(beside[0], figures_text)
   rows = found['tests']
   table = [list(rows[0]), *(list(row.values()) for row in rows)]
-  workdir_lib.replace_file(beside[1], tables.as_csv(table))
-  content = page.document(head, sections, study.config)
-  workdir_lib.replace_file(out, content)
+  workdir_lib.replace_files(
+    {
+      beside[0]: workdir_lib.json_text(found),
+      beside[1]: tables.as_csv(table),
+      out: page.document(head, sections, study.config),
+    }
+  )

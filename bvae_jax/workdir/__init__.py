@@ -15,6 +15,7 @@ from bvae_jax.workdir.files import (
   read_json,
   remedy,
   replace_file,
+  replace_files,
   sweep,
 )
 from bvae_jax.workdir.folder import FAILURE, MANIFEST, PLAN, Folder, failure

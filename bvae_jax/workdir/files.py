@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _WRITES = itertools.count()
@@ -31,18 +32,35 @@ def remedy(told: str) -> str:
 
 def replace_file(path: pathlib.Path, content: str | bytes) -> None:
   """Writes a file beside `path`, then renames it over `path`."""
-  # A name of its own, so that two writers never mix one file.
-  part = path.with_name(f'{path.name}.{os.getpid()}-{next(_WRITES)}.part')
-  raw = content.encode() if isinstance(content, str) else content
+  replace_files({path: content})
+
+
+def replace_files(contents: Mapping[pathlib.Path, str | bytes]) -> None:
+  """Writes files beside their paths, then renames all of them.
+
+  So a full disk leaves all of them as they were.
+
+  Raises:
+    WorkdirError: a file cannot be written.
+  """
+  parts = {}
+  for path in contents:  # names of their own: two writers never mix one file
+    name = f'{path.name}.{os.getpid()}-{next(_WRITES)}.part'
+    parts[path] = path.with_name(name)
+  at = None
   try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part.write_bytes(raw)
-    os.replace(part, path)
+    for at, content in contents.items():
+      at.parent.mkdir(parents=True, exist_ok=True)
+      raw = content.encode() if isinstance(content, str) else content
+      parts[at].write_bytes(raw)
+    for at, part in parts.items():
+      os.replace(part, at)
   except OSError as error:
-    with contextlib.suppress(OSError):
-      part.unlink()
+    for part in parts.values():
+      with contextlib.suppress(OSError):
+        part.unlink()
     raise WorkdirError(
-      f'cannot write {path} ({error.strerror}); {remedy(str(error))} or choose '
+      f'cannot write {at} ({error.strerror}); {remedy(str(error))} or choose '
       'another folder, then run the same command again to go on'
     ) from error
 

@@ -47,9 +47,10 @@ def locked(
         time.sleep(0.05)
     if not os.fstat(file.fileno()).st_nlink:
       raise Busy(f'{what} was in use until now; run the command again')
-    file.truncate(0)
-    file.write(f'process {os.getpid()} on {socket.gethostname()}')
-    file.flush()
+    name = f'process {os.getpid()} on {socket.gethostname()}'
+    with contextlib.suppress(OSError):  # a full disk: a lock without a name
+      file.truncate(0)
+      os.write(file.fileno(), name.encode())
     try:
       yield
     finally:  # a child that is forked meanwhile shares the file, and the lock

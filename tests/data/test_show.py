@@ -55,6 +55,11 @@ def test_one_array_of_several_is_shown(tmp_path, monkeypatch, capsys):
   for more, line in (('--image_key=c', 'no c among'), ('--out=', 'is empty')):
     with pytest.raises(SystemExit, match=line):
       show.main([*argv, more])
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'images.png').write_bytes(b'mine')
+  with pytest.raises(SystemExit, match=r'images\.png is there already'):
+    show.main([*argv, '--image_key=a'])
+  assert (tmp_path / 'images.png').read_bytes() == b'mine'
 
 
 def test_show_refuses_in_one_line():
