@@ -14,6 +14,8 @@ import tempfile
 for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
   os.environ.setdefault(_name, '1')
 
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
+
 import jax  # noqa: E402
 import jaxlib  # noqa: E402
 import pytest  # noqa: E402

@@ -2,7 +2,9 @@
 
 import functools
 import json
+import os
 import pathlib
+import subprocess
 import sys
 
 import helpers
@@ -110,6 +112,21 @@ def test_a_network_that_differs_is_not_written(model, tmp_path, monkeypatch):
   with pytest.raises(ValueError, match='decoder of ONNX differs'):
     export.export(model, tmp_path / 'out')
   assert not (tmp_path / 'out').exists()
+
+
+def test_the_check_by_onnx_writes_nothing_into_the_users_home(tmp_path):
+  code = (
+    'import contextlib\n'
+    'from bvae_jax.models import onnx_graph\n'
+    'with contextlib.suppress(Exception):\n'
+    "  onnx_graph.run(b'', None)\n"
+    "assert 'onnxruntime' in __import__('sys').modules"
+  )
+  env = {**os.environ, 'HOME': str(tmp_path)}
+  for name in ('XDG_CACHE_HOME', 'ORT_DISABLE_TELEMETRY'):
+    env.pop(name, None)
+  subprocess.run([sys.executable, '-c', code], env=env, check=True)
+  assert not [p for p in tmp_path.rglob('*') if p.is_file()]
 
 
 def test_the_command_and_its_errors(small_run, tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """Networks as ONNX: lists of layers, written and run."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -157,9 +158,13 @@ def model_of(
 def run(model: bytes, x: np.ndarray) -> list[np.ndarray]:
   """The outputs of an ONNX model for x.
 
+  ONNX Runtime from 1.32 on sends what it does to its maker, and keeps an id for
+  that in the user's cache, unless ORT_DISABLE_TELEMETRY is set: it is here.
+
   Raises:
     ImportError: the extra `export` is not installed.
   """
+  os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')  # read when imported
   try:
     import onnxruntime
   except ImportError as error:
