@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from bvae_jax.losses import checks, objectives, wiring
 from bvae_jax.losses.wiring import Context, Loss, LossFn, Nets
@@ -79,6 +80,9 @@ def jl1_vae(
 def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
   """The VAE, with the Jacobian of its mean images at the sampled latents.
 
+  The norm trains the decoder alone, as in the authors' code: the encoder is not
+  drawn to where images hardly change.
+
   Option `num_columns`: of how many latents, drawn for each image, the norm is
   estimated; 0: of all, as in the paper.
   """
@@ -100,7 +104,7 @@ def wire(loss: Loss, nets: Nets, context: Context) -> LossFn:
       every = jnp.arange(num_latents)
       latents = jnp.tile(every[:, None], (1, images.shape[0]))
     decode = lambda z: jax.nn.sigmoid(nets['decoder'](params['decoder'], z))
-    norm = jacobian_norm(decode, posterior.z, latents)
+    norm = jacobian_norm(decode, lax.stop_gradient(posterior.z), latents)
     posterior, norm = context.gather((posterior, norm))
     return loss(*posterior, **hparams, norm=norm)
 

@@ -51,3 +51,18 @@ def test_some_columns_have_the_norm_as_their_mean(make_case):
   assert terms['jacobian_norm'] > 0
   error = found.std() / np.sqrt(1000)
   assert abs(found.mean() - expected) < 4 * error
+
+
+def test_the_norm_trains_the_decoder_alone(make_case):
+  """As in the authors' code, which detaches the codes it differentiates at."""
+  case = make_case('jl1_vae')
+  with_norm, without = (
+    case.step(case.params, {**case.hparams, 'gamma': jnp.asarray(gamma)})[1]
+    for gamma in (10.0, 0.0)
+  )
+  jax.tree.map(
+    np.testing.assert_array_equal, with_norm['encoder'], without['encoder']
+  )
+  assert (
+    np.abs(with_norm['decoder']['out'] - without['decoder']['out']).max() > 0
+  )
