@@ -28,11 +28,17 @@ def _unsupervised_scores(codes, *, num_bins):
   # In the largest unit, whose square may be more than float32 holds.
   whole = _common.power_of_two(span.max())
   share = jnp.where(varies, unit / whole, 0.0)
-  cov, std = cov * share[:, None] * share[None], std * share
-  # diag(C) C has the spectrum of the symmetric diag(C)^1/2 C diag(C)^1/2.
-  spectrum = jnp.linalg.eigvalsh(cov * std[:, None] * std[None])
-  trace = jnp.trace(cov)
-  wasserstein = 2 * trace - 2 * jnp.sqrt(jnp.maximum(spectrum, 0.0)).sum()
+  # tr (diag(C) C)^1/2 is the sum of the singular values of the centred codes,
+  # each times its own deviation: exact where a latent is far smaller than
+  # another, as the roots of small eigenvalues are not.
+  scaled = codes / unit[None]
+  centred = (scaled - scaled.mean(0, keepdims=True)) * share[None]
+  std = std * share
+  triangle = jnp.linalg.qr(centred * std[None], mode='r')
+  root = jnp.linalg.svd(triangle, compute_uv=False).sum()
+  trace = jnp.square(std).sum()
+  wasserstein = 2 * trace - 2 * root / jnp.sqrt(codes.shape[0] - 1)
+  wasserstein = jnp.maximum(wasserstein, 0.0)
   bins = _common.discretize(codes, num_bins)
   sizes = (num_bins,) * num_latents
   information = _common.mutual_information(bins, sizes, bins, sizes)

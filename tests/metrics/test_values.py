@@ -115,6 +115,15 @@ def test_unsupervised(kind, make_case):
   )
 
 
+def test_wasserstein_correlation_of_latents_of_many_scales(make_case):
+  """No latent's share is lost in the rounding of a far larger one's."""
+  codes = make_case('noise').codes * np.logspace(-3, 2, 6, dtype=np.float32)
+  name = 'gaussian_wasserstein_correlation_norm'
+  found = float(metrics.unsupervised_scores(codes)[name])
+  expected = reference.unsupervised(codes.astype(np.float64))[name]
+  assert 0 <= found == pytest.approx(expected, abs=2e-6)
+
+
 def test_total_correlation_of_duplicates_is_finite(perfect):
   """Two pairs of equal latents: log(1 / eps) / 2 nats each, not infinity."""
   codes = np.concatenate([perfect.codes[:, :2]] * 2, 1)
