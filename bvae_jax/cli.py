@@ -163,9 +163,10 @@ def cache_compilations() -> None:
   does without.
   """
   if jax.config.values['jax_compilation_cache_dir'] is None:
-    base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-    folder = pathlib.Path(base) / 'bvae_jax' / 'xla'
-    with contextlib.suppress(OSError):  # closed to this user: without one
+    # Without one where it is closed to this user, or no home is known.
+    with contextlib.suppress(OSError, RuntimeError):
+      base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+      folder = pathlib.Path(base) / 'bvae_jax' / 'xla'
       folder.mkdir(parents=True, exist_ok=True)
       jax.config.update('jax_compilation_cache_dir', str(folder))
 

@@ -139,6 +139,11 @@ def one_line_errors(*more: type[Exception]) -> Iterator[None]:
     if isinstance(error, MemoryError) or 'RESOURCE_EXHAUSTED' in str(error):
       why = ' '.join(str(error).split())[:200]
       sys.exit(f'error: not enough memory, ask for less of it: {why}')
+    if 'home directory' in str(error):  # pathlib's
+      sys.exit(
+        'error: no home folder is known (of this user, or of ~NAME): set HOME '
+        'or XDG_CACHE_HOME, and give whole paths'
+      )
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     if frame.f_globals['__name__'] != 'jax._src.xla_bridge':
       raise

@@ -48,6 +48,12 @@ def test_a_reader_that_has_enough_is_no_error(words):
     assert (process.stderr.read(), process.wait()) == (b'', 0)
 
 
+def test_a_user_without_a_home_is_told_so():
+  told = pytest.raises(SystemExit, match='no home folder is known .*set HOME')
+  with told, usage.one_line_errors():
+    pathlib.Path('~nobody_of_this_name/codes.npy').expanduser()
+
+
 def test_every_listed_preset_is_one():
   for name, path in catalogue.configs().items():
     wanted = [] if name == 'own_images' else ['quick']

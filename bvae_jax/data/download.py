@@ -1,5 +1,6 @@
 """Fetches a published file, with progress, and goes on where it stopped."""
 
+import fcntl
 import http.client
 import logging
 import os
@@ -7,6 +8,7 @@ import pathlib
 import shutil
 import urllib.error
 import urllib.request
+from typing import BinaryIO
 
 from bvae_jax.data import files, progress
 from bvae_jax.data.sets import spec
@@ -51,7 +53,17 @@ def fetch(remote: spec.Remote, folder: pathlib.Path, page: str) -> pathlib.Path:
 
 
 def _fetch(url: str, part: pathlib.Path) -> None:
-  have = part.stat().st_size if part.exists() else 0
+  with open(part, 'ab') as stream:
+    try:
+      fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise OSError('another command fetches it; wait for its end') from None
+    _go_on(url, stream, part.parent)
+
+
+def _go_on(url: str, stream: BinaryIO, folder: pathlib.Path) -> None:
+  """Appends what a file lacks."""
+  have = stream.tell()
   request = urllib.request.Request(url, headers={'User-Agent': 'bvae_jax'})
   if have:
     request.add_header('Range', f'bytes={have}-')
@@ -63,22 +75,22 @@ def _fetch(url: str, part: pathlib.Path) -> None:
     raise
   with response:
     goes_on = response.status == 206
-    have = have if goes_on else 0
+    if not goes_on:
+      stream.truncate(have := 0)
     left = int(response.headers.get('Content-Length') or 0)
-    free = shutil.disk_usage(part.parent).free
+    free = shutil.disk_usage(folder).free
     if left > free:
-      raise OSError(f'{left:,} bytes needed in {part.parent}, {free:,} free')
-    _copy(response, part, have, have + left)
+      raise OSError(f'{left:,} bytes needed in {folder}, {free:,} free')
+    _copy(response, stream, have, have + left)
 
 
 def _copy(
-  response: http.client.HTTPResponse, part: pathlib.Path, have: int, total: int
+  response: http.client.HTTPResponse, stream: BinaryIO, have: int, total: int
 ) -> None:
   told = progress.Progress(_LOG, have / 1e6)
-  with open(part, 'ab' if have else 'wb') as stream:
-    while block := response.read(_BLOCK):
-      stream.write(block)
-      have += len(block)
-      told.tell('fetched MB', have / 1e6, total / 1e6)
+  while block := response.read(_BLOCK):
+    stream.write(block)
+    have += len(block)
+    told.tell('fetched MB', have / 1e6, total / 1e6)
   if have < total:
     raise OSError(f'the connection ended after {have:,} of {total:,} bytes')

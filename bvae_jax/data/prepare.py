@@ -173,8 +173,8 @@ def main(argv: list[str]) -> None:
   """Prepares what the command line names."""
   logging.basicConfig(level=logging.INFO, format='%(message)s')
   signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-  args = _parse(argv)
   with usage.one_line_errors():
+    args = _parse(argv)
     folder = prepare(
       args.name, args.data_dir, args.source, args.image_size, args.unverified
     )

@@ -76,7 +76,11 @@ def write(
     text = json.dumps(noted, indent=2) + '\n'
     (making / 'facts.json').write_text(text, encoding='utf-8')
     _sheet(making, noted)
-    os.rename(making, target)
+    try:
+      os.rename(making, target)
+    except OSError:
+      if not target.exists():  # else another command was faster
+        raise
   finally:
     shutil.rmtree(making, ignore_errors=True)
   return target

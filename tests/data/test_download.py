@@ -1,5 +1,6 @@
 """Downloads from a server of the test's own: resumed, checked, in one line."""
 
+import fcntl
 import hashlib
 import http.server
 import threading
@@ -56,6 +57,10 @@ def test_goes_on_where_it_stopped(server, tmp_path):
   assert f'get file.bin from PAGE and put it into {tmp_path}' in message
   assert '--from' in message and '\n' not in message
   assert [p.name for p in tmp_path.iterdir()] == ['file.bin.part']
+  with (tmp_path / 'file.bin.part').open('ab') as other:  # of another command
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(OSError, match='another command fetches it; wait'):
+      download.fetch(remote(f'{server.url}/short'), tmp_path, 'PAGE')
   path = download.fetch(remote(f'{server.url}/short'), tmp_path, 'PAGE')
   assert server.ranges == [len(CONTENT) // 2]
   assert path.read_bytes() == CONTENT

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import pathlib
+import shutil
 import tarfile
 import zipfile
 
@@ -359,6 +360,17 @@ def test_nothing_half_made(tmp_path, monkeypatch, small_mpi3d):
     with pytest.raises(KeyboardInterrupt):
       prepare.prepare('mpi3d_toy', str(home), str(tmp_path / 'a.npz'))
   assert list(home.iterdir()) == []
+
+  def overtaken(*_):  # by the same command beside this one
+    (home / 'mpi3d_toy-64').mkdir()
+    (home / 'mpi3d_toy-64' / 'facts.json').touch()
+
+  with monkeypatch.context() as patched:
+    patched.setattr(writing, '_sheet', overtaken)
+    made = prepare.prepare('mpi3d_toy', str(home), str(tmp_path / 'a.npz'))
+  assert list(home.iterdir()) == [made]
+  assert [path.name for path in made.iterdir()] == ['facts.json']
+  shutil.rmtree(made)
   with monkeypatch.context() as patched:
     patched.setattr(
       writing.shutil, 'disk_usage', lambda _: type('U', (), {'free': 9})
