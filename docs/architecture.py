@@ -3,7 +3,8 @@
     python -m bvae_jax.main --config=docs/architecture.py --workdir=runs/arch
 
 Six runs of beta-TCVAE (the quick preset) with 3, 6, 10 and 20 latents, and
-with a decoder, then an encoder, of twenty times the parameters. Two seeds each.
+with a decoder, then an encoder, of twenty times the parameters; three seeds
+each.
 """
 
 from configs import common, tcvae
@@ -13,7 +14,7 @@ _LATENTS = (3, 6, 10, 20)
 
 def _unit(**changes):
   config = tcvae.get_config('quick')
-  config.seeds = (0, 1)
+  config.seeds = (0, 1, 2)
   config.metrics = ('mig', 'factor_vae_score', 'unsupervised')
   for key, value in changes.items():
     config[key] = value
