@@ -1,5 +1,6 @@
 """Images of one's own: a folder of files, or a file with an array of them."""
 
+import contextlib
 import logging
 import os
 import pathlib
@@ -119,9 +120,14 @@ def _refuse(error: OSError) -> None:
 def _folder(
   paths: list[pathlib.Path], settings: dict[str, Any]
 ) -> cache.Decoded:
-  """Decodes the files, or finds them decoded."""
+  """Decodes the files, or finds them decoded.
+
+  Those that could not be are tried again: a file may have been closed to this
+  user, or its disk away, which changes neither its size nor its time.
+  """
   name = cache.fingerprint(paths, settings)
-  if found := cache.find(name):
+  found = cache.find(name)
+  if found and not found.skipped:
     return found
   size, fit = settings['image_size'], settings['fit']
   channels = settings['channels'] or _channels(paths)
@@ -137,6 +143,14 @@ def _folder(
         what = ''
       raise ValueError(what or str(error)) from error
 
+  def mended(i: int) -> bool:
+    with contextlib.suppress(Exception):
+      one(i)
+      return True
+    return False
+
+  if found and not any(map(mended, found.skipped)):
+    return found
   return cache.decoded(
     name, (size, size, channels), len(paths), one, 'image files'
   )

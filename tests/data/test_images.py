@@ -14,7 +14,7 @@ from PIL import Image
 
 from bvae_jax import config as config_lib
 from bvae_jax import data
-from bvae_jax.data import labels, pixels
+from bvae_jax.data import decode, labels, pixels
 from configs import own_images
 
 SIZE = 8
@@ -170,6 +170,23 @@ def test_decoded_once_and_anew_when_a_file_changes(folder, cache, monkeypatch):
   for note in cache.glob('*.json'):
     note.write_text('{"rows": 1}')  # damaged
   close(decoded(folder), 255 - first)
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(folder, monkeypatch):
+  for name, picture in (('a.png', PICTURE), ('b.png', 255 - PICTURE)):
+    Image.fromarray(picture).save(folder / name)
+  read = decode.read
+
+  def away(path, *args):  # closed to this user, or on a disk that is away
+    if path.name == 'b.png':
+      raise PermissionError(13, 'Permission denied')
+    return read(path, *args)
+
+  with monkeypatch.context() as patched:
+    patched.setattr(decode, 'read', away)
+    assert len(decoded(folder)) == len(decoded(folder)) == 1
+  one, other = decoded(folder)
+  close(other, 255 - one)
 
 
 def test_a_cache_that_cannot_be_written(folder, tmp_path, monkeypatch):
