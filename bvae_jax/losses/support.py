@@ -66,7 +66,8 @@ def hfs(
 
   mean_b nll + beta * mean_b KL + gamma * `factorised_support`(mean)
   + delta * sum_d max(0, 1 - std_b mean_d), the last so that the support does
-  not shrink. beta = 1 and gamma = delta = 0 is the VAE.
+  not shrink. beta = 1 and gamma = delta = 0 is the VAE. In the authors' code
+  the last term is off, and would be of the latents of each image.
 
   Args:
     nll: [B].

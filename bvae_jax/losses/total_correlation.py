@@ -94,6 +94,7 @@ def kl_decomposition(
   'mss', minibatch-stratified: 1/N on i = j, (N - M) / (N M) on i = j + 1 (of
   B, cyclically), 1/M on the rest; each row sums to 1. For a batch drawn without
   replacement it is an unbiased estimate of q(z), though not of its logarithm.
+  The authors' code has the first two weights in two columns instead.
 
   Args:
     z: samples of the posteriors [B, D].

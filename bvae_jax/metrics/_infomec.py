@@ -142,7 +142,9 @@ def infomec(
   with the active latents in place of K; explicitness the mean over factors of
   1 - H_L(v|z) / H_L(v), L the unpenalised, class-balanced logistic regressions.
   Of discrete codes the information is counted, L sees the indicators of their
-  values, and every latent of two values or more is active.
+  values, and every latent of two values or more is active. Points that repeat,
+  codes and factors alike, do not count among neighbours, and L stops after 100
+  turns, as in the authors' code.
 
   Args:
     codes: float [N, D].
