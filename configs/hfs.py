@@ -7,9 +7,9 @@ Every combination of two latents' values should be a code; latents need not be
 independent. Made for data whose factors are correlated:
 `--config.dataset.correlated="('x','y')"`.
 
-The bare weights are those the authors' code starts from; it searches gamma from
-0.1 to 10,000, of 25 pairs of latents drawn of 45, where here it is of all pairs,
-and keeps no spread (delta).
+The bare weights are those the authors' code starts from. It searches gamma from
+0.1 to 10,000, of 25 pairs of latents drawn of 45, where here it is of all, and
+keeps no spread (delta).
 
 Quick's weights are the best of four settings on seed 100; on seeds 0 to 2,
 which took no part: MIG 0.16 (0.09 to 0.18), FactorVAE score 0.64 to 0.65, ELBO

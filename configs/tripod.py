@@ -10,9 +10,14 @@ sets theirs go down to a millionth of these. The paper's residual networks are
 not here: features are normalised before the codes, as in theirs, without which
 the mean image, learned first, drives all codes to the ends of their grid.
 
-Quick's decoder is smooth, as ReLU has no curvature. Its weights have the
-highest median MIG of six settings on seeds 100 and 101 (0.10; 0.04 to 0.06 the
-others); with a Hessian's weight of 1 one latent is active of ten.
+Theirs are smooth (GELU). The bare decoder has ReLU, whose kinks within a tenth
+of a deviation are its curvature: the Hessian is by differences that wide, in
+theirs as here. After 200 steps of seed 0 the nll is 789 nats and nine of ten
+latents vary; tanh in its place (no network here) came to 767 nats and six.
+
+Quick's decoder is smooth. Its weights have the highest median MIG of six
+settings on seeds 100 and 101 (0.10; 0.04 to 0.06 the others); with a Hessian's
+weight of 1 one latent is active of ten.
 
 Expected of quick, medians over its three seeds: MIG 0.05, FactorVAE score
 0.33, SAP 0.02, InfoM 0.34, InfoC 0.28, nll 26.6 nats; two minutes on two
