@@ -148,6 +148,19 @@ def _facts(dataset: data.Dataset, settings: Any) -> results_lib.DatasetFacts:
   )
 
 
+def tell_of_factors(
+  config: ml_collections.ConfigDict, dataset: data.Dataset
+) -> None:
+  """Says that factors are known where no score that is asked for sees them."""
+  needs = {metrics.METRICS[name].needs for name in config.metrics}
+  if dataset.has_factors and needs and needs <= {'codes', 'population'}:
+    _LOG.info(
+      'no score here sees the known factors (%s); the same command with '
+      "--config.metrics=\"('mig','sap')\" adds some that do",
+      ', '.join(dataset.factor_names),
+    )
+
+
 def member_blocks(count: int) -> np.ndarray:
   """Rows [blocks, n] of members: blocks of one size, so of one program.
 
@@ -176,6 +189,7 @@ def evaluate(
     The results, as results.json holds them.
   """
   dataset, config = experiment.dataset, experiment.config
+  tell_of_factors(config, dataset)
   bound, encode = codes_lib.bounds(experiment), codes_lib.encoder(experiment)
   blocks = []
   for rows in member_blocks(len(members)):

@@ -12,6 +12,7 @@ import pytest
 
 from bvae_jax import data, run
 from bvae_jax.data import dataset as dataset_lib
+from bvae_jax.evaluation import evaluate
 from bvae_jax.training import batches
 from bvae_jax.training import experiment as experiment_lib
 
@@ -69,6 +70,15 @@ def test_one_image_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     only = config(metrics=('unsupervised',))
     run.train_and_evaluate(only, tmp_path / 'run')
   assert not (tmp_path / 'run').exists()
+
+
+def test_known_factors_that_no_score_sees_are_told(caplog):
+  with caplog.at_level('INFO'):
+    for factors in (None, table()):
+      for names in ((), ('unsupervised',), ('unsupervised', 'sap')):
+        evaluate.tell_of_factors(config(metrics=names), own(factors))
+  assert len(caplog.records) == 1
+  assert 'no score here sees the known factors (class, side)' in caplog.text
 
 
 @pytest.mark.parametrize(
