@@ -8,7 +8,7 @@ import pathlib
 import sys
 from typing import Any
 
-from bvae_jax import metrics, usage, workdir
+from bvae_jax import cli, metrics, usage, workdir
 from bvae_jax.data import point_files
 from bvae_jax.evaluation import labelled, tables
 from bvae_jax.evaluation import results as results_lib
@@ -140,6 +140,7 @@ def main(argv: list[str]) -> None:
   """Scores what the command line names."""
   logging.basicConfig(level=logging.WARNING, format='%(message)s')
   args = _parse(argv)
+  cli.cache_compilations()
   with usage.one_line_errors():
     folder = None if args.out is None else workdir.Workdir(args.out)
     if folder is not None:

@@ -122,8 +122,7 @@ def _folder(
 ) -> cache.Decoded:
   """Decodes the files, or finds them decoded.
 
-  Those that could not be are tried again: a file may have been closed to this
-  user, or its disk away, which changes neither its size nor its time.
+  Those that could not be are tried again: their rights or disk may be back.
   """
   name = cache.fingerprint(paths, settings)
   found = cache.find(name)
@@ -143,13 +142,12 @@ def _folder(
         what = ''
       raise ValueError(what or str(error)) from error
 
-  def mended(i: int) -> bool:
+  for i in found.skipped if found else ():
     with contextlib.suppress(Exception):
       one(i)
-      return True
-    return False
-
-  if found and not any(map(mended, found.skipped)):
+      found = None
+      break
+  if found:
     return found
   return cache.decoded(
     name, (size, size, channels), len(paths), one, 'image files'
