@@ -304,6 +304,27 @@ def test_a_damaged_step_is_passed_over_for_the_one_before(
   assert sorted(p.name for p in saved.iterdir()) == ['2', '3']
 
 
+def test_a_reader_finds_what_a_trainer_has_put_in_the_place_of_a_step(
+  saved, monkeypatch, caplog
+):
+  trainer, check = (
+    checkpoint.Checkpoints(saved, keep=2),
+    checkpoint._check_shapes,
+  )
+
+  def meanwhile(path, template):
+    if path.name == '3':  # it is being read
+      for step in (4, 5, 6):
+        trainer.save(step, state(step))
+      trainer.close()
+    check(path, template)
+
+  monkeypatch.setattr(checkpoint, '_check_shapes', meanwhile)
+  step, values = restored(saved)
+  assert step == 6 and not caplog.text
+  np.testing.assert_array_equal(values.params['a'], state(6).params['a'])
+
+
 def test_a_reader_makes_no_folder_and_a_trainer_sets_damage_aside(saved):
   assert restored(saved / 'none') is None and not (saved / 'none').exists()
   empty(saved / '3')

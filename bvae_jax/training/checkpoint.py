@@ -25,6 +25,7 @@ from bvae_jax.training import hushed
 from bvae_jax.training.hushed import ocp
 
 _LOG = logging.getLogger(__name__)
+_MOST_FAILED = 100  # steps that one restore tries in vain
 
 
 class MismatchError(OSError):
@@ -116,11 +117,25 @@ class Checkpoints:
     Raises:
       MismatchError: a checkpoint holds arrays of other shapes.
     """
+    found, failed = None, {}
+    while found is None and len(failed) < _MOST_FAILED:
+      # Looked at anew: a trainer beside this reader takes old steps away.
+      left = [step for step in self.steps() if step not in failed]
+      if not left:
+        break
+      read = self._read(left[0], template)
+      if isinstance(read, Saved):
+        found = read
+      else:
+        failed[left[0]] = read
     for step in self.steps():
-      found = self._read(step, template)
-      if found is not None:
-        return found
-    return None
+      if step in failed:
+        _LOG.warning(
+          'checkpoint %s is damaged (%s); using the one before it',
+          self._folder / str(step),
+          failed[step],
+        )
+    return found
 
   def set_aside(self, newest: int | None) -> None:
     """Renames the steps after `newest` (all, if None), which nobody could read.
@@ -140,7 +155,8 @@ class Checkpoints:
           os.replace(source, target)
         _LOG.warning('%s is set aside as %s', source, target.name)
 
-  def _read(self, step: int, template: Any) -> Saved | None:
+  def _read(self, step: int, template: Any) -> Saved | str:
+    """A checkpoint, or why it cannot be read."""
     path = self._folder / str(step)
     hushed.ignore_late_threads()
     try:
@@ -156,21 +172,16 @@ class Checkpoints:
         )
       state, unlogged = template._replace(**read.state), read.get('unlogged')
       if _digests(state, unlogged) != read.get('digests'):
-        reason = 'its contents do not match their sha256'
-      elif np.max(state.step) > step or (
+        return 'its contents do not match their sha256'
+      if np.max(state.step) > step or (
         np.any(state.alive) and np.max(state.step) != step
       ):
-        reason = f'it holds step {np.max(state.step)}'
-      else:
-        return Saved(step, state, unlogged)
+        return f'it holds step {np.max(state.step)}'
+      return Saved(step, state, unlogged)
     except MismatchError:
       raise
     except Exception as error:  # noqa: BLE001 (Orbax raises many kinds)
-      reason = hushed.first_line(error)
-    _LOG.warning(
-      'checkpoint %s is damaged (%s); using the one before it', path, reason
-    )
-    return None
+      return hushed.first_line(error)
 
   def close(self) -> None:
     """Waits for the last save.
