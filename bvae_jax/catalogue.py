@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 PACKAGE = pathlib.Path(__file__).parent
+OF_RUN = PACKAGE / 'config' / 'of_run.py'  # its preset is a run's config.json
 _SHIPPED = PACKAGE / 'shipped'
 # The folder that holds configs/ and launch/; on the path of who uses them.
 ROOT = _SHIPPED if _SHIPPED.is_dir() else PACKAGE.parent
@@ -79,14 +80,19 @@ def find_config(value: str) -> str:
   """FILE[:PRESET] with a file that is there.
 
   Args:
-    value: a file of the user's, else a config that ships: `tcvae`, `tcvae.py`
-      or `configs/tcvae.py`, from any folder.
+    value: a file of the user's, or the config.json of a run; else a config
+      that ships: `tcvae`, `tcvae.py` or `configs/tcvae.py`, from any folder.
 
   Raises:
     FileNotFoundError: there is neither.
+    ValueError: another .json.
   """
   name, colon, preset = value.partition(':')
   path = pathlib.Path(name).expanduser()
+  if path.suffix == '.json' and path.is_file():
+    if path.name != 'config.json':
+      raise ValueError(f'{name} is no config; a run has it in config.json')
+    return f'{OF_RUN}:{path}'
   if not path.is_file():
     known = configs()
     short = name.removeprefix('configs/').removesuffix('.py')

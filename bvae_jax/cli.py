@@ -22,7 +22,8 @@ from bvae_jax.studies import execute
 CONFIG = config_flags.DEFINE_config_file(
   'config',
   None,
-  'FILE[:PRESET], or the name of a config that ships, or list; override a key '
+  'FILE[:PRESET], the name of a config that ships, RUN/config.json, or list; '
+  'override a key '
   'with --config.KEY=VALUE, a key of all units of a study with '
   '--config.every.KEY=VALUE.',
 )
@@ -41,8 +42,10 @@ REQUIRED = {'config': 'FILE[:PRESET]'}
 
 
 def default_workdir(filename: str) -> str:
-  """configs/tcvae.py:quick -> runs/tcvae_quick."""
+  """configs/tcvae.py:quick -> runs/tcvae_quick; of a run, its folder."""
   path, _, preset = filename.partition(':')
+  if path == str(catalogue.OF_RUN):
+    return str(pathlib.Path(preset).parent)
   name = pathlib.Path(path).stem
   return str(pathlib.Path('runs') / (f'{name}_{preset}' if preset else name))
 
@@ -92,7 +95,7 @@ def _told(error: Exception) -> str:
   *_, (frame, _) = traceback.walk_tb(error.__traceback__)
   text = f'{type(error).__name__}: {error}'
   if isinstance(error, OSError | ValueError):
-    text = str(error)
+    text = str(error).rpartition('an earlier failure to load: ')[2]
   elif frame.f_globals['__name__'].startswith('ml_collections.'):
     while isinstance(error, Exception):  # one wraps the other
       error = error.args[0]

@@ -22,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 Interrupted = monitor.Interrupted
 # What may differ between the commands of one run: how it is computed and shown,
-# and which scores are asked for. config.json keeps those of the first.
+# and which scores are asked for. config.json keeps the scores of the first.
 _FREE = config_lib.FREE_KEYS + config_lib.SCORE_KEYS
 _PAGES = ('results.csv', 'report.html', 'traversals.gif', explore.FILE)
 
@@ -49,10 +49,13 @@ def train_and_evaluate(
   config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
   # What could not start has claimed no folder, nor grown the run in one.
-  starts = not folder.started or folder.grown(config)
+  moved = provenance.moved(folder, config)
+  starts = not folder.started or folder.grown(config) or moved
   experiment = _prepare(config, trains=True) if starts else None
+  if experiment and moved:
+    provenance.check_images(folder, experiment.dataset)
   with folder.lock():
-    folder.open(config, _FREE)
+    folder.open(config, (*_FREE, *moved))
     results = _results(folder)
     if results is None:
       experiment = experiment or _prepare(config, trains=True)
@@ -117,7 +120,7 @@ def evaluate_again(
     raise workdir_lib.WorkdirError(f'{folder.path} holds no run; {first}')
   config = folder.config() if config is None else config
   config_lib.validate(config)
-  folder.check(config, _FREE)
+  folder.check(config, (*_FREE, *provenance.moved(folder, config)))
   programs_lib.require_checkpoint(folder)
   experiment = _prepare(config)
   with folder.lock():

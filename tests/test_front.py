@@ -4,14 +4,16 @@ import logging
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
 
+import helpers
 import ml_collections
 import pytest
 
 from bvae_jax import __main__ as front
-from bvae_jax import catalogue, cli, keys, usage
+from bvae_jax import catalogue, cli, keys, usage, workdir
 from bvae_jax import config as config_lib
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -123,6 +125,21 @@ def test_a_config_that_ships_is_found_from_any_folder(
   own = tmp_path / 'tcvae'
   own.write_text('')
   assert catalogue.find_config('tcvae:a') == 'tcvae:a'  # the user's own first
+
+
+def test_the_config_of_a_run_is_a_config(tmp_path):
+  folder = workdir.Workdir(tmp_path / 'run')
+  folder.open(helpers.small_config(seeds=(0, 3)))
+  found = catalogue.find_config(str(folder.path / 'config.json'))
+  assert cli.default_workdir(found) == str(folder.path)
+  path, _, preset = found.partition(':')
+  again = runpy.run_path(path)['get_config'](preset)
+  assert config_lib.plain(again.to_dict()) == config_lib.plain(
+    helpers.small_config(seeds=(0, 3)).to_dict()
+  )
+  (tmp_path / 'plan.json').write_text('{}')
+  with pytest.raises(ValueError, match='a run has it in config.json'):
+    catalogue.find_config(str(tmp_path / 'plan.json'))
 
 
 def test_the_commands_help_shows_flags_and_the_keys_of_the_config(tmp_path):

@@ -90,7 +90,13 @@ class Model:
       OSError: a file of it is gone, or its images are others by now.
       ValueError: it cannot be read.
     """
-    found = data.load(self.config.dataset)
+    try:
+      found = data.load(self.config.dataset)
+    except FileNotFoundError as error:
+      raise FileNotFoundError(
+        f'{error}; if it has moved, tell the run: bvae main '
+        '--config=RUN/config.json --config.dataset.path=PATH'
+      ) from error
     if self.folder is not None:
       provenance.check_images(self.folder, found)
     return found

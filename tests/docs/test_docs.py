@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 PAGES = sorted([ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')])
 HEADERS = sorted((ROOT / 'configs').rglob('*.py'))
 START = re.compile(r'(?:bvae|python -m (?:bvae_jax|launch|docs)[\w.]*) .*')
-HOLE = re.compile(r'\b(FILE|NAME)\b|\.\.\.')  # the reader's own
+HOLE = re.compile(r'\b(FILE|NAME|RUN)\b|\.\.\.')  # the reader's own
 
 
 def name_of(path):

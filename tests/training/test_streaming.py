@@ -5,8 +5,8 @@ import jax
 import numpy as np
 import pytest
 
-from bvae_jax import data, workdir
-from bvae_jax.evaluation import codes
+from bvae_jax import data, run, workdir
+from bvae_jax.evaluation import codes, provenance
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import feed, loop
 from bvae_jax.training import programs as programs_lib
@@ -88,3 +88,30 @@ def test_chosen_by_memory_and_by_name(home, monkeypatch):
   drawn.dataset.storage = 'host'
   with pytest.raises(ValueError, match='host has no use for .*name=dsprites'):
     data.load(drawn.dataset)
+
+
+def test_images_that_moved_are_told_to_their_run(home, monkeypatch):
+  old, new, other = (config(home, 'device') for _ in range(3))
+  old.metrics = new.metrics = other.metrics = ()
+  folder = workdir.Workdir(home / 'run')
+  folder.open(old)
+  (home / 'a.npy').rename(home / 'b.npy')
+  new.dataset.path = str(home / 'b.npy')
+  with pytest.raises(OSError, match='dataset.path: .*a.npy.* -> .*b.npy'):
+    run.train_and_evaluate(new, folder.path)  # nothing tells the run's images
+  provenance.same_images(folder, data.load(new.dataset))
+  np.save(home / 'c.npy', 255 - np.load(home / 'b.npy'))
+  other.dataset.path = str(home / 'c.npy')
+  with pytest.raises(OSError, match='holds a run of other images'):
+    run.train_and_evaluate(other, folder.path)
+  assert folder.config().dataset.path == old.dataset.path
+  with pytest.raises(OSError, match='no checkpoint'):  # got so far
+    run.evaluate_again(new, folder.path)
+
+  def begun(*_):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(run, '_train', begun)
+  with pytest.raises(KeyboardInterrupt):
+    run.train_and_evaluate(new, folder.path)
+  assert folder.config().dataset.path == new.dataset.path
