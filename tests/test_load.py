@@ -127,6 +127,14 @@ def test_a_run_without_scores_gives_its_last_checkpoint(small_run, tmp_path):
   assert bvae_jax.load(folder, member=0).results is None
   with pytest.raises(ValueError, match='not scored yet; give a number'):
     bvae_jax.load(folder)
+  config = json.loads((folder / 'config.json').read_text())
+  config['seeds'].append(7)  # its trainer has just begun to grow it
+  (folder / 'config.json').write_text(json.dumps(config))
+  (folder / 'manifest.json').unlink()
+  groups = (folder / 'groups.json').read_bytes()
+  with pytest.raises(OSError, match='no whole checkpoint of seeds 7; wait for'):
+    bvae_jax.load(folder, member=0)
+  assert (folder / 'groups.json').read_bytes() == groups
   shutil.rmtree(folder / 'checkpoints')
   with pytest.raises(OSError, match='no checkpoint yet'):
     bvae_jax.load(folder, member=0)

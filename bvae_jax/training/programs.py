@@ -131,7 +131,19 @@ def restore(
   Raises:
     WorkdirError: a program of the population has no whole checkpoint.
   """
+
+  def lacks(seeds: set[int]) -> workdir_lib.WorkdirError:
+    named = ', '.join(map(str, sorted(seeds)))
+    return workdir_lib.WorkdirError(
+      f'{folder.path} holds no whole checkpoint of seeds {named}; wait for the '
+      'first one, or run its command again'
+    )
+
   config = experiment.config.copy_and_resolve_references()
+  known = {seed for c in folder.cohorts(config) for seed in c.seeds}
+  fresh = {*config.seeds} - known
+  if known and fresh:  # their programs are for the trainer to settle
+    raise lacks(fresh)
   config.update({'num_devices': 0, 'parallel': 'members'})
   experiment = experiment._replace(config=config)
   states, trained = [], []
@@ -142,9 +154,7 @@ def restore(
     finally:
       opened.close()
     if found is None:
-      raise workdir_lib.WorkdirError(
-        f'{folder.path} holds no whole checkpoint; run its command again'
-      )
+      raise lacks({member.seed for member in program.members})
     states.append(found.state)
     trained += program.members
   return assembled(experiment.config, trained, states)
