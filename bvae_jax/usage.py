@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import importlib.metadata
 import inspect
+import io
 import os
 import platform
 import sys
@@ -30,8 +31,11 @@ INTERRUPTED = 'error: interrupted; run the same command again'
 def printed() -> Iterator[None]:
   """Where stdout is written; a reader that has had enough is no error.
 
-  It may close its end (`bvae score ... | head`) at any line.
+  It may close its end (`bvae score ... | head`) at any line. A character that
+  its locale lacks is escaped, as on stderr.
   """
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors='backslashreplace')
   try:
     yield
     print(end='', flush=True)

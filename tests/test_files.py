@@ -165,6 +165,13 @@ def test_paths_that_are_no_folder_are_refused(tmp_path, monkeypatch):
   ):  # fmt: skip
     with pytest.raises(workdir.WorkdirError, match=message):
       workdir.Workdir(path)
+  (tmp_path / 'é').mkdir()
+  monkeypatch.chdir(tmp_path / 'é')
+  monkeypatch.setattr(sys, 'getfilesystemencoding', lambda: 'ascii')
+  with pytest.raises(
+    workdir.WorkdirError, match=r'^workdir run:.*PYTHONUTF8=1'
+  ):
+    workdir.Workdir('run')
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`python -m bvae_jax.score`: anybody's codes, from files."""
 
 import errno
+import io
 import itertools
 import json
 import os
@@ -48,6 +49,14 @@ def test_frames_must_have_their_columns_in_one_order(points):
   turned.columns = 'bac'
   with pytest.raises(ValueError, match='different columns, or in another'):
     score.score(Frame(), points[1], turned, points[1])
+
+
+def test_a_locale_without_a_character_gets_it_escaped(monkeypatch):
+  raw = io.BytesIO()
+  monkeypatch.setattr(sys, 'stdout', io.TextIOWrapper(raw, 'ascii'))
+  with usage.one_line_errors():
+    print('mig 0.5 ± 0.1')
+  assert raw.getvalue() == b'mig 0.5 \\xb1 0.1\n'
 
 
 def test_a_whole_grid_gives_the_scores_of_tables(points):

@@ -225,7 +225,7 @@ class Results(Record):
     """
     path = pathlib.Path(path)
     try:
-      return cls.from_json(json.loads(path.read_text()))
+      return cls.from_json(json.loads(path.read_text(encoding='utf-8')))
     except workdir.WorkdirError as error:
       raise workdir.WorkdirError(f'{path}: {error}') from None
     except ValueError as error:  # of JSON and of UTF-8 as well

@@ -107,7 +107,7 @@ def read_json(path: pathlib.Path) -> dict:
     WorkdirError: the file is damaged.
   """
   try:
-    read = json.loads(path.read_text())
+    read = json.loads(path.read_text(encoding='utf-8'))
     if not isinstance(read, dict):
       raise ValueError('it holds no object')
   except (ValueError, RecursionError) as error:

@@ -6,6 +6,7 @@ import logging
 import os
 import pathlib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from bvae_jax import parallel
@@ -36,11 +37,25 @@ _LOCKED = (
 def failure(folder: pathlib.Path) -> str:
   """What went wrong with a unit: the last line of its error.txt, if any."""
   path = folder / FAILURE
-  return path.read_text().strip().rpartition('\n')[2] if path.exists() else ''
+  if not path.exists():
+    return ''
+  text = path.read_text(encoding='utf-8', errors='replace')
+  return text.strip().rpartition('\n')[2]
 
 
 def _sha256(path: pathlib.Path) -> str:
   return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check_nameable(text: str) -> None:
+  """Refuses a path that Orbax, for which names are UTF-8, would not find."""
+  encoding = sys.getfilesystemencoding()
+  if encoding != 'utf-8' and not os.path.abspath(text).isascii():
+    shown = os.fsencode(text).decode(errors='replace')
+    raise WorkdirError(
+      f'workdir {shown}: file names are {encoding} in this locale; set '
+      'PYTHONUTF8=1'
+    )
 
 
 class Folder:
@@ -57,6 +72,7 @@ class Folder:
         f'workdir {text} is no folder of this machine; choose a local path, or '
         'mount the bucket and give the folder where it is mounted'
       )
+    _check_nameable(text)
     if text != text.encode(errors='replace').decode():
       raise WorkdirError(f'workdir {text!r} is no UTF-8; choose another name')
     try:
