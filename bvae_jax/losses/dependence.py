@@ -69,9 +69,11 @@ def gaussian_total_correlation(
   rounding = (
     8 * jnp.finfo(z.dtype).eps * jnp.max(jnp.abs(z), axis=0, keepdims=True)
   )
-  scale = jnp.sqrt(jnp.mean(jnp.square(centred), axis=0, keepdims=True))
-  varies = scale > rounding
-  unit = jnp.where(varies, centred / jnp.where(varies, scale, 1.0), 0.0)
+  variance = jnp.mean(jnp.square(centred), axis=0, keepdims=True)
+  varies = variance > jnp.square(rounding)
+  # No gradient at 0, where a root has an infinite one.
+  scale = jnp.sqrt(jnp.where(varies, variance, 1.0))
+  unit = jnp.where(varies, centred / scale, 0.0)
   permute = lambda key: jax.random.permutation(
     key, unit, axis=0, independent=True
   )

@@ -40,6 +40,11 @@ def test_scale_shift_and_constant_latents_change_nothing(estimate):
   value, _ = estimate(z)
   assert np.isfinite(value) and value > 1
   np.testing.assert_allclose(estimate(moved)[0], value, rtol=1e-3)
+  # So neither does the gradient move a latent along itself, or all of it.
+  slope = jax.jit(jax.grad(lambda z: estimate(z)[0]))(jnp.asarray(z))
+  assert not slope[:, 7].any() and np.abs(slope).max() > 1e-3
+  for along in (slope, slope * z):
+    np.testing.assert_allclose(along.sum(0), 0, atol=1e-4)
 
 
 def test_bad_input():
