@@ -49,7 +49,7 @@ def train_and_evaluate(
   config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
   # What could not start has claimed no folder, nor grown the run in one.
-  moved = provenance.moved(folder, config)
+  moved = folder.moved(config)
   starts = not folder.started or folder.grown(config) or moved
   experiment = _prepare(config, trains=True) if starts else None
   if experiment and moved:
@@ -120,7 +120,7 @@ def evaluate_again(
     raise workdir_lib.WorkdirError(f'{folder.path} holds no run; {first}')
   config = folder.config() if config is None else config
   config_lib.validate(config)
-  folder.check(config, (*_FREE, *provenance.moved(folder, config)))
+  folder.check(config, (*_FREE, *folder.moved(config)))
   programs_lib.require_checkpoint(folder)
   experiment = _prepare(config)
   with folder.lock():

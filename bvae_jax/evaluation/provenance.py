@@ -8,7 +8,6 @@ import zlib
 from typing import Any
 
 import jax
-import ml_collections
 import numpy as np
 
 import bvae_jax
@@ -99,19 +98,6 @@ def same_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:
     check_images(folder, dataset)
   elif found := _checksum(dataset):
     folder.replace(IMAGES, workdir_lib.json_text(found))
-
-
-def moved(
-  folder: workdir_lib.Workdir, config: ml_collections.ConfigDict
-) -> tuple[str, ...]:
-  """The key by which a config names the images of a run at another place.
-
-  Empty where it names the same place, or the folder does not tell its images.
-  """
-  if not (folder.started and (folder.path / IMAGES).exists()):
-    return ()
-  here = folder.config().dataset.path != config.dataset.path
-  return ('dataset.path',) if here else ()
 
 
 def check_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:

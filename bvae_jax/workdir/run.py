@@ -84,6 +84,12 @@ class Workdir(folder.Folder):
     new = config_lib.plain(config.to_dict())
     return config_lib.grown_keys(self._kept(), new)
 
+  def moved(self, config: ml_collections.ConfigDict) -> tuple[str, ...]:
+    """The key of another place of images, where images.json tells them."""
+    key, new = 'dataset.path', config.dataset.path
+    old = config_lib.flat(self._kept()).get(key, new)
+    return (key,) if old != new and (self.path / 'images.json').exists() else ()
+
   def _extend(self, old: dict, grown: tuple[str, ...]) -> None:
     """Keeps a smaller run's results beside those of the run to come."""
     count, what = (
