@@ -41,9 +41,15 @@ _STRENGTHS = {
 
 def _rows(objective: str, scale: float) -> list[dict]:
   """The eight settings of a method, its weights times the scale."""
-  if objective == 'beta_vae':
+  if objective in ('beta_vae', 'ada_gvae'):
     betas = (0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0)
     return [{'beta': beta * scale} for beta in betas]
+  if objective == 'semi_supervised':
+    return [
+      {'gamma_sup': gamma * scale, 'beta': beta * scale}
+      for gamma in (32.0, 256.0)
+      for beta in (0.5, 1.0, 2.0, 4.0)
+    ]
   if objective == 'annealed_vae':
     return [
       {'gamma': gamma * scale, 'capacity': capacity}
@@ -76,7 +82,13 @@ def _unit(objective: str, preset: str):
 
 
 def get_config(preset: str = ''):
-  """A unit a method: six or seven times eight settings and two seeds."""
-  names = (*_STRENGTHS, 'annealed_vae', 'beta_vae')
+  """A unit a method: eight times eight settings and two seeds."""
+  names = (
+    *_STRENGTHS,
+    'annealed_vae',
+    'beta_vae',
+    'ada_gvae',
+    'semi_supervised',
+  )
   units = {name: _unit(name, preset) for name in names}
   return common.study('Equal tuning', 'tuning', units)
