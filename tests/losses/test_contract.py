@@ -158,6 +158,8 @@ def _own_loss(network, loss, terms, hparams):
     return terms['nll'] + hparams['commitment'] * distance
   if 'discriminator_loss' in terms:
     return loss - terms['discriminator_loss']
+  if 'jacobian_norm' in terms and network == 'encoder':
+    return loss - hparams['gamma'] * terms['jacobian_norm']
   return loss
 
 
