@@ -85,13 +85,15 @@ def find_config(value: str) -> str:
 
   Raises:
     FileNotFoundError: there is neither.
-    ValueError: another .json.
+    ValueError: another .json, or a preset of a run.
   """
   name, colon, preset = value.partition(':')
   path = pathlib.Path(name).expanduser()
   if path.suffix == '.json' and path.is_file():
     if path.name != 'config.json':
       raise ValueError(f'{name} is no config; a run has it in config.json')
+    if colon:
+      raise ValueError(f"{name} has no preset; leave ':{preset}' out")
     return f'{OF_RUN}:{path}'
   if not path.is_file():
     known = configs()

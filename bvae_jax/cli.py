@@ -23,8 +23,7 @@ CONFIG = config_flags.DEFINE_config_file(
   'config',
   None,
   'FILE[:PRESET], the name of a config that ships, RUN/config.json, or list; '
-  'override a key '
-  'with --config.KEY=VALUE, a key of all units of a study with '
+  'override a key with --config.KEY=VALUE, a key of all units of a study with '
   '--config.every.KEY=VALUE.',
 )
 WORKDIR = flags.DEFINE_string(

@@ -18,7 +18,6 @@ from absl import flags
 
 import bvae_jax
 from bvae_jax import catalogue
-from bvae_jax.config.meanings import MEANINGS
 
 _OURS = ('bvae_jax', 'launch')  # modules; the main one is sys.argv[0]
 _WIDTH = 80
@@ -186,6 +185,8 @@ def flags_text() -> str:
 
 def keys_text(config: ml_collections.ConfigDict) -> str:
   """Each config key, its value here, and what it means."""
+  # Imports JAX, which other pages need not wait for.
+  from bvae_jax.config import meanings
 
   def value(key: str) -> Any:
     found: Any = config
@@ -196,7 +197,7 @@ def keys_text(config: ml_collections.ConfigDict) -> str:
 
   return '\n'.join(
     _entry(f'--config.{key}={value(key)!r}', meaning)
-    for key, meaning in MEANINGS.items()
+    for key, meaning in meanings.MEANINGS.items()
   )
 
 

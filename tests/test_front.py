@@ -15,6 +15,7 @@ import pytest
 from bvae_jax import __main__ as front
 from bvae_jax import catalogue, cli, keys, usage, workdir
 from bvae_jax import config as config_lib
+from bvae_jax.config import meanings
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -95,7 +96,7 @@ def flat(config, prefix=''):
 
 
 def test_each_config_key_has_a_meaning():
-  assert sorted(usage.MEANINGS) == sorted(
+  assert sorted(meanings.MEANINGS) == sorted(
     flat(config_lib.default_config('beta_vae'))
   )
 
@@ -138,8 +139,12 @@ def test_the_config_of_a_run_is_a_config(tmp_path):
     helpers.small_config(seeds=(0, 3)).to_dict()
   )
   (tmp_path / 'plan.json').write_text('{}')
-  with pytest.raises(ValueError, match='a run has it in config.json'):
-    catalogue.find_config(str(tmp_path / 'plan.json'))
+  for value, line in (
+    (tmp_path / 'plan.json', 'a run has it in config.json'),
+    (f'{folder.path}/config.json:quick', 'config.json has no preset'),
+  ):
+    with pytest.raises(ValueError, match=line):
+      catalogue.find_config(str(value))
 
 
 def test_the_commands_help_shows_flags_and_the_keys_of_the_config(tmp_path):
