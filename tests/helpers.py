@@ -24,6 +24,12 @@ def drop_programs() -> None:
     gc.collect()
 
 
+def needs_devices(count: int) -> None:
+  """Skips the test where there are fewer, as on one GPU."""
+  if jax.device_count() < count:
+    pytest.skip(f'needs {count} devices, has {jax.device_count()}')
+
+
 COMPILES_FAST = '--xla_cpu_use_fusion_emitters=false'
 
 

@@ -34,6 +34,7 @@ def run_chunk(config, layout, steps=1):
 
 
 def layout(mode, count, member_batch=1):
+  helpers.needs_devices(count)
   devices = tuple(jax.devices()[:count])
   return lambda size: parallel.Layout(devices, mode, member_batch, size)
 
@@ -187,6 +188,7 @@ def test_a_run_stopped_between_two_log_lines_goes_on_bit_for_bit(
 
 
 def test_a_population_is_split_where_that_shortens_each_devices_share():
+  helpers.needs_devices(4)
   devices = tuple(jax.devices()[:4])
   split = lambda mode, members, part: parallel.Layout(
     devices, mode, 1, members

@@ -142,6 +142,15 @@ def _checked(
   return z, mean, logvar
 
 
+@jax.custom_jvp
+def _at_most_zero(x: jax.Array) -> jax.Array:
+  """min(x, 0), with the gradient of x."""
+  return jnp.minimum(x, 0)
+
+
+_at_most_zero.defjvp(lambda x, dx: (_at_most_zero(*x), *dx))
+
+
 def _logsumexp(x: jax.Array, axis: int) -> jax.Array:
   """Of finite entries, along an axis.
 
@@ -150,8 +159,7 @@ def _logsumexp(x: jax.Array, axis: int) -> jax.Array:
   whose exponential is infinite. It is held at 0. Elsewhere no bit changes.
   """
   largest = lax.stop_gradient(x.max(axis, keepdims=True))
-  below = x - largest
-  below = below - lax.stop_gradient(jnp.maximum(below, 0))
+  below = _at_most_zero(x - largest)
   return jnp.log(jnp.exp(below).sum(axis)) + largest.squeeze(axis)
 
 

@@ -30,8 +30,8 @@ def _encoder(params, images):
 
 
 def _decoder(params, z, hidden=False):
-  x = jnp.tanh(z)
-  return [x] if hidden else (x @ params['out']).reshape(-1, SIDE, SIDE, 1)
+  x = jnp.tanh(z) @ params['out']
+  return [jnp.tanh(x)] if hidden else x.reshape(-1, SIDE, SIDE, 1)
 
 
 def _coder(params, images):

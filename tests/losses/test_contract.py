@@ -2,6 +2,7 @@
 
 import functools
 
+import helpers
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -70,6 +71,7 @@ def test_members_on_four_devices_are_a_loop_on_one(case):
 
   In float64: the finite differences of Tripod's curvature lose three digits.
   """
+  helpers.needs_devices(DEVICES)
 
   def gather(tree):
     return jax.lax.all_gather(tree, 'devices', tiled=True)
