@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import losses, metrics, population
+from bvae_jax import losses, metrics, parallel, population
 from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import evaluate, scores, tables
 from bvae_jax.evaluation import points as points_lib
@@ -48,6 +48,24 @@ def test_the_table_holds_the_codes_of_every_image_in_order(trained):
   )
   np.testing.assert_allclose(codes.mean[2][index], mean, atol=1e-5)
   np.testing.assert_allclose(codes.logvar[2][index], logvar, atol=1e-5)
+
+
+@pytest.mark.parametrize('size', [1, 48, 101])
+def test_indices_are_mapped_a_few_at_a_time(size):
+  """Eight devices of blocks of three, two at once: 48 indices."""
+  rows = np.arange(size) ** 2
+  told = []
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr('bvae_jax.parallel.maps._BLOCKS', 2)
+    plain = parallel.map_index(lambda s, i: (i + s, s * i), size, 3)
+    streamed = parallel.map_index(
+      lambda s, r, i: (r - i, r + s), size, 3, lambda i: rows[i]
+    )
+  found, again = plain(2, told.append), streamed(2)
+  index = np.arange(size)
+  np.testing.assert_array_equal(found, [index + 2, 2 * index])
+  np.testing.assert_array_equal(again, [rows - index, rows + 2])
+  assert told == list(range(48, size, 48))
 
 
 def test_the_bound_is_nll_and_kl_in_closed_form(trained):

@@ -4,7 +4,6 @@ Every score needs only a table of codes: each image is encoded once, for all
 members, and the metrics index the table.
 """
 
-import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,8 +13,7 @@ import numpy as np
 
 from bvae_jax import data, parallel
 from bvae_jax.training import experiment as experiment_lib
-
-_LOG = logging.getLogger(__name__)
+from bvae_jax.training import progress
 
 BLOCK = 128  # images a call while encoding a grid
 
@@ -51,7 +49,8 @@ def encoder(
   mapped = over_images(dataset, encode, count, index)
 
   def codes(params: Any) -> Codes:
-    mean, logvar = mapped(params)
+    told = progress.Parts('encoding', count, 'images')
+    mean, logvar = mapped(params, told.at)
     return Codes(mean.swapaxes(0, 1), logvar.swapaxes(0, 1))
 
   return codes
@@ -62,7 +61,7 @@ def over_images(
   function: Callable,
   count: int,
   chosen: jax.Array | None = None,
-) -> Callable[[Any], Any]:
+) -> Callable:
   """Maps `function(params, images [b], place [b])` over many images.
 
   Args:
@@ -72,7 +71,8 @@ def over_images(
     chosen: their indices [n]; 0 to n - 1 by default.
 
   Returns:
-    A function of the params: the tree of [n, ...] on the host.
+    A function of the params: the tree of [n, ...] on the host. `tell`, its
+    second argument if there is one, is told how many images are done.
   """
   index_of = lambda place: place if chosen is None else chosen[place]
   rows = dataset.rows
@@ -83,15 +83,15 @@ def over_images(
       return function(params, images, place)
 
     take = lambda place: rows.take(np.asarray(index_of(place)))
-    return parallel.stream_index(gathered, take, count, BLOCK)
+    return parallel.map_index(gathered, count, BLOCK, take)
 
   def looked_up(shared, place):
     arrays, params = shared
     images = dataset.images_fn(arrays, index_of(place))
     return function(params, images, place)
 
-  mapped = parallel.split_index(looked_up, count, BLOCK)
-  return lambda params: mapped((dataset.arrays, params))
+  mapped = parallel.map_index(looked_up, count, BLOCK)
+  return lambda params, tell=None: mapped((dataset.arrays, params), tell)
 
 
 def set_aside(codes: Codes) -> tuple[np.ndarray, Codes]:

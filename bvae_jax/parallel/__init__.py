@@ -18,11 +18,5 @@ from bvae_jax.parallel.hosts import (
   start,
 )
 from bvae_jax.parallel.layouts import WHOLE, Layout, Spread, layout
-from bvae_jax.parallel.maps import (
-  count_to,
-  map_members,
-  split_index,
-  stream_index,
-  together,
-)
+from bvae_jax.parallel.maps import count_to, map_index, map_members, together
 from bvae_jax.parallel.memory import compile_ahead, free_memory, memory_limit

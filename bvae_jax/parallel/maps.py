@@ -9,7 +9,8 @@ import jax
 import numpy as np
 from jax import lax
 
-_STREAM_BLOCKS = 8  # that a device is given at once
+_BLOCKS = 64  # of indices that a device is given at once
+_STREAM_BLOCKS = 8  # and of rows that the host gathers
 _TOGETHER = 16  # members under one vmap on an accelerator
 
 
@@ -86,65 +87,42 @@ def map_members(function: Callable, xs: Any, member_batch: int = 0) -> Any:
   return lax.map(function, xs, batch_size=together(count, member_batch))
 
 
-def split_index(function: Callable, size: int, block: int) -> Callable:
+def map_index(
+  function: Callable, size: int, block: int, take: Callable | None = None
+) -> Callable:
   """Maps over the indices 0..size-1, a block at a time on every device.
 
-  Args:
-    function: `function(shared, index [block]) -> tree of [block, ...]`, pure.
-    size: number of indices.
-    block: indices a call.
-
-  Returns:
-    `mapped(shared) -> tree of [size, ...]` on the host.
-  """
-  devices = jax.local_devices()
-  rows = -(-size // (block * len(devices)))
-  index = np.arange(len(devices) * rows * block, dtype=np.int32) % size
-  index = index.reshape(len(devices), rows, block)
-  blocks = jax.pmap(
-    lambda shared, rows: lax.map(lambda i: function(shared, i), rows),
-    in_axes=(None, 0),
-    devices=devices,
-  )
-
-  def mapped(shared):
-    trees = blocks(shared, index)
-    return jax.tree.map(
-      lambda x: np.asarray(x).reshape(-1, *x.shape[3:])[:size], trees
-    )
-
-  return mapped
-
-
-def stream_index(
-  function: Callable, take: Callable, size: int, block: int
-) -> Callable:
-  """As `split_index`, of rows that the host gathers while the devices work.
+  The host sees some blocks at a time, so that it can tell how far they are, and
+  be interrupted.
 
   Args:
-    function: `function(shared, rows [block, ...], index [block])`, pure.
-    take: from indices [...] to the host's rows [..., ...].
+    function: `function(shared, index [block]) -> tree of [block, ...]`, pure;
+      `function(shared, rows [block, ...], index)` with `take`.
     size: number of indices.
     block: indices a call.
+    take: from indices [...] to the host's rows [..., ...], which are gathered
+      while the devices work.
 
   Returns:
-    `mapped(shared) -> tree of [size, ...]` on the host.
+    `mapped(shared, tell=None) -> tree of [size, ...]` on the host; `tell` is
+    called with how many indices are done, now and then.
   """
   devices = jax.local_devices()
-  depth = min(_STREAM_BLOCKS, -(-size // (block * len(devices))))
+  most = _STREAM_BLOCKS if take else _BLOCKS
+  depth = min(most, -(-size // (block * len(devices))))
   shape = len(devices), depth, block
   blocks = jax.pmap(
     lambda shared, *rows: lax.map(lambda x: function(shared, *x), rows),
-    in_axes=(None, 0, 0),
+    in_axes=(None, 0, 0) if take else (None, 0),
     devices=devices,
   )
 
   def gather(first):
     index = (first + np.arange(math.prod(shape))) % size
     index = index.astype(np.int32).reshape(shape)
-    return take(index), index
+    return (take(index), index) if take else (index,)
 
-  def mapped(shared):
+  def mapped(shared, tell=None):
     flat = lambda x: np.asarray(x).reshape(-1, *x.shape[3:])
     many, found, running = math.prod(shape), [], None
     with futures.ThreadPoolExecutor(1) as pool:
@@ -156,6 +134,8 @@ def stream_index(
         begun = blocks(shared, *rows)
         if running is not None:  # so that no more than two are on the devices
           found.append(jax.tree.map(flat, running))
+          if tell is not None:
+            tell(first)
         running = begun
     found.append(jax.tree.map(flat, running))
     return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *found)

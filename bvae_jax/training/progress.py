@@ -66,20 +66,25 @@ class Parts:
   Args:
     title: what it is.
     parts: how many.
+    unit: what they are called.
   """
 
-  def __init__(self, title: str, parts: int):
-    self._title, self._parts, self._done = title, parts, 0
+  def __init__(self, title: str, parts: int, unit: str = 'parts'):
+    self._title, self._parts, self._unit, self._done = title, parts, unit, 0
     self._begin = self._told = time.monotonic()
 
   def tick(self) -> None:
     """One part is done; a line at most every ten seconds."""
-    self._done += 1
+    self.at(self._done + 1)
+
+  def at(self, done: int) -> None:
+    """So many are done; a line at most every ten seconds."""
+    self._done = done
     now = time.monotonic()
     if now - self._told >= 10 and self._done < self._parts:
       self._told = now
       left = (now - self._begin) / self._done * (self._parts - self._done)
-      told = f'{self._done} of {self._parts} parts, {clock(left)} left'
+      told = f'{done} of {self._parts} {self._unit}, {clock(left)} left'
       _LOG.info('%s: %s', self._title, told)
 
   def close(self) -> None:
