@@ -20,6 +20,7 @@ from bvae_jax.training import step, trackers
 _LOG = logging.getLogger(__name__)
 
 MAX_PICTURES = 20  # of a run's traversals
+UNTRAINED = 1000  # steps at most before a model may be called collapsed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +78,15 @@ class Log(Hook):
 
 
 class Watch(Hook):
-  """Warns once of a member that collapsed or was stopped by a NaN."""
+  """Warns once of a member that collapsed or was stopped by a NaN.
 
-  def __init__(self, labels: list[str]) -> None:
-    self._labels = labels
+  Args:
+    labels: the members' names.
+    untrained: steps in which a KL may still be that of the initial weights.
+  """
+
+  def __init__(self, labels: list[str], untrained: int = 0) -> None:
+    self._labels, self._untrained = labels, untrained
     self._warned: set[tuple[int, str]] = set()
 
   def __call__(self, chunk: Chunk) -> None:
@@ -98,7 +104,7 @@ class Watch(Hook):
           chunk.at,
         )
       flat = kl is not None and np.all(kl[m] < losses.COLLAPSED)
-      flat = flat and chunk.alive[m]
+      flat = flat and chunk.alive[m] and chunk.at >= self._untrained
       if flat and (m, 'collapse') not in self._warned:
         self._warned.add((m, 'collapse'))
         _LOG.warning(
@@ -233,7 +239,8 @@ def of_run(
   config = program.experiment.config
   everyone = population.members(config)
   labels = [population.label(m, everyone) for m in program.members]
-  hooks: list[Hook] = [Log(folder, program), Watch(labels)]
+  untrained = min(UNTRAINED, config.num_steps // 10)
+  hooks: list[Hook] = [Log(folder, program), Watch(labels, untrained)]
   if config.tensorboard:
     hooks.append(Board(folder.path / 'tensorboard', labels, logged))
   name = folder.path.name + (f'-{program.group}' if program.group else '')
