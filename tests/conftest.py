@@ -4,6 +4,7 @@ Compilation takes most of the time, so most of the compiler's passes are off.
 """
 
 import atexit
+import gc
 import os
 import pathlib
 import shutil
@@ -32,23 +33,33 @@ if 'fusion_emitters' not in _flags and jaxlib.version.__version_info__ < (
 ):
   # Compiles metrics in a third of the time; programs run slower, but briefly.
   # (An unknown flag is fatal.)
-  os.environ['XLA_FLAGS'] = f'{_flags} {helpers.COMPILES_FAST}'
+  _whole = '--xla_cpu_parallel_codegen_split_count=1'  # no parts for idle cores
+  os.environ['XLA_FLAGS'] = f'{_flags} {helpers.COMPILES_FAST} {_whole}'
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_disable_most_optimizations', True)
+jax.config.update('jax_traceback_in_locations_limit', 0)  # nobody reads them
 # Of the commands that tests start as well.
-os.environ['JAX_DISABLE_MOST_OPTIMIZATIONS'] = '1'
+os.environ.update(
+  JAX_DISABLE_MOST_OPTIMIZATIONS='1', JAX_TRACEBACK_IN_LOCATIONS_LIMIT='0'
+)
 # What one test has compiled, others load: workers and commands share a folder.
 if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
   _cache = tempfile.mkdtemp(prefix='bvae_jax_tests_')
   atexit.register(shutil.rmtree, _cache, ignore_errors=True)
   os.environ.update(
     JAX_COMPILATION_CACHE_DIR=_cache,
-    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0.2',
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
     JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES='-1',
   )
   jax.config.update('jax_compilation_cache_dir', _cache)
-  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
   jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
+def pytest_collection_finish():
+  """Tracing makes much that stays: cycles are looked for less often."""
+  gc.freeze()  # what is imported stays as well
+  gc.set_threshold(50_000)
 
 
 @pytest.fixture(autouse=True, scope='module')
