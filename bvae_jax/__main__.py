@@ -49,6 +49,8 @@ def main() -> None:
       _run(sys.argv[1:])
   except KeyboardInterrupt:
     sys.exit(usage.INTERRUPTED)
+  except ImportError as error:  # of what is somebody's own
+    sys.exit(f'error: {error}')
 
 
 def _run(argv: list[str]) -> None:

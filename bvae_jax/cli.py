@@ -69,6 +69,8 @@ def _find_config(argv: list[str]) -> list[str]:
     path = pathlib.Path(value.partition(':')[0]).resolve()
     homes = [p.parent for p in path.parents if p.name == 'configs']
     sys.path[:0] = map(str, homes[:1])
+    if path != catalogue.OF_RUN.resolve():  # files beside it, as a script has
+      sys.path.append(str(path.parent))
     break
   return found
 

@@ -1,5 +1,6 @@
 """What the command line lists, suggests and says of itself."""
 
+import functools
 import logging
 import os
 import pathlib
@@ -15,7 +16,7 @@ import pytest
 from bvae_jax import __main__ as front
 from bvae_jax import catalogue, cli, keys, usage, workdir
 from bvae_jax import config as config_lib
-from bvae_jax.config import meanings
+from bvae_jax.config import meanings, own
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -145,6 +146,34 @@ def test_the_config_of_a_run_is_a_config(tmp_path):
   ):
     with pytest.raises(ValueError, match=line):
       catalogue.find_config(str(value))
+
+
+def test_what_is_ones_own_lies_beside_a_config_or_is_named(tmp_path):
+  """A config has the files beside it; other commands import BVAE_IMPORT."""
+  (tmp_path / 'mine.py').write_text(
+    'from bvae_jax import losses\n'
+    "losses.OBJECTIVES['mine'] = losses.OBJECTIVES['vae']\n"
+  )
+  (tmp_path / 'of_mine.py').write_text(
+    'import mine\nfrom bvae_jax import config\n'
+    "def get_config():\n  return config.default_config('mine')\n"
+  )
+  asked = [sys.executable, '-m', 'bvae_jax', 'main', '--help']
+  run = functools.partial(
+    subprocess.run, cwd=ROOT, capture_output=True, text=True
+  )
+  page = run([*asked, f'--config={tmp_path / "of_mine.py"}']).stdout
+  assert "--config.objective='mine'\n" in page
+  told = run(asked, env={**os.environ, own.VARIABLE: 'mine'})
+  assert told.stderr == (
+    "error: BVAE_IMPORT names 'mine', which cannot be imported "
+    "(ModuleNotFoundError: No module named 'mine'); mend it, or put its folder "
+    'into PYTHONPATH\n'
+  )
+  known = 'from bvae_jax import config; config.default_config("mine")'
+  named = {own.VARIABLE: 'mine', 'PYTHONPATH': f'{tmp_path}:{ROOT}'}
+  result = run([sys.executable, '-c', known], env={**os.environ, **named})
+  assert result.returncode == 0, result.stderr
 
 
 def test_the_commands_help_shows_flags_and_the_keys_of_the_config(tmp_path):

@@ -11,7 +11,7 @@ import ml_collections
 import pytest
 
 import bvae_jax
-from bvae_jax import run
+from bvae_jax import losses, run
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import tables
@@ -94,6 +94,15 @@ def test_a_unit_whose_files_are_lost_is_not_tried_for_ever(
   study = small_study(a=helpers.small_config())
   with pytest.raises(execute.Unfinished, match='ended, but files that it'):
     execute.run(study, tmp_path)
+
+
+def test_a_unit_of_names_unknown_here_says_how_to_name_them(tmp_path):
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setitem(losses.OBJECTIVES, 'mine', losses.OBJECTIVES['vae'])
+    study = small_study(a=helpers.small_config('mine'))
+    plan.write_plan(study, tmp_path)
+  with pytest.raises(ValueError, match="'mine' is unknown; .*BVAE_IMPORT"):
+    unit.run_unit(tmp_path, 'a')
 
 
 def test_a_unit_held_elsewhere_is_waited_for_and_taken_over(ended):

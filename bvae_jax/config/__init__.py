@@ -6,6 +6,7 @@ arXiv:1811.12359, appendix) with the objective's own hyperparameters; files in
 line before anything is compiled or written.
 """
 
+from bvae_jax.config import own
 from bvae_jax.config.checks import ConfigError
 from bvae_jax.config.defaults import default_config, grid, scalars
 from bvae_jax.config.idle import idle
@@ -38,3 +39,5 @@ __all__ = [
   'scalars',
   'validate',
 ]
+
+own.load()

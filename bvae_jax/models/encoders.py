@@ -136,11 +136,17 @@ def make_encoder(
   return encoder(num_latents=num_latents)
 
 
-def _trunk(name: str, image_shape: Sequence[int]) -> nn.Module:
+def _trunk(
+  name: str, num_latents: int, image_shape: Sequence[int]
+) -> nn.Module:
   """That of the encoder of this name, checked as `make_encoder` does."""
-  trunk = lookup('encoder', name, TRUNKS)
-  check_image_shape(name, image_shape)
-  return trunk
+  encoder = make_encoder(name, num_latents, image_shape)
+  if not isinstance(encoder, Encoder):
+    raise ValueError(
+      f'encoder {name!r} is no trunk under the heads of models.Encoder, and '
+      'this objective puts others on it; choose one that is'
+    )
+  return encoder.trunk
 
 
 def make_coder(
@@ -151,7 +157,7 @@ def make_coder(
   Raises:
     ValueError: if the name is unknown or the network cannot take the images.
   """
-  trunk = _trunk(name, image_shape)
+  trunk = _trunk(name, num_latents, image_shape)
   return Coder(trunk, num_latents=num_latents, bounded=bounded)
 
 
@@ -163,4 +169,5 @@ def make_critic(
   Raises:
     ValueError: if the name is unknown or the network cannot take the images.
   """
-  return Critic(_trunk(name, image_shape), num_latents=num_latents)
+  trunk = _trunk(name, num_latents, image_shape)
+  return Critic(trunk, num_latents=num_latents)

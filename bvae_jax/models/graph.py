@@ -80,9 +80,13 @@ def graph(module: nn.Module, params: Any, input_shape: Sequence[int]) -> Layers:
     return [*layers, _dense(params['Dense_0']), _reshape(module.image_shape)]
   if isinstance(module, decoders.DeconvDecoder):
     return _deconvolutions(module, params)
-  raise ValueError(
+  raise _unlisted(module)
+
+
+def _unlisted(module: nn.Module) -> ValueError:
+  return ValueError(
     f'{type(module).__name__} has no list of layers; the networks of '
-    'bvae_jax.models have one'
+    'bvae_jax.models have one, and bvae_jax.load runs any'
   )
 
 
@@ -91,7 +95,7 @@ def _trunk(module: nn.Module, params: Any, shape: tuple[int, ...]) -> Layers:
   if isinstance(module, MLP):
     return [_reshape((int(np.prod(shape)),)), *_stack(module, params)]
   if not isinstance(module, encoders.ConvTrunk):
-    raise ValueError(f'{type(module).__name__} has no list of layers')
+    raise _unlisted(module)
   extra = [-side % padding.MULTIPLE for side in shape[:2]]
   around = tuple(n for e in extra for n in (e // 2, e - e // 2))
   layers = [Layer('pad', shape=around)] if any(extra) else []

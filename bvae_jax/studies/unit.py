@@ -2,8 +2,12 @@
 
 import traceback
 
+import ml_collections
+
+from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.config import own
 from bvae_jax.studies import merge
 from bvae_jax.studies.plan import Path, jobs, read_plan, state, unit_path
 from bvae_jax.workdir.locks import GLANCE, UNIT_LOCK, locked
@@ -16,6 +20,14 @@ def fail(workdir: Path, name: str, message: str) -> None:
   workdir_lib.replace_file(
     folder / workdir_lib.FAILURE, message.rstrip() + '\n'
   )
+
+
+def _check(config: ml_collections.ConfigDict) -> None:
+  """Refuses what whoever made the plan could run, and this process cannot."""
+  try:
+    config_lib.validate(config)
+  except config_lib.ConfigError as error:
+    raise config_lib.ConfigError(f'{error}; {own.HINT}') from None
 
 
 def run_unit(workdir: Path, name: str) -> None:
@@ -44,6 +56,7 @@ def run_unit(workdir: Path, name: str) -> None:
     (folder / workdir_lib.FAILURE).unlink(missing_ok=True)
     config = read_plan(workdir)  # it may have been mended meanwhile
     try:
+      _check(config.units[unit])
       if part:
         run_lib.train_part(config.units[unit], folder, int(part))
       else:

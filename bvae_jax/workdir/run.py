@@ -9,6 +9,7 @@ import ml_collections
 
 from bvae_jax import config as config_lib
 from bvae_jax import parallel, population
+from bvae_jax.config import own
 from bvae_jax.workdir import files, folder, metrics_log
 
 _LOG = logging.getLogger(__name__)
@@ -203,7 +204,7 @@ class Workdir(folder.Folder):
     except config_lib.ConfigError as error:
       raise files.WorkdirError(
         f'{self.path / "config.json"} is not of this version: {error}; use the '
-        'version that wrote it (or import what is your own in it first)'
+        f'version that wrote it; {own.HINT}'
       ) from None
     return config
 

@@ -19,6 +19,7 @@ import bvae_jax
 from bvae_jax import catalogue, data, export, keys, losses, metrics, models
 from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
+from bvae_jax.config import own
 from bvae_jax.data import prepare
 from bvae_jax.studies import plan
 
@@ -172,15 +173,26 @@ def test_every_block_of_python_runs(path, desk, monkeypatch):
         config_lib.validate(unit)
 
 
-def test_what_the_pages_add_trains_and_is_scored(tmp_path):
-  tables = (losses.OBJECTIVES, metrics.METRICS, data.DATASETS, models.DECODERS)
+def test_what_the_pages_add_trains_and_is_scored(tmp_path, monkeypatch):
+  tables = (losses.OBJECTIVES, metrics.METRICS, data.DATASETS,
+            models.ENCODERS, models.DECODERS)  # fmt: skip
   before = [dict(table) for table in tables]
+  code = '\n'.join(helpers.blocks(ROOT / 'docs' / 'extending.md'))
+  (tmp_path / 'blocks_of_extending.py').write_text(code)
+  monkeypatch.syspath_prepend(tmp_path)
+  monkeypatch.setenv(own.VARIABLE, 'math,blocks_of_extending')
   try:
-    for code in helpers.blocks(ROOT / 'docs' / 'extending.md'):
-      exec(compile(code, 'extending.md', 'exec'), {'__name__': 'block'})
+    own.load()
+    added = [sorted(set(new) - set(old)) for new, old in zip(tables, before)]
+    assert added == [
+      ['squared_vae'], ['spread'], ['cross'], ['edges'], ['linear']
+    ]  # fmt: skip
+    for make in (models.make_coder, models.make_critic):
+      assert type(make('edges', 3, (8, 8, 1)).trunk).__name__ == 'Edges'
     config = helpers.small_config(
-      'squared_vae', decoder='linear', metrics=('spread',), num_steps=2
+      'squared_vae', metrics=('spread',), num_steps=2
     )
+    config.update({'encoder': 'edges', 'decoder': 'linear'})
     config.dataset.update(
       {'name': 'cross', 'image_size': 8, 'factor_stride': ()}
     )

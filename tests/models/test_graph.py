@@ -63,5 +63,9 @@ def test_the_sigmoid_keeps_its_tails():
 
 
 def test_other_networks_are_refused_in_one_line():
-  with pytest.raises(ValueError, match='Dense has no list of layers'):
+  with pytest.raises(ValueError, match='Dense has no list of layers; the net'):
     graph(nn.Dense(3), {}, (4,))
+  head = {'kernel': np.ones((3, 2)), 'bias': np.ones(2)}
+  params = {'trunk': {}, 'mean': head, 'logvar': head}
+  with pytest.raises(ValueError, match='Dense has no list of layers; the net'):
+    graph(models.Encoder(nn.Dense(3)), params, (4,))

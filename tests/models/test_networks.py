@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from bvae_jax.models import (
   DECODERS,
@@ -191,3 +192,9 @@ def test_errors_name_the_choices_or_the_shape(make, message):
   with pytest.raises(ValueError, match=message) as error:
     make()
   assert '\n' not in str(error.value)
+
+
+def test_heads_of_other_objectives_need_a_trunk(monkeypatch):
+  monkeypatch.setitem(ENCODERS, 'mine', lambda num_latents: nn.Dense(1))
+  with pytest.raises(ValueError, match="encoder 'mine' is no trunk under .*ch"):
+    make_coder('mine', 3, SHAPE)
