@@ -146,12 +146,15 @@ def _range(
     text = text.strip()
     return factor.values.index(text) if text in factor.values else int(text)
 
-  low, dots, high = values.partition('..')
+  first, dots, last = values.partition('..')
   try:
-    return number(low), number(high if dots else low)
+    low, high = number(first), number(last if dots else first)
   except ValueError:
+    low, high = 0, -1
+  if not 0 <= low <= high < factor.size:
     named = f', or one of {", ".join(factor.values)}' if factor.values else ''
     raise ValueError(
       f'{key}: {factor.name}={values!r} is no condition; write the number of a '
       f"value, 0 to {factor.size - 1} ('shape=2', 'x=16..31'){named}"
-    ) from None
+    )
+  return low, high

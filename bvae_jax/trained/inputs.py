@@ -17,7 +17,7 @@ def array(values: Any) -> Any:
 
 
 def numbers(name: str, values: Any) -> jax.Array:
-  """Real numbers of any kind, as float32.
+  """Real, finite numbers of any kind, as float32.
 
   Raises:
     ValueError: they are others; the line begins with `name`.
@@ -26,6 +26,12 @@ def numbers(name: str, values: Any) -> jax.Array:
   real = jnp.issubdtype(values.dtype, jnp.floating)
   if not real and values.dtype.kind not in 'biu':
     raise ValueError(f'{name} must be real numbers, got {values.dtype}')
+  if not isinstance(values, core.Tracer):
+    bad = values.size - np.isfinite(values.astype(np.float32)).sum()
+    if bad:
+      raise ValueError(
+        f'{name} must be finite in float32, {bad} of {values.size} are not'
+      )
   return jnp.asarray(values, jnp.float32)
 
 

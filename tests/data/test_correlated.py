@@ -84,7 +84,10 @@ def test_combinations_are_held_out():
     ({'correlated': ('x', 'y'), 'holdout': 0.1}, 'cannot go with'),
     ({'holdout_where': ('shape:2',)}, "no factor 'shape:2'; it has shape"),
     ({'holdout_where': ('shape=2..',)}, 'is no condition; .* 0 to 2'),
-    ({'holdout_where': ('shape=7',)}, 'holds out 0 of'),
+    ({'holdout_where': ('shape=7',)}, 'is no condition; .* 0 to 2'),
+    ({'holdout_where': ('x=1..99',)}, "x='1..99' is no condition"),
+    ({'holdout_where': ('x=2..1',)}, "x='2..1' is no condition"),
+    ({'holdout_where': ('shape=0..2',)}, 'it must leave some on both'),
     ({'holdout_where': ('x=1',), 'holdout': 0.1}, 'leave one out'),
   ],
 )
