@@ -45,7 +45,12 @@ class Watch:
     self._thread = threading.Thread(target=self._tell, daemon=True)
 
   def _taken(self, name: str) -> float:
-    """The steps in a job's log, the mean of programs that train in turns."""
+    """The steps in a job's log, the mean of programs that train in turns.
+
+    None of a job that puts parts together: their logs are its own by then.
+    """
+    if not self._totals[name]:
+      return 0.0
     folder = workdir_lib.Workdir(plan.unit_path(self._workdir, name))
     group, step = _last(folder.log_path)
     if '@' in name:  # one of the programs of its unit

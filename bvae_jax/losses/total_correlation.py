@@ -209,7 +209,7 @@ def _log_weights(
   if not isinstance(dataset_size, int | np.integer) or dataset_size < least:
     raise ValueError(
       f'estimator {estimator!r} with a batch of {batch_size} needs a'
-      f' dataset_size of at least {least}, got {dataset_size}'
+      f' dataset_size, an integer of at least {least}, got {dataset_size!r}'
     )
   if estimator == 'mws':
     return jnp.full((1, 1), -math.log(dataset_size * batch_size))

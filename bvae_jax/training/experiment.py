@@ -131,7 +131,13 @@ def make_nets(
     if not hidden:
       return cast(module.apply(variables, x), jnp.float32)
     _, sown = module.apply(variables, x, mutable=[dense.HIDDEN])
-    return cast(jax.tree.leaves(sown), jnp.float32)
+    if not (layers := jax.tree.leaves(sown)):
+      raise ValueError(
+        f'{type(module).__name__} keeps no hidden layer, and this objective '
+        'penalises those: choose a network that has some, and keep them by '
+        'models.dense.keep_hidden'
+      )
+    return cast(layers, jnp.float32)
 
   return {
     name: functools.partial(apply, module) for name, module in modules.items()

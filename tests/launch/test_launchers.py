@@ -118,6 +118,24 @@ def test_the_line_of_progress_tells_of_all_units(tmp_path):
     assert '(a 60%), 2 todo; 15% of' in watch.line()
 
 
+def test_the_steps_of_parts_that_are_put_together_count_once(tmp_path):
+  units = {n: helpers.small_config(num_steps=10, seeds=(0, 1)) for n in 'ab'}
+  study = ml_collections.ConfigDict({'study': 'S', 'page': '', 'units': units})
+  plan.write_plan(plan.with_jobs(study, 1), tmp_path)
+  watch = progress.Watch(tmp_path)
+  for part in ('a@0', 'a@1'):
+    folder = plan.unit_path(tmp_path, part)
+    folder.mkdir(parents=True)
+    (folder / 'training.json').write_text('{}')
+  folder = plan.unit_path(tmp_path, 'a')
+  (folder / 'metrics.jsonl').write_text('{"group": 1, "step": 10, "time": 1.0}')
+  with locks.locked(folder / locks.UNIT_LOCK, 'a', 0):
+    line = watch.line()
+  assert line.startswith(
+    'units: 2 done, 1 running (a), 2 todo, 1 waiting; 50% of all steps, '
+  )
+
+
 def test_slurm_gets_one_array_that_is_requeued(tmp_path, monkeypatch):
   pytest.importorskip('submitit')
   from launch import slurm
