@@ -132,7 +132,7 @@ def test_hidden_layers_and_normalised_features():
   assert sorted(shapes) == sorted([(5, 256), *maps])
   apply = experiment.make_nets({'decoder': nn.Dense(2)})['decoder']
   with pytest.raises(ValueError, match='Dense keeps no hidden layer, and this'):
-    apply({'kernel': jnp.ones((3, 2)), 'bias': jnp.ones(2)}, z, hidden=True)
+    apply(nn.Dense(2).init(jax.random.key(0), z)['params'], z, hidden=True)
   # Brighter images have the same codes at first: their features are normalised.
   coder = make_coder('mlp_small', 3, SHAPE, bounded=True)
   images = 0.4 * jax.random.uniform(jax.random.key(7), (5, *SHAPE))
