@@ -59,8 +59,8 @@ def vae_case(
   images = jax.random.bernoulli(keys[0], shape=(batch, *image_shape))
   images = images.astype(float)
   params = {
-    'encoder': encoder.init(keys[1], images),
-    'decoder': decoder.init(keys[2], jnp.zeros((1, latents))),
+    'encoder': jax.jit(encoder.init)(keys[1], images),
+    'decoder': jax.jit(decoder.init)(keys[2], jnp.zeros((1, latents))),
   }
 
   def loss(params, key):
@@ -78,7 +78,7 @@ def vae_case(
 def discriminator_case(batch: int) -> Case:
   """FactorVAE's discriminator on random latents."""
   network = models.make_discriminator('mlp')
-  params = network.init(jax.random.key(0), jnp.zeros((1, LATENTS)))
+  params = jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, LATENTS)))
 
   def loss(params, key):
     z, permuted = jax.random.normal(key, (2, batch, LATENTS))

@@ -1,6 +1,7 @@
 """A run small enough for a test: a thinned grid, tiny images, a tiny MLP."""
 
 import contextlib
+import functools
 import gc
 import os
 import pathlib
@@ -71,6 +72,13 @@ def set_value(config, key, value):
   config[last] = value
 
 
+def initial(experiment, key):
+  """The state of a member before its first step, made by one program."""
+  from bvae_jax.training import step
+
+  return jax.jit(functools.partial(step.init, experiment))(key)
+
+
 def first_step(config):
   """The experiment, its first member's state, and a step of it, compiled."""
   from bvae_jax import population
@@ -82,7 +90,7 @@ def first_step(config):
   (key,) = population.keys(members)
   hparams = population.select(population.hparams(members), 0)
   take = step.make_train_step(experiment, experiment.dataset.images)
-  state = step.init(experiment, key)
+  state = initial(experiment, key)
   return experiment, state, jax.jit(lambda state: take(state, key, hparams))
 
 

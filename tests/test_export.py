@@ -17,7 +17,6 @@ import bvae_jax
 from bvae_jax import data, export, trained
 from bvae_jax.models import graph, onnx_graph
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import step
 
 
 @pytest.fixture(scope='module')
@@ -38,7 +37,7 @@ def _conv_model(objective='beta_vae'):
   shape = (20, 28, 3)
   images = data.Dataset('images', 'none', shape, 9, (), lambda *_: 0)
   experiment = experiment_lib.assemble(config, images)
-  params = step.init(experiment, jax.random.key(1)).params
+  params = helpers.initial(experiment, jax.random.key(1)).params
   return trained.Model(experiment, params, 0, 0, {'beta': 1.0}, 0, None)
 
 

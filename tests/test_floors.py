@@ -9,7 +9,6 @@ from sklearn import decomposition
 from bvae_jax import population
 from bvae_jax.evaluation import floors, results, tables
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import step
 
 
 @pytest.fixture(scope='module')
@@ -31,7 +30,7 @@ def test_the_floors_are_what_they_are_called(experiment, made):
   assert abs(np.corrcoef(drawn.ravel(), principal.ravel())[0, 1]) < 0.1
 
   member = population.members(experiment.config)[0]
-  state = step.init(experiment, jax.random.key(member.seed))
+  state = helpers.initial(experiment, jax.random.key(member.seed))
   images = experiment.dataset.images(np.arange(216))
   mean, _ = experiment.encode(state.params, images)
   np.testing.assert_allclose(untrained, mean, atol=1e-5)

@@ -25,7 +25,7 @@ def test_of_a_network_it_is_that_of_reverse_differentiation():
   z = jax.random.normal(jax.random.key(1), (1, 3))
   decode = lambda z: jax.nn.sigmoid(decoder.apply(params, z))
   with jax.numpy_rank_promotion('allow'):  # Flax adds biases by rank
-    params = decoder.init(jax.random.key(0), z)
+    params = jax.jit(decoder.init)(jax.random.key(0), z)
     found = jacobian.jacobian_norm(decode, z, jnp.arange(3)[:, None])
     expected = np.abs(jax.jacrev(decode)(z)).sum()
   np.testing.assert_allclose(found[0], expected, rtol=1e-5)

@@ -21,7 +21,7 @@ def _noisy(params):
 
 
 def _compare(module, x):
-  params = _noisy(module.init(_KEY, x)['params'])
+  params = _noisy(jax.jit(module.init)(_KEY, x)['params'])
   expected = jax.jit(module.apply)({'params': params}, x)
   layers = graph(module, params, x.shape[1:])
   assert {layer.operation for layer in layers} <= set(OPERATIONS)

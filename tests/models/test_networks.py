@@ -105,7 +105,7 @@ def test_sizes_of_the_papers(kind, name, count):
 
 def test_initial_weights_are_glorot_uniform_with_zero_biases():
   network, x = build('encoder', 'conv_burgess')
-  trunk = network.init(jax.random.key(0), x)['params']['trunk']
+  trunk = jax.jit(network.init)(jax.random.key(0), x)['params']['trunk']
   kernel = np.asarray(trunk['Conv_2']['kernel'])
   bound = np.sqrt(6 / (16 * 32 + 16 * 64))
   assert np.abs(kernel).max() <= bound
@@ -115,7 +115,7 @@ def test_initial_weights_are_glorot_uniform_with_zero_biases():
 
 def test_hidden_layers_and_normalised_features():
   decoder, z = build('decoder', 'mlp_small_tanh')
-  params = decoder.init(jax.random.key(0), z)
+  params = jax.jit(decoder.init)(jax.random.key(0), z)
   assert set(params) == {'params'}
   nets = experiment.make_nets({'decoder': decoder})
   found = nets['decoder'](params['params'], z, hidden=True)
@@ -125,7 +125,7 @@ def test_hidden_layers_and_normalised_features():
     np.testing.assert_allclose(layer, x, atol=1e-5)
   assert len(found) == 2
   deconv = make_decoder('deconv_locatello', SHAPE)
-  params = deconv.init(jax.random.key(0), z)['params']
+  params = jax.jit(deconv.init)(jax.random.key(0), z)['params']
   apply = experiment.make_nets({'decoder': deconv})['decoder']
   shapes = [x.shape for x in apply(params, z, hidden=True)]
   maps = [(5, 2, 4, 64), (5, 4, 8, 32), (5, 8, 16, 32)]
@@ -136,7 +136,7 @@ def test_hidden_layers_and_normalised_features():
   # Brighter images have the same codes at first: their features are normalised.
   coder = make_coder('mlp_small', 3, SHAPE, bounded=True)
   images = 0.4 * jax.random.uniform(jax.random.key(7), (5, *SHAPE))
-  params = coder.init(jax.random.key(1), images)
+  params = jax.jit(coder.init)(jax.random.key(1), images)
   codes = coder.apply(params, images)
   np.testing.assert_allclose(coder.apply(params, 2 * images), codes, atol=1e-4)
 

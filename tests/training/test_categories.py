@@ -13,7 +13,6 @@ from bvae_jax.report import traversals
 from bvae_jax.trained import model as model_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import probe as probe_lib
-from bvae_jax.training import step
 
 
 @pytest.fixture(scope='module')
@@ -24,7 +23,7 @@ def trained():
   config.evaluation.num_elbo = 2000
   experiment = experiment_lib.build(config)
   (key,) = population.keys(population.members(config))
-  params = step.init(experiment, key).params
+  params = helpers.initial(experiment, key).params
   # A sure critic: logits of the categories far apart, by the image.
   head = params['critic']['mean']
   head['kernel'] = head['kernel'].at[:, 2:].multiply(200.0)

@@ -8,7 +8,6 @@ import pytest
 from bvae_jax import parallel, population
 from bvae_jax.training import chunk as chunk_lib
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import step
 
 
 @pytest.fixture(scope='module')
@@ -24,8 +23,9 @@ def advance():
   hparams = population.select(population.hparams(members), 0)
   chunk = jax.jit(chunk_lib.make_chunk(experiment, parallel.WHOLE))
 
+  state = helpers.initial(experiment, key)
+
   def run(learning_rate, chunks):
-    state = step.init(experiment, key)
     values = {**hparams, 'learning_rate': np.float32(learning_rate)}
     zeros = jax.tree.map(
       lambda x: np.zeros(x.shape, x.dtype), chunk_lib.term_shapes(experiment)
