@@ -369,7 +369,7 @@ def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
 
 
 def test_a_collapsed_member_is_warned_of_once(caplog):
-  watch = hooks.Watch(['seed=0', 'seed=1'], 10)
+  watch = hooks.Watch(['seed=0', 'seed=1'], 100)
   terms = {'kl_per_latent': np.array([[0.0, 0.001], [0.0, 1.0]])}
   for at in (9, 10, 20):
     watch(hooks.Chunk(at, np.ones(2, bool), np.zeros(2, bool), terms, None))

@@ -20,7 +20,6 @@ from bvae_jax.training import step, trackers
 _LOG = logging.getLogger(__name__)
 
 MAX_PICTURES = 20  # of a run's traversals
-UNTRAINED = 1000  # steps at most before a model may be called collapsed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,41 +79,39 @@ class Log(Hook):
 class Watch(Hook):
   """Warns once of a member that collapsed or was stopped by a NaN.
 
-  Args:
-    labels: the members' names.
-    untrained: steps in which a KL may still be that of the initial weights.
+  Not of a KL that may still be that of the initial weights.
   """
 
-  def __init__(self, labels: list[str], untrained: int = 0) -> None:
-    self._labels, self._untrained = labels, untrained
+  def __init__(self, labels: list[str], num_steps: int) -> None:
+    self._labels, self._untrained = labels, min(1000, num_steps // 10)
     self._warned: set[tuple[int, str]] = set()
 
   def __call__(self, chunk: Chunk) -> None:
     """Looks at alive [M] and at the KL of each latent [M, D]."""
     kl = chunk.terms.get('kl_per_latent')  # of points there is none
     for m, label in enumerate(self._labels):
-      trains = chunk.alive[m] or chunk.stopped[m]
-      if not trains and (m, 'nan') not in self._warned:
-        self._warned.add((m, 'nan'))
-        _LOG.error(
-          '%s met a NaN or an infinite gradient before step %d and is frozen '
-          'there; try a lower learning rate, or smaller hparams where it never '
-          'took a step',
-          label,
-          chunk.at,
+      if not (chunk.alive[m] or chunk.stopped[m]):
+        self._once(
+          logging.ERROR,
+          f'{label} met a NaN or an infinite gradient before step {chunk.at} '
+          'and is frozen there; try a lower learning rate, or smaller hparams '
+          'where it never took a step',
+          (m, 'nan'),
         )
       flat = kl is not None and np.all(kl[m] < losses.COLLAPSED)
-      flat = flat and chunk.alive[m] and chunk.at >= self._untrained
-      if flat and (m, 'collapse') not in self._warned:
-        self._warned.add((m, 'collapse'))
-        _LOG.warning(
-          '%s has collapsed at step %d: every latent has a KL under %g nats, '
-          'the codes carry nothing; lower beta, or let the KL weight rise from '
-          '0 (config.schedules)',
-          label,
-          chunk.at,
-          losses.COLLAPSED,
+      if flat and chunk.alive[m] and chunk.at >= self._untrained:
+        self._once(
+          logging.WARNING,
+          f'{label} has collapsed at step {chunk.at}: every latent has a KL '
+          f'under {losses.COLLAPSED:g} nats, the codes carry nothing; lower '
+          'beta, or let the KL weight rise from 0 (config.schedules)',
+          (m, 'collapse'),
         )
+
+  def _once(self, level: int, text: str, about: tuple[int, str]) -> None:
+    if about not in self._warned:
+      self._warned.add(about)
+      _LOG.log(level, '%s', text)
 
 
 class Board:
@@ -239,8 +236,7 @@ def of_run(
   config = program.experiment.config
   everyone = population.members(config)
   labels = [population.label(m, everyone) for m in program.members]
-  untrained = min(UNTRAINED, config.num_steps // 10)
-  hooks: list[Hook] = [Log(folder, program), Watch(labels, untrained)]
+  hooks: list[Hook] = [Log(folder, program), Watch(labels, config.num_steps)]
   if config.tensorboard:
     hooks.append(Board(folder.path / 'tensorboard', labels, logged))
   name = folder.path.name + (f'-{program.group}' if program.group else '')
