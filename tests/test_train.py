@@ -336,21 +336,27 @@ class At:
     pass
 
 
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+  """The folder of a finished run of one member, and its results."""
+  folder = tmp_path_factory.mktemp('finished')
+  return folder, run_lib.train_and_evaluate(helpers.small_config(), folder)
+
+
 def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
-  tmp_path, monkeypatch
+  finished, monkeypatch
 ):
-  config = helpers.small_config()
-  first = run_lib.train_and_evaluate(config, tmp_path)
+  config, (folder, first) = helpers.small_config(), finished
   monkeypatch.setattr(programs_lib, 'plan', None)
-  again = run_lib.train_and_evaluate(config, tmp_path)
+  again = run_lib.train_and_evaluate(config, folder)
   assert again['members'] == config_lib.plain(first)['members']
   config.hparams.beta = 5.0
   with pytest.raises(OSError, match=r'hparams.beta: 6.0 -> 5.0'):
-    run_lib.train_and_evaluate(config, tmp_path)
+    run_lib.train_and_evaluate(config, folder)
 
 
 def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
-  tmp_path, caplog
+  finished, tmp_path, caplog
 ):
   config = helpers.small_config(seeds=(0,))
   config.grid.learning_rate = (1e-3, 1e38)
@@ -359,11 +365,9 @@ def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
   assert good['status'] == 'ok' and good['steps'] == 6
   assert bad['status'] == 'stopped by a NaN' and bad['steps'] < 6
   assert 'learning_rate=1e+38' in caplog.text and 'frozen' in caplog.text
-  alone = helpers.small_config(seeds=(0,))
-  expected = run_lib.train_and_evaluate(alone, tmp_path / 'alone')
-  assert good['elbo']['nll'] == pytest.approx(
-    expected['members'][0]['elbo']['nll'], rel=1e-5
-  )
+  (alone,) = finished[1]['members']
+  assert alone['seed'] == 0
+  assert good['elbo']['nll'] == pytest.approx(alone['elbo']['nll'], rel=1e-5)
   text = (tmp_path / 'results.json').read_text()
   assert json.loads(text, parse_constant=pytest.fail)
 

@@ -28,8 +28,8 @@ def long_study():
   """A unit with many checkpoints, to be hit between two, and a short one."""
   many = {'num_steps': 100, 'log_every': 10, 'checkpoint_every': 10}
   units = {
-    'long': helpers.small_config(**many),
-    'short': helpers.small_config(seeds=(1,)),
+    'long': helpers.small_config('vae', metrics=(), **many),
+    'short': helpers.small_config('vae', metrics=(), seeds=(1,)),
   }
   return ml_collections.ConfigDict(
     {'study': 'Two units', 'page': 'study', 'units': units}
