@@ -218,7 +218,8 @@ def test_independent_latents_have_no_total_correlation():
     (
       [(4, 3)] * 3,
       {'dataset_size': 3, 'estimator': 'mss'},
-      "'mss' with a batch of 4 needs a dataset_size of at least 4, got 3",
+      "'mss' with a batch of 4 needs a dataset_size, an integer of at least 4, "
+      'got 3',
     ),
   ],
 )
