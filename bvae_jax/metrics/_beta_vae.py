@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _grid, _inputs, _observed, _scored, _solvers
+from bvae_jax.metrics import _grid, _inputs, _keys, _observed, _scored, _solvers
 
 
 def shared_factor_pairs(
@@ -97,6 +97,7 @@ def beta_vae_score(
   Source: Higgins et al. 2017 (openreview Sy2fzU9gl) section 3, with the
   constants of Locatello et al. 2019 (arXiv:1811.12359).
   """
+  _keys.check_key(key)
   _inputs.require_count(
     1, num_train=num_train, num_eval=num_eval, batch_size=batch_size
   )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _grid, _inputs, _observed, _scored
+from bvae_jax.metrics import _common, _grid, _inputs, _keys, _observed, _scored
 
 
 def fixed_factor_rows(
@@ -127,6 +127,7 @@ def factor_vae_score(
   Source: Kim & Mnih 2018 (arXiv:1802.05983) section 4, with the constants of
   Locatello et al. 2019.
   """
+  _keys.check_key(key)
   _inputs.require_count(1, num_train=num_train, num_eval=num_eval)
   _inputs.require_count(2, batch_size=batch_size, num_variance=num_variance)
   _inputs.require(min_std >= 0, 'min_std', '0 or more', min_std)

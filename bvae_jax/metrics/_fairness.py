@@ -11,6 +11,7 @@ from bvae_jax.metrics import (
   _common,
   _grid,
   _inputs,
+  _keys,
   _points,
   _scored,
 )
@@ -110,12 +111,14 @@ def fairness(
   Source: Locatello et al. 2019b (arXiv:1905.13662), the unfairness score of its
   experiments.
   """
+  _keys.check_key(key)
   _inputs.require_count(1, num_test=num_test)
   if table_factors is None:
-    code_table, _, sizes = _grid.check_rows(code_table, factor_sizes, None)
-    codes, factors, sizes = _points.check_points(
+    _, _, sizes = _grid.check_rows(code_table, factor_sizes, None)
+    _, factors, sizes = _points.check_points(
       codes, factors, sizes, min_factors=2
     )
+    codes, code_table = _inputs.paired(codes, code_table, 'the code table')
   else:
     codes, factors, code_table, table_factors, sizes = _points.check_split(
       codes, factors, code_table, table_factors, factor_sizes, min_factors=2

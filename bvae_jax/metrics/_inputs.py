@@ -176,6 +176,40 @@ def check_codes(
   return jnp.asarray(codes, jnp.float32)
 
 
+def paired(
+  codes: Any, others: Any, name: str = 'test codes', *, min_points: int = 2
+) -> tuple[jax.Array, jax.Array]:
+  """`check_codes` of two sets of one model, which lose the same offset.
+
+  Args:
+    codes: [N, D], N of min_points or more.
+    others: [T, D], one or more, called `name` in messages.
+
+  Raises:
+    ValueError: as `check_codes`; other latents, no other points.
+  """
+  columns('codes', codes, others)
+  if not is_traced(codes, others):
+    codes, others = as_numpy(codes), as_numpy(others)
+  if jnp.ndim(codes) == 2:
+    check_codes(codes, min_points=min_points)
+  if jnp.shape(codes)[1:] != jnp.shape(others)[1:]:
+    raise ValueError(
+      f'codes must be [points, latents] and {name} too, got shapes'
+      f' {jnp.shape(codes)} and {jnp.shape(others)}: different latents'
+    )
+  if jnp.shape(others)[0] < 1:
+    raise ValueError('at least 1 test point needed, got 0')
+  if is_traced(codes, others):
+    return (
+      check_codes(codes, min_points=min_points),
+      check_codes(others, min_points=1, name=name),
+    )
+  num_train = jnp.shape(codes)[0]
+  both = check_codes(np.concatenate([codes, others]))
+  return both[:num_train], both[num_train:]
+
+
 def as_they_are(values: Any, name: str) -> jax.Array:
   """Returns float32 [N, D] after the guards of `check_codes`, no offset off."""
   check_codes(values, name=name)

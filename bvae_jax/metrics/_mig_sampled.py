@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _grid, _inputs, _scored
+from bvae_jax.metrics import _common, _grid, _inputs, _keys, _scored
 
 
 def _nearest_level(values, num_levels):
@@ -147,6 +147,7 @@ def mig_sampled(
 
   Source: Chen et al. 2018 (arXiv:1802.04942) eq. 6.
   """
+  _keys.check_key(key)
   _inputs.require_count(1, num_samples=num_samples)
   _inputs.require_count(2, cells=cells, levels=levels)
   code_table, labels, sizes = _grid.check_rows(

@@ -186,29 +186,8 @@ def split(
   min_factors: int = 1,
 ) -> tuple[Points, Points]:
   """`check_split`, with the values of continuous factors."""
-  _inputs.columns('codes', codes, test_codes)
-  if not _inputs.is_traced(codes, test_codes):
-    codes, test_codes = _inputs.as_numpy(codes), _inputs.as_numpy(test_codes)
-  if jnp.ndim(codes) == 2:
-    _inputs.check_codes(codes, min_points=min_points)
-  if jnp.shape(codes)[1:] != jnp.shape(test_codes)[1:]:
-    raise ValueError(
-      f'codes must be [points, latents] and test codes too, got shapes'
-      f' {jnp.shape(codes)} and {jnp.shape(test_codes)}: different latents'
-    )
-  num_train = jnp.shape(codes)[0]
-  counts = [num_train, jnp.shape(test_codes)[0]]
-  if counts[1] < 1:
-    raise ValueError('at least 1 test point needed, got 0')
-  if _inputs.is_traced(codes, test_codes):
-    codes = _inputs.check_codes(codes, min_points=min_points)
-    test_codes = _inputs.check_codes(
-      test_codes, min_points=1, name='test codes'
-    )
-  else:
-    # Together, so that both lose the same offset.
-    both = _inputs.check_codes(np.concatenate([codes, test_codes]))
-    codes, test_codes = both[:num_train], both[num_train:]
+  codes, test_codes = _inputs.paired(codes, test_codes, min_points=min_points)
+  num_train, counts = len(codes), [len(codes), len(test_codes)]
   labels = _check_factors(
     [factors, test_factors], counts, factor_sizes, min_factors
   )

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _inputs
+from bvae_jax.metrics import _inputs, _keys
 
 # A component with a smaller share of the largest one's standard deviation is
 # left out: whitening would make the noise of a collapsed latent as large as
@@ -134,6 +134,7 @@ def ica(codes: jax.Array, key: jax.Array) -> Affine:
   Source: Hyvarinen 1999 (Fast and robust fixed-point algorithms), eq. 20 and
   45.
   """
+  _keys.check_key(key)
   return _ica(_checked(codes), key)
 
 

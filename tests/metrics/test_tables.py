@@ -9,6 +9,7 @@ import pytest
 from bvae_jax import metrics
 from bvae_jax.metrics import _beta_vae, _factor_vae, _grid
 
+KEY = jax.random.key(0)
 SIZES = (3, 4, 5)
 
 
@@ -123,6 +124,41 @@ def test_fairness_agrees_with_exact_trees(table, make_case):
   assert float(actual['unfairness_max']) == pytest.approx(
     expected['unfairness_max'], abs=0.06
   )
+
+
+def test_fairness_of_codes_far_from_0_is_that_of_codes_near(make_case):
+  """Also where the table reaches further than the points: one offset is off."""
+  case = make_case('leaky', 500, 1)
+  codes, factors = case.train
+  seen = np.any(factors != np.asarray(SIZES) - 1, axis=1)
+  table = np.array(case.table, np.float64)
+  table[-1] += 30  # the one combination that no point has
+
+  def score(offset):
+    found = metrics.fairness(
+      jax.random.key(0),
+      codes[seen][:300].astype(np.float64) + offset,
+      factors[seen][:300],
+      table + offset,
+      SIZES,
+    )
+    return float(found['unfairness'])
+
+  assert score(1e4) == pytest.approx(score(0.0), abs=1e-6)
+
+
+@pytest.mark.parametrize('key', [0, None, np.uint32(3), jax.random.split(KEY)])
+def test_what_is_no_key_is_refused(key, make_case):
+  codes = make_case('perfect').table
+  for draw in (
+    lambda: metrics.beta_vae_score(key, codes, SIZES),
+    lambda: metrics.factor_vae_score(key, codes, SIZES),
+    lambda: metrics.mig_sampled(key, codes, codes, SIZES),
+    lambda: metrics.fairness(key, codes, codes, codes, SIZES),
+    lambda: metrics.ica(codes, key),
+  ):
+    with pytest.raises(ValueError, match=r'one key .* jax.random.key\(0\)'):
+      draw()
 
 
 def test_perfect_codes_are_fair(make_case):
