@@ -181,3 +181,22 @@ def test_the_kl_decomposition_of_the_log_is_that_of_the_probes_images(trained):
   images = experiment.dataset.images(jnp.arange(experiment.dataset.num_images))
   kl = losses.gaussian_kl(*experiment.encode(params, images)).sum(1).mean()
   assert float(total) == pytest.approx(float(kl), abs=0.3)  # Monte Carlo
+
+
+@pytest.mark.parametrize(
+  'compute',
+  [
+    lambda key, sample, sizes: {'mine': sample.codes.mean()},
+    lambda key, sample, sizes: metrics.Scored({'other': sample.codes.mean()}),
+    lambda key, sample, sizes: metrics.Scored({'mine': sample.codes.mean(0)}),
+  ],
+)
+def test_a_metric_that_returns_something_else_is_told_before_training(compute):
+  points = metrics.Sample(np.ones((9, 2)), None, np.ones((9, 2)), *[None] * 3)
+  mine = metrics.Metric('mine', 'mine', 'codes', compute)
+  why = "must return metrics.Scored of scalar scores, 'mine' among them"
+  assert why in scores.hindrance(mine, points, ())
+  right = lambda key, sample, sizes: metrics.Scored({'mine': 0.5, 'more': 1.0})
+  assert not scores.hindrance(
+    dataclasses.replace(mine, compute=right), points, ()
+  )

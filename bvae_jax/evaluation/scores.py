@@ -32,14 +32,21 @@ def hindrance(
 ) -> str:
   """Why a metric cannot be computed of points of one member, '' if it can."""
   try:
-    jax.eval_shape(
+    found = jax.eval_shape(
       lambda key, found: metric.compute(key, found, sizes),
       jax.random.key(0),
       points,
     )
   except ValueError as error:
     return str(error)
-  return ''
+  main = metric.main
+  if (
+    isinstance(found, metrics.Scored)
+    and main in found.scores
+    and all(score.shape == () for score in found.scores.values())
+  ):
+    return ''
+  return f'it must return metrics.Scored of scalar scores, {main!r} among them'
 
 
 @functools.lru_cache(maxsize=64)
