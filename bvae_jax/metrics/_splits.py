@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 _LATENTS = 16  # that are searched together, so that a step stays in cache
+_TIED = 1e-6  # of a gain: two splits so near are equal, whatever the rounding
 
 
 def _pad(residual, node):
@@ -64,6 +65,11 @@ def _gain(left, total, allowed):
   return jnp.where(allowed, on_left + on_right, -1.0)
 
 
+def _better(gain, best):
+  """Of equal splits the first is kept."""
+  return gain > best + _TIED * jnp.abs(best)
+
+
 def _candidates(histogram, ends):
   """Finds, for each latent, the chunks in which the best split may lie.
 
@@ -85,7 +91,7 @@ def _candidates(histogram, ends):
     histogram, end, index = inputs
     after = left + histogram
     gain = _gain(after, total, end[:, None, None])
-    better = gain > best
+    better = _better(gain, best)
     count, past = left[:, 0], after[:, 0]
     is_first = (count == 0) & (past > 0)
     is_last = (count < total[:, 0]) & (past == total[:, 0])
@@ -94,7 +100,7 @@ def _candidates(histogram, ends):
     before = jnp.stack([left, after, left, left])
     chunks = jnp.where(found, index, chunks)
     befores = jnp.where(found[:, :, None], before, befores)
-    return (after, jnp.maximum(best, gain), chunks, befores), None
+    return (after, jnp.where(better, gain, best), chunks, befores), None
 
   zero = jnp.zeros(histogram.shape[1:])
   shape = (histogram.shape[1], *histogram.shape[3:])
@@ -149,8 +155,12 @@ def best_splits(key, bins, histogram, residual, node):
     member = node[point, trees] == nodes
     left += jnp.stack([member, member * residual[point, trees]], 2)
     gain = _gain(left, total[None, None], rank >= 0)
-    where = jnp.where(gain > best, rank, where)
-    return (left, jnp.maximum(best, gain), where), None
+    better = _better(gain, best)
+    return (
+      left,
+      jnp.where(better, gain, best),
+      jnp.where(better, rank, where),
+    ), None
 
   init = (
     before,
@@ -160,7 +170,7 @@ def best_splits(key, bins, histogram, residual, node):
   (_, best, where), _ = jax.lax.scan(step, init, jnp.arange(len(bins.slots)))
   best, where = (x.reshape(-1, num_nodes, num_trees) for x in (best, where))
   top = best.max(0)
-  tied = best >= (top - 1e-6 * jnp.abs(top))[None]
+  tied = best >= (top - _TIED * jnp.abs(top))[None]
   choice, where = _drawn(key, tied, where)
   unsplit = total[1] ** 2 / jnp.maximum(total[0], 1.0)
   return choice % num_latents, where, jnp.maximum(top - unsplit, 0.0)
@@ -208,9 +218,10 @@ def every_split(key, bins, residual, node, num_nodes):
       lever, room = left * size_of - total_of * count, count * (size_of - count)
       allowed = (rank >= 0)[None, :, None] & (room > 0)
       fall = jnp.where(allowed, lever * (lever / room), -1.0)
-      better = fall > best
+      better = _better(fall, best)
+      best = jnp.where(better, fall, best)
       where = jnp.where(better, rank[:, None], where)
-      return (count, left, jnp.maximum(best, fall), where), None
+      return (count, left, best, where), None
 
     shape = (num_nodes, orders[0].shape[1], residual.shape[1])
     zero = jnp.zeros(shape, residual.dtype)
@@ -233,6 +244,6 @@ def every_split(key, bins, residual, node, num_nodes):
   fall = best / jnp.maximum(size, 1.0)[None]
   top = fall.max(0)
   unsplit = total**2 / jnp.maximum(size, 1.0)
-  tied = fall >= (top - 1e-6 * jnp.abs(top + unsplit))[None]
+  tied = fall >= (top - _TIED * jnp.abs(top + unsplit))[None]
   choice, where = _drawn(key, tied, where)
   return choice, where, jnp.maximum(top, 0.0)

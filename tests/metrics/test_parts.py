@@ -284,3 +284,20 @@ def test_splits_are_those_of_a_loop(num_bins, slack, leaky):
     latent, rank, gain = split(jnp.where(node > 0, 3, node), 3)
     assert (rank[1:] == len(codes)).all() and (gain[1:] == 0).all()  # empty
     np.testing.assert_array_equal(rank[0], every[1][0])
+
+
+@pytest.mark.parametrize('noise', [-1e-7, 0.0, 1e-7])
+def test_of_equal_splits_the_first_is_taken(noise):
+  """Residuals that are their own mirror: ranks 1 and 3 save the same."""
+  codes = jnp.arange(6.0)[:, None]
+  residual = jnp.asarray([[1, 1, -2, -2, 1, 1]], jnp.float32).T / 3
+  residual = residual.at[-1].multiply(1 + noise)
+  bins, node = _bins.bin_points(codes, codes, 6), jnp.zeros((6, 1), int)
+  histogram = _splits.histogram_of(bins, residual, node, None)
+  key = jax.random.key(0)
+  for _, rank, gain in (
+    _splits.every_split(key, bins, residual, node, 1),
+    _splits.best_splits(key, bins, histogram, residual, node),
+  ):
+    assert rank.tolist() == [[1]]
+    assert gain.item() == pytest.approx(4 / 18 + 4 / 36)
