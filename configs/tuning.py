@@ -41,7 +41,7 @@ _STRENGTHS = {
 
 def _rows(objective: str, scale: float) -> list[dict]:
   """The eight settings of a method, its weights times the scale."""
-  if objective in ('beta_vae', 'ada_gvae'):
+  if objective in ('beta_vae', 'ada_gvae', 'ada_ml_vae'):
     betas = (0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0)
     return [{'beta': beta * scale} for beta in betas]
   if objective == 'semi_supervised':
@@ -49,6 +49,13 @@ def _rows(objective: str, scale: float) -> list[dict]:
       {'gamma_sup': gamma * scale, 'beta': beta * scale}
       for gamma in (32.0, 256.0)
       for beta in (0.5, 1.0, 2.0, 4.0)
+    ]
+  if objective == 'infogan':  # no sum over pixels is among its weights
+    return [
+      {'lambda_info': info, 'instance_noise': noise, 'gradient_penalty': smooth}
+      for info in (0.05, 0.2)
+      for noise in (0.1, 0.3)
+      for smooth in (0.1, 1.0)
     ]
   if objective == 'annealed_vae':
     return [
@@ -75,6 +82,8 @@ def _unit(objective: str, preset: str):
   if preset and objective == 'factor_vae':
     config.discriminator = 'mlp_small'
     config.options.permutation = 'independent'
+  if objective == 'infogan':
+    config.options.prior = 'uniform'
   if 'capacity' in config.hparams:
     steps = common.RAMP if preset else 100_000
     config.schedules = common.ramp('capacity', steps=steps)
@@ -82,13 +91,15 @@ def _unit(objective: str, preset: str):
 
 
 def get_config(preset: str = ''):
-  """A unit a method: eight times eight settings and two seeds."""
+  """A unit a method: ten times eight settings and two seeds."""
   names = (
     *_STRENGTHS,
     'annealed_vae',
     'beta_vae',
     'ada_gvae',
+    'ada_ml_vae',
     'semi_supervised',
+    'infogan',
   )
   units = {name: _unit(name, preset) for name in names}
   return common.study('Equal tuning', 'tuning', units)
