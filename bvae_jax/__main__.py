@@ -49,7 +49,7 @@ def main() -> None:
       _run(sys.argv[1:])
   except KeyboardInterrupt:
     sys.exit(usage.INTERRUPTED)
-  except ImportError as error:  # of what is somebody's own
+  except ImportError as error:  # of the script `bvae`: what is one's own
     sys.exit(f'error: {error}')
 
 

@@ -164,12 +164,14 @@ def test_what_is_ones_own_lies_beside_a_config_or_is_named(tmp_path):
   )
   page = run([*asked, f'--config={tmp_path / "of_mine.py"}']).stdout
   assert "--config.objective='mine'\n" in page
-  told = run(asked, env={**os.environ, own.VARIABLE: 'mine'})
-  assert told.stderr == (
-    "error: BVAE_IMPORT names 'mine', which cannot be imported "
-    "(ModuleNotFoundError: No module named 'mine'); mend it, or put its folder "
-    'into PYTHONPATH\n'
-  )
+  for command in (asked, [sys.executable, '-m', 'bvae_jax.main', '--help']):
+    told = run(command, env={**os.environ, own.VARIABLE: 'mine'})
+    assert told.returncode == 1
+    assert told.stderr == (
+      "error: BVAE_IMPORT names 'mine', which cannot be imported "
+      "(ModuleNotFoundError: No module named 'mine'); mend it, or put its "
+      'folder into PYTHONPATH\n'
+    )
   known = 'from bvae_jax import config; config.default_config("mine")'
   named = {own.VARIABLE: 'mine', 'PYTHONPATH': f'{tmp_path}:{ROOT}'}
   result = run([sys.executable, '-c', known], env={**os.environ, **named})

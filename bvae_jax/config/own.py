@@ -9,6 +9,7 @@ what is read of a folder cannot run any.
 
 import importlib
 import os
+import sys
 
 VARIABLE = 'BVAE_IMPORT'
 HINT = (
@@ -20,6 +21,8 @@ HINT = (
 def load() -> None:
   """Imports the modules that BVAE_IMPORT names, with commas between them.
 
+  A command (`python -m bvae_jax.main`) ends in one line where it cannot.
+
   Raises:
     ImportError: there is no such module, or its code failed.
   """
@@ -27,8 +30,12 @@ def load() -> None:
     try:
       importlib.import_module(name.strip())
     except Exception as error:
-      raise ImportError(
+      told = (
         f'{VARIABLE} names {name.strip()!r}, which cannot be imported '
         f'({type(error).__name__}: {error}); mend it, or put its folder into '
         'PYTHONPATH'
-      ) from error
+      )
+      begun = getattr(sys.modules['__main__'], '__spec__', None)
+      if begun and begun.name.split('.')[0] in ('bvae_jax', 'launch'):
+        sys.exit(f'error: {told}')
+      raise ImportError(told) from error
