@@ -158,7 +158,8 @@ def test_a_batch_of_one_is_refused(draw, name):
 def test_tcvae_names_its_estimators(posterior):
   with pytest.raises(ValueError, match="'data_free', 'mws', 'mss'"):
     losses.beta_tcvae(NLL, *posterior, beta=2.0, estimator='MWS')
-  with pytest.raises(ValueError, match='an integer of at least 4, got None'):
+  message = 'dataset_size, an integer of at least 4, got None'
+  with pytest.raises(ValueError, match=message):
     losses.beta_tcvae(NLL, *posterior, beta=2.0, estimator='mss')
 
 
