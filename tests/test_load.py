@@ -182,6 +182,8 @@ def test_what_is_no_image(model, tmp_path):
   holed = np.where(np.arange(model.num_latents) == 1, np.nan, 0.0)
   with pytest.raises(ValueError, match='z must be finite in float32, 1 of'):
     model.decode(holed[None])
+  with pytest.raises(ValueError, match='6 of 6 are not'):
+    model.decode(np.full((1, 6), 1e300))
   with pytest.raises(ValueError, match='z must be real numbers, got complex'):
     model.decode(np.zeros((1, 6), complex))
   for values in (np.zeros((3, 5)), np.zeros((2, 5, 1))):

@@ -27,7 +27,8 @@ def numbers(name: str, values: Any) -> jax.Array:
   if not real and values.dtype.kind not in 'biu':
     raise ValueError(f'{name} must be real numbers, got {values.dtype}')
   if not isinstance(values, core.Tracer):
-    bad = values.size - np.isfinite(values.astype(np.float32)).sum()
+    with np.errstate(over='ignore'):
+      bad = values.size - np.isfinite(values.astype(np.float32)).sum()
     if bad:
       raise ValueError(
         f'{name} must be finite in float32, {bad} of {values.size} are not'
