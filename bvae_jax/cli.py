@@ -91,7 +91,7 @@ def require(required: Mapping[str, str]) -> None:
       sys.exit(f'error: --{name}={value} is missing')
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, argv: list[str]) -> str:
   """What is wrong: a key that no config has, or the config's own code."""
   *_, (frame, _) = traceback.walk_tb(error.__traceback__)
   text = f'{type(error).__name__}: {error}'
@@ -100,7 +100,8 @@ def _told(error: Exception) -> str:
   elif frame.f_globals['__name__'].startswith('ml_collections.'):
     while isinstance(error, Exception):  # one wraps the other
       error = error.args[0]
-    return f'no such config key: {" ".join(str(error).split())}'
+    key = ' '.join(str(error).split())
+    return f'no such config key: {key}{keys.of_schedule(key, argv)}'
   return f'--config: {" ".join(text.split())}'
 
 
@@ -108,7 +109,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   """Flags, or one line on what is wrong with them."""
   if '--version' in argv:
     usage.show(usage.version())
-  asked = _HELP.intersection(argv)
+  given, asked = list(argv), _HELP.intersection(argv)
   try:
     argv = [word for word in _find_config(argv) if word not in _HELP]
     keys.check_words(argv)
@@ -130,7 +131,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
     line = lines[-1].removeprefix('ValueError: ') if inner else lines[0]
     sys.exit(f'error: {line}')
   except Exception as error:  # noqa: BLE001 (a config is a program)
-    sys.exit(f'error: {_told(error)}')
+    sys.exit(f'error: {_told(error, given)}')
   return rest
 
 

@@ -66,6 +66,20 @@ def check_swept(
       )
 
 
+def of_schedule(missing: str, argv: Sequence[str]) -> str:
+  """How a schedule is given, if it is what the config misses."""
+  for word in argv:
+    flag, schedules, rest = _key(word).partition('.schedules.')
+    name = rest.partition('.')[0]
+    if schedules and missing == repr(name):
+      whole = f"{{'{name}': {{'kind': 'linear', 'start': 0., 'steps': 1000}}}}"
+      return (
+        '; a schedule that the config lacks is given whole, for instance '
+        f'--{flag}.schedules="{whole}"'
+      )
+  return ''
+
+
 def split_every(argv: list[str]) -> tuple[list[str], list[str]]:
   """The arguments, and those of `--config.every.KEY=VALUE` as `--unit.KEY`."""
   every = [word for word in argv if word.lstrip('-').startswith(_EVERY)]

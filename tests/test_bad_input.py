@@ -206,6 +206,14 @@ COMMANDS = [
   ('--config=ok.py:slow', "unknown preset 'slow'"),
   ('--config=table.py:slow', "--config: KeyError: 'slow'"),
   ('--config=ok.py --config.hparams.beta.x=1', 'no such config key: '),
+  *(
+    (
+      f'--config={name}.py --config.{part}schedules.beta.kind=linear',
+      f"no such config key: 'beta'; a schedule that the config lacks is given "
+      f"whole, for instance --config.{part}schedules=\"{{'beta': ",
+    )
+    for name, part in (('ok', ''), ('two', 'every.'))
+  ),
   ('--config.seeds=(4,5)', 'give --config=FILE[:PRESET] too'),
   ('--config=ok.py --config.seeds=(4,5) --config.seeds=(6,7)', 'given twice'),
   ('--config=ok.py --config.every.num_steps=1', 'the units of a study'),
