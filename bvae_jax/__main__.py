@@ -48,7 +48,7 @@ def main() -> None:
     with usage.printed():
       _run(sys.argv[1:])
   except KeyboardInterrupt:
-    sys.exit(usage.INTERRUPTED)
+    usage.interrupted()
   except ImportError as error:  # of the script `bvae`: what is one's own
     sys.exit(f'error: {error}')
 

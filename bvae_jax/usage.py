@@ -1,12 +1,14 @@
 """What commands say: `--help`, `--version`, and errors in one line."""
 
 import argparse
+import atexit
 import contextlib
 import importlib.metadata
 import inspect
 import io
 import os
 import platform
+import signal
 import sys
 import textwrap
 import traceback
@@ -23,7 +25,7 @@ _OURS = ('bvae_jax', 'launch')  # modules; the main one is sys.argv[0]
 _WIDTH = 80
 
 
-INTERRUPTED = 'error: interrupted; run the same command again'
+_INTERRUPTED = 'interrupted; run the same command again'
 
 
 @contextlib.contextmanager
@@ -49,6 +51,26 @@ def show(text: str) -> NoReturn:
   sys.exit()
 
 
+def interrupted(why: str = _INTERRUPTED) -> NoReturn:
+  """Ends in one line on Ctrl-C; a command by its signal.
+
+  A shell ends its loop over commands only if the one that ran died of SIGINT.
+  """
+  main = sys.modules['__main__']
+  spec = getattr(main, '__spec__', None)
+  name = spec.name if spec else getattr(main, '__file__', '')
+  if name.startswith(_OURS) or name.endswith('/bvae'):
+    atexit.register(_die_of_ctrl_c)
+  sys.exit(f'error: {why}')
+
+
+def _die_of_ctrl_c() -> None:
+  with contextlib.suppress(OSError):  # as `printed` does
+    sys.stdout.flush()
+  signal.signal(signal.SIGINT, signal.SIG_DFL)
+  os.kill(os.getpid(), signal.SIGINT)
+
+
 @contextlib.contextmanager
 def one_line_errors(*more: type[Exception]) -> Iterator[None]:
   """Ends the command in one line on errors that its user can mend.
@@ -62,9 +84,12 @@ def one_line_errors(*more: type[Exception]) -> Iterator[None]:
     with printed():
       yield
   except KeyboardInterrupt:
-    sys.exit(INTERRUPTED)
+    interrupted()
   except (ValueError, OSError, ImportError, *more) as error:
-    sys.exit('error: ' + ' '.join(_told(error).split()))
+    why = ' '.join(_told(error).split())
+    if getattr(error, 'received', None) == 'SIGINT':
+      interrupted(why)
+    sys.exit(f'error: {why}')
   except (RuntimeError, AssertionError, MemoryError) as error:
     if isinstance(error, MemoryError) or 'RESOURCE_EXHAUSTED' in str(error):
       why = ' '.join(str(error).split())[:200]

@@ -127,10 +127,7 @@ class Pool:
       for number, handler in old.items():
         signal.signal(number, handler)
     if self.stopped:
-      raise run_lib.Interrupted(
-        f'{self.stopped}: the units are checkpointed; run the same command '
-        'again to resume'
-      )
+      raise run_lib.Interrupted(self.stopped, ': the units are checkpointed')
     return {name: why for name, why in found.items() if why}
 
 

@@ -76,10 +76,7 @@ def _unlogged(since: int, total: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _interrupted(signals: monitor.Signals, at: int) -> monitor.Interrupted:
-  return monitor.Interrupted(
-    f'{signals.received or "another host"} at step {at}: checkpointed; run the '
-    'same command again to resume'
-  )
+  return monitor.Interrupted(signals.received, f' at step {at}: checkpointed')
 
 
 def _profiled(

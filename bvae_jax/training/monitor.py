@@ -9,7 +9,19 @@ _LOG = logging.getLogger(__name__)
 
 
 class Interrupted(RuntimeError):
-  """A signal asked the run to stop; what it computed is in its checkpoint."""
+  """A signal asked the run to stop; what it computed is in its checkpoint.
+
+  Attributes:
+    received: the name of the signal; None if another host has received it.
+  """
+
+  def __init__(self, received: str | None, what: str = '') -> None:
+    super().__init__(received, what)
+    self.received = received
+
+  def __str__(self) -> str:
+    who, what = self.received or 'another host', self.args[1]
+    return f'{who}{what}; run the same command again to resume'
 
 
 def numbers() -> list[signal.Signals]:
