@@ -85,7 +85,9 @@ def _matrices(results: Results) -> Markup:
     maps.append(panels.matrix(matrix, factors, columns, title))
   few = f', the first {_MOST}' if maps and len(matrix) > _MOST else ''
   return panels.matrices(
-    maps, f'What each code knows of each factor, in the order of the file{few}.'
+    maps,
+    results.members[0].matrices,
+    f'What each code knows of each factor, in the order of the file{few}.',
   )
 
 

@@ -48,7 +48,10 @@ def is_number(value: Any) -> bool:
 
 def digits(values: Iterable[Any]) -> int:
   """Decimals that keep a column of numbers readable."""
-  size = max((abs(v) for v in values if is_number(v)), default=0.0)
+  known = [abs(v) for v in values if is_number(v)]
+  size = max(known, default=0.0)
+  if size > 1 and all(float(v).is_integer() for v in known):
+    return 0  # counts
   return 0 if size >= 1e4 else 1 if size >= 100 else 2 if size >= 10 else 3
 
 

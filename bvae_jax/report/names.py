@@ -1,14 +1,19 @@
 """What scores, and the terms of the ELBO, are called on pages."""
 
+import re
+
 from bvae_jax import losses
 
 BOUNDS = ('elbo', 'nll', 'kl')  # terms of the ELBO
+# What is better where it is lower; the KL is a price, paid for the rest.
+LOWER = ('unsupervised', 'fairness', 'nll', 'held_out_nll')
 _NAMES = {
   'nll': 'Reconstruction (nll) [nats]',
   'kl': 'KL to the prior [nats]',
   'elbo': 'ELBO [nats]',
   losses.SHOWN_TC: 'Total correlation, Gaussian estimate [nats]',
-  f'{losses.SHOWN_TC}_error': 'Its standard error [nats]',
+  f'{losses.SHOWN_TC}_error': 'Gaussian estimate, standard error [nats]',
+  'total_correlation': 'Total correlation, penalized [nats]',
   **{
     f'{key}_{estimator}': f'{words}, {estimator.upper()} [nats]'
     for key, words in {
@@ -47,4 +52,4 @@ def name(key: str) -> str:
 
 def short(key: str) -> str:
   """A score's name without its unit."""
-  return name(key).partition(' [')[0]
+  return re.sub(r' \[.*?\]', '', name(key))

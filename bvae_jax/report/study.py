@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import ml_collections
+from markupsafe import Markup
 
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation.results import Results
-from bvae_jax.report import markup, page, study_view
+from bvae_jax.report import answer, markup, page, study_view
 from bvae_jax.report.markup import count
 from bvae_jax.report.sections.run import agreement as run_agreement
 from bvae_jax.report.sections.run import head
@@ -159,6 +160,17 @@ def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
   return [(', '.join(names), words) for words, names in found.items()]
 
 
+def _answers(study: Study) -> Markup:
+  """The best setting of all methods, on each data set."""
+  found = []
+  for name, part in study.parts.items():
+    methods = {'': part.everyone} if part.single else part.methods
+    words = answer.sentence(methods, part.everyone.criterion)
+    several = f'{name}: ' if len(study.parts) > 1 and words else ''
+    found.append(answer.shown(several + words))
+  return markup.join(found)
+
+
 def _head(study: Study, question: str) -> page.Head:
   """Title, question, warnings, and what was trained on what."""
   described = dict.fromkeys(
@@ -179,7 +191,7 @@ def _head(study: Study, question: str) -> page.Head:
   ]
   return page.Head(
     study.config['study'],
-    markup.element('lede', question),
+    markup.element('lede', question) + _answers(study),
     [*_failures(study), *head.warnings(study.everyone)],
     pairs,
   )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bvae_jax import population
+from bvae_jax import metrics, population
 from bvae_jax.evaluation.results import Member, Results
 from bvae_jax.report import names
 from bvae_jax.report.charts import colours as colour_lib
@@ -202,8 +202,11 @@ def make(
   labels = [population.label(m, members) for m in members]
   swept = population.varying(members)
   ok = np.array([e.ok for e in entries])
+  later = (name for name in results.metrics if name in metrics.METRICS)
   scores = [
-    s for s in config['metrics'] if np.isfinite(values_of(entries, s)).any()
+    s
+    for s in dict.fromkeys((*config['metrics'], *later))
+    if np.isfinite(values_of(entries, s)).any()
   ]
   best, median = results.roles['best'], results.roles['median']
   groups, colours = _groups(members, labels, swept)

@@ -66,6 +66,9 @@ def test_every_chart_is_valid_vega_lite():
     charts.scatter([point], title='t', lines=[line], log_x=True, ticks=[1.0]),
     charts.distribution([point | {'setting': 's'}], title='t'),
   ]
+  lone = [point | {'x': x} for x in 3 * [0.25, 1.0, 4.0, 200.0]]
+  titled = charts.scatter(lone, title='t', log_x=True).to_dict()['title']
+  assert titled['text'] == 't'  # a logarithmic axis holds them all
   one = charts.curves(rows()[:1], title='t').to_dict()['layer'][1]
   assert one['mark']['opacity'] == 1  # a line of one step is nothing to see
   for chart in (drawn[1], drawn[4]):  # whose summaries leave the stopped out

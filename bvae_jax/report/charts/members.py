@@ -28,7 +28,7 @@ def curves(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
   crowd = len(members) > 12
   opacity, params = parts.faded(0.55 if crowd else 1.0, **keys)
   base = alt.Chart().encode(
-    x=alt.X('step:Q', title='step', axis=alt.Axis(tickCount=4, format='~s')),
+    x=alt.X('step:Q', title='step', axis=parts.short()),
     y=parts.y_axis('value', span),
     color=parts.colour(**keys),
     detail='member:N',
@@ -152,6 +152,7 @@ def scatter(
   if log_x:
     known = [v for v in parts.values_of(rows, 'x') if v > 0]
     low, high = min(known) / 1.15, max(known) * 1.15
+    left_out = len(rows) - len(known)
   scale = alt.Scale(
     type='log' if log_x else 'linear', domain=[low, high], nice=False
   )

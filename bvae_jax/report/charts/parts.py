@@ -107,8 +107,8 @@ def style(crowd: bool) -> dict[str, Any]:
   widths = [0.8, 1.8, 1.8] if crowd else [1.4, 2.2, 2.6]
   dashes = [[1, 0], [5, 4], [1, 0]]
   return {
-    'strokeWidth': alt.StrokeWidth('role:N', **_by_role(widths)),
-    'strokeDash': alt.StrokeDash('role:N', **_by_role(dashes)),
+    'strokeWidth': alt.StrokeWidth('role:O', **_by_role(widths)),
+    'strokeDash': alt.StrokeDash('role:O', **_by_role(dashes)),
   }
 
 
@@ -133,9 +133,9 @@ def points(
     .encode(
       color=colour(**keys),
       opacity=opacity,
-      size=alt.Size('role:N', **_by_role(sizes)),
-      strokeWidth=alt.StrokeWidth('role:N', **_by_role([0, 1, 2])),
-      order=alt.Order('role:N'),
+      size=alt.Size('role:O', **_by_role(sizes)),
+      strokeWidth=alt.StrokeWidth('role:O', **_by_role([0, 1, 2])),
+      order=alt.Order('role:O'),
       tooltip=tooltip,
     )
     .add_params(*params)
@@ -150,6 +150,11 @@ def y_axis(key: str, span: tuple[float, float]) -> alt.Y:
 def ticks(places: Sequence[float]) -> alt.Axis:
   """An axis with ticks at some places, each by its own number."""
   return alt.Axis(values=list(places), labelExpr="format(datum.value, '~g')")
+
+
+def short() -> alt.Axis:
+  """An axis of counts: 0, 100k, 200k."""
+  return alt.Axis(tickCount=4, labelExpr="format(datum.value, '~s')")
 
 
 def svg(chart: Any) -> str:

@@ -116,14 +116,41 @@ def against(
   )
 
 
-def matrices(maps: Sequence[Any], lead: str) -> Markup:
-  """A figure of `matrix` maps, if there are any; `lead` says whose."""
+_INFORMATION = 'the share of the factor’s entropy that the latent knows'
+_CELLS = {  # what the cells of a metric's matrix are
+  'mig': _INFORMATION,
+  'mig_sampled': _INFORMATION,
+  'infomec': _INFORMATION,
+  'infomec_discrete': _INFORMATION,
+  'sap': 'how often the latent alone tells the factor’s value, which chance '
+  'does once in as many times as there are values (of a continuous factor, the '
+  'squared correlation)',
+  'dci': 'the importance of the latent to trees that tell the factor; each row '
+  'sums to 1',
+  'irs': 'how still the latent stays while all other factors change; 1 is '
+  'unmoved',
+}
+
+
+def matrices(maps: Sequence[Any], keys: Iterable[str], lead: str) -> Markup:
+  """A figure of `matrix` maps, if there are any.
+
+  Args:
+    maps: one a metric and member.
+    keys: their metrics.
+    lead: says whose they are.
+  """
   if not maps:
     return Markup()
+  meant: dict[str, list[str]] = {}
+  for key in dict.fromkeys(keys):
+    if key in _CELLS:
+      meant.setdefault(_CELLS[key], []).append(names.name(key))
+  told = [f'{", ".join(found)}: {words}.' for words, found in meant.items()]
   return markup.panels(
     maps,
-    f'{lead} For MIG: mutual information as a share of the factor’s entropy. A '
-    'disentangled code has one full cell in each row.',
+    ' '.join([lead, *told])
+    + ' In a disentangled code one cell of each row stands out.',
     kind='maps',
   )
 

@@ -102,16 +102,21 @@ for (const details of all('details.values'))
     for (const box of all('.chart', details.closest('figure'))) {
       const found = rowsOf(unpack(box.dataset.spec)).slice(0, 3000);
       const keys = [...new Set(found.flatMap(Object.keys))].filter(
-        k => !['role', 'lane', 'share', 'shift', 'level'].includes(k));
-      const add = (cells, kind, to) => {
-        const tr = to.appendChild(document.createElement('tr'));
+        k => !['role', 'lane', 'share', 'shift', 'level', 'order'].includes(k) &&
+          found.some(row => (row[k] ?? '') !== ''));
+      const body = table.appendChild(document.createElement('tbody'));
+      const add = (cells, kind) => {
+        const tr = body.appendChild(document.createElement('tr'));
         for (const words of cells)
           tr.appendChild(document.createElement(kind)).textContent =
-            words ?? '–';
+            typeof words === 'number' ? String(words).replace('-', '−')
+              : words ?? '–';
+        return tr;
       };
-      const body = table.appendChild(document.createElement('tbody'));
-      add([box.getAttribute('aria-label'), ...keys], 'th', body);
-      for (const row of found) add(['', ...keys.map(k => row[k])], 'td', body);
+      const title = add([box.getAttribute('aria-label')], 'th').firstChild;
+      Object.assign(title, {colSpan: keys.length, className: 'title'});
+      add(keys, 'th');
+      for (const row of found) add(keys.map(k => row[k]), 'td');
     }
     const scroll = details.appendChild(document.createElement('div'));
     scroll.className = 'scroll';
@@ -122,14 +127,14 @@ for (const details of all('details.values'))
 // Tables sort by their heads.
 
 function number(words) {
-  const found = words.replace(/,/g, '').replace(/−/g, '-').match(/^-?[\d.]+/);
+  const found = words.replace(/,/g, '').replace(/−/g, '-').match(/^-?[\d.]+(e[-+]?\d+)?/i);
   return found ? parseFloat(found[0]) : NaN;
 }
 
 function compare(a, b) {
   const [x, y] = [number(a), number(b)];
   if (isNaN(x) || isNaN(y))
-    return isNaN(x) - isNaN(y) || a.localeCompare(b);
+    return isNaN(x) - isNaN(y) || a.localeCompare(b, 'en', {numeric: true});
   return x - y;
 }
 

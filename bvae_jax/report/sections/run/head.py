@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from bvae_jax.evaluation import labelled
-from bvae_jax.report import markup, page
+from bvae_jax.report import answer, markup, page
 from bvae_jax.report.markup import count
 from bvae_jax.report.view import View
 
@@ -158,4 +158,5 @@ def warnings(view: View) -> list[str]:
 def head(view: View) -> page.Head:
   """What stands above the sections."""
   title = f'{view.config["objective"]} on {view.results.dataset.name}'
-  return page.Head(title, _lede(view), warnings(view), _facts(view))
+  found = answer.shown(answer.sentence({'': view}, view.criterion))
+  return page.Head(title, _lede(view) + found, warnings(view), _facts(view))

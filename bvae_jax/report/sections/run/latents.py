@@ -51,6 +51,7 @@ def matrices(view: View) -> Markup:
       maps.append(panels.matrix(matrix, factors, columns, title))
   return panels.matrices(
     maps,
+    view.entries[view.best].matrices,
     f'Which of the {view.components} of the codes knows of which factor.'
     if view.components
     else f'Which latent knows of which factor; latents by {view.order}.',

@@ -4,6 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from bvae_jax import losses
+from bvae_jax.evaluation import statistics
 from bvae_jax.evaluation.records import OK, Member
 from bvae_jax.report import charts, markup, names, page
 from bvae_jax.report.markup import count, number
@@ -11,10 +12,43 @@ from bvae_jax.report.sections import panels
 from bvae_jax.report.view import View
 
 
+def _directions(view: View) -> str:
+  """Which of the scores are better where they are lower."""
+  lower = [names.short(key) for key in view.keys if key in names.LOWER]
+  price = '; the KL is a price' if 'kl' in view.bounds else ''
+  return f' Higher is better, but lower for {", ".join(lower)}{price}.'
+
+
+def _settings(view: View) -> Markup:
+  """Mean ± std over seeds at each setting, and the seeds' share of variance."""
+  columns = [(v, markup.digits(v)) for v in map(view.values, view.keys)]
+  rows = [
+    [
+      view.words(setting),
+      len(chosen),
+      *(markup.spread(v[chosen], places) for v, places in columns),
+    ]
+    for setting, chosen in view.settings.items()
+  ]
+  caption = 'Scores at each setting, mean ± std over its seeds.'
+  groups = [*view.settings.values()]
+  if max(map(len, groups)) > 1:
+    shares = [statistics.seed_share(v, groups) for v, _ in columns]
+    rows.append(['share of the seed', '', *(number(s, 2) for s in shares)])
+    caption += (
+      ' The last row is the share of the variance over all members that lies '
+      'between seeds of one setting: 1 where the setting explains nothing.'
+    )
+  head = ['', 'members', *map(names.name, view.keys)]
+  return markup.figure(markup.table(head, rows), caption + _directions(view))
+
+
 def _summary(view: View) -> Markup:
   """Mean, deviation and extremes of each main score, of several members."""
   if view.single:
     return Markup()
+  if view.swept:  # settings are not pooled
+    return _settings(view)
   rows = []
   for key in view.keys:
     found = view.known(key)
@@ -29,7 +63,8 @@ def _summary(view: View) -> Markup:
   return markup.figure(
     markup.table(['', 'mean ± std', 'median', 'min', 'max'], rows),
     f'Over {count(healthy, "member")}; std is that of the sample'
-    + (f'; {count(left_out, "stopped member")} left out.' if left_out else '.'),
+    + (f'; {count(left_out, "stopped member")} left out.' if left_out else '.')
+    + _directions(view),
   )
 
 
@@ -131,6 +166,11 @@ def _floors(view: View) -> Markup:
   )
 
 
+def _heading(key: str) -> str:
+  """A flat name, which may be broken after each slash."""
+  return key.replace('_', ' ').replace('/', '/\u200b')
+
+
 def _every_score(view: View) -> Markup:
   """All figures of all metrics, folded."""
   keys = list(dict.fromkeys(k for e in view.entries for k in e.metrics))
@@ -142,7 +182,7 @@ def _every_score(view: View) -> Markup:
     [label, *(number(c[m], places) for c, places in columns)]
     for m, label in enumerate(view.labels)
   ]
-  inner = markup.table(['', *(k.replace('_', ' ') for k in keys)], rows)
+  inner = markup.table(['', *(_heading(k) for k in keys)], rows)
   return markup.element('fold', 'Every figure of every metric', inner)
 
 

@@ -17,6 +17,7 @@ _FIRST = (
   'nll',
   'kl',
   losses.SHOWN_TC,
+  f'{losses.SHOWN_TC}_error',
   'mutual_information_mss',
   'total_correlation_mss',
   'dimension_wise_kl_mss',

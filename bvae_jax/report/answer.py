@@ -1,0 +1,75 @@
+"""The first thing on a page: which setting is best, and how sure that is."""
+
+from collections.abc import Mapping
+
+from markupsafe import Markup
+
+from bvae_jax.evaluation import selection
+from bvae_jax.report import markup, names
+from bvae_jax.report.markup import count, number
+from bvae_jax.report.view import View
+
+
+def _known(setting: selection.Setting, score: str) -> list[float]:
+  """The score of each seed, from the lowest."""
+  values = (member.scores.get(score) for member in setting.members)
+  return sorted(value for value in values if value is not None)
+
+
+def _told(words: str, setting: selection.Setting, score: str) -> str:
+  """The median of a setting and the ends of its seeds."""
+  values = _known(setting, score)
+  places = markup.digits(values)
+  middle = number(setting.median(score), places)
+  told = f'{middle} with {words}' if words else middle
+  if len(values) < 2:
+    return told
+  low, high = number(values[0], places), number(values[-1], places)
+  return f'{told} ({count(len(values), "seed")}, {low} to {high})'
+
+
+def _sure(first: list[float], second: list[float]) -> str:
+  """What the seeds of the best setting and of the next one say of it."""
+  if min(len(first), len(second)) < 2:
+    return 'One seed does not tell settings apart: seeds differ.'
+  if first[0] > second[-1]:
+    return 'Every seed of the first is above every seed of the second.'
+  return 'Their seeds overlap: it takes more of them to tell the two apart.'
+
+
+def sentence(methods: Mapping[str, View], score: str) -> str:
+  """The setting with the highest median of a score over its seeds.
+
+  It is the one that `selection.choose` takes: one of which a seed failed is no
+  candidate.
+
+  Args:
+    methods: the members by what stands before their settings, if anything.
+    score: higher is better.
+
+  Returns:
+    Sentences for readers, empty where no setting has the score.
+  """
+  found = []
+  for method, view in methods.items():
+    for setting in selection.settings(view.entries):
+      if (median := setting.median(score)) is not None:
+        place = tuple(setting.hparams[key] for key in view.swept)
+        found.append((median, f'{method} {view.words(place)}'.strip(), setting))
+  found.sort(key=lambda one: -one[0])
+  if not found:
+    return ''
+  name = names.name(score)
+  told = [_told(words, own, score) for _, words, own in found[:2]]
+  if len(told) == 1:
+    several = len(found[0][2].members) > 1
+    return f'{"Median " * several}{name}: {told[0]}.'
+  first, second = (_known(own, score) for _, _, own in found[:2])
+  return (
+    f'Highest median {name}: {told[0]}; next {told[1]}. {_sure(first, second)}'
+  )
+
+
+def shown(words: str) -> Markup:
+  """The sentence as it stands on a page."""
+  return markup.element('answer', words) if words else Markup()

@@ -1,0 +1,77 @@
+"""The script of a page, run: what is sorted, what is told, and no warning."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from bvae_jax.report import charts, markup, page
+
+_BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
+
+_FIRST = """<script>
+window.told = [];
+for (const kind of ['warn', 'error']) console[kind] = m => told.push(String(m));
+addEventListener('error', e => told.push(e.message));
+</script>"""
+# Sorts by each column in turn, and opens the values of the chart.
+_LAST = """<script>
+setTimeout(() => {
+  const cells = (rows, i) => [...rows].map(row => row.cells[i]?.textContent);
+  const body = document.querySelector('tbody');
+  const sorted = [...document.querySelectorAll('thead th')].map((head, i) => {
+    head.click();
+    return cells(body.rows, i);
+  });
+  document.querySelector('details.values').open = true;
+  setTimeout(() => {
+    const rows = document.querySelector('details.values tbody').rows;
+    document.body.innerHTML = '<pre id="found"></pre>';
+    document.body.firstChild.textContent = JSON.stringify({
+      sorted, told,
+      values: [...rows].map(row => [...row.cells].map(c => c.textContent)),
+    });
+  }, 500);
+}, 1500);
+</script>"""
+
+
+@pytest.mark.skipif(not _BROWSER, reason='needs chromium')
+def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
+  table = markup.table(
+    ['setting', 'rate', 'score'],
+    [
+      ['beta 10', '0.001', '−0.2 ± 0.1'],
+      ['beta 2', '1e-05', '1,000.5'],
+      ['beta 1', '0.0001', '−3'],
+    ],
+  )
+  rows = [
+    {'member': 'seed=0', 'role': 'best', 'x': x, 'y': -0.5} for x in (1.0, 64.0)
+  ]
+  drawn = charts.scatter(rows, title='MIG', log_x=True, ticks=[1.0, 64.0])
+  curve = charts.curves(
+    [{'member': 'a', 'step': s, 'value': 1.0} for s in (0, 9)], title='ELBO'
+  )
+  sections = [page.Section('S', table + markup.panels([drawn, curve], 'c'))]
+  text = page.document(page.Head('t', '', [], []), sections, {})
+  path = tmp_path / 'page.html'
+  path.write_text(text.replace('<head>', '<head>' + _FIRST, 1) + _LAST)
+  command = [
+    _BROWSER, '--headless=new', '--no-sandbox', '--disable-gpu', '--dump-dom',
+    '--virtual-time-budget=6000', f'file://{path}',
+  ]  # fmt: skip
+  done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+  (words,) = re.findall(r'<pre id="found">(.*?)</pre>', done.stdout)
+  found = json.loads(words)
+  assert found['sorted'] == [
+    ['beta 1', 'beta 2', 'beta 10'],
+    ['1e-05', '0.0001', '0.001'],
+    ['−3', '−0.2 ± 0.1', '1,000.5'],
+  ]
+  assert found['told'] == []
+  assert found['values'][:3] == [
+    ['MIG'], ['group', 'member', 'x', 'y'], ['seed=0', 'seed=0', '1', '−0.5']
+  ]  # fmt: skip
