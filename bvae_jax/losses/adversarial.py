@@ -47,7 +47,7 @@ def discriminator_loss(
     A scalar, nats.
 
   Raises:
-    ValueError: not [B, 2], or shapes differ.
+    ValueError: not [B, 2], shapes differ, or B = 0.
 
   Source: Kim & Mnih 2018, algorithm 2 and section 3.
   """
@@ -74,7 +74,7 @@ def discriminator_accuracy(
     A scalar in [0, 1].
 
   Raises:
-    ValueError: not [B, 2], or shapes differ.
+    ValueError: not [B, 2], shapes differ, or B = 0.
   """
   joint_logits, permuted_logits = _checked_logits(
     joint_logits=joint_logits, permuted_logits=permuted_logits
@@ -98,7 +98,7 @@ def density_ratio_tc(joint_logits: jax.Array) -> jax.Array:
     A scalar, nats.
 
   Raises:
-    ValueError: not [B, 2].
+    ValueError: not [B, 2], or B = 0.
 
   Source: Kim & Mnih 2018, eq. 3.
 
@@ -122,11 +122,11 @@ def gan_discriminator_loss(
     A scalar, nats.
 
   Raises:
-    ValueError: not rank 1, or shapes differ.
+    ValueError: not rank 1, shapes differ, or B = 0.
 
   Source: Goodfellow et al. 2014, eq. 1.
   """
-  checks.check_rank(1, real_logits=real_logits, fake_logits=fake_logits)
+  checks.check_vector(real_logits=real_logits, fake_logits=fake_logits)
   real_logits, fake_logits = checks.at_least_float32(real_logits, fake_logits)
   real, fake = jax.nn.softplus(-real_logits), jax.nn.softplus(fake_logits)
   return jnp.mean(real) + jnp.mean(fake)
@@ -136,11 +136,11 @@ def gan_generator_loss(fake_logits: jax.Array) -> jax.Array:
   """-E log sigmoid(fake), logits [B]: the form that does not saturate.
 
   Raises:
-    ValueError: not rank 1.
+    ValueError: not rank 1, or B = 0.
 
   Source: Goodfellow et al. 2014, section 3.
   """
-  checks.check_rank(1, fake_logits=fake_logits)
+  checks.check_vector(fake_logits=fake_logits)
   (fake_logits,) = checks.at_least_float32(fake_logits)
   return jnp.mean(jax.nn.softplus(-fake_logits))
 
@@ -148,6 +148,7 @@ def gan_generator_loss(fake_logits: jax.Array) -> jax.Array:
 def _checked_logits(**logits: jax.Array) -> tuple[jax.Array, ...]:
   checks.check_rank(2, **logits)
   for name, value in logits.items():
-    if jnp.shape(value)[1] != 2:
-      raise ValueError(f'expected {name} [B, 2], got {jnp.shape(value)}')
+    shape = jnp.shape(value)
+    if shape[0] < 1 or shape[1] != 2:
+      raise ValueError(f'expected {name} [B, 2], B at least 1, got {shape}')
   return checks.at_least_float32(*logits.values())

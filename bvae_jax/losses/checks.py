@@ -29,8 +29,31 @@ def check_most(most: int, what: str, **numbers: int) -> None:
       raise ValueError(f'{name}={value} must be at most {most}, {what}')
 
 
+def check_weights(**weights: Any) -> None:
+  """Raises unless each is one real number, traced or not.
+
+  An array would give a loss for each of its entries.
+  """
+  for name, value in weights.items():
+    given = value if hasattr(value, 'dtype') else np.asarray(value)
+    real = (
+      jnp.issubdtype(given.dtype, jnp.floating) or given.dtype.kind in 'iub'
+    )
+    if given.shape != () or not real:
+      found = repr(value) if given.shape == () else f'shape {given.shape}'
+      raise ValueError(f'{name} must be one real number, got {found}')
+
+
+def check_arrays(**arrays: Any) -> None:
+  """Raises of nested lists, which JAX does not take."""
+  for name, value in arrays.items():
+    if isinstance(value, list | tuple):
+      raise ValueError(f'{name} is a list: give an array, jnp.asarray({name})')
+
+
 def check_rank(rank: int, **arrays: jax.Array) -> None:
-  """Raises unless all arrays have this rank and one and the same shape."""
+  """Raises unless all are arrays of this rank and one and the same shape."""
+  check_arrays(**arrays)
   shapes = {name: jnp.shape(array) for name, array in arrays.items()}
   if len(set(shapes.values())) != 1:
     raise ValueError(f'shapes differ: {_listed(shapes)}')
@@ -41,7 +64,8 @@ def check_rank(rank: int, **arrays: jax.Array) -> None:
 def check_posterior(
   *, nll: jax.Array | None = None, min_batch: int = 1, **arrays: jax.Array
 ) -> None:
-  """Raises unless arrays are [B, D] alike, nll [B], and B >= min_batch."""
+  """Raises unless arrays are [B, D] alike, nll [B], B >= min_batch, D >= 1."""
+  check_arrays(nll=nll)
   check_rank(2, **arrays)
   name, array = next(iter(arrays.items()))
   batch = jnp.shape(array)[0]
@@ -54,6 +78,10 @@ def check_posterior(
     raise ValueError(
       f'needs a batch (batch_size) of at least {min_batch}, got {name}'
       f' {jnp.shape(array)}'
+    )
+  if jnp.shape(array)[1] < 1:
+    raise ValueError(
+      f'needs at least one column, got {name} {jnp.shape(array)}'
     )
 
 
@@ -76,9 +104,18 @@ def category_column(mean: jax.Array, num_categories: int) -> int:
 
 def check_batch(**arrays: jax.Array) -> None:
   """Raises unless all arrays are of one and the same batch."""
+  check_arrays(**arrays)
   shapes = {name: jnp.shape(array) for name, array in arrays.items()}
   if len({shape[:1] for shape in shapes.values()}) != 1:
     raise ValueError(f'batches differ: {_listed(shapes)}')
+
+
+def check_vector(**arrays: jax.Array) -> None:
+  """Raises unless all arrays are [B] alike, B >= 1."""
+  check_rank(1, **arrays)
+  for name, array in arrays.items():
+    if not np.size(array):
+      raise ValueError(f'needs a batch of at least 1, got {name} (0,)')
 
 
 def check_unit_interval(name: str, values: jax.Array) -> None:
@@ -87,6 +124,7 @@ def check_unit_interval(name: str, values: jax.Array) -> None:
   Rounding is forgiven: 1e-6, or 4 units in the last place of 1 where those of
   the dtype are coarser.
   """
+  check_arrays(**{name: values})
   low, high = _concrete_range(values)
   slack = _slack(jnp.result_type(values))
   if not (low >= -slack and high <= 1 + slack):
@@ -95,18 +133,19 @@ def check_unit_interval(name: str, values: jax.Array) -> None:
     )
 
 
-def check_scaled(name: str, values: jax.Array) -> None:
-  """Raises of integers that a trace hides: 0 to 255, or 0 and 1?"""
+def check_scaled(name: str, values: jax.Array, largest: str) -> None:
+  """Raises of integers that a trace hides: 0 to `largest`, or 0 and 1?"""
   dtype = jnp.result_type(values)
   if _is_hidden(values) and jnp.issubdtype(dtype, jnp.integer):
     raise ValueError(
       f'{name} of dtype {dtype} under jit: give floats,'
-      f' {name}.astype(float) / 255 where they go from 0 to 255'
+      f' {name}.astype(float) / {largest} where they go from 0 to {largest}'
     )
 
 
 def check_finite(name: str, values: jax.Array) -> None:
   """Raises if concrete `values` hold a NaN or an infinity."""
+  check_arrays(**{name: values})
   low, high = _concrete_range(values)
   if not (np.isfinite(low) and np.isfinite(high)):
     raise ValueError(f'{name} must be finite, got values from {low} to {high}')
@@ -126,6 +165,15 @@ def check_positive(name: str, values: float | jax.Array) -> None:
   low, _ = _concrete_range(values)
   if not low > 0:
     raise ValueError(f'{name} must be positive, got {low}')
+
+
+def check_indices(name: str, values: jax.Array, count: int) -> None:
+  """Raises if concrete `values` leave 0 to count - 1."""
+  low, high = _concrete_range(values)
+  if not _is_hidden(values) and not 0 <= low <= high < count:
+    raise ValueError(
+      f'{name} must be from 0 to {count - 1}, got {low} to {high}'
+    )
 
 
 def at_least_float32(*arrays: Any) -> tuple[jax.Array, ...]:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from bvae_jax.losses import objectives
+from bvae_jax.losses import checks, objectives
 
 # What the controller remembers: its integral, and its last output.
 MEMORY = {'integral': 0.0, 'control': 1.0}
@@ -47,11 +47,19 @@ def control_vae(
     (loss, terms), with `beta`, and the new `integral` and `control` in terms.
 
   Raises:
-    ValueError: wrong shapes.
+    ValueError: wrong shapes, or a weight that is not one number.
 
   Source: Shao et al. 2020 (arXiv:2004.05988), section 3.2 and algorithm 1.
   """
   terms = objectives.base_terms(nll, z, mean, logvar)
+  checks.check_weights(
+    capacity=capacity,
+    proportional=proportional,
+    integrating=integrating,
+    beta_min=beta_min,
+    integral=integral,
+    control=control,
+  )
   error = lax.stop_gradient(capacity - terms['kl'])
   integral, control = lax.stop_gradient((integral, control))
   moved = integral - integrating * error

@@ -40,6 +40,7 @@ def covariance_penalty(
   """
   checks.check_posterior(mean=mean, logvar=logvar, min_batch=2)
   checks.check_choice('kind', kind, KINDS)
+  checks.check_weights(lambda_od=lambda_od, lambda_d=lambda_d)
   mean, logvar = checks.at_least_float32(mean, logvar)
   centred = mean - jnp.mean(mean, axis=0, keepdims=True)
   covariance = jnp.matmul(

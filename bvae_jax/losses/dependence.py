@@ -41,7 +41,7 @@ def gaussian_total_correlation(
   the batch. Each latent is permuted over the batch on its own, which leaves the
   bias of a finite batch alone, near D (D - 1) / (4 B); the spread of
   T(permuted z) is the standard error where latents are independent. A latent
-  that does not vary correlates with none.
+  that does not vary correlates with none; NaN gives NaN.
 
   Args:
     key: a PRNG key.
@@ -63,14 +63,16 @@ def gaussian_total_correlation(
   True
   """
   checks.check_count('num_permutations', num_permutations, 2)
-  checks.check_posterior(z=z, min_batch=jnp.shape(z)[-1] + 1)
+  checks.check_rank(2, z=z)
+  checks.check_posterior(z=z, min_batch=jnp.shape(z)[1] + 1)
   (z,) = checks.at_least_float32(z)
   centred = z - jnp.mean(z, axis=0, keepdims=True)
   rounding = (
     8 * jnp.finfo(z.dtype).eps * jnp.max(jnp.abs(z), axis=0, keepdims=True)
   )
   variance = jnp.mean(jnp.square(centred), axis=0, keepdims=True)
-  varies = variance > jnp.square(rounding)
+  # That a NaN is not above 0 must not hide it: it varies.
+  varies = ~(variance <= jnp.square(rounding))
   # No gradient at 0, where a root has an infinite one.
   scale = jnp.sqrt(jnp.where(varies, variance, 1.0))
   unit = jnp.where(varies, centred / scale, 0.0)

@@ -43,7 +43,7 @@ def latent_multiinformation(z: jax.Array, scale: jax.Array) -> jax.Array:
 
   Args:
     z: codes [B, D].
-    scale: the standard deviation of each latent [D].
+    scale: the standard deviation of each latent [D], above 0 (else NaN).
 
   Returns:
     A scalar.
@@ -91,18 +91,22 @@ def hessian_share(
   sees.
 
   Args:
-    decode: z [b, D] -> outputs [b, ...], of one layer or of several.
+    decode: z [n, D] -> outputs [n, ...], of one layer or of several, any n.
     z: [b, D].
     scale: the standard deviation of each latent [D].
     signs: directions of -1 and 1 [P, b, D], two or more.
-    normals: directions of standard normals [P, b, D].
+    normals: directions of standard normals [P, b, D], of a P of its own.
 
   Returns:
     [b], estimated from P directions of both kinds, summed over layers.
 
+  Raises:
+    ValueError: wrong shapes, P < 2, or outputs that are not [n, ...].
+
   Source: Hsu et al. 2024 (arXiv:2404.10282), the normalised Hessian penalty;
   Peebles et al. 2020 (arXiv:2008.10599), eq. 4, for the first sum.
   """
+  z, scale, signs, normals = _checked(z, scale, signs, normals)
   steps = _EPSILON * scale[None, None] * jnp.concatenate([signs, normals])
   # One batch: under a vmap a convolutional step takes four times as long.
   ends = jnp.stack([z[None] + steps, z[None] - steps])  # [2, ..., b, D]
@@ -113,7 +117,14 @@ def hessian_share(
     of_signs, of_all = (jnp.var(x, axis=0).mean(-1) for x in kinds)
     return of_signs / (of_all + 1e-10)
 
-  layers = jax.tree.leaves(decode(ends.reshape(-1, z.shape[-1])))
+  inputs = ends.reshape(-1, z.shape[-1])
+  layers = jax.tree.leaves(decode(inputs))
+  shapes = [jnp.shape(layer) for layer in layers]
+  if {shape[:1] for shape in shapes} != {inputs.shape[:1]}:
+    raise ValueError(
+      f'decode must give outputs [{len(inputs)}, ...] of z {inputs.shape},'
+      f' got {shapes}'
+    )
   return sum(map(ratio, layers), start=jnp.zeros(len(z), z.dtype))
 
 
@@ -145,7 +156,9 @@ def tripod(
   Source: Hsu et al. 2024 (arXiv:2404.10282), where nll is averaged over the
   subpixels of an image.
   """
+  checks.check_weights(multiinformation=multiinformation, hessian=hessian)
   checks.check_rank(2, z=z, quantized=quantized)
+  checks.check_vector(share=share)
   checks.check_batch(share=share, z=z)
   terms = points.base_terms(nll, quantized)
   z, quantized, share = checks.at_least_float32(z, quantized, share)
@@ -156,6 +169,25 @@ def tripod(
   terms['hessian_share'] = jnp.mean(share)
   loss = terms['nll'] + multiinformation * terms['latent_multiinformation']
   return loss + hessian * terms['hessian_share'], terms
+
+
+def _checked(
+  z: jax.Array, scale: jax.Array, signs: jax.Array, normals: jax.Array
+) -> tuple[jax.Array, ...]:
+  """The arrays of `hessian_share` as one float type, after the guards."""
+  checks.check_posterior(z=z)
+  checks.check_rank(1, scale=scale)
+  for name, directions in {'signs': signs, 'normals': normals}.items():
+    checks.check_rank(3, **{name: directions})
+    count, *shape = jnp.shape(directions)
+    if tuple(shape) != jnp.shape(z) or shape[1:] != list(jnp.shape(scale)):
+      raise ValueError(
+        f'expected z [b, D], scale [D] and {name} [P, b, D], got z'
+        f' {jnp.shape(z)}, scale {jnp.shape(scale)} and {name}'
+        f' {jnp.shape(directions)}'
+      )
+    checks.check_least(2, **{f'directions of {name}': count})
+  return checks.at_least_float32(z, scale, signs, normals)
 
 
 def _scale(z: jax.Array) -> jax.Array:

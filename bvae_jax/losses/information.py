@@ -134,9 +134,10 @@ def code_entropy(
     prior: of the rest: 'normal' or 'uniform'.
 
   Raises:
-    ValueError: C is 1, negative or over D, or the prior is unknown.
+    ValueError: D under 1, C is 1, negative or over D, or the prior is unknown.
   """
   checks.check_choice('prior', prior, PRIORS)
+  checks.check_count('num_latents', num_latents, 1)
   normal = 0.5 * math.log(2 * math.pi * math.e)
   each = normal if prior == 'normal' else math.log(2 * _EDGE)
   continuous = checks.category_column(
@@ -217,6 +218,7 @@ def infogan(
 
   Source: Chen et al. 2016, eq. 5 and 6.
   """
+  checks.check_weights(lambda_info=lambda_info)
   checks.check_batch(fake_logits=fake_logits, code=code)
   if jnp.shape(code)[1:] != jnp.shape(z)[1:]:
     raise ValueError(
@@ -229,7 +231,7 @@ def infogan(
     code, code_mean, code_logvar, num_categories=num_categories
   )
   entropy = code_entropy(
-    code.shape[1], num_categories=num_categories, prior=prior
+    jnp.shape(code)[1], num_categories=num_categories, prior=prior
   )
   bound = entropy - jnp.mean(conditional)
   generator = adversarial.gan_generator_loss(fake_logits)

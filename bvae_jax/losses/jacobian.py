@@ -28,8 +28,15 @@ def jacobian_norm(
   Returns:
     [b].
 
+  Raises:
+    ValueError: not [b, D] and [k, b], k = 0, latents that are no integers or,
+      where concrete, none of 0 to D - 1.
+
   Source: Rhodes & Lee 2021 (arXiv:2106.02923), whose norm is of all latents.
   """
+  checks.check_posterior(z=z)
+  (z,) = checks.at_least_float32(z)
+  latents = _checked(latents, z)
   num_latents = z.shape[1]
 
   def column(latent: jax.Array) -> jax.Array:
@@ -39,6 +46,21 @@ def jacobian_norm(
 
   found = jax.vmap(column)(latents)
   return num_latents * jnp.mean(found, axis=0)
+
+
+def _checked(latents: jax.Array, z: jax.Array) -> jax.Array:
+  """Which columns of `jacobian_norm`, int [k, b], after the guards."""
+  latents = jnp.asarray(latents)
+  batch, num_latents = z.shape
+  if latents.shape[1:] != (batch,) or not latents.size:
+    raise ValueError(
+      f'expected latents [k, b] beside z [b, D], k of 1 or more, got'
+      f' {latents.shape} beside {z.shape}'
+    )
+  if not jnp.issubdtype(latents.dtype, jnp.integer):
+    raise ValueError(f'latents must be integers, got {latents.dtype}')
+  checks.check_indices('latents', latents, num_latents)
+  return latents
 
 
 def jl1_vae(
@@ -70,6 +92,8 @@ def jl1_vae(
 
   Source: Rhodes & Lee 2021 (arXiv:2106.02923).
   """
+  checks.check_weights(gamma=gamma)
+  checks.check_vector(norm=norm)
   checks.check_batch(norm=norm, z=z)
   (norm,) = checks.at_least_float32(norm)
   loss, terms = objectives.beta_vae(nll, z, mean, logvar, beta=beta)

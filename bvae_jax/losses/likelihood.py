@@ -80,9 +80,10 @@ def _checked(
 ) -> tuple[jax.Array, jax.Array]:
   """Both as one float type of at least 32 bits, after the guards."""
   checks.check_rank(jnp.ndim(outputs), outputs=outputs, images=images)
-  if jnp.ndim(outputs) < 2:
-    raise ValueError(f'expected [B, ...] images, got {jnp.shape(images)}')
-  checks.check_scaled('images', images)
+  shape = jnp.shape(images)
+  if len(shape) < 2 or 0 in shape:
+    raise ValueError(f'expected [B, ...] images, none empty, got {shape}')
+  checks.check_scaled('images', images, '255')
   outputs, images = checks.at_least_float32(outputs, images)
   return outputs, images
 

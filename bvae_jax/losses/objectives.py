@@ -3,7 +3,8 @@
 All take nll [B] and z, mean, logvar [B, D] of a batch and return
 `(loss, terms)`: the loss a scalar in nats, to be minimised, and `terms` a dict
 that holds the batch means `nll`, `kl` and `elbo`, `kl_per_latent` [D], and the
-objective's own. Hyperparameters may be traced.
+objective's own. Hyperparameters are one number each, and may be traced: an
+array of them, or what is no number, is a ValueError too.
 """
 
 import jax
@@ -58,6 +59,7 @@ def beta_vae(
   (5.0, 1.0, -2.0)
   """
   terms = base_terms(nll, z, mean, logvar)
+  checks.check_weights(beta=beta)
   return terms['nll'] + beta * terms['kl'], terms
 
 
@@ -81,6 +83,7 @@ def annealed_vae(
   Source: Burgess et al. 2018 (arXiv:1804.03599), eq. 8.
   """
   terms = base_terms(nll, z, mean, logvar)
+  checks.check_weights(gamma=gamma, capacity=capacity)
   return terms['nll'] + gamma * jnp.abs(terms['kl'] - capacity), terms
 
 
@@ -136,6 +139,7 @@ def beta_tcvae(
       z, mean, logvar, dataset_size=dataset_size, estimator=estimator
     ).total_correlation
   terms['total_correlation'] = correlation
+  checks.check_weights(beta=beta)
   return loss + (beta - 1) * correlation, terms
 
 
@@ -176,6 +180,7 @@ def factor_vae(
   Source: Kim & Mnih 2018 (arXiv:1802.05983), eq. 2 and 3; C from Burgess et al.
   2018, eq. 8.
   """
+  checks.check_weights(kl_weight=kl_weight, gamma=gamma)
   loss, terms = annealed_vae(
     nll, z, mean, logvar, gamma=kl_weight, capacity=capacity
   )
@@ -209,6 +214,7 @@ def dip_vae(
   Source: Kumar et al. 2018 (arXiv:1711.00848), eq. 6 (kind 'i') and 7 (kind
   'ii'); C from Burgess et al. 2018, eq. 8.
   """
+  checks.check_weights(kl_weight=kl_weight)
   loss, terms = annealed_vae(
     nll, z, mean, logvar, gamma=kl_weight, capacity=capacity
   )

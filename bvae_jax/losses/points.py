@@ -62,6 +62,7 @@ def qlae(
   Source: Hsu et al. 2023 (arXiv:2305.18378), latent quantisation, where nll is
   averaged over the subpixels of an image and these distances over the latents.
   """
+  checks.check_weights(quantization=quantization, commitment=commitment)
   checks.check_rank(2, z=z, quantized=quantized)
   terms = base_terms(nll, quantized)
   z, quantized = checks.at_least_float32(z, quantized)

@@ -31,22 +31,23 @@ def supervised_penalty(
     A scalar.
 
   Raises:
-    ValueError: not rank 2, L differs, K > D, concrete labels that leave [0, 1],
-      or unknown kind.
+    ValueError: not rank 2, L differs, K > D, no label, concrete labels that
+      leave [0, 1], integers under jit, or unknown kind.
 
   Source: Locatello et al. 2020 (arXiv:1905.01258), section 4, R_s.
   """
   checks.check_choice('kind', kind, KINDS)
   checks.check_posterior(mean=mean)
   checks.check_posterior(labels=labels)
-  num_labels, num_factors = labels.shape
-  if num_labels != mean.shape[0] or num_factors > mean.shape[1]:
+  shape, (num_labels, num_factors) = jnp.shape(mean), jnp.shape(labels)
+  if num_labels != shape[0] or num_factors > shape[1]:
     raise ValueError(
       'expected labels [L, K] beside mean [L, D] with K <= D, got labels'
-      f' {labels.shape} beside mean {mean.shape}; num_latents must be at least'
+      f' {jnp.shape(labels)} beside mean {shape}; num_latents must be at least'
       ' the number of labelled factors'
     )
   checks.check_unit_interval('labels', labels)
+  checks.check_scaled('labels', labels, 'their number of values, less 1')
   mean, labels = checks.at_least_float32(mean, labels)
   pinned = mean[:, :num_factors]
   if kind == 'bce':
@@ -92,6 +93,7 @@ def semi_supervised(
 
   Source: Locatello et al. 2020 (arXiv:1905.01258), section 4.
   """
+  checks.check_weights(gamma_sup=gamma_sup)
   loss, terms = objectives.beta_vae(nll, z, mean, logvar, beta=beta)
   penalty = supervised_penalty(labelled_mean, labels, kind=kind)
   terms['supervised_penalty'] = penalty

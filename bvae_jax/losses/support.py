@@ -83,6 +83,7 @@ def hfs(
 
   Source: Roth et al. 2023 (arXiv:2210.07347) section 3.
   """
+  checks.check_weights(gamma=gamma, delta=delta)
   checks.check_posterior(mean=mean, min_batch=2)
   (mean,) = checks.at_least_float32(mean)
   loss, terms = objectives.beta_vae(nll, z, mean, logvar, beta=beta)
