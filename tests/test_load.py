@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 import shutil
 
 import helpers
@@ -60,6 +61,21 @@ def test_any_batch_size_and_type_gives_the_same_codes(model, monkeypatch):
     np.testing.assert_allclose(model.encode(same)[0], whole, atol=2e-2)
   jitted = jax.jit(lambda x: model.encode(x)[0])(images)
   np.testing.assert_allclose(jitted, whole, atol=1e-5)
+
+
+def test_a_pickled_model_is_the_same_one(model):
+  images = model.dataset.images(jnp.arange(3))
+  other = pickle.loads(pickle.dumps(model))
+  for found, expected in zip(
+    other.encode(images), model.encode(images), strict=True
+  ):
+    np.testing.assert_array_equal(found, expected)
+  z = model.encode(images)[0]
+  np.testing.assert_array_equal(other.decode(z), model.decode(z))
+  assert other.folder.path == model.folder.path
+  for name in ('member', 'seed', 'hparams', 'step', 'results', 'config'):
+    assert getattr(other, name) == getattr(model, name)
+  np.testing.assert_array_equal(other.dataset.images(jnp.arange(3)), images)
 
 
 def test_a_walk_moves_one_latent(model):

@@ -5,13 +5,12 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-import ml_collections
 import numpy as np
 
 from bvae_jax import data, population
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
+from bvae_jax.trained import networks
 from bvae_jax.trained.model import Model
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import programs as programs_lib
@@ -51,7 +50,10 @@ def load_all(
   ]
   if not chosen:
     raise ValueError(f'no member of {folder.path} is named; give one or more')
-  experiment = experiment_lib.assemble(config, _described(config, results))
+  if results is None:
+    experiment = experiment_lib.assemble(config, data.load(config.dataset))
+  else:
+    experiment = networks.build(config, **networks.facts(results.dataset))
   states = _states(experiment, folder)
   return tuple(
     Model(
@@ -113,27 +115,6 @@ def _choose(
       )
     return int(np.nanargmax(udr))
   return results.roles[name]
-
-
-def _described(
-  config: ml_collections.ConfigDict, results: results_lib.Results | None
-) -> data.Dataset:
-  """The data set as far as networks need it: no image of it is read."""
-  if results is None:
-    return data.load(config.dataset)
-  height, width, channels = results.dataset.image_shape
-  return data.Dataset(
-    name=results.dataset.name,
-    description=results.dataset.description,
-    image_shape=(height, width, channels),
-    num_images=results.dataset.num_images,
-    arrays=(),
-    images_fn=_no_images,
-  )
-
-
-def _no_images(arrays: Any, index: jax.Array) -> jax.Array:
-  raise ValueError('the images are those of `Model.dataset`')
 
 
 def _states(

@@ -16,7 +16,7 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import provenance
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.losses import checks
-from bvae_jax.trained import inputs
+from bvae_jax.trained import inputs, networks
 from bvae_jax.trained.walks import walk
 from bvae_jax.training import experiment as experiment_lib
 
@@ -100,6 +100,14 @@ class Model:
     if self.folder is not None:
       provenance.check_images(self.folder, found)
     return found
+
+  def __reduce__(self) -> tuple[Any, ...]:
+    """Pickled without images; whoever reads it builds the networks anew."""
+    values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+    del values['experiment']
+    values['params'] = jax.device_get(self.params)
+    facts = networks.facts(self.experiment.dataset)
+    return _unpickled, (self.config, facts, values)
 
   def encode(self, images: Any) -> tuple[jax.Array, jax.Array]:
     """Mean and log-variance of the posterior q(z|x), each [B, D].
@@ -206,6 +214,12 @@ class Model:
 
   def _decode(self, z: jax.Array) -> jax.Array:
     return _decode(self.params, z, decode=self.experiment.decode)
+
+
+def _unpickled(
+  config: ml_collections.ConfigDict, facts: dict[str, Any], values: dict
+) -> Model:
+  return Model(experiment=networks.build(config, **facts), **values)
 
 
 # The networks are static: one compilation, whoever's parameters come.
