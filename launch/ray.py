@@ -9,9 +9,12 @@ starts the cluster; submit the second command with `ray job submit
 --working-dir=. -- ...`, the workdir on a volume that all pods mount.
 """
 
+import os
+
 from absl import flags
 
 from bvae_jax import run as run_lib
+from bvae_jax.config import own
 from bvae_jax.studies import plan
 from launch import common
 
@@ -49,8 +52,13 @@ def run_units(
     'include_dashboard': False,
     'object_store_memory': 2**27,  # bytes; nothing goes through it
   }
+  there = {
+    'runtime_env': {
+      'env_vars': {own.VARIABLE: os.environ.get(own.VARIABLE, '')}
+    }
+  }
   try:
-    ray.init(address or 'local', **({} if address else here))
+    ray.init(address or 'local', **(there if address else here))
   except (ConnectionError, RuntimeError) as error:
     raise OSError(
       f'no Ray cluster: {error}; start one with `ray start --head`, or leave '
