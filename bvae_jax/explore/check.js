@@ -21,6 +21,10 @@ async function check(codes) {
   const dropped = STATE.z;
   await anchorFile(new File(['no picture'], 'notes.txt'));
   const refused = $('source').textContent;
+  $('copy').click();
+  await new Promise((done) => setTimeout(done, 50));
+  $('reset').click();
+  const source = $('source').textContent;
   if (DATA.grid) drive(DATA.values.map(() => 0));
   const driven = STATE.source;
   if (MODELS.length > 1) {
@@ -35,6 +39,9 @@ async function check(codes) {
     driven,
     told,
     refused,
+    source,
+    answers: [...$('answers').children].map((one) => one.textContent),
+    key: $('key').innerText,
     moved: moved !== before,
     slid,
     unnamed: targets().filter((node) => !(node.ariaLabel || node.innerText

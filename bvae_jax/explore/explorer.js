@@ -89,6 +89,8 @@ function choose() {
   STATE.a = Number($('model').value);
   STATE.b = $('beside').value === '' ? null : Number($('beside').value);
   $('beside-figure').hidden = STATE.b === null;
+  $('beside-name').textContent = STATE.b === null ? ''
+    : `Beside: ${MODELS[STATE.b].label}`;
   STATE.matches = STATE.b === null ? [] : matches(model(), MODELS[STATE.b]);
   $('x').value = $('y').value = '';
   $('upload').hidden = !model().encoder.length;
@@ -103,6 +105,7 @@ function wire() {
   const next = () => anchorImage((at + 1) % DATA.images.count);
   const reset = () => {
     STATE.z = [...STATE.anchor];
+    $('source').textContent = STATE.source;
     show();
   };
   $('prior').hidden = DATA.points; // which have no prior
@@ -115,11 +118,15 @@ function wire() {
   click('png', savePicture);
   click('gif', () => save(`${DATA.title}.gif`, film()));
   click('page', savePage);
-  $('file').onchange = ({target: {files}}) => files[0] && anchorFile(files[0]);
+  $('file').onchange = ({target}) => {
+    if (target.files[0]) anchorFile(target.files[0]);
+    target.value = ''; // the same one may be asked for again
+  };
   $('model').onchange = $('beside').onchange = choose;
   $('x').onchange = $('y').onchange = drawScatter;
   $('colour').onchange = () => {
     dots = [];
+    colourKey();
     drawScatter();
   };
   const canvas = $('scatter');
@@ -179,6 +186,8 @@ function fillChoices() {
       value: k, textContent: name})));
   if (DATA.factors.length) $('colour').value = Math.max(0, model().best[
     model().order[0]]);
+  colourKey();
+  $('explained').hidden = !DATA.factors.length;
   $('description').textContent = DATA.description;
 }
 

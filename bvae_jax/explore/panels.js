@@ -39,7 +39,8 @@ function ticksOf(m, d) {
 function factsOf(m, d) {
   const k = knownBy(m, d);
   const known = k < 0 ? [] : [make('div', {},
-    `${DATA.factors[k].name} explains ${Math.round(100 * m.shares[d][k])} %`)];
+    `z${d}: ${DATA.factors[k].name} explains `
+    + `${Math.round(100 * m.shares[d][k])}\u00a0%`)];
   const bar = make('span');
   bar.style.width = `${100 * m.kl[d] / Math.max(...m.kl, 1e-9)}%`;
   const [what, unit] = DATA.measure;
@@ -121,8 +122,10 @@ function buildLatents() {
 }
 
 // A number with a true minus, or with what stands for plus.
-const signed = (v, digits, plus) =>
-  `${v < 0 ? '−' : plus}${Math.abs(v).toFixed(digits)}`;
+function signed(v, digits, plus) {
+  const size = Math.abs(v).toFixed(digits);
+  return `${v < 0 && Number(size) ? '−' : plus}${size}`;
+}
 
 function showRows() {
   const m = model();
@@ -199,7 +202,7 @@ function drive(places) {
   $('answers').replaceChildren(...m.order.map((d, i) => {
     const bar = make('i');
     bar.style.width = `${100 * Math.abs(moved[i]) / most}%`;
-    return make('div', {}, make('span', {}, labelOf(m, d)), bar,
-      make('span', {}, moved[i].toFixed(1)));
+    return make('div', {}, make('span', {}, fullName(m, d)), bar,
+      make('span', {}, signed(moved[i], 1, '')));
   }));
 }

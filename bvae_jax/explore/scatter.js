@@ -8,7 +8,7 @@ function fillAxes() {
   for (const [id, first] of [['x', 0], ['y', 1]]) {
     const chosen = $(id).value || m.order[Math.min(first, m.D - 1)];
     $(id).replaceChildren(...m.order.map((d) => make('option', {
-      value: d, textContent: `${labelOf(m, d)} (z${d})`})));
+      value: d, textContent: fullName(m, d)})));
     $(id).value = chosen;
   }
 }
@@ -26,6 +26,23 @@ function colourOf(i) {
   // From violet over red to orange, as dark as both grounds allow.
   const share = (value - low) / (high - low || 1);
   return `hsl(${250 + 145 * share} 60% ${60 - 14 * share}%)`;
+}
+
+// Which colour is which value; of many, those of the ends.
+function colourKey() {
+  const k = Number($('colour').value), places = new Map();
+  DATA.labels.forEach((row, i) => places.set(row[k] ?? null, i));
+  const known = [...places.keys()].filter((v) => v !== null)
+    .sort((a, b) => a - b);
+  const few = known.length <= COLOURS.length;
+  const shown = few ? known : [0, .25, .5, .75, 1].map((share) =>
+    known[Math.round(share * (known.length - 1))]);
+  if (places.has(null)) shown.push(null);
+  $('key').replaceChildren(...k < 0 ? [] : shown.map((v) => {
+    const dot = make('i');
+    dot.style.background = colourOf(places.get(v));
+    return make('span', {}, dot, valueName(k, v));
+  }));
 }
 
 function scatterMap() {

@@ -73,6 +73,12 @@ function labelOf(m, d) {
   return k >= 0 ? DATA.factors[k].name : `z${d}`;
 }
 
+// Two latents may have one name: with the number, where it is no such name.
+function fullName(m, d) {
+  const name = labelOf(m, d);
+  return name === `z${d}` ? name : `${name} (z${d})`;
+}
+
 // Sheets of images, and the pixels of one of them, [0, 1].
 function readSheet(found, image) {
   if (!found) return null;

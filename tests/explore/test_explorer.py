@@ -57,6 +57,7 @@ def _used_without_fault(found):
   assert found['moved'] and found['reset']
   assert found['unnamed'] == [] and found['small'] == []
   assert found['refused'].startswith('notes.txt is no picture')
+  assert found['source'] == 'dropped.png'  # after a reset, which shows it
   # The image that is shown, dropped on the page, has the code that it had.
   np.testing.assert_allclose(found['dropped'], found['code'], atol=0.02)
 
@@ -68,6 +69,10 @@ def test_a_run_leaves_a_page_that_decodes_as_flax_does(small_run):
   found = _check(small_run / explore.FILE, codes)
   _used_without_fault(found)
   assert found['driven'].startswith('shape 0, scale 0')
+  assert found['key'].split() == ['0', '1', '2']
+  assert len(found['answers']) == 6
+  assert all(re.fullmatch(r'.+\d\.\d', told) for told in found['answers'])
+  assert not any('-' in told or '−0.0' in told for told in found['answers'])
   expected = np.asarray(model.decode(codes)).reshape(20, -1)
   np.testing.assert_allclose(found['decoded'], expected, atol=0.01)
   frames = _frames(found)
@@ -141,6 +146,7 @@ def test_discrete_codes_and_convolutions_in_the_browser(tmp_path):
   found = _check(path, codes)
   _used_without_fault(found)
   assert found['told'] == 'class unknown, size 0.1235'
+  assert found['key'].split() == ['one', '&lt;b&gt;', 'unknown']
   expected = graph.evaluate(nets.decoder, codes).reshape(20, -1)
   np.testing.assert_allclose(found['decoded'], expected, atol=0.005)
   # Codes are values of the codebook, and the slider goes through those alone.
