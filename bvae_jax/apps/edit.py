@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bvae_jax.apps import coders, pictures, responses, truth
-from bvae_jax.apps.options import Options, load_members
+from bvae_jax.apps.options import Options, doubts, load_members
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
 from bvae_jax.report.markup import count
@@ -164,7 +164,7 @@ def run(options: Options) -> Section:
       'edit.svg': 'Images before and after the edit; of a grid, also as the '
       'renderer would have them.'
     },
-    tuple(_notes(name, figures)),
+    (*_notes(name, figures), *doubts(models)),
   )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bvae_jax import data
 from bvae_jax.apps import coders, pictures, responses, traverse
-from bvae_jax.apps.options import Options
+from bvae_jax.apps.options import Options, called, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
 from bvae_jax.report import images as image_lib
@@ -109,11 +109,11 @@ def run(options: Options) -> Section:
     heads = ['−2σ', *[''] * 4, '+2σ', 'nearest', *[''] * (near.shape[1] - 1)]
     file = f'explain_member_{model.member}.svg'
     files[file] = pictures.labelled(
-      strips, names, heads, f'image {index}, seed {model.seed}'
+      strips, names, heads, f'image {index}, {called(model)}'
     )
     shown[file] = (
-      f'Member {model.member}: each latent’s walk from the image, then the '
-      'images of the data that are nearest in that latent alone.'
+      f'Of {called(model)}: each latent’s walk from the image, then '
+      'the images of the data that are nearest in that latent alone.'
     )
   picture = pictures.tiled(image[None], tile=128)
   files['explain_image.png'] = image_lib.png(picture)
@@ -139,5 +139,6 @@ def run(options: Options) -> Section:
       'The factor is the one that explains most of the latent’s variance over '
       'the data; a low share says that the name is a poor one.',
       'Nearest is in one latent alone: neighbours may differ in all the rest.',
+      *doubts(models),
     ),
   )  # fmt: skip

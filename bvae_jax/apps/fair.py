@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bvae_jax.apps import coders, erasure, groups, pictures, probes, responses
-from bvae_jax.apps.options import Options
+from bvae_jax.apps.options import Options, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.evaluation import statistics
@@ -133,7 +133,7 @@ def run(options: Options) -> Section:
     {'fair.svg': pictured},
     {'fair.svg': f'Counterfactual images: the latents that know {sensitive} '
      'are those of the mean of each group, the others stay.'},
-    tuple(_notes(sensitive, target, dropped, cells)),
+    (*_notes(sensitive, target, dropped, cells), *doubts(models)),
   )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bvae_jax.apps import charts, coders, effects
-from bvae_jax.apps.options import Options
+from bvae_jax.apps.options import Options, called, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
 from bvae_jax.report.markup import count
@@ -24,7 +24,7 @@ def run(options: Options) -> Section:
   ordered = [latents[d] for d in order]
   live = order[first.carried[order] >= coders.IDLE]
   active = [latents[d] for d in live]
-  shown = f'member {models[0].member}, seed {models[0].seed}'
+  shown = called(models[0])
   files = {
     'intervene_factors.svg': charts.heat_map(
       first.total[:, live].T, active, names,
@@ -120,7 +120,7 @@ def run(options: Options) -> Section:
     (overall, detail, irs_table),
     files,
     dict(zip(files, captions)),
-    tuple(notes),
+    (*notes, *doubts(models)),
   )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 
-from bvae_jax import apps, data, trained
+from bvae_jax import apps, data, population, trained
 from bvae_jax.apps import coders
 
 SPANS = ('prior', 'posterior', 'percentile')  # ranges of a traversal
@@ -86,7 +86,7 @@ def load_members(
   models = tuple({model.member: model for model in named}.values())
   if members is None:
     models = _whole(models)
-  for line in _doubts(models):
+  for line in doubts(models):
     _LOG.warning('%s: %s', run, line)
   return models
 
@@ -103,7 +103,14 @@ def _whole(models: tuple[trained.Model, ...]) -> tuple[trained.Model, ...]:
   return good or models
 
 
-def _doubts(models: tuple[trained.Model, ...]) -> Iterator[str]:
+def called(model: trained.Model) -> str:
+  """Who a member is, of all of its run: `member 3, beta=4 seed=0`."""
+  members = population.members(model.config)
+  name = population.label(members[model.member], members)
+  return f'member {model.member}, {name}'
+
+
+def doubts(models: tuple[trained.Model, ...]) -> Iterator[str]:
   """Lines on what makes the members' figures doubtful."""
   for model in models:
     if model.result is not None and not model.result.ok:

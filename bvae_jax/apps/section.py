@@ -1,9 +1,10 @@
 """What an application found, kept in RUN/apps, and the page of all of them."""
 
 import dataclasses
+import itertools
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -16,6 +17,7 @@ from bvae_jax.training import programs as programs_lib
 from bvae_jax.workdir import locks
 
 FOLDER, PAGE = 'apps', 'apps.html'
+_LIMIT = 4_500_000  # bytes of pictures on the page, which stays below 5 MB
 
 
 class Table(NamedTuple):
@@ -110,14 +112,29 @@ def document(run: pathlib.Path) -> str:
     ),
   )
   now = state(run)
+  held = _held(run / FOLDER / name for one in found for name in one['shown'])
   sections = [
-    page.Section(one['title'], _section(one, run / FOLDER, now))
+    page.Section(one['title'], _section(one, run / FOLDER, now, held))
     for one in found
   ]
   return page.document(head, sections, {})
 
 
-def _section(one: dict, folder: pathlib.Path, now: str) -> Markup:
+def _held(paths: Iterable[pathlib.Path]) -> set[pathlib.Path]:
+  """The pictures that the page has room for: the smallest first."""
+  bytes_of = {  # on the page, where all but an SVG is in base 64
+    path: path.stat().st_size * (3 if path.suffix == '.svg' else 4) // 3
+    for path in paths
+    if path.exists()
+  }
+  order = sorted(bytes_of, key=lambda path: (bytes_of[path], path.name))
+  sums = itertools.accumulate(bytes_of[path] for path in order)
+  return {path for path, total in zip(order, sums) if total <= _LIMIT}
+
+
+def _section(
+  one: dict, folder: pathlib.Path, now: str, held: set[pathlib.Path]
+) -> Markup:
   tables = [
     markup.figure(
       markup.table(head, [[*map(_cell, row)] for row in rows]),
@@ -127,6 +144,11 @@ def _section(one: dict, folder: pathlib.Path, now: str) -> Markup:
   ]
   shown = [
     markup.figure(_picture(folder / name, caption), caption)
+    if folder / name in held
+    else markup.figure(
+      markup.element('link', name, f'{FOLDER}/{name}'),
+      f'{caption} The page has no room for it.',
+    )
     for name, caption in one['shown'].items()
     if (folder / name).exists()
   ]
@@ -155,7 +177,8 @@ def _cell(text: str) -> str:
 
 def _picture(path: pathlib.Path, caption: str) -> Markup:
   if path.suffix == '.svg':
-    return markup.element('drawing', Markup(path.read_text(encoding='utf-8')))
+    drawn = Markup(path.read_text(encoding='utf-8'))
+    return markup.element('drawing', drawn, caption)
   address = images.data_uri(path.suffix[1:], path.read_bytes())
   shown = markup.element('image', address, caption)
-  return markup.element('drawing', shown)
+  return markup.element('drawing', shown, caption)

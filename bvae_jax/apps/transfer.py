@@ -13,7 +13,7 @@ import numpy as np
 
 from bvae_jax import data
 from bvae_jax.apps import charts, coders, probes, tasks
-from bvae_jax.apps.options import Options
+from bvae_jax.apps.options import Options, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
 from bvae_jax.report.markup import count
@@ -163,7 +163,7 @@ def run(options: Options) -> Section:
     f'the labels alone for {probes.STEPS} steps; '
     f'{count(options.repeats, "draw")} of labels. Intervals: over members '
     'for codes, over draws for the others.',
-    figures, tuple(tables), files, shown, tuple(notes),
+    figures, tuple(tables), files, shown, (*notes, *doubts(models)),
   )  # fmt: skip
 
 

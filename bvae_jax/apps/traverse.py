@@ -13,7 +13,7 @@ from PIL import Image
 
 from bvae_jax import trained
 from bvae_jax.apps import coders, pictures
-from bvae_jax.apps.options import SPANS, Options
+from bvae_jax.apps.options import SPANS, Options, called, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.report import images as image_lib
 from bvae_jax.report.markup import count
@@ -126,7 +126,7 @@ def run(options: Options) -> Section:
       for d, amount in zip(found.latents, found.carried)
     ]
     for a, images in enumerate(found.images):
-      title = f'seed {model.seed}, image {chosen[a]}, {options.span} range'
+      title = f'{called(model)}, image {chosen[a]}, {options.span} range'
       stem = f'{name}_image_{chosen[a]}'
       files[f'{stem}.png'] = image_lib.png(pictures.tiled(images))
       columns = _heads(found.values, options.span)
@@ -134,8 +134,8 @@ def run(options: Options) -> Section:
       files[f'{stem}.svg'] = svg
       if a == 0:
         shown[f'{stem}.svg'] = (
-          f'Member {model.member} (seed {model.seed}): one latent a row, what '
-          'carries most first, the others held at the image’s code.'
+          f'Of {called(model)}: one latent a row, what carries most '
+          'first, the others held at the image’s code.'
         )
     steps = found.images.transpose(2, 0, 1, 3, 4, 5)
     frames = [pictures.tiled(images) for images in steps]
@@ -175,6 +175,7 @@ def run(options: Options) -> Section:
       'A latent that carries next to nothing holds nothing of the image: its '
       'row does not move, whatever the range.',
       *notes,
+      *doubts(models),
     ),
   )  # fmt: skip
 

@@ -42,8 +42,21 @@ def test_sections_make_one_page(run):
   assert '&lt;traverse&gt;' in html and '<traverse>' not in html
   assert 'http' not in html.replace('http://www.w3.org/2000/svg', '')
   assert f'1 seed at step 2; it has {section.state(run)} now' in html
+  assert 'member 1, seed=1, image' in html  # of a title: who it is of
   names = {path.suffix for path in (run / 'apps').iterdir()} - {''}
   assert names == {'.png', '.svg', '.gif', '.webp', '.json'}
+
+
+def test_a_page_has_the_smallest_pictures_that_fit(tmp_path):
+  sizes = {'a.png': 3_000_000, 'b.svg': 400_000, 'c.gif': 90_000}
+  (tmp_path / 'run' / 'apps').mkdir(parents=True)
+  paths = {n: tmp_path / 'run' / 'apps' / n for n in (*sizes, 'gone.png')}
+  for name, size in sizes.items():
+    paths[name].write_bytes(bytes(size))
+  # 0.12 + 0.4 + 4.0 MB: in base 64 the last is too much.
+  assert section._held(paths.values()) == {paths['b.svg'], paths['c.gif']}
+  paths['b.svg'].write_bytes(bytes(300_000))
+  assert section._held(paths.values()) == {paths[n] for n in sizes}
 
 
 def test_options_that_do_not_fit_are_one_line(run):
@@ -80,6 +93,8 @@ def test_members_that_stopped_are_left_out_and_doubts_told(
   assert [m.member for m in named.load()[0]] == [0, 1]
   assert 'member 1: stopped by a NaN' in caplog.text
   assert f'differ in {", ".join(two.hparams)}, and means' in caplog.text
+  told = traverse.run(named._replace(anchors=1, steps=2, latents=(0,))).notes
+  assert 'member 1: stopped by a NaN' in told  # the page says so too
 
 
 def test_the_command_knows_its_applications(capsys):
