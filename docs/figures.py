@@ -69,12 +69,16 @@ def draw_beta(models: tuple[trained.Model, ...]) -> None:
       for what, value in pairs.items()
     ]
   base = altair.Chart(altair.Data(values=values)).encode(
-    x=altair.X('beta:Q').scale(type='log', base=2)
+    x=altair.X('beta:Q')
+    .scale(type='log', base=2)
+    .axis(labelOverlap='greedy', labelSeparation=4)
   )
   points = base.mark_circle(opacity=0.6).encode(y=altair.Y('value:Q').title(''))
   line = base.mark_line().encode(y=altair.Y('mean(value):Q').title(''))
   chart = (points + line).properties(width=190, height=160)
-  chart = chart.facet('what:N', columns=3).resolve_scale(y='independent')
+  chart = chart.facet(
+    altair.Facet('what:N').title(None), columns=3
+  ).resolve_scale(y='independent')
   chart.save(FIGURES / 'beta.svg')
 
 

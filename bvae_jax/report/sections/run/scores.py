@@ -31,6 +31,8 @@ def _settings(view: View) -> Markup:
     for setting, chosen in view.settings.items()
   ]
   caption = 'Scores at each setting, mean ± std over its seeds.'
+  if not view.healthy.all():
+    caption += ' Members that stopped are left out.'
   groups = [*view.settings.values()]
   if max(map(len, groups)) > 1:
     shares = [statistics.seed_share(v, groups) for v, _ in columns]
