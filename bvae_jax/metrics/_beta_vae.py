@@ -6,7 +6,14 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _grid, _inputs, _keys, _observed, _scored, _solvers
+from bvae_jax.metrics import (
+  _grid,
+  _keys,
+  _observed,
+  _scored,
+  _settings,
+  _solvers,
+)
 
 
 def shared_factor_pairs(
@@ -98,7 +105,7 @@ def beta_vae_score(
   constants of Locatello et al. 2019 (arXiv:1811.12359).
   """
   _keys.check_key(key)
-  _inputs.require_count(
+  _settings.require_count(
     1, num_train=num_train, num_eval=num_eval, batch_size=batch_size
   )
   code_table, labels, sizes = _grid.check_rows(

@@ -125,10 +125,10 @@ def dci(
   Returns:
     `disentanglement`, `completeness`, `informativeness_train`,
     `informativeness_test`, all in [0, 1]. Codes that no tree can split give 0
-    disentanglement and completeness.
+    disentanglement and completeness. Of a single factor disentanglement is NaN.
 
   Raises:
-    ValueError: see `check_points`; fewer than 2 factors; unknown backend.
+    ValueError: see `check_points`; fewer than 10 points; unknown backend.
     ImportError: backend 'sklearn' without scikit-learn.
 
   Source: Eastwood & Williams 2018 (openreview By-7dz-AZ), with the classifiers

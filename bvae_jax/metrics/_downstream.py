@@ -10,9 +10,9 @@ import numpy as np
 from bvae_jax.metrics import (
   _boosting,
   _common,
-  _inputs,
   _points,
   _scored,
+  _settings,
   _solvers,
 )
 
@@ -145,7 +145,7 @@ def downstream(
 
   Source: Locatello et al. 2019 (arXiv:1811.12359) section 5.5.
   """
-  _inputs.require_counts('num_labels', num_labels, 10)
+  _settings.require_counts('num_labels', num_labels, 10)
   *points, sizes = _points.check_split(
     codes, factors, test_codes, test_factors, factor_sizes, min_points=10
   )

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _grid, _inputs, _keys, _observed, _scored
+from bvae_jax.metrics import (
+  _common,
+  _grid,
+  _keys,
+  _observed,
+  _scored,
+  _settings,
+)
 
 
 def fixed_factor_rows(
@@ -128,9 +135,10 @@ def factor_vae_score(
   Locatello et al. 2019.
   """
   _keys.check_key(key)
-  _inputs.require_count(1, num_train=num_train, num_eval=num_eval)
-  _inputs.require_count(2, batch_size=batch_size, num_variance=num_variance)
-  _inputs.require(min_std >= 0, 'min_std', '0 or more', min_std)
+  _settings.require_count(1, num_train=num_train, num_eval=num_eval)
+  _settings.require_count(2, batch_size=batch_size, num_variance=num_variance)
+  fits = _settings.number(min_std) >= 0
+  _settings.require(fits, 'min_std', 'a number, 0 or more', min_std)
   code_table, labels, sizes = _grid.check_rows(
     code_table, factor_sizes, table_factors
   )

@@ -14,6 +14,7 @@ from bvae_jax.metrics import (
   _keys,
   _points,
   _scored,
+  _settings,
 )
 
 
@@ -112,7 +113,7 @@ def fairness(
   experiments.
   """
   _keys.check_key(key)
-  _inputs.require_count(1, num_test=num_test)
+  _settings.require_count(1, num_test=num_test)
   if table_factors is None:
     _, _, sizes = _grid.check_rows(code_table, factor_sizes, None)
     _, factors, sizes = _points.check_points(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import jax
 
-from bvae_jax.metrics import _inputs, _mig, _points, _scored
+from bvae_jax.metrics import _mig, _points, _scored, _settings
 
 
 @_scored.flat('mig')
@@ -24,11 +24,11 @@ def few_labels(
   Args:
     codes: float [N, D] posterior means, in random order.
     factors: int [N, K].
-    num_labels: ascending, 20 or more each; those above N become N.
+    num_labels: 20 or more each; those above N become N.
     factor_sizes: values of each factor (static), see `mig`.
 
   Returns:
-    `mig` of the first number of labels; `mig_<n>` of each. A factor that is
+    `mig` of the least number of labels; `mig_<n>` of each. A factor that is
     constant among them counts as 0.
 
   Raises:
@@ -37,12 +37,12 @@ def few_labels(
   Source: Locatello et al. 2020 (arXiv:1905.01258) section 3: validation by 100
   and 1,000 labels.
   """
-  _inputs.require_counts('num_labels', num_labels, _mig.NUM_BINS)
+  _settings.require_counts('num_labels', num_labels, _mig.NUM_BINS)
   codes, factors, sizes = _points.check_points(
     codes, factors, factor_sizes, min_points=min(num_labels)
   )
   found = {
     f'mig_{n}': _mig.of_points(codes[:n], factors[:n], sizes).scores['mig']
-    for n in num_labels
+    for n in sorted(num_labels)
   }
-  return _scored.Scored({'mig': found[f'mig_{num_labels[0]}'], **found})
+  return _scored.Scored({'mig': found[f'mig_{min(num_labels)}'], **found})

@@ -13,6 +13,7 @@ from bvae_jax.metrics import (
   _neighbours,
   _points,
   _scored,
+  _settings,
   _solvers,
 )
 
@@ -33,6 +34,16 @@ def _code_values(codes):
   rank = jnp.cumsum(rises, 0, dtype=jnp.int32)
   values = jnp.zeros_like(rank).at[order, jnp.arange(codes.shape[1])].set(rank)
   return values, rank[-1] + 1
+
+
+def _check_few(num_values: int, num_points: int) -> None:
+  """Raises of codes that were not rounded to any values."""
+  most = max(MAX_CODE_VALUES, num_points // 10)
+  if num_values > most:
+    raise ValueError(
+      f'a latent has {num_values} values in {num_points} points, more than'
+      f' {most}: codes are not discrete, score them with discrete=False'
+    )
 
 
 def _explicitness(codes, factors, sizes):
@@ -149,8 +160,9 @@ def infomec(
   Args:
     codes: float [N, D].
     factors: int [N, K].
-    discrete: the codes take few values each, as those of a quantised latent;
-      up to `MAX_CODE_VALUES` where `codes` is traced (beyond: NaN).
+    discrete: the codes take few values each, as those of a quantised latent:
+      `MAX_CODE_VALUES` at most, or one in ten points, whichever is more; the
+      former where `codes` is traced (beyond: NaN).
     num_neighbours: of the estimate of mutual information.
     min_range: the pruning rule: a latent is active if its range is larger than
       this share of the largest range; 0 prunes constant latents only.
@@ -158,22 +170,24 @@ def infomec(
 
   Returns:
     `infom`, `infoe`, `infoc`, and `num_active`, the latents left by pruning. A
-    latent without information counts 0 in `infom`; with fewer than two active
-    latents `infoc` is 0.
+    latent without information counts 0 in `infom`, which is NaN of a single
+    factor; with fewer than two active latents `infoc` is 0.
 
   Raises:
-    ValueError: see `check_points`; a single factor.
+    ValueError: see `check_points`; discrete codes of too many values.
 
   Source: Hsu et al. 2023 (arXiv:2305.18378), where InfoM, InfoE and InfoC are
   defined; Ross 2014 for the mutual information.
   """
-  _inputs.require_count(1, num_neighbours=num_neighbours)
-  _inputs.require(0 <= min_range < 1, 'min_range', 'in [0, 1)', min_range)
+  _settings.require_count(1, num_neighbours=num_neighbours)
+  fits = 0 <= _settings.number(min_range) < 1
+  _settings.require(fits, 'min_range', 'a number in [0, 1)', min_range)
   codes, factors, sizes = _points.check_points(codes, factors, factor_sizes)
   if discrete:
     num_values = MAX_CODE_VALUES
     if not _inputs.is_traced(codes):
       num_values = int(_code_values(codes)[1].max())
+      _check_few(num_values, len(codes))
     return _infomec_discrete(
       codes, factors, sizes=sizes, num_values=max(num_values, 2)
     )

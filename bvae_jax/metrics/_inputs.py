@@ -1,4 +1,4 @@
-"""The front door of every metric: codes as arrays, and settings in range.
+"""The front door of every metric: codes as arrays.
 
 Codes may be arrays, nested lists, data frames or tensors on the CPU.
 """
@@ -12,33 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import core
 
+from bvae_jax.metrics import _settings
+
 
 def is_traced(*arrays: Any) -> bool:
   """Whether the values of any array are unknown (inside jit, vmap, grad)."""
   return any(isinstance(x, core.Tracer) for x in arrays)
-
-
-def require(fits: bool, name: str, expected: str, value: Any) -> None:
-  """Raises the one line of a wrong argument unless it fits."""
-  if not fits:
-    raise ValueError(f'{name} must be {expected}, got {value!r}')
-
-
-def require_count(least: int, **counts: Any) -> None:
-  """Raises unless all are integers of at least `least`."""
-  for name, value in counts.items():
-    fits = isinstance(value, int | np.integer) and value >= least
-    require(bool(fits), name, f'an integer of {least} or more', value)
-
-
-def require_counts(name: str, counts: Any, least: int) -> None:
-  """Raises unless it is one or more integers of at least `least`."""
-  fits = np.ndim(counts) == 1 and len(counts) > 0
-  expected = f'one or more integers, {least} or more each'
-  require(
-    fits and np.asarray(counts).dtype.kind in 'iu', name, expected, counts
-  )
-  require(min(counts) >= least, name, expected, counts)
 
 
 def as_numpy(values: Any) -> np.ndarray:
@@ -158,7 +137,7 @@ def check_codes(
         codes = codes.astype(object).astype(np.float64)
       except (TypeError, ValueError) as error:
         raise ValueError(f'{name} must be numbers: {error}') from error
-  require(
+  _settings.require(
     not jnp.issubdtype(codes.dtype, jnp.complexfloating),
     name,
     'real',
@@ -191,8 +170,7 @@ def paired(
   columns('codes', codes, others)
   if not is_traced(codes, others):
     codes, others = as_numpy(codes), as_numpy(others)
-  if jnp.ndim(codes) == 2:
-    check_codes(codes, min_points=min_points)
+  check_codes(codes, min_points=min_points)
   if jnp.shape(codes)[1:] != jnp.shape(others)[1:]:
     raise ValueError(
       f'codes must be [points, latents] and {name} too, got shapes'
@@ -236,7 +214,7 @@ def check_sizes(
   """Returns the sizes as a tuple of integers of 2 or more, or `least`."""
   given = np.asarray(factor_sizes).ravel()
   sizes = tuple(given.tolist())
-  require(
+  _settings.require(
     given.dtype.kind in 'iuf'
     and all(
       float(size).is_integer() and (size >= 2 or size == least)

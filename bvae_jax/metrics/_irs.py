@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _inputs, _points, _scored
+from bvae_jax.metrics import _common, _points, _scored, _settings
 
 
 def _group_quantiles(values, labels, num_groups, quantile):
@@ -96,8 +96,9 @@ def irs(
   >>> round(float(irs(factors.astype(float), factors)['irs']), 3)
   1.0
   """
-  _inputs.require_count(2, num_bins=num_bins)
-  _inputs.require(0 <= quantile <= 1, 'quantile', 'in [0, 1]', quantile)
+  _settings.require_count(2, num_bins=num_bins)
+  fits = 0 <= _settings.number(quantile) <= 1
+  _settings.require(fits, 'quantile', 'a number in [0, 1]', quantile)
   codes, factors, _ = _points.check_points(codes, factors, factor_sizes)
   matrix, weight = _irs(codes, factors, num_bins=num_bins, quantile=quantile)
   total = weight.sum()

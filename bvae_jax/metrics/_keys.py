@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _inputs
+from bvae_jax.metrics import _settings
 
 
 def check_key(key: Any) -> None:
@@ -15,4 +15,4 @@ def check_key(key: Any) -> None:
   typed = jnp.issubdtype(dtype, jax.dtypes.prng_key)
   raw = dtype == np.uint32 and np.ndim(key) == 1
   expected = 'one key of JAX, such as jax.random.key(0)'
-  _inputs.require(raw or (typed and key.ndim == 0), 'key', expected, key)
+  _settings.require(raw or (typed and key.ndim == 0), 'key', expected, key)

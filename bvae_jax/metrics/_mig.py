@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _inputs, _points, _scored
+from bvae_jax.metrics import _common, _points, _scored, _settings
 
 NUM_BINS = 20
 
@@ -58,7 +58,7 @@ def mig(
   >>> round(float(mig(factors.astype(float), factors)['mig']), 3)
   1.0
   """
-  _inputs.require_count(2, num_bins=num_bins)
+  _settings.require_count(2, num_bins=num_bins)
   codes, factors, sizes = _points.check_points(
     codes, factors, factor_sizes, min_points=num_bins
   )

@@ -7,7 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _grid, _inputs, _keys, _scored
+from bvae_jax.metrics import _common, _grid, _inputs, _keys, _scored, _settings
+
+# A deviation of e^60, whose sixfold margin and differences float32 holds.
+MAX_LOGVAR = 120
 
 
 def _nearest_level(values, num_levels):
@@ -143,13 +146,13 @@ def mig_sampled(
 
   Raises:
     ValueError: see `check_table`, or `check_points` of observed points; tables
-      of different shapes.
+      of different shapes; a log-variance above `MAX_LOGVAR`.
 
   Source: Chen et al. 2018 (arXiv:1802.04942) eq. 6.
   """
   _keys.check_key(key)
-  _inputs.require_count(1, num_samples=num_samples)
-  _inputs.require_count(2, cells=cells, levels=levels)
+  _settings.require_count(1, num_samples=num_samples)
+  _settings.require_count(2, cells=cells, levels=levels)
   code_table, labels, sizes = _grid.check_rows(
     code_table, factor_sizes, table_factors
   )
@@ -158,6 +161,11 @@ def mig_sampled(
     raise ValueError(
       f'code table {code_table.shape} and log-variance table'
       f' {logvar_table.shape} differ in shape'
+    )
+  if not _inputs.is_traced(logvar_table) and logvar_table.max() > MAX_LOGVAR:
+    raise ValueError(
+      f'a log-variance of {float(logvar_table.max()):.4g} is more than'
+      f' {MAX_LOGVAR}, which float32 holds: scale codes down, and these with it'
     )
   counts = num_samples, cells, levels
   information = _information(

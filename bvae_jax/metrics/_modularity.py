@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _inputs, _points, _scored, _solvers
+from bvae_jax.metrics import _common, _points, _scored, _settings, _solvers
 
 
 def _modularity(information: jax.Array) -> jax.Array:
@@ -110,15 +110,16 @@ def modularity_explicitness(
   Returns:
     `modularity`, `explicitness_train`, `explicitness_test` in [0, 1]. The
     explicitness of a factor whose points are all of one class is NaN, and the
-    mean is that of the others.
+    mean is that of the others; 0.5 is that of codes that tell nothing. Of a
+    single factor modularity is NaN.
 
   Raises:
-    ValueError: see `check_points`; fewer points than bins; a single factor.
+    ValueError: see `check_points`; fewer points than bins.
 
   Source: Ridgeway & Mozer 2018 (arXiv:1802.05312), where both are defined, with
   the constants of Locatello et al. 2019 (arXiv:1811.12359).
   """
-  _inputs.require_count(2, num_bins=num_bins)
+  _settings.require_count(2, num_bins=num_bins)
   *points, sizes = _points.check_split(
     codes, factors, test_codes, test_factors, factor_sizes, min_points=num_bins
   )

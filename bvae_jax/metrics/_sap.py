@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.metrics import _common, _inputs, _points, _scored
+from bvae_jax.metrics import _common, _points, _scored, _settings
 
 _NEWTON_STEPS = 40
 _STEP_SIZES = np.append(0.5 ** np.arange(10), 0.0)
@@ -219,8 +219,8 @@ def sap(
   >>> round(float(sap(*points, *points, continuous=True)['sap']), 3)
   1.0
   """
-  fits = 0 < penalty < float('inf')
-  _inputs.require(fits, 'penalty', 'a number above 0', penalty)
+  fits = 0 < _settings.number(penalty) < float('inf')
+  _settings.require(fits, 'penalty', 'a number above 0', penalty)
   train, test = _points.split(
     codes, factors, test_codes, test_factors, factor_sizes
   )

@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _inputs, _scored
+from bvae_jax.metrics import _common, _inputs, _scored, _settings
 
 _LASSO_SWEEPS = 100
 
@@ -129,8 +129,10 @@ def udr(
   expected = len(models), min(shapes)[1]
   if kl.shape != expected:
     raise ValueError(f'kl_per_latent must be {expected}, got {kl.shape}')
-  _inputs.require(kl_threshold >= 0, 'kl_threshold', '0 or more', kl_threshold)
-  _inputs.require(alpha > 0, 'alpha', 'above 0', alpha)
+  fits = _settings.number(kl_threshold) >= 0
+  _settings.require(fits, 'kl_threshold', 'a number, 0 or more', kl_threshold)
+  fits = _settings.number(alpha) > 0
+  _settings.require(fits, 'alpha', 'a number above 0', alpha)
   if kind not in ('spearman', 'lasso'):
     raise ValueError(f"kind must be 'spearman' or 'lasso', got {kind!r}")
   codes = jnp.stack([_inputs.check_codes(model) for model in models])

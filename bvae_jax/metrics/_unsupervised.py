@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from bvae_jax.metrics import _common, _inputs, _scored
+from bvae_jax.metrics import _common, _inputs, _scored, _settings
 
 
 @functools.partial(jax.jit, static_argnames='num_bins')
@@ -90,6 +90,6 @@ def unsupervised_scores(
   >>> abs(round(float(scores['mutual_info_score']), 3))
   0.0
   """
-  _inputs.require_count(2, num_bins=num_bins)
+  _settings.require_count(2, num_bins=num_bins)
   codes = _inputs.check_codes(codes, min_points=num_bins)
   return _unsupervised_scores(codes, num_bins=num_bins)

@@ -361,6 +361,9 @@ BAD_ARGUMENTS = [
   ('downstream', {'num_labels': ()}),
   ('downstream', {'num_labels': 100}),
   ('few_labels', {'num_labels': (25.5,)}),
+  ('irs', {'quantile': '0.9'}),
+  ('infomec', {'min_range': None}),
+  ('sap', {'penalty': '1'}),
 ]
 
 
@@ -370,6 +373,12 @@ def test_bad_arguments_raise_one_line(name, arguments, leaky):
   with pytest.raises(ValueError, match=next(iter(arguments))) as error:
     getattr(metrics, name)(*points, **arguments)
   assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('name', SPLIT[:3])
+def test_no_codes_at_all_raise(name, leaky):
+  with pytest.raises(ValueError, match=r'codes must be .* got shape \(\)'):
+    getattr(metrics, name)(None, leaky.factors, None, leaky.factors)
 
 
 def test_complex_codes_and_two_points_raise(leaky):

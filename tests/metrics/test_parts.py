@@ -161,6 +161,10 @@ def test_udr_of_models_with_offsets_of_their_own(make_case):
   )
   with pytest.raises(ValueError, match='kl_per_latent holds NaN'):
     metrics.udr(codes, np.nan * kl)
+  with pytest.raises(ValueError, match="alpha must be .* above 0, got '0.1'"):
+    metrics.udr(codes, kl, alpha='0.1')
+  with pytest.raises(ValueError, match='kl_threshold must be .*, got None'):
+    metrics.udr(codes, kl, kl_threshold=None)
   with pytest.raises(ValueError, match=r'2 of \(9, 6\), \(100, 6\)'):
     metrics.udr([codes[0], codes[1, :9]], kl)
 

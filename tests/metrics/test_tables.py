@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import metrics_reference as reference
 import numpy as np
 import pytest
+from scipy import special, stats
 
 from bvae_jax import metrics
 from bvae_jax.metrics import _beta_vae, _factor_vae, _grid
@@ -101,6 +102,46 @@ def test_mig_sampled_agrees_with_direct_mixtures(table):
   np.testing.assert_allclose(
     actual['mig_sampled'], expected['mig_sampled'], atol=0.01
   )
+
+
+def test_mig_sampled_is_the_integral(table):
+  """I = H(z) - mean_v H(z | v), each entropy a sum over a fine axis."""
+  factors = np.stack(np.unravel_index(np.arange(len(table)), SIZES), 1)
+  logvar = np.random.RandomState(0).uniform(-4, 0, table.shape)
+  table = np.asarray(table, np.float64)
+
+  def entropy(rows, d):
+    mean, std = table[rows, d], np.exp(logvar[rows, d] / 2)
+    reach = np.max(9 * std)
+    z, step = np.linspace(
+      mean.min() - reach, mean.max() + reach, 10_001, retstep=True
+    )
+    density = stats.norm.pdf(z[:, None], mean, std).mean(1)
+    return special.entr(density).sum() * step
+
+  every = np.ones(len(table), bool)
+  exact = np.stack(
+    [
+      [
+        entropy(every, d)
+        - np.mean([entropy(factors[:, k] == v, d) for v in range(size)])
+        for k, size in enumerate(SIZES)
+      ]
+      for d in range(table.shape[1])
+    ]
+  )
+  found = metrics.mig_sampled_matrix(
+    jax.random.key(0), table, logvar, SIZES, num_samples=100_000
+  )
+  np.testing.assert_allclose(found, exact / np.log(SIZES), atol=0.006)
+  with pytest.raises(ValueError, match='log-variance of 121 is more than 120'):
+    metrics.mig_sampled(KEY, table, np.full(table.shape, 121), SIZES)
+
+
+@pytest.mark.parametrize('min_std', ['0.05', None, -1, np.ones(2)])
+def test_a_threshold_is_a_number(min_std, table):
+  with pytest.raises(ValueError, match='^min_std must be a number, 0 or more'):
+    metrics.factor_vae_score(KEY, table, SIZES, min_std=min_std)
 
 
 @pytest.mark.parametrize('std, expected', [(0.02, 1.0), (100.0, 0.0)])

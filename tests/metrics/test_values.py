@@ -97,6 +97,8 @@ def test_infomec_of_discrete_codes(make_case):
 
   assert_scores(infomec(codes), expected, 0.01)
   assert np.isnan(infomec(case.codes.astype(float))['infom'])  # > 32 values
+  with pytest.raises(ValueError, match='values in 300 points, more than 32'):
+    metrics.infomec(*case.train, discrete=True)
 
 
 def test_infomec_pruning_is_an_option(perfect):
@@ -173,6 +175,8 @@ def test_few_labels_are_the_first_points(make_case):
   for name, count in (('mig_50', 50), ('mig_1000', 300)):
     expected = metrics.mig(case.codes[:count], case.factors[:count])['mig']
     assert float(found[name]) == pytest.approx(float(expected), abs=1e-6)
+  other_way = metrics.few_labels(*case.train, num_labels=(1000, 50))
+  assert other_way['mig'] == found['mig'] == found['mig_50']
   with pytest.raises(ValueError, match='num_labels must be .* 20 or more each'):
     metrics.few_labels(*case.train, num_labels=(5,))
   factors = np.where(np.arange(300)[:, None] < 50, 1, case.factors)
