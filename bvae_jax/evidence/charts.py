@@ -40,4 +40,5 @@ def band(rows: Rows, *, title: str, x_title: str) -> Any:
   area = base.mark_area(opacity=0.25, color=UP).encode(y=y('low'), y2='high:Q')
   tips = ['x:Q', 'value:Q', 'low:Q', 'high:Q']
   line = base.mark_line(color=UP, point=True).encode(y=y('value'), tooltip=tips)
-  return parts.whole(title, rows, area, line)
+  spread = any(row['low'] is not None for row in rows)  # one seed has none
+  return parts.whole(title, rows, *([area] if spread else []), line)

@@ -41,7 +41,7 @@ def sentence(methods: Mapping[str, View], score: str) -> str:
   """The setting with the highest median of a score over its seeds.
 
   It is the one that `selection.choose` takes: one of which a seed failed is no
-  candidate.
+  candidate. Of several methods the best setting of each stands for it.
 
   Args:
     methods: the members by what stands before their settings, if anything.
@@ -52,10 +52,13 @@ def sentence(methods: Mapping[str, View], score: str) -> str:
   """
   found = []
   for method, view in methods.items():
+    own = []
     for setting in selection.settings(view.entries):
       if (median := setting.median(score)) is not None:
         place = tuple(setting.hparams[key] for key in view.swept)
-        found.append((median, f'{method} {view.words(place)}'.strip(), setting))
+        own.append((median, f'{method} {view.words(place)}'.strip(), setting))
+    own.sort(key=lambda one: -one[0])
+    found += own if len(methods) == 1 else own[:1]
   found.sort(key=lambda one: -one[0])
   if not found:
     return ''
@@ -65,8 +68,10 @@ def sentence(methods: Mapping[str, View], score: str) -> str:
     several = len(found[0][2].members) > 1
     return f'{"Median " * several}{name}: {told[0]}.'
   first, second = (_known(own, score) for _, _, own in found[:2])
+  following = 'next' if len(methods) == 1 else 'the next method has'
   return (
-    f'Highest median {name}: {told[0]}; next {told[1]}. {_sure(first, second)}'
+    f'Highest median {name}: {told[0]}; {following} {told[1]}. '
+    f'{_sure(first, second)}'
   )
 
 

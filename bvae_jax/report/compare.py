@@ -139,7 +139,8 @@ def write(paths: Sequence[pathlib.Path], out: pathlib.Path) -> None:
   found = figures(study)
   head = page.Head(
     study.config['study'],
-    markup.element('lede', 'How do these runs differ?'),
+    markup.element('lede', 'How do these runs differ?')
+    + study_page.answers(study),
     found['warnings'],
     study_page.methods([study.methods]),
   )

@@ -160,7 +160,7 @@ def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
   return [(', '.join(names), words) for words, names in found.items()]
 
 
-def _answers(study: Study) -> Markup:
+def answers(study: Study) -> Markup:
   """The best setting of all methods, on each data set."""
   found = []
   for name, part in study.parts.items():
@@ -191,7 +191,7 @@ def _head(study: Study, question: str) -> page.Head:
   ]
   return page.Head(
     study.config['study'],
-    markup.element('lede', question) + _answers(study),
+    markup.element('lede', question) + answers(study),
     [*_failures(study), *head.warnings(study.everyone)],
     pairs,
   )

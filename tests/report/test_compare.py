@@ -1,6 +1,7 @@
 """Runs against each other: the tests are right, the page says what differs."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -84,6 +85,13 @@ def test_two_runs_on_one_page(small_run, other_run, tmp_path):
   assert all(e.get('href').startswith('#') for e in tree.iter('a'))
   sources = [e.get('src') for e in tree.iter('img') if e.get('alt')]
   assert sources and all(s.startswith('data:') for s in sources)
+  (answer,) = [e.text for e in tree.iter('p') if e.get('class') == 'answer']
+  assert re.fullmatch(
+    r'Highest median MIG: 0\.\d+ with other .*; the next method has 0\.\d+ '
+    r'with run .*\. Every seed of the first is above every seed of the '
+    r'second\.',
+    answer,
+  )
   titles = [e.text for e in tree.iter('h2')]
   assert titles[:3] == ['Scores', 'Differences', 'What differs in the configs']
   assert 'Traversals' in titles and 'Training' in titles
