@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import core
 from jax.typing import ArrayLike
 
 
@@ -48,9 +49,11 @@ def index_to_factors(
     factor_sizes: the number of values of each of the K factors.
 
   Raises:
-    ValueError: if there is no factor, or one has no value.
+    ValueError: if there is no factor, one has no value, or (when the values are
+      known) positions that are no integers or not on the grid.
   """
   sizes = _check_sizes(factor_sizes)
+  _check_places('positions', index, (math.prod(sizes),))
   return _factors(jnp.asarray(index, jnp.int32), sizes)
 
 
@@ -71,22 +74,36 @@ def factors_to_index(
     factor_sizes: the number of values of each of the K factors.
 
   Raises:
-    ValueError: if the last axis of `factors` is not K, there is no factor, or
-      one has no value.
+    ValueError: if the last axis of `factors` is not K, there is no factor, one
+      has no value, or (when the values are known) factors that are no integers
+      or outside their sizes.
   """
   sizes = _check_sizes(factor_sizes)
-  factors = jnp.asarray(factors, jnp.int32)
+  given, factors = factors, jnp.asarray(factors, jnp.int32)
   if factors.ndim < 1 or factors.shape[-1] != len(sizes):
     raise ValueError(
       f'factors of shape {factors.shape} do not end in the {len(sizes)} '
       f'factors of sizes {sizes}'
     )
+  _check_places('factors', given, sizes)
   return _index(factors, sizes)
 
 
 @functools.partial(jax.jit, static_argnums=1)
 def _index(factors: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
   return jnp.sum(factors * jnp.array(_strides(sizes)), axis=-1)
+
+
+def _check_places(what: str, values: ArrayLike, sizes: Sequence[int]) -> None:
+  """Raises of concrete values that are not whole, from 0 to size - 1."""
+  if isinstance(values, core.Tracer):
+    return
+  known = np.asarray(values)
+  if ((known < 0) | (known >= np.asarray(sizes)) | (known % 1 != 0)).any():
+    raise ValueError(
+      f'{what} must be integers from 0 to below {tuple(sizes)}, got values'
+      f' from {known.min()} to {known.max()}'
+    )
 
 
 def grid_places(

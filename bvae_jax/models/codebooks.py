@@ -31,7 +31,15 @@ def nearest(z: jax.Array, values: jax.Array) -> jax.Array:
   """The value of `values` [D, V] that is nearest to each code z [B, D].
 
   Of two as near the first.
+
+  Raises:
+    ValueError: not [B, D] beside [D, V], V at least 1.
   """
+  if values.ndim != 2 or not values.size or z.shape[1:] != values.shape[:1]:
+    raise ValueError(
+      f'expected codes [B, D] beside values [D, V], got {z.shape} beside'
+      f' {values.shape}'
+    )
   chosen = jnp.abs(z[:, :, None] - values[None]).argmin(-1)
   chosen = jax.nn.one_hot(chosen, values.shape[1], dtype=values.dtype)
   return (chosen * values[None]).sum(-1)
@@ -41,7 +49,15 @@ def one_category(z: jax.Array, count: int) -> jax.Array:
   """Codes [B, D] whose last `count` columns are one-hot, 1 at the largest.
 
   Of logits that is the most likely category; of as large ones the first.
+
+  Raises:
+    ValueError: count is not from 1 to D.
   """
+  if not 1 <= count <= z.shape[-1]:
+    raise ValueError(
+      f'count must be from 1 to the {z.shape[-1]} columns of codes {z.shape},'
+      f' got {count}'
+    )
   split = z.shape[-1] - count
   chosen = z[..., split:].argmax(-1)
   one_hot = jax.nn.one_hot(chosen, count, dtype=z.dtype)

@@ -35,6 +35,17 @@ def test_bad_sizes(sizes):
     data.factor_grid(sizes)
 
 
+@pytest.mark.parametrize('place', [-1, 1.5, 10**6])
+def test_places_that_are_on_no_grid(place):
+  """They had the position, or the factors, of another image."""
+  with pytest.raises(ValueError, match='positions must be integers from 0 to'):
+    data.index_to_factors(np.array([0, place]), SIZES)
+  with pytest.raises(
+    ValueError, match=f'factors must be .* to {place}|from -1'
+  ):
+    data.factors_to_index(np.array([[0] * 3, [0, place, 0]]), SIZES)
+
+
 def test_factors_of_the_wrong_length():
   with pytest.raises(ValueError, match=r'\(4, 2\) do not end in the 3 factors'):
     data.factors_to_index(jnp.zeros((4, 2), int), SIZES)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bvae_jax import losses
+from bvae_jax import losses, models
 
 NLL, Z = np.ones(6), np.ones((6, 4))
 POSTERIOR = NLL, Z, Z, Z
@@ -156,6 +156,14 @@ REFUSED = {
   'a latent that is not there': (
     lambda: losses.jacobian_norm(SQUARE, Z, np.full((1, 6), 4)),
     'latents must be from 0 to 3, got 4 to 4',
+  ),
+  'codebooks of other latents': (
+    lambda: models.nearest(Z, np.ones((1, 3))),
+    r'got \(6, 4\) beside \(1, 3\)',
+  ),
+  'a category wider than its code': (
+    lambda: models.one_category(Z, 5),
+    'from 1 to the 4 columns .* got 5',
   ),
   'half a latent': (
     lambda: losses.jacobian_norm(SQUARE, Z, np.full((1, 6), 0.5)),
