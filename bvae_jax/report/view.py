@@ -112,7 +112,7 @@ class View:
 
   def words(self, setting: Setting) -> str:
     """A setting as text: `beta 4`."""
-    return ', '.join(f'{k} {v:g}' for k, v in zip(self.swept, setting))
+    return names.setting(self.swept, setting)
 
   def values(self, key: str) -> np.ndarray:
     """A score, or a term of the ELBO, of each member; NaN where missing."""
@@ -172,13 +172,23 @@ def values_of(entries: Sequence[Member], key: str) -> np.ndarray:
 
 
 def _groups(members, labels, swept) -> tuple[list[str], dict[str, str]]:
-  """The group of each member, and the colour of each group."""
+  """The group of each member, and the colour of each group.
+
+  A group is a setting where several names are swept and settings are few, else
+  a value of the first of them.
+  """
   if swept:
-    key = swept[0]
-    levels = sorted({m.hparams[key] for m in members})
-    shares = np.linspace(0, 1, len(levels))
-    found = {f'{key} {v:g}': colour_lib.ramp(s) for v, s in zip(levels, shares)}
-    return [f'{key} {m.hparams[key]:g}' for m in members], found
+    settings = [tuple(m.hparams[key] for key in swept) for m in members]
+    if len(set(settings)) > _APART:
+      swept, settings = swept[:1], [setting[:1] for setting in settings]
+    words = {
+      level: names.setting(swept, level) for level in sorted({*settings})
+    }
+    colours = colour_lib.cycled(words.values())
+    if len(swept) == 1:
+      shares = np.linspace(0, 1, len(words))
+      colours = dict(zip(colours, map(colour_lib.ramp, shares)))
+    return [words[setting] for setting in settings], colours
   if len(members) <= _APART:
     return labels, colour_lib.cycled(labels)
   return ['a member each'] * len(members), {'a member each': colour_lib.NEUTRAL}

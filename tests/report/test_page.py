@@ -18,6 +18,8 @@ from bvae_jax import data, population, report
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import statistics
 from bvae_jax.report import traversals as traversal_lib
+from bvae_jax.report import view as view_lib
+from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -158,6 +160,35 @@ def test_a_sweep_has_its_curves_and_settings(tmp_path):
   assert 'beta 1 2 0.150 ± 0.071' in found and 'median min max' not in found
   assert not any('outside' in title for title in pages.charts(tree))
   assert headings(tree)[4:6] == ['Hyperparameters', 'Agreement of the metrics']
+
+
+def test_few_settings_have_a_colour_each():
+  """Of many, the first swept name has a ramp; its ends are the values' ends."""
+
+  def groups(*settings):
+    members = [
+      population.Member(seed, dict(zip(('beta', 'gamma'), setting)))
+      for setting in settings
+      for seed in (0, 1)
+    ]
+    return view_lib._groups(members, [], population.varying(members))
+
+  names, colours = groups((4.0, 1.0), (0.0, 2.0), (4.0, 2.0))
+  assert names[::2] == ['beta 4, gamma 1', 'beta 0, gamma 2', 'beta 4, gamma 2']
+  assert names[::2] == names[1::2] and len({*colours.values()}) == 3
+  assert [*colours] == sorted(names[::2])
+  many = [(beta, gamma) for beta in range(3) for gamma in range(3)]
+  names, colours = groups(*many)
+  assert colours == {
+    'beta 0': colour_lib.ramp(0),
+    'beta 1': colour_lib.ramp(0.5),
+    'beta 2': colour_lib.ramp(1),
+  }
+  assert names[::6] == [*colours]
+  assert groups((1.0, 5.0), (2.0, 5.0))[1] == {
+    'beta 1': colour_lib.ramp(0),
+    'beta 2': colour_lib.ramp(1),
+  }
 
 
 def test_one_member_needs_no_comparison(tmp_path):
