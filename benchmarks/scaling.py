@@ -42,7 +42,10 @@ def draw(times: dict[str, np.ndarray]) -> str:
         color=alt.Color('what:N', title=NETWORK, sort=[_OURS, _LIMIT]),
       ).properties(width=150, height=170)
     )
-  return charts.svg(alt.hconcat(*panels))
+  ground = (
+    '><rect width="100%" height="100%" fill="white"/>'  # of dark pages too
+  )
+  return charts.svg(alt.hconcat(*panels)).replace('>', ground, 1)
 
 
 def rows(scale: float) -> list[timing.Row]:
