@@ -20,6 +20,7 @@ from bvae_jax.evaluation import statistics
 from bvae_jax.report import traversals as traversal_lib
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.charts import colours as colour_lib
+from bvae_jax.report.sections.run import head
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -160,6 +161,21 @@ def test_a_sweep_has_its_curves_and_settings(tmp_path):
   assert 'beta 1 2 0.150 ± 0.071' in found and 'median min max' not in found
   assert not any('outside' in title for title in pages.charts(tree))
   assert headings(tree)[4:6] == ['Hyperparameters', 'Agreement of the metrics']
+
+
+def test_values_side_by_side_are_no_product():
+  grid = {'beta': (1.0, 4.0), 'learning_rate': (0.1, 0.2)}
+  run = make_run(seeds=(0,), grid=grid, tied=('beta', 'learning_rate'))
+  config = run.experiment.config
+  members, plain = (
+    population.members(config),
+    config_lib.plain(config.to_dict()),
+  )
+  view = view_lib.make(plain, members, run.results, run.log)
+  assert (
+    ', beta in {1, 4} and learning_rate in {0.1, 0.2} (2 settings: some go '
+    'side by side), trained for 6 steps'
+  ) in head.head(view).lede
 
 
 def test_few_settings_have_a_colour_each():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from bvae_jax import population
 from bvae_jax.evaluation import labelled
 from bvae_jax.report import answer, markup, page
 from bvae_jax.report.markup import count
@@ -67,6 +68,9 @@ def _lede(view: View) -> Markup:
   """One paragraph: what was trained, on what."""
   config, dataset = view.config, view.results.dataset
   swept = ' and '.join(swept_values(view))
+  if config['tied']:
+    settings = population.by_setting(view.entries)
+    swept += f' ({count(len(settings), "setting")}: some go side by side)'
   return markup.element(
     'lede',
     f'{count(len(view.entries), "member")} of {config["objective"]}'
