@@ -55,11 +55,14 @@ def interrupted(why: str = _INTERRUPTED) -> NoReturn:
   """Ends in one line on Ctrl-C; a command by its signal.
 
   A shell ends its loop over commands only if the one that ran died of SIGINT.
+  One of several hosts says goodbye to the others instead.
   """
   main = sys.modules['__main__']
   spec = getattr(main, '__spec__', None)
   name = spec.name if spec else getattr(main, '__file__', '')
-  if name.startswith(_OURS) or name.endswith('/bvae'):
+  hosts = sys.modules.get('jax.distributed')  # some commands do without JAX
+  alone = hosts is None or not hosts.is_initialized()
+  if alone and (name.startswith(_OURS) or name.endswith('/bvae')):
     atexit.register(_die_of_ctrl_c)
   sys.exit(f'error: {why}')
 
