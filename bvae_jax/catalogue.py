@@ -8,6 +8,7 @@ import ast
 import difflib
 import pathlib
 import re
+import sys
 from collections.abc import Iterable
 
 PACKAGE = pathlib.Path(__file__).parent
@@ -27,7 +28,17 @@ _MODULES = {
   'export': 'bvae_jax.export',
   'apply': 'bvae_jax.apply',
 }
+OURS = ('bvae_jax', 'launch')  # whose modules are run, and have flags
 _LAUNCHERS = ('local', 'slurm', 'ray', 'unit')
+
+
+def is_command() -> bool:
+  """Whether this process runs a module of ours, or the script `bvae`."""
+  main = sys.modules['__main__']
+  spec = getattr(main, '__spec__', None)
+  if spec is None:
+    return pathlib.Path(getattr(main, '__file__', '')).name == 'bvae'
+  return spec.name.split('.')[0] in OURS
 
 
 def _source(module: str) -> pathlib.Path | None:

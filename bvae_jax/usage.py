@@ -21,7 +21,6 @@ from absl import flags
 import bvae_jax
 from bvae_jax import catalogue
 
-_OURS = ('bvae_jax', 'launch')  # modules; the main one is sys.argv[0]
 _WIDTH = 80
 
 
@@ -57,12 +56,9 @@ def interrupted(why: str = _INTERRUPTED) -> NoReturn:
   A shell ends its loop over commands only if the one that ran died of SIGINT.
   One of several hosts says goodbye to the others instead.
   """
-  main = sys.modules['__main__']
-  spec = getattr(main, '__spec__', None)
-  name = spec.name if spec else getattr(main, '__file__', '')
   hosts = sys.modules.get('jax.distributed')  # some commands do without JAX
   alone = hosts is None or not hosts.is_initialized()
-  if alone and (name.startswith(_OURS) or name.endswith('/bvae')):
+  if alone and catalogue.is_command():
     atexit.register(_die_of_ctrl_c)
   sys.exit(f'error: {why}')
 
@@ -198,7 +194,7 @@ def flags_text() -> str:
   """The flags of this program that are its own."""
   found = {}
   for module, group in flags.FLAGS.flags_by_module_dict().items():
-    if module.startswith(_OURS) or module == sys.argv[0]:
+    if module.startswith(catalogue.OURS) or module == sys.argv[0]:  # the main
       found.update({flag.name: flag for flag in group})
   lines = []
   for name, flag in sorted(found.items()):

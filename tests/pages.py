@@ -2,7 +2,25 @@
 
 import json
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
+
+import pytest
+
+_BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
+in_browser = pytest.mark.skipif(not _BROWSER, reason='needs chromium')
+
+
+def written(address, mark, milliseconds):
+  """What the scripts of a file's page leave, as JSON in the <pre> of an id."""
+  command = [
+    _BROWSER, '--headless=new', '--no-sandbox', '--disable-gpu', '--dump-dom',
+    f'--virtual-time-budget={milliseconds}', f'file://{address}',
+  ]  # fmt: skip
+  done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+  (found,) = re.findall(f'<pre id="{mark}">(.*?)</pre>', done.stdout)
+  return json.loads(found)
 
 
 def without_scripts(page):

@@ -11,6 +11,8 @@ import importlib
 import os
 import sys
 
+from bvae_jax import catalogue
+
 VARIABLE = 'BVAE_IMPORT'
 HINT = (
   f'what is your own is known once its module is named in {VARIABLE} '
@@ -35,7 +37,6 @@ def load() -> None:
         f'({type(error).__name__}: {error}); mend it, or put its folder into '
         'PYTHONPATH'
       )
-      begun = getattr(sys.modules['__main__'], '__spec__', None)
-      if begun and begun.name.split('.')[0] in ('bvae_jax', 'launch'):
+      if catalogue.is_command():
         sys.exit(f'error: {told}')
       raise ImportError(told) from error

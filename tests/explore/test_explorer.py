@@ -16,6 +16,7 @@ import urllib.parse
 import helpers
 import jax
 import numpy as np
+import pages
 import pytest
 from PIL import Image, ImageSequence
 
@@ -28,20 +29,11 @@ from bvae_jax.models import graph
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
-_BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
-_IN_BROWSER = pytest.mark.skipif(not _BROWSER, reason='needs chromium')
-
 
 def _check(path, codes):
   """What a page says after it decoded the codes and was used."""
   fragment = urllib.parse.quote(json.dumps(np.asarray(codes).tolist()))
-  command = [
-    _BROWSER, '--headless=new', '--no-sandbox', '--disable-gpu', '--dump-dom',
-    '--virtual-time-budget=9000', f'file://{path}#check={fragment}',
-  ]  # fmt: skip
-  done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-  (found,) = re.findall(r'<pre id="checked">(.*?)</pre>', done.stdout)
-  return json.loads(found)
+  return pages.written(f'{path}#check={fragment}', 'checked', 9000)
 
 
 def _frames(found):
@@ -62,7 +54,7 @@ def _used_without_fault(found):
   np.testing.assert_allclose(found['dropped'], found['code'], atol=0.02)
 
 
-@_IN_BROWSER
+@pages.in_browser
 def test_a_run_leaves_a_page_that_decodes_as_flax_does(small_run):
   model = bvae_jax.load(small_run)
   codes = np.random.default_rng(0).standard_normal((20, 6)).round(3)
@@ -135,7 +127,7 @@ def _page_of(nets, images):
   )  # fmt: skip
 
 
-@_IN_BROWSER
+@pages.in_browser
 def test_discrete_codes_and_convolutions_in_the_browser(tmp_path):
   rng = np.random.default_rng(0)
   nets = _convolutional(rng)

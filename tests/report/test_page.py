@@ -167,10 +167,8 @@ def test_values_side_by_side_are_no_product():
   grid = {'beta': (1.0, 4.0), 'learning_rate': (0.1, 0.2)}
   run = make_run(seeds=(0,), grid=grid, tied=('beta', 'learning_rate'))
   config = run.experiment.config
-  members, plain = (
-    population.members(config),
-    config_lib.plain(config.to_dict()),
-  )
+  plain = config_lib.plain(config.to_dict())
+  members = population.members(config)
   view = view_lib.make(plain, members, run.results, run.log)
   assert (
     ', beta in {1, 4} and learning_rate in {0.1, 0.2} (2 settings: some go '

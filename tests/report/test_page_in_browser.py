@@ -1,15 +1,8 @@
 """The script of a page, run: what is sorted, what is told, and no warning."""
 
-import json
-import re
-import shutil
-import subprocess
-
-import pytest
+import pages
 
 from bvae_jax.report import charts, markup, page
-
-_BROWSER = shutil.which('chromium') or shutil.which('google-chrome')
 
 _FIRST = """<script>
 window.told = [];
@@ -38,7 +31,7 @@ setTimeout(() => {
 </script>"""
 
 
-@pytest.mark.skipif(not _BROWSER, reason='needs chromium')
+@pages.in_browser
 def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
   table = markup.table(
     ['setting', 'rate', 'score'],
@@ -59,13 +52,7 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
   text = page.document(page.Head('t', '', [], []), sections, {})
   path = tmp_path / 'page.html'
   path.write_text(text.replace('<head>', '<head>' + _FIRST, 1) + _LAST)
-  command = [
-    _BROWSER, '--headless=new', '--no-sandbox', '--disable-gpu', '--dump-dom',
-    '--virtual-time-budget=6000', f'file://{path}',
-  ]  # fmt: skip
-  done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-  (words,) = re.findall(r'<pre id="found">(.*?)</pre>', done.stdout)
-  found = json.loads(words)
+  found = pages.written(path, 'found', 6000)
   assert found['sorted'] == [
     ['beta 1', 'beta 2', 'beta 10'],
     ['1e-05', '0.0001', '0.001'],
