@@ -108,6 +108,8 @@ def hessian_share(
   """
   z, scale, signs, normals = _checked(z, scale, signs, normals)
   steps = _EPSILON * scale[None, None] * jnp.concatenate([signs, normals])
+  # Both variances are of samples, over P - 1; of one P that cancels.
+  signed, normal = (1 - 1 / len(x) for x in (signs, normals))
   # One batch: under a vmap a convolutional step takes four times as long.
   ends = jnp.stack([z[None] + steps, z[None] - steps])  # [2, ..., b, D]
 
@@ -115,7 +117,7 @@ def hessian_share(
     up, down = outputs.reshape(*ends.shape[:3], -1)
     kinds = jnp.split((up + down) / _EPSILON**2, [len(signs)])
     of_signs, of_all = (jnp.var(x, axis=0).mean(-1) for x in kinds)
-    return of_signs / (of_all + 1e-10)
+    return of_signs / (of_all + 1e-10) * (normal / signed)
 
   inputs = ends.reshape(-1, z.shape[-1])
   layers = jax.tree.leaves(decode(inputs))

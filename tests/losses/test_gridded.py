@@ -49,8 +49,8 @@ def test_multiinformation_is_that_of_kernel_densities():
 
 
 def test_the_share_of_curvature_of_a_quadratic_decoder():
-  # Of outputs z' A_k z the Hessians are 2 A_k, whatever z. All signs once give
-  # the sum off the diagonal exactly.
+  # Of outputs z' A_k z the Hessians are 2 A_k, whatever z. All signs alike give
+  # the sum off the diagonal exactly; two at a time do, all pairs together.
   rng = np.random.default_rng(0)
   curves = rng.normal(size=(2, 3, 3))
   curves += curves.transpose(0, 2, 1)
@@ -59,14 +59,18 @@ def test_the_share_of_curvature_of_a_quadratic_decoder():
   scale = jnp.asarray(scale)
   z = jnp.asarray(rng.normal(size=(4, 3)))
   signs = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))
-  signs = jnp.asarray(signs)[:, None].repeat(4, 1)
+  pairs = np.stack(list(itertools.product(signs, repeat=2)), 1)  # [2, 64, 3]
+  signs = jnp.asarray(np.tile(signs, (50, 1)))[:, None].repeat(4, 1)
   normals = jax.random.normal(jax.random.key(0), (40_000, 4, 3))
   hessians = np.square(curves * np.outer(scale, scale))
   diagonal = sum(np.trace(h) for h in hessians)
   expected = 1 - diagonal / hessians.sum()
   with jax.enable_x64(True):
     found = losses.hessian_share(decode, z, scale, signs, normals)
+    drawn = normals.reshape(-1, 64, 3)
+    few = losses.hessian_share(decode, drawn[0], scale, pairs, drawn)
   np.testing.assert_allclose(found, expected, rtol=0.05)
+  assert np.asarray(few).mean() == pytest.approx(expected, rel=0.05)
   layers = lambda z: [decode(z), jnp.sin(z @ jnp.ones((3, 2)))]
   shares = [
     losses.hessian_share(f, z, scale, signs, normals[:9])
