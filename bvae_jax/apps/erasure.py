@@ -63,6 +63,7 @@ def leace(codes: Any, sensitive: Any, weight: Any = None) -> Rows:
   whiten = (axes * np.where(live, 1 / root, 0)) @ axes.T
   back = (axes * np.where(live, root, 0)) @ axes.T
   left, size, _ = np.linalg.svd(whiten @ cross, full_matrices=False)
-  basis = left[:, size > 1e-8 * max(size.max(), 1e-30)]
+  # Codes are white there: what does not go with the group is near 0, not least.
+  basis = left[:, size > 1e-8]
   removed = back @ basis @ basis.T @ whiten
   return lambda rows: rows - (np.asarray(rows) - mean) @ removed.T

@@ -51,6 +51,10 @@ def test_leace_leaves_no_linear_trace_and_moves_least(weighted):
   gap /= np.linalg.norm(gap)
   other = np.outer((codes - share @ codes) @ gap, gap)
   assert moved <= (share @ other**2).sum() + 1e-9
+  # Codes that know nothing of the group stay, whatever rounding is left.
+  both, twice = np.tile(codes, (2, 1)), np.tile(weight, 2)
+  still = erasure.leace(both, np.repeat([0, 1], 500), twice)(both)
+  np.testing.assert_allclose(still, both, atol=1e-10)
 
 
 def test_dropped_and_swapped_latents_say_nothing():
