@@ -17,7 +17,7 @@ import numpy as np
 from bvae_jax.data import progress
 
 _LOG = logging.getLogger(__name__)
-_VERSION = 3  # of how images are decoded: another makes them anew
+_VERSION = 4  # of how images are decoded: another makes them anew
 # Keys of config.dataset that say how.
 SETTINGS = ('image_size', 'channels', 'fit')
 

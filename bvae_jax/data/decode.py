@@ -1,18 +1,22 @@
 """Image files as bytes: whatever was saved, as grey or RGB of one size."""
 
+import contextlib
 import pathlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from bvae_jax.data import pixels
 
+Ends = Mapping[str, tuple[float, float]]
 FITS = ('crop', 'pad')
 SUFFIXES = (
   *('.png', '.jpg', '.jpeg', '.jfif', '.webp', '.bmp', '.gif', '.tif', '.tiff'),
   *('.pgm', '.ppm'),
 )
-WIDE = ('.tif', '.tiff', '.pgm')  # which may hold numbers of 32 bits
+_WIDE = ('.tif', '.tiff', '.pgm', '.png')  # may hold numbers over 8 bits
+_PNG, _DEPTH = b'\x89PNG', 24  # its first bytes, and where its bits stand
 _GREY = ('1', 'L', 'LA', 'La', 'I', 'F')
 
 
@@ -31,18 +35,59 @@ def is_grey(path: pathlib.Path) -> bool:
     return bool((colours == colours[:, :1]).all())
 
 
-def extremes(path: pathlib.Path) -> tuple[float, float] | None:
-  """The least and the largest number of a file of 32 bits, None of any other.
+def ends_of(paths: Iterable[pathlib.Path]) -> Ends:
+  """The range of grey numbers of 16 or 32 bits, of all files of a type.
+
+  One file alone may be dark or flat, and 16 bits may hold 0 to 255. What cannot
+  be read is left out.
+
+  Returns:
+    The least and the largest value of each type, as 'u2'.
+  """
+  found = {}
+  for path in paths:
+    if path.suffix.lower() not in _WIDE:
+      continue
+    with contextlib.suppress(Exception):  # whoever decodes it says why
+      kind, low, high = _extremes(path)
+      least, most = found.get(kind, (low, high))
+      found[kind] = min(low, least), max(high, most)
+  return found
+
+
+def words_of(ends: Ends) -> str:
+  """How the numbers of `ends_of` are read; empty where there are none."""
+  told = []
+  for kind, limits in ends.items():
+    with contextlib.suppress(ValueError):  # told of each file
+      told.append(pixels.scale_of(np.dtype(kind), *limits)[2])
+  return ', '.join(told)
+
+
+def _extremes(path: pathlib.Path) -> tuple[str, float, float]:
+  """The type of a file's numbers, the least and the largest of them.
 
   Raises:
     OSError: no image file.
-    ValueError: a value that is no number.
+    ValueError: numbers of 8 bits, or a value that is no number.
   """
   from PIL import Image
 
+  if not path.is_file():
+    raise ValueError('no file')
+  with open(path, 'rb') as stream:
+    head = stream.read(_DEPTH + 1)
+  if head.startswith(_PNG) and head[-1] < 16:
+    raise ValueError('8 bits')
   with Image.open(path) as image:
-    wide = image.mode in ('I', 'F')
-    return pixels.extremes(np.asarray(image)) if wide else None
+    if image.mode[0] not in 'IF':
+      raise ValueError('8 bits')
+    values = np.asarray(image)
+  return _kind(values), *pixels.extremes(values)
+
+
+def _kind(values: np.ndarray) -> str:
+  return values.dtype.str[1:]
 
 
 def read(
@@ -50,12 +95,12 @@ def read(
   image_size: int,
   channels: int,
   fit: str,
-  ends: tuple[float, float] | None = None,
+  ends: Ends = {},  # noqa: B006 (it is read)
 ) -> np.ndarray:
   """Decodes a file, uint8 [image_size, image_size, channels].
 
   Turned as EXIF says; the first frame of many; transparency over white; 16 bits
-  to the nearest of 8; numbers of 32 by their range, as `pixels.scale_of` tells
+  to the nearest of 8; other numbers by their range, as `pixels.scale_of` tells
   it. Errors are those of the decoder, of any type.
 
   Args:
@@ -63,7 +108,8 @@ def read(
     image_size: height and width [pixels].
     channels: 1 or 3.
     fit: 'crop' the longer side about its middle, or 'pad' the shorter one.
-    ends: the range of numbers of 32 bits; by default that of the file.
+    ends: the range of numbers over 8 bits by their type (`ends_of`); by default
+      all 16 bits, or that of the file.
   """
   from PIL import Image, ImageOps
 
@@ -105,18 +151,15 @@ def from_pixels(
   return resize(_plain(image, channels), image_size, fit)
 
 
-def _plain(
-  image: Any, channels: int, ends: tuple[float, float] | None = None
-) -> Any:
+def _plain(image: Any, channels: int, ends: Ends = {}) -> Any:  # noqa: B006
   """A Pillow image of any mode as L or RGB, over white where transparent."""
   from PIL import Image
 
   if image.mode[0] in 'IF':  # I;16 is 16 bits, I and F are 32
     values = np.asarray(image)
-    if ';' in image.mode:
-      ends = 0, 65535
-    ends = ends or pixels.extremes(values)
-    offset, factor, _ = pixels.scale_of(values.dtype, *ends)
+    usual = (0, 65535) if ';' in image.mode else pixels.extremes(values)
+    limits = ends.get(_kind(values), usual)
+    offset, factor, _ = pixels.scale_of(values.dtype, *limits)
     image = Image.fromarray(pixels.to_bytes(values, offset, factor))
   if image.has_transparency_data:
     image = image.convert('RGBA')

@@ -130,7 +130,7 @@ def _folder(
     return found
   size, fit = settings['image_size'], settings['fit']
   channels = settings['channels'] or _channels(paths)
-  ends = _ends(paths)
+  ends = decode.ends_of(paths)
 
   def one(i: int) -> np.ndarray:
     _regular(paths[i])
@@ -149,31 +149,14 @@ def _folder(
       break
   if found:
     return found
-  return cache.decoded(
-    name, (size, size, channels), len(paths), one, 'image files'
-  )
+  words = ' of '.join(filter(None, ('image files', decode.words_of(ends))))
+  return cache.decoded(name, (size, size, channels), len(paths), one, words)
 
 
 def _regular(path: pathlib.Path) -> None:
   """Refuses what would block, or leads nowhere."""
   if not path.is_file():
     raise ValueError('no file, or a link that leads nowhere')
-
-
-def _ends(paths: list[pathlib.Path]) -> tuple[float, float] | None:
-  """The range of all files of 32 bits: one alone may be dark or flat."""
-  found = []
-  for path in paths:
-    if path.suffix.lower() in decode.WIDE:
-      try:
-        _regular(path)
-        found.append(decode.extremes(path))
-      except Exception:  # noqa: BLE001, S112 - it is counted when decoded
-        continue
-  ends = [x for x in found if x]
-  if not ends:
-    return None
-  return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _channels(paths: list[pathlib.Path]) -> int:

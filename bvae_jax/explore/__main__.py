@@ -47,17 +47,17 @@ def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
   paths = sorted(
     path
     for path in pathlib.Path(folder).iterdir()
-    if path.suffix.lower() in decode.SUFFIXES
+    if path.name[0] != '.' and path.suffix.lower() in decode.SUFFIXES
   )[: shown.affordable(shown.NUM_IMAGES, image_shape)]
   if not paths:
     raise ValueError(
       f'--images={folder} holds no picture; known are '
       f'{", ".join(decode.SUFFIXES)}'
     )
-  found = []
+  found, ends = [], decode.ends_of(paths)
   for path in paths:
     try:
-      found.append(decode.read(path, height, channels, 'crop'))
+      found.append(decode.read(path, height, channels, 'crop', ends))
     except Exception as error:  # noqa: BLE001 (a decoder raises anything)
       raise ValueError(
         f'{path} cannot be read as a picture ({error}); mend it or take it away'

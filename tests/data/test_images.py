@@ -125,6 +125,18 @@ def test_numbers_of_32_bits_are_read_by_their_range(values, folder):
   close(decoded(folder)[1], expected[..., None])
 
 
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+def test_16_bits_that_are_not_used_are_no_black_picture(suffix, folder):
+  Image.fromarray(GREYS.astype(np.uint16)).save(folder / f'a.{suffix}')
+  close(decoded(folder)[0], GREYS[..., None])
+  bright = GREYS.astype(np.uint16) * 16  # 12 bits: all files have one range
+  Image.fromarray(bright).save(folder / f'b.{suffix}')
+  expected = np.stack([GREYS / 257, bright / 257]).round()
+  close(decoded(folder), expected[..., None])
+  words = r'image files of uint16 from 0 to 65535 \(dark: the largest is 4080'
+  assert re.search(words, load(folder).description)
+
+
 def test_crop_and_pad(folder):
   wide = np.zeros((8, 16, 3), np.uint8)
   wide[:, 4:12] = 200
