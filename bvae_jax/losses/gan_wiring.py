@@ -112,11 +112,14 @@ def _critic_terms(
   real_logits: jax.Array, fake_logits: jax.Array, penalty: jax.Array
 ) -> dict[str, jax.Array]:
   """What the log tells of the critic, means over the global batch."""
+  # A sigmoid is the softmax of a logit and 0.
+  pair = lambda logits: jnp.stack([logits, jnp.zeros_like(logits)], axis=1)
   return {
     'discriminator_loss': adversarial.gan_discriminator_loss(
       real_logits, fake_logits
     ),
-    'discriminator_accuracy': 0.5
-    * (jnp.mean(real_logits > 0) + jnp.mean(fake_logits < 0)),
+    'discriminator_accuracy': adversarial.discriminator_accuracy(
+      pair(real_logits), pair(fake_logits)
+    ),
     'gradient_penalty': jnp.mean(penalty),
   }
