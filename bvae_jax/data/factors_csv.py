@@ -9,12 +9,13 @@ import os
 import pathlib
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bvae_jax.data import decode
 
 _LOG = logging.getLogger(__name__)
-INDICES = ('', 'id', 'index', 'unnamed: 0')  # heads of a column that counts
+_COUNTS = ('', 'index', 'unnamed: 0')  # heads of a column that counts
+INDICES = (*_COUNTS, 'id')  # or of one that might
 _REMARKS = re.compile(r'(?:(?:#|sep=)[^\r\n]*[\r\n]+)*', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r'[-+]?\d+,\d+(e[-+]?\d+)?', re.IGNORECASE)
 
@@ -42,7 +43,7 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
     raise ValueError(f'needs a header; its first row names {found[0][0]}')
   find = _finder(path.parent, files)
   found = _files_first(found, find)
-  names = found[0][1:]
+  names = [' '.join(name.split()) for name in found[0][1:]]
   if len(set(names)) != len(names) or not all(names):
     raise ValueError(f'needs a name of its own for each factor, got {names}')
   cells, unknown = {}, []
@@ -80,14 +81,58 @@ def _files_first(
   rows: list[list[str]], find: Callable[[str], str | None]
 ) -> list[list[str]]:
   """The rows with the names of files first, in place of numbers of rows."""
-  is_file = lambda cell: cell.lower().endswith(decode.SUFFIXES) and find(cell)
-  width = min(map(len, rows))
-  files = [sum(bool(is_file(row[k])) for row in rows[1:]) for k in range(width)]
-  k = files.index(max(files))
+  columns = [*zip(*rows)]  # of as many as the shortest row has
+  k = _column_of_files(rows[0], [cells[1:] for cells in columns], find)
   if not k:
     return rows
   rest = 1 if rows[0][0].lower() in INDICES else 0
   return [[row[k], *row[rest:k], *row[k + 1 :]] for row in rows]
+
+
+def _column_of_files(
+  heads: list[str],
+  columns: list[tuple[str, ...]],
+  find: Callable[[str], str | None],
+) -> int:
+  """Which column names files: with suffix, else the first that does without.
+
+  Raises:
+    ValueError: two do without suffix, and not the same: one counts the rows.
+  """
+  has_suffix = lambda cell: cell.lower().endswith(decode.SUFFIXES)
+  files = [sum(bool(has_suffix(c) and find(c)) for c in cs) for cs in columns]
+  if any(files):
+    return files.index(max(files))
+  named = {k: _all_named(cells, find) for k, cells in enumerate(columns)}
+  able = [k for k, found in named.items() if found]
+  if heads[0].lower() in _COUNTS:  # beside names of files that are not there
+    able += [
+      k for k, cells in enumerate(columns) if all(map(has_suffix, cells))
+    ]
+  first = [find(cell) for cell in columns[0]]
+  if not any(first):
+    return able[0] if able else 0
+  for k in able:
+    if k and named[k] != first:
+      raise ValueError(
+        f'columns {heads[0]!r} and {heads[k]!r} may both name the files, and '
+        'differently: leave the one that counts the rows out, or write names '
+        'of files as they are, with their suffix'
+      )
+  return 0
+
+
+def _all_named(
+  cells: Iterable[str], find: Callable[[str], str | None]
+) -> list[str | None]:
+  """The files that cells name; none where one names none, or two the same."""
+  found = {}
+  for cell in cells:
+    file = find(cell)
+    if file is None or file in found:
+      return []
+    found[file] = None
+  return [*found]
 
 
 def rows(path: pathlib.Path) -> list[list[str]]:

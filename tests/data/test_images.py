@@ -457,6 +457,9 @@ def test_bad_labels(text, message, folder):
     ('x,file\n3,a.png\n4,B.png\n', [0, 1]),
     (',file,x\n0,B.png,4\n1,a.png,3\n', [0, 1]),  # a data frame
     ('# by me\nfile,x\na.png,3\nB.png,4\n', [0, 1]),
+    (',file,x\n0,B,4\n1,a,3\n', [0, 1]),
+    ('x,file\n4,B\n3,a\n', [0, 1]),
+    ('file,"x\ny"\na.png,3\nB.png,4\n', [0, 1]),
   ],
 )
 def test_tables_as_programs_save_them(text, values, folder):
@@ -464,6 +467,20 @@ def test_tables_as_programs_save_them(text, values, folder):
   (folder / 'factors.csv').write_bytes(text.encode())
   table = labels.of_files(folder, ['a.png', 'B.png'])
   np.testing.assert_array_equal(table.values, np.array(values)[:, None])
+
+
+def test_numbers_of_rows_are_not_taken_for_names_of_files(folder):
+  """A data frame with its index, of files that are called by numbers."""
+  files = [f'{i}.png' for i in range(6)]
+  for suffix in ('', '.jpg', '.png'):
+    rows = [f'{i},{5 - i}{suffix},{i}' for i in range(6)]
+    (folder / 'factors.csv').write_text('\n'.join([',file,x', *rows]))
+    if suffix == '.png':
+      found = labels.of_files(folder, files)
+      np.testing.assert_array_equal(found.values[:, 0], np.arange(6)[::-1])
+      continue
+    with pytest.raises(ValueError, match="columns '' and 'file' may both name"):
+      labels.of_files(folder, files)
 
 
 def test_every_combination_once_is_a_grid_in_its_order(folder, tmp_path):
