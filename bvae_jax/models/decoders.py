@@ -93,6 +93,6 @@ def make_decoder(name: str, image_shape: Sequence[int]) -> nn.Module:
   Raises:
     ValueError: if the name is unknown or the network cannot make the images.
   """
-  decoder = lookup('decoder', name, DECODERS)
-  check_image_shape(name, image_shape)
-  return decoder(image_shape=tuple(image_shape))
+  decoder = lookup('decoder', name, DECODERS)(image_shape=tuple(image_shape))
+  check_image_shape(name, image_shape, isinstance(decoder, DeconvDecoder))
+  return decoder

@@ -59,18 +59,25 @@ def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
   return table[name]
 
 
-def check_image_shape(name: str, image_shape: Sequence[int]) -> None:
+def check_image_shape(
+  name: str, image_shape: Sequence[int], halves: bool
+) -> None:
   """Refuses images that a network cannot take.
+
+  Args:
+    name: of the network.
+    image_shape: of the images.
+    halves: whether it halves or doubles them four times.
 
   Raises:
     ValueError: if `image_shape` is not (H, W, C) of positive integers, or if
-      the network is convolutional and a side is under 8.
+      the network halves images and a side is under 8.
   """
   image_shape = tuple(image_shape)
   if len(image_shape) != 3 or min(image_shape) < 1:
     raise ValueError(f'expected an image shape (H, W, C), got {image_shape}')
   height, width, _ = image_shape
-  if 'conv' in name and min(height, width) < padding.SMALLEST:
+  if halves and min(height, width) < padding.SMALLEST:
     raise ValueError(
       f'{name} halves the image four times and needs sides of at least '
       f'{padding.SMALLEST}, got {image_shape}: enlarge the images, or choose '

@@ -131,9 +131,10 @@ def make_encoder(
   Raises:
     ValueError: if the name is unknown or the network cannot take the images.
   """
-  encoder = lookup('encoder', name, ENCODERS)
-  check_image_shape(name, image_shape)
-  return encoder(num_latents=num_latents)
+  encoder = lookup('encoder', name, ENCODERS)(num_latents=num_latents)
+  trunk = getattr(encoder, 'trunk', None)
+  check_image_shape(name, image_shape, isinstance(trunk, ConvTrunk))
+  return encoder
 
 
 def _trunk(

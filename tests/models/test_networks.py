@@ -1,5 +1,7 @@
 """Networks by name: sizes of the papers, shapes, vmap, gradients, errors."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from bvae_jax.models import (
   DECODERS,
   DISCRIMINATORS,
   ENCODERS,
+  Encoder,
   make_coder,
   make_critic,
   make_decoder,
@@ -195,6 +198,15 @@ def test_errors_name_the_choices_or_the_shape(make, message):
   with pytest.raises(ValueError, match=message) as error:
     make()
   assert '\n' not in str(error.value)
+
+
+def test_small_images_are_refused_by_what_a_network_is(monkeypatch):
+  own = functools.partial(Encoder, nn.Dense(5))
+  monkeypatch.setitem(ENCODERS, 'conv_own', own)
+  monkeypatch.setitem(ENCODERS, 'own', ENCODERS['conv_burgess'])
+  assert make_encoder('conv_own', 3, (4, 4, 1)) == own(num_latents=3)
+  with pytest.raises(ValueError, match=r'own halves the image .* at least 8'):
+    make_encoder('own', 3, (4, 4, 1))
 
 
 def test_heads_of_other_objectives_need_a_trunk(monkeypatch):
