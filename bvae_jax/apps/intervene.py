@@ -89,15 +89,12 @@ def run(options: Options) -> Section:
     'is like none is given the least bad one.',
   ]
   if not dataset.is_grid:
-    left = np.mean(
-      [one.residual[one.carried >= coders.IDLE].mean() for one in every]
-    )
     notes.append(
       'The factors are no grid: an image nearest in all other factors stands '
       'for one with the factor drawn anew. The two are '
       f'{first.apart:.3f} of a range apart in those (worst factor); '
-      f'{left:.2f} of the active latents moves while all factors stay, and is '
-      'taken off.'
+      f'{_residual(every):.2f} of the active latents moves while all factors '
+      'stay, and is taken off.'
     )
   if lost:
     notes.insert(
@@ -127,6 +124,16 @@ def run(options: Options) -> Section:
 def _weighted_irs(found: effects.Interventions) -> float:
   weight = np.where(found.carried >= coders.IDLE, found.carried, 0.0)
   return float(weight @ found.irs / weight.sum()) if weight.any() else np.nan
+
+
+def _residual(every: list[effects.Interventions]) -> float:
+  """The mean share of an active latent that moves while all factors stay.
+
+  Over members, those without an active latent left out; 0 where none has one.
+  """
+  active = [one.residual[one.carried >= coders.IDLE] for one in every]
+  means = [shares.mean() for shares in active if shares.size]
+  return float(np.mean(means)) if means else 0.0
 
 
 def _names(latents: list[int]) -> str:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from bvae_jax import data
-from bvae_jax.apps import coders, effects, observed, renders, traverse
+from bvae_jax.apps import (
+  coders,
+  effects,
+  intervene,
+  observed,
+  renders,
+  traverse,
+)
 from bvae_jax.evaluation import statistics
 
 
@@ -38,6 +45,11 @@ def test_observed_pairs_say_the_same(scattered):
   np.testing.assert_allclose(found.total, expected, atol=0.25)
   assert found.total[expected == 0].max() < 0.1
   assert found.residual.max() < 0.1 and found.apart < 0.1
+  half = found._replace(residual=np.full(4, 0.5))
+  collapsed = half._replace(carried=np.zeros(4))  # has no say in the mean
+  mean = found.residual[:3].mean()
+  assert intervene._residual([half, collapsed, found]) == (mean + 0.5) / 2
+  assert intervene._residual([collapsed]) == 0
   moves = effects.on_latents(coder, dataset, jax.random.key(1))
   own = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], bool)
   assert moves[:3][own].min() > 0.3 and moves[:3][~own].max() < 0.1
