@@ -212,6 +212,41 @@ def test_tensors_of_all_kinds(kind, tmp_path):
   np.testing.assert_array_equal(found, np.arange(6).reshape(3, 2))
 
 
+def test_a_dict_of_tensors_is_read_by_name(tmp_path):
+  torch = pytest.importorskip('torch')
+  torch.save({'codes': torch.ones(3, 2), 'epoch': 7}, tmp_path / 'c.pt')
+  found = point_files.read(tmp_path / 'c.pt', 'codes').values
+  np.testing.assert_array_equal(found, np.ones((3, 2)))
+  torch.save(torch.nn.Linear(2, 2), tmp_path / 'model.pt')
+  torch.save([torch.ones(3, 2)], tmp_path / 'list.pt')
+  (tmp_path / 'empty.pt').touch()
+  for name, line in {
+    'c.pt': 'holds no tensor but a dict of codes, epoch; save one by torch.s',
+    'list.pt': 'holds no tensor but a list; save one by torch.save',
+    'model.pt': 'holds no tensor that can be read without running code; save',
+    'empty.pt': 'an empty file; save one by torch.save.factors, FILE',
+  }.items():
+    with pytest.raises(ValueError, match=line) as caught:
+      point_files.read(tmp_path / name, 'factors')
+    assert '\n' not in str(caught.value) and '\x1b' not in str(caught.value)
+
+
+def test_a_column_that_counts_the_rows_is_no_code(tmp_path, caplog):
+  codes = np.random.default_rng(0).normal(size=(30, 2))
+  rows = [f'{800 + i},{x},{y}' for i, (x, y) in enumerate(codes)]
+  bare, headed = tmp_path / 'bare.csv', tmp_path / 'headed.csv'
+  bare.write_text('\n'.join(rows))
+  headed.write_text('\n'.join(['row,a,b', *rows]))
+  for path, key in ((bare, 'codes'), (bare, 'factors'), (headed, 'codes')):
+    found, names, _ = point_files.read(path, key)
+    np.testing.assert_array_equal(found, codes)
+    assert names == (('a', 'b') if path == headed else ())
+  assert caplog.text.count('counts the rows: left out') == 3
+  found = point_files.read(headed, 'factors')  # it may be the time
+  assert found.names == ('row', 'a', 'b')
+  assert 'row, counts the rows and is scored as a factor; call' in caplog.text
+
+
 def _bad_files(folder):
   np.save(folder / 'codes.npy', np.random.default_rng(0).normal(size=(9, 3)))
   np.save(folder / 'f.npy', np.arange(18).reshape(9, 2) % 3)
@@ -220,6 +255,8 @@ def _bad_files(folder):
   np.save(folder / 'objects.npy', np.array([{}]), allow_pickle=True)
   np.savez(folder / 'other.npz', a=np.zeros(9), b=np.zeros(9))
   np.save(folder / 'turned.npy', np.arange(18).reshape(2, 9) % 3)
+  np.save(folder / 'turned1.npy', np.zeros((1, 9)))
+  np.save(folder / 'void.npy', np.zeros((0, 3)))
   (folder / 'head.csv').write_text('a,b\n' + '1,2\n2,1\n0,0\n' * 3)
   (folder / 'swapped.csv').write_text('b,a\n' + '1,2\n2,1\n0,0\n' * 3)
   ids = lambda order: '\n'.join(f'{i},{i % 2},{i % 3}' for i in order)
@@ -243,6 +280,10 @@ def _bad_files(folder):
     ('none.npy', 'f.npy', '', '--codes: no such file'),
     ('codes.npy', 'short.npy', '', '9 codes but 8 factors: lengths differ'),
     ('cube.npy', 'f.npy', '', 'codes must be [points, latents]'),
+    ('codes.npy', 'turned.npy', '', 'give the transpose of what has points'),
+    ('turned.npy', 'f.npy', '', 'give the transpose of what has points'),
+    ('turned.npy', 'turned1.npy', '', 'give the transpose of what has points'),
+    ('void.npy', 'f.npy', '', 'the codes hold no point'),
     ('codes.npy', 'objects.npy', '', 'pickled objects'),
     ('codes.npy', 'other.npz', '', 'holds no factors among a, b'),
     ('codes.npy', 'empty.csv', '', 'an empty file'),

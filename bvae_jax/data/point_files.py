@@ -9,6 +9,7 @@ import numpy as np
 from bvae_jax.data import arrays, factors_csv, files, labels
 
 _LOG = logging.getLogger(__name__)
+_NAMED = 5  # of what a file holds, in a message
 _FEW = 20  # rows whose first words may all differ and be labels all the same
 
 
@@ -32,7 +33,7 @@ def read(path: pathlib.Path, key: str) -> Table:
   Args:
     path: .csv or .tsv, with or without a head; .npy; .npz or HDF5, its array
       `key`, in a group or not, or its only one; .pt or .pth of PyTorch, which
-      holds one tensor.
+      holds one tensor, or a dict with one by the name `key`.
     key: 'codes', 'factors' or 'logvars'.
 
   Raises:
@@ -44,9 +45,9 @@ def read(path: pathlib.Path, key: str) -> Table:
     raise FileNotFoundError(f'--{key}: no such file: {path}')
   suffix = path.suffix.lower()
   if suffix in ('.csv', '.tsv', '.txt'):
-    return _csv(path)
+    return _csv(path, key)
   if suffix in ('.pt', '.pth'):
-    return Table(_torch(path))
+    return Table(_torch(path, key))
   if files.kind(path) == 'npy':
     key = ''
   elif files.kind(path):
@@ -56,7 +57,7 @@ def read(path: pathlib.Path, key: str) -> Table:
   return Table(np.asarray(files.open_array(path, key, ranks=(1, 2))))
 
 
-def _csv(path: pathlib.Path) -> Table:
+def _csv(path: pathlib.Path, key: str) -> Table:
   try:
     rows = factors_csv.rows(path)
   except ValueError as error:
@@ -77,7 +78,17 @@ def _csv(path: pathlib.Path) -> Table:
   if not rows:
     raise ValueError(f'{path}: a head and no rows')
   called = ()
-  if counted or (len(rows) > _FEW and _tells_apart(rows, words=True)):
+  if not counted and _counts(rows):
+    if names and key == 'factors':
+      _LOG.warning(
+        '%s: its first column, %s, counts the rows and is scored as a factor; '
+        'call it id to leave it out',
+        *(path, names[0]),
+      )
+    else:
+      _LOG.warning('%s: its first column counts the rows: left out', path)
+      rows, names = [row[1:] for row in rows], names[1:]
+  elif counted or (len(rows) > _FEW and _tells_apart(rows, words=True)):
     _LOG.warning('%s: its first column names the rows: left out', path)
     called = tuple(map(_value, (row[0] for row in rows)))
     rows, names = [row[1:] for row in rows], names[1:]
@@ -109,6 +120,14 @@ def _tells_apart(rows: list[list[str]], words: bool = False) -> bool:
   return fits and not (words and any(map(factors_csv.is_number, first)))
 
 
+def _counts(rows: list[list[str]]) -> bool:
+  """Whether the first of several columns counts many rows, one by one."""
+  cells = [row[0] for row in rows if len(row) > 1]
+  if len(cells) <= _FEW or not all(map(str.isdecimal, cells)):
+    return False
+  return [int(c) - int(cells[0]) for c in cells] == [*range(len(rows))]
+
+
 def _is_head(rows: list[list[str]]) -> bool:
   """Whether the first row is one: of words, or a data frame's 0, 1, 2, ...
 
@@ -125,7 +144,7 @@ def _value(cell: str) -> float | str:
   return factors_csv.number(cell) if factors_csv.is_number(cell) else cell
 
 
-def _torch(path: pathlib.Path) -> np.ndarray:
+def _torch(path: pathlib.Path, key: str) -> np.ndarray:
   try:
     import torch  # pyright: ignore[reportMissingImports]
   except ImportError:
@@ -133,8 +152,23 @@ def _torch(path: pathlib.Path) -> np.ndarray:
       f'{path}: a tensor of PyTorch needs an extra: pip install '
       '"bvae_jax[bench]"; or save it with numpy.save'
     ) from None
+  wanted = f'save one by torch.save({key}, FILE), or by numpy.save'
   try:
-    found = torch.load(path, map_location='cpu', weights_only=True).detach()
+    found = torch.load(path, map_location='cpu', weights_only=True)
+  except OSError:
+    raise
+  except Exception:  # noqa: BLE001 (torch raises many kinds)
+    what = 'holds no tensor that can be read without running code'
+    what = what if path.stat().st_size else 'an empty file'
+    raise ValueError(f'{path}: {what}; {wanted}') from None
+  if isinstance(found, dict):
+    named = ', '.join(map(str, [*found][:_NAMED]))
+    found = found.get(key, f'dict of {named}')
+  if not isinstance(found, torch.Tensor):
+    what = found if isinstance(found, str) else type(found).__name__
+    raise ValueError(f'{path}: holds no tensor but a {what}; {wanted}')
+  try:
+    found = found.detach()
     # NumPy has no bfloat16.
     return (found.double() if found.is_floating_point() else found).numpy()
   except Exception as error:  # noqa: BLE001 (torch raises many kinds)

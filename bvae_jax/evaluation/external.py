@@ -68,6 +68,7 @@ def score(
   given = codes, factors  # frames know their columns
   codes, factors = metrics.as_numpy(codes), metrics.as_numpy(factors)
   factors = factors[:, None] if factors.ndim == 1 else factors
+  _check_shapes(codes.shape, factors.shape)
   if factors.shape[:1] == codes.shape[:1]:
     metrics.encode_factors(factors, names=names or None)  # errors name factors
   metrics.check_points(*given)
@@ -153,6 +154,20 @@ def score(
     provenance=results_lib.Provenance.here(),
     members=(member,),
     evaluation=settings,
+  )
+
+
+def _check_shapes(codes: tuple[int, ...], factors: tuple[int, ...]) -> None:
+  """Tells what points are where others are meant."""
+  checks.require(codes[:1] != (0,), 'the codes hold no point')
+  if len(codes) != 2 or len(factors) != 2 or codes[0] == factors[0]:
+    return
+  of_codes, of_factors = codes[1] == factors[0], codes[0] == factors[1]
+  both = codes[1] == factors[1] > codes[0]
+  checks.require(
+    not (of_codes or of_factors or both),
+    f'codes {codes} beside factors {factors}: lengths differ; a row must be a '
+    'point: give the transpose of what has points as columns',
   )
 
 
