@@ -27,11 +27,14 @@ class Response(NamedTuple):
 
 
 def features(values: Any, factor: factors_lib.Factor) -> np.ndarray:
-  """phi(f) [B, P]: one-hot of a kind, else a cubic of the value in [-1, 1]."""
+  """phi(f) [B, P]: one-hot of a kind, else a cubic of the value in [-1, 1].
+
+  A continuous factor is a share of its range, as `coders.take` has it.
+  """
   values = np.asarray(values, np.float64)
   if factor.kind == 'categorical' or 0 < factor.size <= 4:
     return (values[:, None] == np.arange(factor.size)).astype(np.float64)
-  scaled = 2 * values / max(factor.size - 1, 1) - 1 if factor.size else values
+  scaled = 2 * values / max(factor.size - 1, 1) - 1
   return scaled[:, None] ** np.arange(4)
 
 

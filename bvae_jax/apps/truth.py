@@ -148,7 +148,7 @@ def measure(
 def other_values(
   key: jax.Array, values: np.ndarray, possible: np.ndarray
 ) -> np.ndarray:
-  """For each value another one, half of the range away on average."""
+  """For each value another one, each as likely."""
   step = jax.random.randint(key, values.shape, 1, max(len(possible), 2))
   place = np.searchsorted(possible, values)
   return possible[(place + np.asarray(step)) % len(possible)]

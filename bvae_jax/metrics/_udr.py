@@ -95,8 +95,9 @@ def udr(
   R_ij [D, D] is the similarity of the latents of models i and j: absolute
   Spearman correlations, or absolute coefficients of the lasso of j's latents on
   i's, both on standardised codes. UDR_ij is the mean over i's informative
-  latents of max^2 / sum of R's row, averaged with the same over j's columns; a
-  model's score is its median over the others.
+  latents of max^2 / sum of R's row, averaged with the same over j's columns, as
+  in the authors' code (in the paper each latent counts alike); the score of
+  model j is the median over the other i.
 
   Args:
     codes: float [M, N, D]: posterior means of M models on the same points; the

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from bvae_jax import data
 from bvae_jax.apps import coders, edit, renders, responses, truth
 from bvae_jax.apps.options import Options
 
@@ -84,6 +85,10 @@ def test_what_a_factor_adds_to_another(world):
   alone = responses.fit(codes, sensitive, factor)
   assert alone.share[0] > 0.5
   beside = responses.features(other, factor)
+  ends = data.Factor('share', 'continuous', 0), data.Factor('of', 'ordinal', 5)
+  for one, values in zip(ends, ([0, 0.5, 1], [0, 2, 4])):
+    cubic = np.vander([-1.0, 0, 1], increasing=True, N=4)
+    np.testing.assert_array_equal(responses.features(values, one), cubic)
   added = responses.fit(codes, sensitive, factor, beside=beside).share
   # A perfect code of the one keeps the variance that the other leaves of it.
   left = 1 - np.corrcoef(sensitive, other)[0, 1] ** 2

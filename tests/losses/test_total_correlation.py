@@ -134,6 +134,13 @@ def test_terms_add_up_to_the_sampled_kl(draw, estimator):
   np.testing.assert_allclose(
     parts.mutual_information + parts.marginal_kl, sampled, rtol=1e-4
   )
+  apart = 1e3 * np.arange(4.0)[:, None] * np.ones(2)  # no two overlap
+  most = losses.kl_decomposition(
+    apart, apart, 0 * apart, dataset_size=N, estimator=estimator
+  )
+  np.testing.assert_allclose(
+    most.mutual_information, np.log(N * {'mws': 4, 'mss': 1}[estimator]), 1e-5
+  )
 
 
 def test_gaussian_aggregate_has_its_closed_form():
