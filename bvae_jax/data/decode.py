@@ -13,9 +13,16 @@ Ends = Mapping[str, tuple[float, float]]
 FITS = ('crop', 'pad')
 SUFFIXES = (
   *('.png', '.jpg', '.jpeg', '.jfif', '.webp', '.bmp', '.gif', '.tif', '.tiff'),
-  *('.pgm', '.ppm'),
+  *('.pgm', '.ppm', '.pbm', '.pnm', '.jpe', '.jp2', '.avif', '.tga', '.apng'),
 )
-_WIDE = ('.tif', '.tiff', '.pgm', '.png')  # may hold numbers over 8 bits
+_WIDE = (
+  '.tif',
+  '.tiff',
+  '.pgm',
+  '.pnm',
+  '.png',
+  '.jp2',
+)  # may hold numbers over 8 bits
 _PNG, _DEPTH = b'\x89PNG', 24  # its first bytes, and where its bits stand
 _GREY = ('1', 'L', 'LA', 'La', 'I', 'F')
 

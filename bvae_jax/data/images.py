@@ -1,5 +1,6 @@
 """Images of one's own: a folder of files, or a file with an array of them."""
 
+import collections
 import contextlib
 import logging
 import os
@@ -12,7 +13,8 @@ from bvae_jax.data import cache, dataset, decode, files, labels, pixels
 from bvae_jax.data import factors as factors_lib
 
 _LOG = logging.getLogger(__name__)
-_NAMED = 3  # skipped files in a message
+_NAMED = 3  # skipped files, or endings, in a message
+_OURS = (labels.NAME, 'thumbs.db', 'desktop.ini')  # and what Windows lays there
 
 
 def load(config: Any) -> dataset.Dataset:
@@ -90,7 +92,7 @@ def _checked(config: Any) -> pathlib.Path:
 
 def _list(folder: pathlib.Path) -> list[str]:
   """Returns the image files below a folder, sorted, with slashes."""
-  found = []
+  found, others = [], []
   walked = {os.path.realpath(folder)}  # a link may lead back
   for root, folders, names in os.walk(
     folder, onerror=_refuse, followlinks=True
@@ -99,17 +101,32 @@ def _list(folder: pathlib.Path) -> list[str]:
     real = {os.path.realpath(os.path.join(root, f)): f for f in reversed(seen)}
     folders[:] = sorted(f for path, f in real.items() if path not in walked)
     walked |= real.keys()
-    found += [
-      (pathlib.Path(root) / name).relative_to(folder).as_posix()
-      for name in names
-      if name[0] != '.' and name.lower().endswith(decode.SUFFIXES)
-    ]
+    for name in names:
+      if name.lower().endswith(decode.SUFFIXES) and name[0] != '.':
+        path = pathlib.Path(root) / name
+        found.append(path.relative_to(folder).as_posix())
+      elif name[0] != '.' and name.lower() not in _OURS:
+        others.append(os.path.splitext(name)[1].lower() or 'none')
+  _tell_of_others(folder, others)
   if not found:
     raise ValueError(
       f'{folder}: no image in this folder or below; looked for '
       + ', '.join(decode.SUFFIXES)
     )
   return sorted(found)
+
+
+def _tell_of_others(folder: pathlib.Path, endings: list[str]) -> None:
+  """Says which files of a folder are not looked at."""
+  if endings:
+    most = collections.Counter(sorted(endings)).most_common(_NAMED)
+    _LOG.warning(
+      '%s: %d files have endings of no images and are not read (%s); labels '
+      'are read from %s',
+      *(folder, len(endings)),
+      ', '.join(f'{ending}: {count}' for ending, count in most),
+      labels.NAME,
+    )
 
 
 def _refuse(error: OSError) -> None:

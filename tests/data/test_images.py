@@ -53,7 +53,7 @@ def close(got, expected, most=0):
   assert np.abs(got - np.asarray(expected, int)).max() <= most
 
 
-def test_every_format_nested_and_sorted(folder):
+def test_every_format_nested_and_sorted(folder, caplog):
   (folder / 'b' / 'deep').mkdir(parents=True)
   image = Image.fromarray(PICTURE)
   image.save(folder / 'a.png')
@@ -62,8 +62,15 @@ def test_every_format_nested_and_sorted(folder):
   other = Image.fromarray(255 - PICTURE)
   image.save(folder / 'e.gif', save_all=True, append_images=[other])
   (folder / '.hidden.png').write_bytes(b'')
-  (folder / 'notes.txt').write_text('no image')
-  close(decoded(folder), np.stack([PICTURE] * 4))
+  for name in ('notes.txt', 'f.heic', 'g.HEIC', 'Thumbs.db', 'plain'):
+    (folder / name).write_text('no image')
+  for suffix in ('jp2', 'tga', 'ppm'):
+    image.save(folder / f'z.{suffix}')
+  close(decoded(folder), np.stack([PICTURE] * 7))
+  words = r'4 files have endings of no images .* \(.heic: 2, .txt: 1, none: 1\)'
+  assert re.search(
+    words, caplog.text.replace('none: 1, .txt: 1', '.txt: 1, none: 1')
+  )
 
 
 def test_modes_decode_to_what_one_sees(folder):
