@@ -143,8 +143,7 @@ def run(options: Options) -> Section:
     'augment',
     f'Augmentation: {name} varied',
     f'The run’s encoder is trained on {size} labels for {_STEPS} steps, with '
-    'and without copies. Intervals: over members for latents, over draws for '
-    'the others.',
+    f'and without copies. {transfer.intervals(len(models), "latents")}',
     {
       'factor': name,
       'target': goal.factor.name,

@@ -27,7 +27,7 @@ class Edit(NamedTuple):
     images: after the edit, float [B, H, W, C].
     reconstructions: without it.
     latent: that was set.
-    share: of its variance that the attribute explains; NaN where named.
+    share: of its variance that the attribute explains.
     reencoded: how far the latent came when the image is encoded again, as a
       share of the way it was set [B].
     drift: how far the other latents moved then, in deviations [B].
@@ -164,7 +164,7 @@ def run(options: Options) -> Section:
       'edit.svg': 'Images before and after the edit; of a grid, also as the '
       'renderer would have them.'
     },
-    (*_notes(name, figures), *doubts(models)),
+    (*_notes(name, figures, named), *doubts(models)),
   )
 
 
@@ -210,12 +210,14 @@ def _judged(dataset, count):
   )
 
 
-def _notes(name, figures):
-  own = figures['this run']
-  if own['share']['mean'] < _MIN_SHARE:
+def _notes(name, figures, named):
+  share = figures['this run']['share']['mean']
+  if share < _MIN_SHARE:
+    which = 'No latent follows' if named is None else f'z{named} is not of'
     yield (
-      f'No latent follows {name}: it explains {own["share"]["mean"]:.2f} of '
-      'the best one. The edit does not do what its name says.'
+      f'{which} {name}: it explains {share:.2f} of '
+      f'{"the best one" if named is None else "it"}. The edit does not do what '
+      'its name says.'
     )
   yield (
     'Blur moves factors too: an edit is only as good as the reconstruction '

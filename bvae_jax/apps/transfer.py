@@ -78,6 +78,13 @@ def over_members(table: np.ndarray) -> statistics.Estimate:
   return statistics.estimate(table.mean(1) if len(table) > 1 else table[0])
 
 
+def intervals(members: int, rows: str) -> str:
+  """What the intervals of a table are over, where `rows` have members."""
+  if members == 1:
+    return 'Intervals: over draws.'
+  return f'Intervals: over members for {rows}, over draws for the others.'
+
+
 def compare(
   key: jax.Array,
   encoder: str,
@@ -161,8 +168,8 @@ def run(options: Options) -> Section:
     f'Linear classifiers on codes ({count(len(models), "member")}), pixels and '
     f'on a PCA of as many components, and the encoder ({encoder}) trained on '
     f'the labels alone for {probes.STEPS} steps; '
-    f'{count(options.repeats, "draw")} of labels. Intervals: over members '
-    'for codes, over draws for the others.',
+    f'{count(options.repeats, "draw")} of labels. '
+    f'{intervals(len(models), "codes")}',
     figures, tuple(tables), files, shown, (*notes, *doubts(models)),
   )  # fmt: skip
 

@@ -95,6 +95,18 @@ def test_what_a_factor_adds_to_another(world):
   np.testing.assert_allclose(added, [0, left], atol=0.01)
 
 
+@pytest.mark.parametrize(
+  ('named', 'told'),
+  [
+    (None, 'No latent follows x: it explains 0.20 of the best one. The '),
+    (3, 'z3 is not of x: it explains 0.20 of it. The edit does not do'),
+  ],
+)
+def test_a_poor_latent_is_told_by_whose_choice_it_was(named, told):
+  figures = {'this run': {'share': {'mean': 0.2}}}
+  assert next(edit._notes('x', figures, named)).startswith(told)
+
+
 def test_too_few_labels_are_one_line(world, everything):
   factor = world.dataset.factors.factors[2]
   with pytest.raises(ValueError, match='too few for fine'):

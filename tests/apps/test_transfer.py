@@ -14,6 +14,12 @@ def test_perfect_codes_need_few_labels(world):
   trains = [tasks.part(everything, np.arange(0, 30, 2))]
   found = transfer.scores(rows_of['codes'], trains, everything, goal)
   assert found.tolist() == [[1.0]]
+  # The interval of one member is over the draws, and is called so.
+  draws = np.array([[0.1, 0.2, 0.6]])
+  assert transfer.over_members(draws).values == (0.1, 0.2, 0.6)
+  assert transfer.intervals(1, 'codes') == 'Intervals: over draws.'
+  assert transfer.over_members(np.tile(draws, (2, 1))).values == (0.3, 0.3)
+  assert 'over members for codes' in transfer.intervals(2, 'codes')
   with pytest.raises(ValueError, match='no factor'):
     tasks.task(world.dataset, 'colour', 'transfer')
 
