@@ -79,6 +79,8 @@ def names(path: pathlib.Path) -> list[str]:
   Raises:
     ValueError: another kind of file, or a damaged one.
   """
+  if path.is_dir():
+    raise ValueError(f'{path}: a folder; name the .npz or HDF5 file in it')
   kind = files.kind(path)
   if kind not in ('zip', 'hdf5'):
     what = files.foreign(path) or 'no .npz or HDF5 file by its first bytes'

@@ -3,11 +3,13 @@
 python -m bvae_jax.data.prepare NAME [--data_dir=DIR] [--from=FILE]
 """
 
+import contextlib
 import logging
 import pathlib
 import shlex
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from bvae_jax import usage
@@ -58,11 +60,12 @@ def prepare(
   if target.exists():
     _LOG.info('%s is prepared already; to do so anew, delete it', target)
     return target
-  path = _taken(source) if source else _fetched(real, home)
+  path = _taken(real, source) if source else _fetched(real, home)
   differs, unknown = _compare(real, path)
   if differs and not source:
     raise ValueError(f'{differs}: delete it and run the command again')
-  opened = real.open(path)
+  with _naming(path):
+    opened = real.open(path)
   whole = len(opened.classes) >= real.num_images
   if differs and whole and not unverified:
     raise ValueError(
@@ -85,13 +88,29 @@ def prepare(
     'verified': not differs and not unknown,
     'differences': differs,
   }
-  return writing.write(home, real, opened, size, facts)
+  with _naming(path):
+    return writing.write(home, real, opened, size, facts)
 
 
-def _taken(source: str) -> pathlib.Path:
+@contextlib.contextmanager
+def _naming(path: pathlib.Path) -> Iterator[None]:
+  """What is wrong with the contents of a file, as an error that names it."""
+  try:
+    yield
+  except ValueError as error:
+    if str(path) in str(error):
+      raise
+    raise ValueError(f'{path}: {error}') from error
+
+
+def _taken(real: spec.RealSet, source: str) -> pathlib.Path:
+  """The file or folder of a set, also where its one file lies in a folder."""
   path = pathlib.Path(source).expanduser()
   if not path.exists():
     raise FileNotFoundError(f'--from: no such file or folder: {path}')
+  if path.is_dir() and (real.either or len(real.files) == 1):
+    inside = [path / remote.name for remote in real.files]
+    path = next(filter(pathlib.Path.is_file, inside), path)
   if path.is_file():
     what = files.foreign(path)
     # Some sets are a tar.gz; whoever opens it says if it is none.

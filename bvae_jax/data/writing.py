@@ -59,7 +59,7 @@ def write(
     classes = opened.classes[places.argsort()].astype(np.int32)
     np.save(making / 'factors.npy', classes)
     for name, values in opened.extra.items():
-      np.save(making / f'{name}.npy', values)
+      np.save(making / f'{name}.npy', values[places.argsort()])
     noted = {
       'name': real.name,
       'title': real.title,
@@ -124,6 +124,10 @@ def _fill(
         f'images must be bytes {opened.shape}, got {images.dtype} '
         f'{images.shape[1:]}'
       )
+    known, times = np.unique(rows, return_counts=True)
+    again = known[there[known] | (times > 1)]
+    if again.size:
+      raise ValueError(f'image number {again[0]} of {count} is there twice')
     images = _resized(images, size)
     if bits:
       lit = images > 0

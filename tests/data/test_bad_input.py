@@ -199,13 +199,19 @@ def page(path) -> pathlib.Path:
       r'images must be bytes \(64, 64, 1\), got uint8 \(32, 32, 1\)',
     ),
     ('shapes3d', dsprites, 'holds no images, only imgs, latents_classes'),
+    ('shapes3d', lambda p: p, 'a folder; name the .npz or HDF5 file in it'),
+    (
+      'falcor3d',
+      lambda p: zipped(p, 'a/train-rec.labels'),
+      'train-rec.labels: no .npy of numbers, or one cut short',
+    ),
   ],
 )
 def test_sets_refused_in_one_line(name, make, message, tmp_path):
   path = make(tmp_path)
   with pytest.raises(ValueError, match=message) as caught:
     prepare.prepare(name, str(tmp_path / 'home'), str(path))
-  assert '\n' not in str(caught.value)
+  assert '\n' not in str(caught.value) and str(path) in str(caught.value)
   assert not list((tmp_path / 'home').glob('*'))
   assert not (tmp_path.parent / 'x').exists()
 

@@ -68,9 +68,7 @@ def test_every_format_nested_and_sorted(folder, caplog):
     image.save(folder / f'z.{suffix}')
   close(decoded(folder), np.stack([PICTURE] * 7))
   words = r'4 files have endings of no images .* \(.heic: 2, .txt: 1, none: 1\)'
-  assert re.search(
-    words, caplog.text.replace('none: 1, .txt: 1', '.txt: 1, none: 1')
-  )
+  assert re.search(words, caplog.text)
 
 
 def test_modes_decode_to_what_one_sees(folder):

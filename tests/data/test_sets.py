@@ -106,6 +106,17 @@ def test_shapes3d_by_value_and_not_by_rank(tmp_path):
     prepare.prepare('shapes3d', str(tmp_path / 'b'), str(tmp_path / 'bad.h5'))
 
 
+def test_the_one_file_of_a_set_is_found_in_its_folder(tmp_path):
+  classes, lit = dsprites_rows(4)
+  folder = tmp_path / 'mine'
+  folder.mkdir()
+  path = folder / sets.SETS['dsprites'].files[0].name
+  np.savez(path, imgs=lit, latents_classes=classes)
+  dataset = made(tmp_path, 'dsprites', folder)
+  np.testing.assert_array_equal(pixels(dataset)[..., 0], 255 * lit)
+  assert f'from {path.name} (not the published' in dataset.description
+
+
 def norb_matrix(array, packed=False) -> bytes:
   code = {'uint8': 0x1E3D4C55, 'int32': 0x1E3D4C54}[array.dtype.name]
   dims = (*array.shape, 1, 1)[: max(3, array.ndim)]
@@ -247,7 +258,7 @@ def test_celeba(zipped, tmp_path):
     + ''.join(f'{n}  {row}\n' for n, row in zip(names, rows))
   )
   (tmp_path / 'list_eval_partition.txt').write_text(
-    ''.join(f'{n} {i}\n' for i, n in enumerate(names)) + ' \n'
+    '\ufeff' + ''.join(f'{n} {i}\n' for i, n in enumerate(names)) + ' \n'
   )
   dataset = made(tmp_path / 'out', 'celeba', tmp_path)
   assert dataset.factor_names == ('Smiling', 'Young')
@@ -282,6 +293,12 @@ def test_nvidia3d(tmp_path, monkeypatch):
   dataset = load(tmp_path, 'falcor3d', image_size=128)
   assert dataset.is_grid and dataset.factor_names == ('a', 'b')
   np.testing.assert_array_equal(pixels(dataset), images)
+  with zipfile.ZipFile(tmp_path / 'a.zip', 'a') as archive:
+    archive.writestr('old/images/000002.png', picture(images[0], 'png'))
+  with pytest.raises(
+    ValueError, match='a.zip: image number 2 of 6 is there tw'
+  ):
+    made(tmp_path / 'again', 'falcor3d', tmp_path / 'a.zip')
   thin = load(tmp_path, 'falcor3d', image_size=128, factor_stride=(2, 1))
   assert thin.factor_sizes == (2, 2)
   np.testing.assert_array_equal(pixels(thin), images[[0, 1, 4, 5]])

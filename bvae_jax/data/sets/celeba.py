@@ -12,7 +12,7 @@ _SIDE = 178  # of the centre crop, then resized
 
 
 def _table(path: pathlib.Path) -> list[list[str]]:
-  lines = path.read_text(encoding='utf-8').splitlines()
+  lines = path.read_text(encoding='utf-8-sig').splitlines()
   return [line.split() for line in lines if line.strip()]
 
 

@@ -16,7 +16,7 @@ def open_as(
   path: pathlib.Path, labels: str, names: str, sizes: tuple[int, ...]
 ) -> spec.Opened:
   """A folder or zip with images/%06d.png and a .npy of labels [N, K]."""
-  values = tree.array(tree.only(path, labels))
+  values = tree.array(labels, tree.only(path, labels))
   if values.ndim != 2 or values.shape[1] != len(sizes):
     raise ValueError(
       f'{path}: {labels} must be [N, {len(sizes)}], got {values.shape}'

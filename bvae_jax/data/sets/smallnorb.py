@@ -48,6 +48,8 @@ def _header(stream: Any, name: str) -> tuple[np.dtype, tuple[int, ...]]:
   if int(magic) not in _DTYPES or not 1 <= ndim <= 8:
     raise ValueError(f'{name}: no matrix of SmallNORB by its first bytes')
   dims = np.frombuffer(_read(stream, 4 * max(3, int(ndim)), name), '<i4')
+  if dims.min() < 0:
+    raise ValueError(f'{name}: damaged: its sizes are {dims.tolist()}')
   return np.dtype(_DTYPES[int(magic)]), tuple(map(int, dims[:ndim]))
 
 

@@ -90,9 +90,16 @@ def only(path: pathlib.Path, ending: str) -> bytes:
   return next(iter(found.values()))
 
 
-def array(content: bytes) -> np.ndarray:
-  """An array from the bytes of a .npy; nothing is unpickled."""
-  return np.load(io.BytesIO(content), allow_pickle=False)
+def array(name: str, content: bytes) -> np.ndarray:
+  """An array from the bytes of a .npy; nothing is unpickled.
+
+  Raises:
+    ValueError: other bytes.
+  """
+  try:
+    return np.load(io.BytesIO(content), allow_pickle=False)
+  except (ValueError, EOFError):
+    raise ValueError(f'{name}: no .npy of numbers, or one cut short') from None
 
 
 def pictures(
