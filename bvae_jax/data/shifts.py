@@ -1,5 +1,6 @@
 """Training on a part of a grid, or unevenly; scores see the grid evenly."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.data import dataset
+from bvae_jax.data import dataset, factors_csv
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.correlated import Correlation
 
@@ -89,8 +90,8 @@ def hold_out_where(
   Args:
     made: a grid.
     where: conditions on factors, 'shape=2' or, with both ends, 'x=16..31', of
-      values by name, where they have names, or number; none leaves the data set
-      as it is.
+      values by name, where they have names, else (or where those are words) by
+      number; none leaves the data set as it is.
 
   Raises:
     ValueError: no grid, a condition that is none, or no image on one side.
@@ -140,21 +141,33 @@ def _place(made: dataset.Dataset, name: str, key: str) -> int:
 def _range(
   factor: factors_lib.Factor, values: str, key: str
 ) -> tuple[int, int]:
-  """The first and the last value of a condition, by name or else number."""
+  """The first and the last value of a condition: by name, else by number.
 
-  def number(text: str) -> int:
+  Names that are numbers are never mistaken for the number of a value.
+  """
+  names, numbers = factor.values, None
+  with contextlib.suppress(ValueError):
+    numbers = [factors_csv.number(name) for name in names]
+
+  def place(text: str) -> int:
     text = text.strip()
-    return factor.values.index(text) if text in factor.values else int(text)
+    if text in names:
+      return names.index(text)
+    return numbers.index(factors_csv.number(text)) if numbers else int(text)
 
-  first, dots, last = values.partition('..')
+  ends = values.split('..') if values.strip() not in names else [values]
   try:
-    low, high = number(first), number(last if dots else first)
+    low, high = (place(ends[k]) for k in (0, -1))
   except ValueError:
     low, high = 0, -1
-  if not 0 <= low <= high < factor.size:
-    named = f', or one of {", ".join(factor.values)}' if factor.values else ''
+  if not 0 <= low <= high < factor.size or len(ends) > 2:
+    named = f'one of {", ".join(names)}'
+    able = (
+      f"the number of a value, 0 to {factor.size - 1} ('shape=2', 'x=16..31')"
+    )
+    if names:
+      able = named if numbers else f'{able}, or {named}'
     raise ValueError(
-      f'{key}: {factor.name}={values!r} is no condition; write the number of a '
-      f"value, 0 to {factor.size - 1} ('shape=2', 'x=16..31'){named}"
+      f'{key}: {factor.name}={values!r} is no condition; write {able}'
     )
   return low, high

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import data
+from bvae_jax.data import pixels, shifts
 from bvae_jax.data.correlated import Correlation
 
 
@@ -72,6 +73,35 @@ def test_combinations_are_held_out():
   assert dataset.num_train == (~meets).sum()
   drawn = np.asarray(dataset.sample_train(jax.random.key(1), 5000))
   assert not meets[drawn].any()
+
+
+@pytest.mark.parametrize(
+  ('condition', 'held_out'),
+  [
+    ('size=1', [0, 1]),
+    ('size=3.0', [2, 3]),
+    ('size=1..3', [0, 1, 2, 3]),
+    ('kind=a..b', [0, 2, 4]),
+    ('kind=c=d', [1, 3, 5]),
+    ('kind=0', [0, 2, 4]),
+    ('size=0', 'size=.0. is no condition; write one of 1, 3, 30$'),
+    ('size=1..2', 'is no condition; write one of 1, 3, 30$'),
+    ('kind=2', 'write the number of a value, 0 to 1 .*, or one of a..b, c=d$'),
+  ],
+)
+def test_values_that_are_numbers_are_held_out_by_value(condition, held_out):
+  factors = (
+    data.Factor('size', 'ordinal', 3, ('1', '3', '30')),
+    data.Factor('kind', 'categorical', 2, ('a..b', 'c=d')),
+  )
+  images = np.zeros((6, 4, 4, 1), np.uint8)
+  made = pixels.of_bytes('own', '', images, data.Grid(factors))
+  if isinstance(held_out, str):
+    with pytest.raises(ValueError, match=held_out):
+      shifts.hold_out_where(made, (condition,))
+  else:
+    found = shifts.hold_out_where(made, (condition,)).split.held_out
+    assert found.tolist() == held_out
 
 
 @pytest.mark.parametrize(
