@@ -160,16 +160,31 @@ def _table(
 
 
 def tell_of_words(name: str, cells: Sequence[str]) -> None:
-  """Warns of a column of numbers in which some cells are words."""
-  known = [cell for cell in cells if _told(cell)]
+  """Warns of words that may be meant as numbers, or as one word."""
+  known = {cell: None for cell in cells if _told(cell)}
   words = [cell for cell in known if not factors_csv.is_number(cell)]
+  alike: dict[str, list[str]] = {}
+  for word in words:
+    alike.setdefault(word.lower(), []).append(word)
+  twins = [' and '.join(same) for same in alike.values() if len(same) > 1]
+  in_digits = [
+    any(map(str.isdigit, w)) and not any(map(str.isalpha, w)) for w in words
+  ]
+  told = ''
   if 0 < len(words) < len(known):
-    _LOG.warning(
-      '%s holds numbers and words (%s): its values are taken for words; leave '
-      'a missing one blank',
-      name,
-      words[0],
+    told = (
+      f'numbers and words ({words[0]}): its values are taken for words; leave '
+      'a missing one blank'
     )
+  elif words and all(in_digits):
+    told = (
+      f'what is no plain number ({words[0]}): its values are taken for words, '
+      'which have no order; write numbers as 1500 or 1.5'
+    )
+  elif twins:
+    told = f'{twins[0]}, which are taken for values of their own'
+  if told:
+    _LOG.warning('%s holds %s', name, told)
 
 
 def _told(cell: str) -> bool:

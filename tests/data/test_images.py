@@ -390,6 +390,27 @@ def test_what_is_left_out_is_said(folder, caplog):
     assert words in caplog.text
 
 
+@pytest.mark.parametrize(
+  ('cells', 'words'),
+  [
+    ('"1,500" 900', r'numbers and words \(1,500\)'),
+    ('"1,5" "2,5"', r'no plain number \(1,5\).* no order; write numbers as'),
+    ('10% 20%', r'no plain number \(10%\)'),
+    ('2024-01-01 2024-01-02', 'no plain number .2024-01-01'),
+    ('Cat cat', 'x holds Cat and cat, which are taken for values of their own'),
+    ('b1 b2', ''),
+  ],
+)
+def test_words_that_may_be_meant_otherwise_are_told(
+  cells, words, folder, caplog
+):
+  one, other = cells.split()
+  (folder / 'factors.csv').write_text(f'file,x\na,{one}\nb,{other}\n')
+  table = labels.of_files(folder, ['a', 'b'])
+  assert table.sizes == (2,) and len(caplog.messages) == bool(words)
+  assert re.search(words, caplog.text)
+
+
 def test_numbers_that_32_bits_cannot_tell_apart_count_from_the_least(folder):
   seconds = 1_700_000_000 + np.arange(30)
   rows = [f'{i},{t}.5' for i, t in enumerate(seconds)]
