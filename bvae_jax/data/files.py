@@ -186,8 +186,8 @@ def _hdf5_shapes(path: pathlib.Path) -> dict[str, tuple[int, ...]]:
   found = {}
 
   def visit(name: str, item: Any) -> None:
-    if isinstance(item, h5py.Dataset):
-      found[name] = item.shape or ()
+    if isinstance(item, h5py.Dataset) and item.shape is not None:
+      found[name] = item.shape  # one without a shape holds nothing
 
   with h5py.File(path, 'r') as file:
     file.visititems(visit)

@@ -1,5 +1,7 @@
 """Arrays of images as people store them: which axis, which range of values."""
 
+import logging
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import numpy as np
 from bvae_jax.data import dataset
 from bvae_jax.data import factors as factors_lib
 
+_LOG = logging.getLogger(__name__)
 _ROWS = 1024  # images that are looked at together
 _DARK = 8192  # of 16 bits: fewer are used than there are
 
@@ -18,6 +21,12 @@ def to_nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
     ValueError: the axes cannot be told apart.
   """
   if len(shape) == 3 and min(shape[1:]) > 4:
+    if shape[0] == shape[1] != shape[2]:
+      _LOG.warning(
+        'shape %s is read as %d images of %dx%d; if it is [H, W, N], save the '
+        'transpose(2, 0, 1)',
+        *(shape, *shape),
+      )
     return (0, 1, 2)
   if len(shape) == 4:
     first, last = shape[1] <= 4, shape[3] <= 4

@@ -263,6 +263,9 @@ def test_hdf5(tmp_path):
   with h5py.File(tmp_path / 'a.h5', 'w') as file:
     file['deep/images'] = IMAGES
     file['labels'] = np.arange(5)
+    file['none'] = h5py.Empty('f')
+  with pytest.raises(ValueError, match='no none among deep/images, labels$'):
+    load(tmp_path / 'a.h5', label_keys=('none',))
   close(decoded(tmp_path / 'a.h5'), IMAGES)
   close(decoded(tmp_path / 'a.h5', image_key='/deep/images'), IMAGES)
 
@@ -565,10 +568,13 @@ def test_links_are_followed_once_and_what_is_no_file_is_left_out(
   assert '3 files cannot be decoded: dead.png: no file, or a' in caplog.text
 
 
-def test_axes():
+def test_axes(caplog):
   assert pixels.to_nhwc((9, 8, 8, 3)) == (0, 1, 2, 3)
   assert pixels.to_nhwc((9, 3, 8, 8)) == (0, 2, 3, 1)
   assert pixels.to_nhwc((9, 8, 8)) == (0, 1, 2)
+  assert pixels.to_nhwc((8, 8, 8)) == (0, 1, 2) and not caplog.text
+  assert pixels.to_nhwc((8, 8, 500)) == (0, 1, 2)
+  assert 'read as 8 images of 8x500; if it is [H, W, N]' in caplog.text
 
 
 def test_the_config_for_own_images_is_valid():
