@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from bvae_jax.metrics import (
+  _common,
   _grid,
   _keys,
   _observed,
@@ -111,5 +112,6 @@ def beta_vae_score(
   code_table, labels, sizes = _grid.check_rows(
     code_table, factor_sizes, table_factors
   )
+  (code_table,) = _common.within_reach(code_table)
   counts = num_train, num_eval, batch_size
   return _beta_vae_score(key, code_table, labels, sizes, counts)

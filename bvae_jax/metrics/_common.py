@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+_FAR = 2.0**40  # of codes whose squares and sums are well inside float32
+
 
 def discretize(values: jax.Array, num_bins: int) -> jax.Array:
   """Returns int [N, D]: equal-width bins of each column between its extremes.
@@ -113,6 +115,17 @@ def power_of_two(values: jax.Array) -> jax.Array:
   bits = jax.lax.bitcast_convert_type(values, jnp.int32) & 0x7F800000
   powers = jax.lax.bitcast_convert_type(bits, jnp.float32)
   return jnp.where(powers > 0, powers, 1.0)
+
+
+def within_reach(codes: jax.Array, *others: jax.Array) -> list[jax.Array]:
+  """Brings latents beyond 2^40 down to there, so that float32 holds squares.
+
+  For models with a penalty on their weights, to which the scale of the codes
+  matters, but no longer where they are so large. Other latents keep every bit.
+  """
+  largest = power_of_two(jnp.abs(codes).max(0, keepdims=True))
+  unit = jnp.maximum(largest / _FAR, 1.0)
+  return [x / unit for x in (codes, *others)]
 
 
 def standardize(codes: jax.Array, *others: jax.Array) -> list[jax.Array]:

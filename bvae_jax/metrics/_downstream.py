@@ -146,9 +146,11 @@ def downstream(
   Source: Locatello et al. 2019 (arXiv:1811.12359) section 5.5.
   """
   _settings.require_counts('num_labels', num_labels, 10)
-  *points, sizes = _points.check_split(
+  codes, factors, test_codes, test_factors, sizes = _points.check_split(
     codes, factors, test_codes, test_factors, factor_sizes, min_points=10
   )
-  limit = points[0].shape[0]
-  counts = tuple(sorted({min(int(count), limit) for count in num_labels}))
-  return _downstream(*points, sizes=sizes, num_labels=counts)
+  codes, test_codes = _common.within_reach(codes, test_codes)
+  counts = tuple(sorted({min(int(count), len(codes)) for count in num_labels}))
+  return _downstream(
+    codes, factors, test_codes, test_factors, sizes=sizes, num_labels=counts
+  )

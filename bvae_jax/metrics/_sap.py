@@ -224,11 +224,12 @@ def sap(
   train, test = _points.split(
     codes, factors, test_codes, test_factors, factor_sizes
   )
+  train_codes, test_codes = _common.within_reach(train.codes, test.codes)
   matrix = _matrix(
-    train.codes,
+    train_codes,
     train.factors,
     train.numbers,
-    test.codes,
+    test_codes,
     test.factors,
     sizes=train.sizes,
     linear=tuple(continuous or own for own in train.continuous),

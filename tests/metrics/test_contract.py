@@ -328,6 +328,17 @@ def test_no_unit_is_too_large_or_small(leaky):
   for unit in (2.0**-80, 2.0**80):
     found = vote(unit * (leaky.table + np.arange(60)[:, None] % 7))
     assert found['eval_accuracy'] == expected['eval_accuracy'] > 0
+  codes, factors = leaky.codes[:90], leaky.factors[:90]
+  split = lambda x: (x[:60], factors[:60], x[60:], factors[60:])
+  for linear in (
+    lambda unit: metrics.beta_vae_score(
+      jax.random.key(0), unit * leaky.table, SIZES, num_train=99, num_eval=99
+    ),
+    lambda unit: metrics.sap(*split(unit * codes)),
+    lambda unit: metrics.sap(*split(unit * codes), continuous=True),
+  ):
+    near, far = (float(next(iter(linear(2.0**n).values()))) for n in (35, 90))
+    assert near == pytest.approx(far, abs=1e-6) and far > 0
   with pytest.raises(ValueError, match='scale them up'):
     metrics.mig(1e-40 * leaky.codes.astype(float), leaky.factors)
 

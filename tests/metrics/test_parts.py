@@ -210,6 +210,14 @@ def test_downstream(leaky):
     assert float(actual[f'{name}_efficiency']) == pytest.approx(
       float(actual[f'{name}_100'] / actual[f'{name}_600'])
     )
+  codes, factors, test_codes, test_factors = leaky.split
+  unit = 2.0**90  # whose square float32 does not hold
+  far = metrics.downstream(
+    unit * codes, factors, unit * test_codes, test_factors, num_labels=counts
+  )
+  assert float(far['accuracy']) == pytest.approx(
+    float(actual['accuracy']), 0.01
+  )
 
 
 def test_standard_error_is_that_of_the_mean(make_case):
