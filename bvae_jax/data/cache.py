@@ -137,12 +137,16 @@ def find(name: str) -> Decoded | None:
   return found if len(images) == len(rows) else None
 
 
+def digest(order: np.ndarray) -> str:
+  """A name of an order of images, int [N]."""
+  return hashlib.sha256(order.astype('<i8').tobytes()).hexdigest()[:24]
+
+
 def in_order(found: Decoded, order: np.ndarray) -> Decoded:
   """The images `order`, int [N], of those that were decoded."""
   if (order == np.arange(len(found.images))).all():
     return found
-  digest = hashlib.sha256(order.astype('<i8').tobytes()).hexdigest()[:24]
-  name = f'{found.name}_{digest}'
+  name = f'{found.name}_{digest(order)}'
   shape, one = found.images.shape[1:], lambda i: found.images[order[i]]
   return find(name) or decoded(name, shape, len(order), one, found.words)
 

@@ -191,6 +191,11 @@ def _told(cell: str) -> bool:
   return cell.lower() not in BLANKS
 
 
+def is_continuous(num_values: int, count: int) -> bool:
+  """Whether whole numbers of so many values, of N images, are no classes."""
+  return num_values > max(20, min(count / 2, MAX_CLASSES))
+
+
 def _column(name: str, cells: list[str]) -> _Column:
   """Returns a factor and its values, float64 [N] with NaN for missing."""
   if {cell.lower() for cell in cells if _told(cell)} <= {'true', 'false'}:
@@ -207,7 +212,7 @@ def _column(name: str, cells: list[str]) -> _Column:
       f'column {name} holds an infinite value ({infinite[0]}, beyond 32 bits); '
       'leave the cell blank'
     )
-  many = len(set(known)) > max(20, min(len(known) / 2, MAX_CLASSES))
+  many = is_continuous(len(set(known)), len(known))
   if numbers and (many or any(x != int(x) for x in numbers.values())):
     factor = factors_lib.Factor(name, 'continuous', 0)
     code = {cell: float(x) for cell, x in numbers.items()}

@@ -1,15 +1,18 @@
 """`dataset.name=tfds:NAME`: a set that somebody prepared in array_record."""
 
+import collections
+import functools
+import operator
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from bvae_jax.data import cache, dataset, decode, pixels
+from bvae_jax.data import cache, dataset, decode, labels, pixels
 from bvae_jax.data import factors as factors_lib
 
 PREFIX = 'tfds:'
-_MOST_VALUES = 10_000  # of an integer that is a factor's class
 _Column = tuple[factors_lib.Factor, np.ndarray]
 
 
@@ -17,9 +20,10 @@ def load(config: Any) -> dataset.Dataset:
   """Returns a set that TFDS reads; its images are decoded once, into the cache.
 
   The image is the feature `image`, or the first by name with an image's shape.
-  Scalars and vectors of numbers are the factors, by name: class labels with
-  their sizes, integers by value, others continuous; texts and constants say
-  nothing. TFDS's `value_X` is left out beside `label_X`. All splits together;
+  Scalars and vectors of numbers are the factors, by name, also those in a dict:
+  class labels with their sizes, integers of few values ordinal, others
+  continuous; texts and constants say nothing. TFDS's `value_X` is left out
+  beside `label_X`. All splits together;
   records lie in no order, and a complete grid of them is put in its order.
 
   Args:
@@ -56,9 +60,13 @@ def load(config: Any) -> dataset.Dataset:
       f'file_format=array_record: {error}'
     ) from error
   settings = {key: config[key] for key in cache.SETTINGS}
-  name = cache.fingerprint(sorted(folder.iterdir()), settings)
-  known, order = _factors(made, source)
-  images = cache.find(name) or _decoded(made, whole, order, name, settings)
+  try:
+    known, order = _factors(made, source)
+    settings['order'] = cache.digest(order)
+    name = cache.fingerprint(sorted(folder.iterdir()), settings)
+    images = cache.find(name) or _decoded(made, whole, order, name, settings)
+  except (RuntimeError, ValueError) as error:  # of array_record
+    raise ValueError(f'{folder}: cannot be read: {error}') from error
   if images.skipped:
     raise ValueError(
       f'{folder}: {len(images.skipped)} images cannot be decoded: '
@@ -141,29 +149,43 @@ def _factors(
   made: Any, source: Any
 ) -> tuple[factors_lib.Grid | factors_lib.Table | None, np.ndarray]:
   """What is known of the records, and the record of each image."""
-  features = made.info.features
-  names = [
-    name
-    for name, feature in sorted(features.items())
-    if name != _image(made) and _is_number(feature)
-  ]
-  twin = lambda n: n.startswith('value_') and f'label_{n[6:]}' in names
-  names = [n for n in names if not twin(n)]
-  rows: dict[str, list] = {name: [] for name in names}
+  features = {
+    path: feature
+    for path, feature in _leaves(made.info.features)
+    if path != (_image(made),) and _is_number(feature)
+  }
+  rows: dict[tuple[str, ...], list] = {path: [] for path in features}
   for record in source:
-    for name in names:
-      rows[name].append(record[name])
+    for path, cells in rows.items():
+      cells.append(functools.reduce(operator.getitem, path, record))
+  last = collections.Counter(path[-1] for path in features)
   columns = [
     column
-    for name in names
-    for column in _columns(name, features[name], np.array(rows[name]))
+    for path, feature in features.items()
+    for column in _columns(
+      path[-1] if last[path[-1]] == 1 else '/'.join(path),
+      feature,
+      np.array(rows[path]),
+    )
   ]
-  kept = [c for c in columns if c[0].size != 1 and np.ptp(c[1])]
+  tells = lambda x: len(np.unique(x[np.isfinite(x)])) > 1
+  kept = [c for c in columns if c[0].size != 1 and tells(c[1])]
   if not kept:
     return None, np.arange(len(source))
   factors, values = zip(*kept)
   table = factors_lib.Table.of(factors, np.stack(values, -1))
   return factors_lib.in_order(table)
+
+
+def _leaves(
+  features: Any, above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+  """The features by their path, by name; no `value_X` beside `label_X`."""
+  for name, feature in sorted(features.items()):
+    if hasattr(feature, 'items'):  # CelebA's attributes are features of one
+      yield from _leaves(feature, (*above, name))
+    elif not (name.startswith('value_') and f'label_{name[6:]}' in features):
+      yield (*above, name), feature
 
 
 def _is_number(feature: Any) -> bool:
@@ -195,8 +217,23 @@ def _columns(name: str, feature: Any, values: np.ndarray) -> list[_Column]:
 def _column(
   name: str, values: np.ndarray, size: int, words: tuple[str, ...]
 ) -> _Column:
-  whole = values.dtype.kind in 'biu'
-  if not size and whole and 0 <= values.min() <= values.max() < _MOST_VALUES:
-    size = int(values.max()) + 1
-  kind = 'categorical' if words or size else 'continuous'
+  """A factor and its values: of the classes of a label, or by what there is.
+
+  Raises:
+    ValueError: an infinite value.
+  """
+  kind = 'categorical'
+  if not size and values.dtype.kind in 'biu':
+    there, places = np.unique(values, return_inverse=True)
+    if not labels.is_continuous(len(there), len(values)):
+      size, values = len(there), places.reshape(-1)
+      kind = 'categorical' if there.dtype.kind == 'b' else 'ordinal'
+      numbered = (there == np.arange(size)).all()
+      words = () if numbered else tuple(map(str, there.tolist()))
+  with np.errstate(over='ignore'):
+    if np.isinf(values.astype(np.float32)).any():
+      raise ValueError(
+        f'feature {name} holds an infinite value, or one beyond 32 bits'
+      )
+  kind = kind if size else 'continuous'
   return factors_lib.Factor(name, kind, size, words), values.astype(np.float64)

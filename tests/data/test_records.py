@@ -73,6 +73,28 @@ class ToyTable(Toy):
   extra = {'size': tfds.features.Scalar(np.float32)}
 
 
+class ToyNested(Toy):
+  __module__ = 'toy'
+  extra = {
+    'attributes': tfds.features.FeaturesDict(
+      {'count': np.int64, 'side': np.bool_}
+    )
+  }
+
+  def _generate_examples(self, rows):
+    for i, row in super()._generate_examples(rows):
+      cells = {'count': 10 * (i % 3) - 10, 'side': i >= 3}
+      yield i, row | {'label_side': 0, 'label_shape': 0, 'attributes': cells}
+
+
+class ToyEndless(ToyTable):
+  __module__ = 'toy'
+
+  def _generate_examples(self, rows):
+    for i, row in super()._generate_examples(rows):
+      yield i, row | {'size': np.inf}
+
+
 class ToyBinary(Toy):
   __module__ = 'toy'
   images = IMAGES // 128  # 0 and 1, as TFDS's dSprites
@@ -106,6 +128,32 @@ def test_sets_of_others(tmp_path):
   images = np.asarray(table.images(jnp.arange(6)) * 255).round()
   np.testing.assert_array_equal(images, IMAGES[row])
   assert 'tensorflow' not in sys.modules
+
+
+def test_features_in_a_dict_and_whole_numbers_by_value(tmp_path):
+  ToyNested(
+    data_dir=str(tmp_path), file_format='array_record'
+  ).download_and_prepare()
+  grid = load(tmp_path, 'tfds:toy_nested')
+  assert grid.is_grid and grid.factors.factors == (
+    data.Factor('count', 'ordinal', 3, ('-10', '0', '10')),
+    data.Factor('side', 'categorical', 2),
+  )
+  index = data.factors_to_index(jnp.array([[2, 0], [0, 1]]), (3, 2))
+  images = np.asarray(grid.images(index) * 255).round()
+  np.testing.assert_array_equal(images, IMAGES[[2, 3]])
+
+
+def test_records_that_cannot_be_read_are_one_line(tmp_path):
+  for toy in (Toy, ToyEndless):
+    made = toy(data_dir=str(tmp_path), file_format='array_record')
+    made.download_and_prepare()
+  with pytest.raises(ValueError, match='size holds an infinite value'):
+    load(tmp_path, 'tfds:toy_endless')
+  (records,) = (tmp_path / 'toy').glob('*/*test*record*')
+  records.write_bytes(records.read_bytes()[:-200])
+  with pytest.raises(ValueError, match='toy/1.0.0: cannot be read: Corrupted'):
+    load(tmp_path, 'tfds:toy')
 
 
 def test_a_prepared_set_as_records(tmp_path):
