@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from bvae_jax import models
-from bvae_jax.metrics import _solvers
+from bvae_jax import metrics, models
 
 STRENGTH = 10.0  # inverse penalty of the linear probe
 STEPS = 200  # of the supervised network
@@ -17,12 +16,12 @@ BATCH = 32
 
 
 _fit = jax.jit(
-  functools.partial(_solvers.fit_logistic, strength=STRENGTH, tolerance=1e-4),
+  functools.partial(metrics.fit_logistic, strength=STRENGTH, tolerance=1e-4),
   static_argnames='num_classes',
 )
 
 
-def linear(rows: Any, labels: Any, num_classes: int) -> _solvers.Logistic:
+def linear(rows: Any, labels: Any, num_classes: int) -> metrics.Logistic:
   """A ridge-penalised logistic regression on rows [N, P] as they are.
 
   Args:
@@ -34,13 +33,13 @@ def linear(rows: Any, labels: Any, num_classes: int) -> _solvers.Logistic:
   return _fit(rows, jnp.asarray(labels), num_classes=num_classes)
 
 
-def predict(fitted: _solvers.Logistic, rows: Any) -> np.ndarray:
+def predict(fitted: metrics.Logistic, rows: Any) -> np.ndarray:
   """The likeliest class of rows [N, P], int [N]."""
   rows = jnp.asarray(np.reshape(rows, (len(rows), -1)), jnp.float32)
   return np.asarray(fitted.logits(rows).argmax(1))
 
 
-def accuracy(fitted: _solvers.Logistic, rows: Any, labels: Any) -> float:
+def accuracy(fitted: metrics.Logistic, rows: Any, labels: Any) -> float:
   """Share of rows [N, P] whose class is met."""
   return float((predict(fitted, rows) == np.asarray(labels)).mean())
 

@@ -37,6 +37,7 @@ from bvae_jax.metrics._resampling import (
 )
 from bvae_jax.metrics._sap import sap, sap_matrix
 from bvae_jax.metrics._scored import Scored
+from bvae_jax.metrics._solvers import Logistic, fit_logistic
 from bvae_jax.metrics._transforms import TRANSFORMS, Affine, ica, pca
 from bvae_jax.metrics._udr import udr
 from bvae_jax.metrics._unsupervised import unsupervised_scores
@@ -47,6 +48,7 @@ __all__ = [
   'METRICS',
   'TRANSFORMS',
   'Affine',
+  'Logistic',
   'Metric',
   'Sample',
   'Scored',
@@ -65,6 +67,7 @@ __all__ = [
   'fairness',
   'few_labels',
   'finite',
+  'fit_logistic',
   'ica',
   'infomec',
   'infomec_matrix',

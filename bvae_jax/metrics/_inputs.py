@@ -1,6 +1,6 @@
 """The front door of every metric: codes as arrays.
 
-Codes may be arrays, nested lists, data frames or tensors on the CPU.
+Codes may be arrays, nested lists, data frames or tensors.
 """
 
 import functools

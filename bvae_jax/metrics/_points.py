@@ -1,9 +1,9 @@
 """Points: codes and their labels, as every metric takes them.
 
-Codes and factors may be arrays, nested lists, data frames or tensors on the
-CPU. Concrete labels may be of any kind (see `_labels`), jointly over training
-and test points; traced labels are a table: integers within their sizes, -1 for
-a missing one, or, with sizes, floats with NaN for a missing one.
+Codes and factors may be arrays, nested lists, data frames or tensors. Concrete
+labels may be of any kind (see `_labels`), jointly over training and test
+points; traced labels are a table: integers within their sizes, -1 for a missing
+one, or, with sizes, floats with NaN for a missing one.
 """
 
 from collections.abc import Sequence

@@ -206,6 +206,24 @@ def test_labels_of_any_kind_are_classes(kind, leaky):
   assert float(found['mig']) == float(expected['mig'])
 
 
+class _Tensor:
+  """As PyTorch's: no array before it has left its graph and its device."""
+
+  def __init__(self, values, steps=('detach', 'cpu')):
+    self.values, self.steps, self.dtype = values, steps, values.dtype
+    if steps:
+      setattr(self, steps[0], lambda: _Tensor(values, steps[1:]))
+
+  def __array__(self, dtype=None, copy=None):
+    assert not self.steps
+    return self.values
+
+
+def test_tensors_are_taken_as_they_are(leaky):
+  found = metrics.mig(*map(_Tensor, leaky.train))
+  assert found['mig'] == metrics.mig(*leaky.train)['mig']
+
+
 def test_labels_of_two_precisions_are_the_same_labels(leaky):
   codes, factors, test_codes, test_factors = leaky.split
   tenths, found = factors / 10, []
