@@ -6,6 +6,7 @@ import logging
 import mmap
 import os
 import pathlib
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -87,7 +88,11 @@ def decoded(
   home = folder()
   try:
     home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home, prefix='making_') as making:
+    here = platform.node()  # the cache may be shared by machines
+    sweep(home, f'making_*.{here}')
+    with tempfile.TemporaryDirectory(
+      dir=home, prefix='making_', suffix=f'.{here}.{os.getpid()}'
+    ) as making:
       path = pathlib.Path(making) / 'images.npy'
       need = 2 * count * int(np.prod(shape))
       free = shutil.disk_usage(home).free
@@ -135,6 +140,18 @@ def find(name: str) -> Decoded | None:
   except (OSError, ValueError, EOFError, KeyError, TypeError):  # damaged
     return None
   return found if len(images) == len(rows) else None
+
+
+def sweep(home: pathlib.Path, start: str) -> None:
+  """Takes away what killed processes left: START.PID, of no living PID."""
+  for left in home.glob(f'{start}.*'):
+    number = left.name.rpartition('.')[2]
+    try:
+      os.kill(int(number), 0)
+    except (ValueError, ProcessLookupError):
+      shutil.rmtree(left, ignore_errors=True)
+    except PermissionError:  # somebody else's, and alive
+      continue
 
 
 def digest(order: np.ndarray) -> str:

@@ -49,7 +49,7 @@ def write(
   target = home / f'{real.name}-{image_size}'
   making = home / f'.{real.name}-{image_size}.{os.getpid()}'
   home.mkdir(parents=True, exist_ok=True)
-  _sweep(home, making.name.rpartition('.')[0])
+  cache.sweep(home, making.name.rpartition('.')[0])
   try:
     making.mkdir()
     try:
@@ -84,18 +84,6 @@ def write(
   finally:
     shutil.rmtree(making, ignore_errors=True)
   return target
-
-
-def _sweep(home: pathlib.Path, start: str) -> None:
-  """Takes away what a killed preparation left."""
-  for left in home.glob(f'{start}.*'):
-    number = left.name.rpartition('.')[2]
-    try:
-      os.kill(int(number), 0)
-    except (ValueError, ProcessLookupError):
-      shutil.rmtree(left, ignore_errors=True)
-    except PermissionError:  # somebody else's, and alive
-      continue
 
 
 def _fill(

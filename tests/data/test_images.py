@@ -3,6 +3,7 @@
 import logging
 import os
 import pathlib
+import platform
 import re
 import zipfile
 
@@ -176,6 +177,8 @@ def test_broken_files_are_left_out_or_refused(folder, caplog):
 
 def test_decoded_once_and_anew_when_a_file_changes(folder, cache, monkeypatch):
   Image.fromarray(PICTURE).save(folder / 'a.png')
+  left = cache / f'making_x.{platform.node()}.{2**22 + 1}'
+  left.mkdir(parents=True)  # of a process that was killed
   first = decoded(folder)
   assert sorted(p.suffix for p in cache.iterdir()) == ['.json', '.npy']
   with monkeypatch.context() as patched:
