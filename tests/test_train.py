@@ -97,6 +97,32 @@ def test_every_way_to_spread_the_members_gives_one_result():
     assert_same_run(expected, found)
 
 
+def test_members_side_by_side_on_cores_are_members_alone_to_the_bit(
+  monkeypatch,
+):
+  config = helpers.small_config(seeds=(4, 5, 6), num_devices=1)
+  of_config = lambda size: program_lib.layout(config, size, 1)
+  cores = of_config(3)
+  assert isinstance(cores, parallel.Cores)
+  assert not isinstance(of_config(1), parallel.Cores)  # has all of them
+  states, terms = run_chunk(config, of_config, steps=2)
+  for threads in (1, 8):
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _, n=threads: range(n))
+    again = run_chunk(config, of_config, steps=2)
+    jax.tree.map(np.testing.assert_array_equal, (states, terms), again)
+  one = helpers.small_config(seeds=(5,), num_devices=1)
+  alone = run_chunk(one, of_config, steps=2)
+  among = population.select((states, terms), slice(1, 2))
+  jax.tree.map(np.testing.assert_array_equal, alone, among)
+  program = program_lib.make(
+    experiment_lib.build(config), population.members(config)
+  )
+  first = program_lib.make(experiment_lib.build(one), population.members(one))
+  # Three states and scratches for one, but one copy of the data.
+  assert first.bytes < program.bytes <= 3 * first.bytes
+  assert cores.programs_within(0.5) == 3  # of one member each
+
+
 def test_accelerators_take_members_in_equal_shares_of_sixteen(monkeypatch):
   counts = (1, 3, 16, 17, 20, 33, 64)
   assert [parallel.together(n) for n in counts] == [1] * 7
@@ -161,7 +187,9 @@ def test_a_run_stopped_between_two_log_lines_goes_on_bit_for_bit(
   tmp_path, monkeypatch, no_pages
 ):
   """Whatever the chunks: of one step, or of as many as there are."""
-  config = helpers.small_config(seeds=(0, 1), log_every=6, checkpoint_every=6)
+  config = helpers.small_config(
+    seeds=(0, 1), num_devices=1, log_every=6, checkpoint_every=6
+  )
   run_lib.train_and_evaluate(config, tmp_path / 'whole')
   advance, calls = program_lib.Program.advance, []
 

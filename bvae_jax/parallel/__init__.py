@@ -11,12 +11,14 @@ inside the loss: the transpose of the gather sums the cotangents of all devices,
 and the mean divides them again.
 """
 
+from bvae_jax.parallel.choice import layout
+from bvae_jax.parallel.cores import Cores
 from bvae_jax.parallel.hosts import (
   any_host,
   is_first_host,
   of_first_host,
   start,
 )
-from bvae_jax.parallel.layouts import WHOLE, Layout, Spread, layout
+from bvae_jax.parallel.layouts import WHOLE, Layout, Spread
 from bvae_jax.parallel.maps import count_to, map_index, map_members, together
-from bvae_jax.parallel.memory import compile_ahead, free_memory, memory_limit
+from bvae_jax.parallel.memory import Compiled, free_memory, memory_limit

@@ -1,5 +1,6 @@
 """How a population and its batches lie on devices."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 from jax import lax
 from jax.experimental import multihost_utils
 
-from bvae_jax.parallel import maps
+from bvae_jax.parallel import maps, memory
 
 AXIS = 'devices'
 
@@ -46,7 +47,8 @@ class Spread(NamedTuple):
 WHOLE = Spread()  # each batch on one device
 
 
-class Layout(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Layout:
   """The devices of a run and how the population lies on them."""
 
   devices: tuple[Any, ...]  # of jax.Device
@@ -131,17 +133,21 @@ class Layout(NamedTuple):
       np.tile(np.array(numbers, np.int32), (len(self._local), 1)), AXIS
     )
 
-  def run(self, chunk: Callable) -> Callable:
+  def compile(self, chunk: Callable, shapes: tuple) -> memory.Compiled:
     """Compiles a member's chunk for all members.
 
     Args:
       chunk: the pure function of one member of (arrays, state, key, hparams,
         plan, feed); `arrays` (the data) and `plan` (integers) are shared.
+      shapes: of the spread arguments of all members.
 
     Returns:
-      A pmapped function of the spread arguments; the states are donated, the
-      keys are raw key data (pmap over several hosts takes no typed keys).
+      A function of the spread arguments; the states are donated, the keys are
+      raw key data (pmap over several hosts takes no typed keys).
     """
+    return memory.compile_ahead(self._run(chunk), shapes)
+
+  def _run(self, chunk: Callable) -> Callable:
     members = 0 if self.mode == 'members' else None
     # Replicated arguments of several hosts are copies of one: not to be given.
     keep = members is None and jax.process_count() > 1
@@ -153,60 +159,3 @@ class Layout(NamedTuple):
       devices=self.devices,
       donate_argnums=() if keep else (1,),
     )
-
-
-def layout(
-  mode: str,
-  num_members: int,
-  batch_size: int,
-  *,
-  num_devices: int = 0,
-  member_batch: int = 0,
-) -> Layout:
-  """Chooses devices for a population.
-
-  Args:
-    mode: 'members' or 'data'.
-    num_members: size of the population.
-    batch_size: global batch size of a member.
-    num_devices: devices to use, of all hosts; 0 means as many as shorten the
-      work. Where they do not divide the members, some devices train copies,
-      which nobody sees.
-    member_batch: members under one vmap; 0 means as in `together`.
-
-  Raises:
-    ValueError: too few devices; more than members; or devices that do not
-      divide the batch (mode 'data').
-  """
-  if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
-    raise ValueError(
-      'a run is a compiled program, and JAX_DISABLE_JIT is set: unset it (the '
-      'losses and metrics of the library run without jit)'
-    )
-  found = jax.devices()
-  if num_devices > len(found):
-    raise ValueError(
-      f'num_devices={num_devices}, but there are {len(found)} '
-      f'{found[0].platform} device(s); give no more, or 0 for as many as help'
-    )
-  if mode == 'members':
-    if num_devices > num_members:
-      raise ValueError(
-        f'num_devices={num_devices} is more than the {num_members} member(s) '
-        "of a program; give fewer devices, or parallel='data'"
-      )
-    share = math.ceil(num_members / len(found))
-    count = num_devices or math.ceil(num_members / share)
-  else:
-    if num_devices and batch_size % num_devices:
-      raise ValueError(
-        f'{batch_size} images of a batch do not divide over '
-        f'num_devices={num_devices}; give a divisor of {batch_size}, or 0 for '
-        'the largest that there is'
-      )
-    count = num_devices or max(
-      n for n in range(1, len(found) + 1) if batch_size % n == 0
-    )
-  share = math.ceil(num_members / count) if mode == 'members' else num_members
-  batch = maps.together(share, member_batch)
-  return Layout(tuple(found[:count]), mode, batch, num_members)

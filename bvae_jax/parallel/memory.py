@@ -3,9 +3,20 @@
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+
+
+class Compiled(NamedTuple):
+  """A compiled function, and the bytes that a call takes on a device.
+
+  Over several hosts pmap compiles at its first call only: the bytes are 0.
+  """
+
+  call: Callable
+  bytes: int = 0  # arguments, results and scratch
+  scratch: int = 0  # of them: free between calls
 
 
 def memory_limit() -> float:
@@ -40,24 +51,12 @@ def free_memory(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
   return free
 
 
-def compile_ahead(
-  function: Callable, make_arguments: Callable
-) -> tuple[Callable, int]:
-  """Compiles a pmapped function before its arguments exist.
-
-  Args:
-    function: as `Layout.run` gives it.
-    make_arguments: () -> its arguments; only their shapes are looked at.
-
-  Returns:
-    The compiled function, and the bytes that it takes a device: arguments,
-    results and scratch. Over several hosts pmap compiles at its first call
-    only, and the bytes are 0.
-  """
+def compile_ahead(function: Callable, shapes: tuple) -> Compiled:
+  """Compiles a pmapped function for arguments of some shapes."""
   if jax.process_count() > 1:
-    return function, 0
+    return Compiled(function)
   pmapped: Any = function
-  compiled = pmapped.lower(*jax.eval_shape(make_arguments)).compile()
+  compiled = pmapped.lower(*shapes).compile()
   stats = compiled.memory_analysis()
   needed = (
     stats.argument_size_in_bytes
@@ -65,4 +64,4 @@ def compile_ahead(
     + stats.temp_size_in_bytes
     - stats.alias_size_in_bytes
   )
-  return compiled, needed
+  return Compiled(compiled, needed, stats.temp_size_in_bytes)

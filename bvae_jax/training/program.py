@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import logging
 import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -108,33 +107,33 @@ class Program:
     return (arrays, running, *own, plan, feed)
 
   @functools.cached_property
-  def _compiled(self) -> tuple[Callable, int]:
+  def _compiled(self) -> parallel.Compiled:
     # What is made outside of what is traced.
     keys, _, feeder = self._keys, self._constants, self._feeder
     begin = time.monotonic()
     alone = self.layout.member_batch == 1
     chunk = chunk_lib.make_chunk(self.experiment, self.layout.batch, alone)
-    compiled = parallel.compile_ahead(
-      self.layout.run(chunk),
+    shapes = jax.eval_shape(
       lambda: self._arguments(
         self.begin(self.layout.spread(self._init(keys))),
         0,
         feed=None if feeder is None else feeder.blank(),
-      ),
+      )
     )
+    compiled = self.layout.compile(chunk, shapes)
     _LOG.info('compiled in %.1f s', time.monotonic() - begin)
     return compiled
 
   @property
   def bytes(self) -> int:
     """The bytes that the compiled program takes a device."""
-    return self._compiled[1]
+    return self._compiled.bytes
 
   def _run(
     self, running: Running, steps: int, count: int = 0
   ) -> tuple[Running, Any]:
     """Runs a chunk, in as many calls as it takes blocks of fed batches."""
-    run, feeder = self._compiled[0], self._feeder
+    run, feeder = self._compiled.call, self._feeder
     if feeder is None:
       return run(*self._arguments(running, steps, count))
     at, last = int(np.max(self.collect(running.state.step))), None

@@ -24,7 +24,9 @@ def home(tmp_path, monkeypatch):
 
 
 def config(home, storage):
-  made = helpers.small_config('factor_vae', seeds=(3, 5), num_steps=8)
+  made = helpers.small_config(
+    'factor_vae', seeds=(3, 5), num_steps=8, num_devices=1
+  )
   made.dataset.name, made.dataset.path = 'images', str(home / 'a.npy')
   made.dataset.factor_stride, made.dataset.storage = (), storage
   return made
