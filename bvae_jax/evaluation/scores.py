@@ -1,8 +1,9 @@
 """The metrics of codes, of all members together."""
 
 import functools
+import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -89,25 +90,33 @@ def _score(
   block: int,
   tick: Callable[[], None],
 ) -> Found:
-  """One metric of all members, a block of them and a resample at a time."""
-  value = _over_members(metric, tuple(sizes), False)
-  drawn = _over_members(metric, tuple(sizes), True)
-  keys = metrics.resample_keys(key, resamples) if resamples else ()
-  blocks = []
-  for start in range(0, len(points.codes), block):
-    some = of_members(points, slice(start, start + block))
-    found = jax.tree.map(np.asarray, value(key, some))
-    tick()
-    scores_again = []
-    for one in keys:
-      scores_again.append(jax.tree.map(np.asarray, drawn(one, some)))
+  """One metric of all members, and the deviations of its resamples."""
+  starts = range(0, len(points.codes), block)
+
+  def computed(resampled: bool, keys: Iterable[jax.Array]) -> Iterator[Any]:
+    """Of each key, for each block, in this order."""
+    compute = _over_members(metric, tuple(sizes), resampled)
+
+    def one(call: tuple[jax.Array, int]) -> Any:
+      some = of_members(points, slice(call[1], call[1] + block))
+      return jax.tree.map(np.asarray, compute(call[0], some))
+
+    for values in parallel.at_once(one, itertools.product(keys, starts)):
+      yield values
       tick()
-    errors = {
-      name: np.std([again[name] for again in scores_again], 0, ddof=1)
-      for name in (scores_again[0] if resamples else ())
-    }
-    blocks.append(Found(found, errors))
-  return population.concatenate(blocks)
+
+  scored = population.concatenate([*computed(False, [key])])
+  if not resamples:
+    return Found(scored, {})
+  drawn = [*computed(True, metrics.resample_keys(key, resamples))]
+  each = [
+    population.concatenate(drawn[i : i + len(starts)])
+    for i in range(0, len(drawn), len(starts))
+  ]
+  errors = {
+    name: np.std([again[name] for again in each], 0, ddof=1) for name in each[0]
+  }
+  return Found(scored, errors)
 
 
 def scores(

@@ -6,7 +6,6 @@ gaps. They share XLA's threads, and each is a call of one compiled program, so
 that how many there are at once changes no bit of a result.
 """
 
-import os
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any
@@ -15,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.parallel import memory
+from bvae_jax.parallel import memory, threads
 from bvae_jax.parallel.layouts import Layout
 
 
@@ -33,13 +32,6 @@ def _part(tree: Any, member: int) -> Any:
   is_parts = lambda x: isinstance(x, Parts)
   pick = lambda x: x[member] if is_parts(x) else x
   return jax.tree.map(pick, tree, is_leaf=is_parts)
-
-
-def _cores() -> int:
-  """How many cores this process may use."""
-  if hasattr(os, 'sched_getaffinity'):  # Linux
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
 
 
 class Cores(Layout):
@@ -75,7 +67,7 @@ class Cores(Layout):
     """Compiles a member's chunk, and calls it for each; see `Layout`."""
     first = _part(shapes, 0)
     one = self._one.compile(chunk, first)
-    most = min(_cores(), self.num_members)
+    most = min(threads.cores(), self.num_members)
 
     def call(*arguments: Any) -> Any:
       def of(member: int) -> Any:

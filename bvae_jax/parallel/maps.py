@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
-from concurrent import futures
 from typing import Any
 
 import jax
 import numpy as np
 from jax import lax
+
+from bvae_jax.parallel import threads
 
 _BLOCKS = 64  # of indices that a device is given at once
 _STREAM_BLOCKS = 8  # and of rows that the host gathers
@@ -93,15 +94,14 @@ def map_index(
   """Maps over the indices 0..size-1, a block at a time on every device.
 
   The host sees some blocks at a time, so that it can tell how far they are, and
-  be interrupted.
+  be interrupted; rows are gathered while devices work.
 
   Args:
     function: `function(shared, index [block]) -> tree of [block, ...]`, pure;
       `function(shared, rows [block, ...], index)` with `take`.
     size: number of indices.
     block: indices a call.
-    take: from indices [...] to the host's rows [..., ...], which are gathered
-      while the devices work.
+    take: from indices [...] to the host's rows [..., ...].
 
   Returns:
     `mapped(shared, tell=None) -> tree of [size, ...]` on the host; `tell` is
@@ -123,21 +123,15 @@ def map_index(
     return (take(index), index) if take else (index,)
 
   def mapped(shared, tell=None):
-    flat = lambda x: np.asarray(x).reshape(-1, *x.shape[3:])
-    many, found, running = math.prod(shape), [], None
-    with futures.ThreadPoolExecutor(1) as pool:
-      ahead = pool.submit(gather, 0)
-      for first in range(0, size, many):
-        rows = ahead.result()
-        if first + many < size:
-          ahead = pool.submit(gather, first + many)
-        begun = blocks(shared, *rows)
-        if running is not None:  # so that no more than two are on the devices
-          found.append(jax.tree.map(flat, running))
-          if tell is not None:
-            tell(first)
-        running = begun
-    found.append(jax.tree.map(flat, running))
+    def one(first):
+      flat = lambda x: np.asarray(x).reshape(-1, *x.shape[3:])
+      return jax.tree.map(flat, blocks(shared, *gather(first)))
+
+    many, found = math.prod(shape), []
+    for some in threads.at_once(one, range(0, size, many), 2):
+      found.append(some)
+      if tell is not None and many * len(found) < size:
+        tell(many * len(found))
     return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *found)
 
   return mapped
