@@ -1,9 +1,9 @@
 """Members side by side on the cores of a CPU, each in a thread of its own.
 
-One member fills the cores badly: each of its products is little work, and all
-of them wait for its end. Members that are called at once fill each other's
-gaps. They share XLA's threads, and each is a call of one compiled program, so
-that how many there are at once changes no bit of a result.
+One member fills the cores badly: each of its products is little work, whose end
+all of them wait for. Members that are called at once fill each other's gaps.
+They share XLA's threads, and each is a call of one compiled program, so that
+how many there are at once changes no bit of a result.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from concurrent import futures
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jax import core
 
 from bvae_jax.parallel import memory, threads
 from bvae_jax.parallel.layouts import Layout
@@ -35,7 +35,10 @@ def _part(tree: Any, member: int) -> Any:
 
 
 class Cores(Layout):
-  """The members of a population on one CPU, as many at once as it has cores."""
+  """The members of a population on one CPU.
+
+  As many at once as it has cores, and scratch for in half of the memory.
+  """
 
   @property
   def _one(self) -> Layout:
@@ -46,15 +49,15 @@ class Cores(Layout):
     """Leaves [M, ...] as `Parts`, each [1, 1, ...]."""
 
     def split(x: Any) -> Parts:
-      of = jnp if isinstance(x, jax.Array) else np
-      return Parts(of.split(x[:, None], self.num_members))
+      x = x if isinstance(x, core.Tracer) else np.asarray(x)
+      return Parts(x[:, None, None])
 
     return self._put(jax.tree.map(split, tree))
 
   def init(self, function: Callable, key_data: jax.Array) -> Any:
     """`function(keys [M])` as `spread` lays it."""
     of_keys = lambda data: function(jax.random.wrap_key_data(data))
-    return self.spread(jax.tree.map(np.asarray, jax.jit(of_keys)(key_data)))
+    return self.spread(jax.jit(of_keys)(key_data))
 
   def collect(self, tree: Any) -> Any:
     """The inverse of `spread`: host leaves [M, ...]."""
@@ -67,7 +70,8 @@ class Cores(Layout):
     """Compiles a member's chunk, and calls it for each; see `Layout`."""
     first = _part(shapes, 0)
     one = self._one.compile(chunk, first)
-    most = min(threads.cores(), self.num_members)
+    room = 0.5 * memory.memory_limit() // max(one.scratch, 1)
+    most = max(1, min(threads.cores(), self.num_members, int(room)))
 
     def call(*arguments: Any) -> Any:
       def of(member: int) -> Any:
