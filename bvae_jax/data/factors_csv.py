@@ -20,7 +20,9 @@ _REMARKS = re.compile(r'(?:(?:#|sep=)[^\r\n]*[\r\n]+)*', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r'[-+]?\d+,\d+(e[-+]?\d+)?', re.IGNORECASE)
 
 
-def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
+def read(
+  path: pathlib.Path, files: list[str], skipped: Iterable[str] = ()
+) -> dict[str, list[str]]:
   """The cells of each column by its name, in the order of the files.
 
   Columns are apart by commas, or by semicolons, tabs or bars (then 1,5 is a
@@ -32,6 +34,8 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
   Args:
     path: the table.
     files: paths of the images in its folder, with slashes.
+    skipped: paths of those that could not be decoded: what names them names
+      none of the others.
 
   Raises:
     ValueError: no such table.
@@ -41,7 +45,7 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
     raise ValueError('needs a header and rows: file name, one column a factor')
   if found[0][0].lower().endswith(decode.SUFFIXES):
     raise ValueError(f'needs a header; its first row names {found[0][0]}')
-  find = _finder(path.parent, files)
+  find = _finder(path.parent, [*files, *skipped])
   found = _files_first(found, find)
   names = [' '.join(name.split()) for name in found[0][1:]]
   if len(set(names)) != len(names) or not all(names):
@@ -59,9 +63,11 @@ def read(path: pathlib.Path, files: list[str]) -> dict[str, list[str]]:
       raise ValueError(f'names {file} twice, the second time in row {number}')
     else:
       cells[file] = row[1:]
+  for file in skipped:
+    cells.pop(file, None)
   if not cells:
     raise ValueError(
-      f'names none of the images; its first is {unknown[0]}; the first column '
+      f'names none of the images; its first is {found[1][0]}; the first column '
       'must hold the names of the files in this folder'
     )
   if unknown or len(cells) < len(files):

@@ -50,7 +50,7 @@ def load(config: Any) -> dataset.Dataset:
     made = _folder([path / name for name in found], settings)
     skipped = {found[i]: why for i, why in made.skipped.items()}
     _report(path, skipped, config.strict)
-    known = labels.of_files(path, [found[i] for i in made.rows])
+    known = labels.of_files(path, [found[i] for i in made.rows], skipped)
   else:
     made, skipped = _array(path, settings, key), {}
     known = labels.of_arrays(path, keys, len(made.images))

@@ -10,7 +10,7 @@ they are left out, which the log says.
 import logging
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -29,13 +29,14 @@ _Column = tuple[factors_lib.Factor, np.ndarray]
 
 
 def of_files(
-  folder: pathlib.Path, names: list[str]
+  folder: pathlib.Path, names: list[str], skipped: Iterable[str] = ()
 ) -> factors_lib.Table | None:
   """Returns what is known of the files, None if nothing is.
 
   Args:
     folder: the images' folder, with or without a factors.csv.
     names: paths of the N images in it, with slashes.
+    skipped: paths of those that could not be decoded.
 
   Raises:
     ValueError: a factors.csv that cannot be read or does not fit the files.
@@ -43,7 +44,7 @@ def of_files(
   path = folder / NAME
   if path.exists():
     try:
-      columns = factors_csv.read(path, names)
+      columns = factors_csv.read(path, names, skipped)
     except ValueError as error:
       raise ValueError(f'{path}: {error}') from error
   elif all('/' in file for file in names):

@@ -427,6 +427,17 @@ def test_numbers_that_32_bits_cannot_tell_apart_count_from_the_least(folder):
   assert np.isnan(unknown.values).all()
 
 
+def test_labels_of_a_file_that_is_left_out_go_to_no_other(folder):
+  (folder / 'factors.csv').write_text('file,x\na,1\nb.png,2\nc,3\n')
+  names = ['c.png', 'e/b.png', 'f/a.png']
+  table = labels.of_files(folder, names, ['a.png', 'd/b.png'])
+  assert table is None  # c alone has a label: one value
+  table = labels.of_files(folder, [*names, 'b.png'], ['a.png'])
+  np.testing.assert_array_equal(table.values, [[1], [-1], [-1], [0]])
+  table = labels.of_files(folder, ['c.png', 'f/a.png'])
+  np.testing.assert_array_equal(table.values, [[1], [0]])
+
+
 def test_labels_from_a_table(folder):
   rows = ['file,shape,count,size,same', 'b.png,round,10,0.5,1']
   rows += ['d/a.png,flat,9.0,,1', 'c.png,,2,1e1,1', 'gone.png,flat,2,1,1']
