@@ -32,6 +32,9 @@ class Estimate(NamedTuple):
   values: tuple[float, ...]
 
   def __str__(self) -> str:
+    """As text: the mean, its interval if there is one; '–' where no mean is."""
+    if not np.isfinite(self.mean):
+      return '–'
     if not np.isfinite(self.low):
       return f'{self.mean:.3f}'
     return f'{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]'

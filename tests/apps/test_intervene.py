@@ -126,5 +126,7 @@ def test_the_interval_is_students():
   assert found.mean == 2
   np.testing.assert_allclose(found.high - 2, 4.302653 / 3**0.5, rtol=1e-6)
   assert np.isnan(statistics.estimate([1.0]).low)
+  shown = [str(statistics.estimate(v)) for v in ([1, 2, 3], [1], [np.nan], [])]
+  assert shown == ['2.000 [-0.484, 4.484]', '1.000', '–', '–']
   table = statistics.estimates([[[1.0, 5.0]], [[3.0, 5.0]]])
   assert table.shape == (1, 2) and table[0, 0].mean == 2
