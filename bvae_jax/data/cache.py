@@ -9,6 +9,7 @@ import pathlib
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ import numpy as np
 from bvae_jax.data import progress
 
 _LOG = logging.getLogger(__name__)
+_DAY = 86_400  # [s]
 _VERSION = 4  # of how images are decoded: another makes them anew
 # Keys of config.dataset that say how.
 SETTINGS = ('image_size', 'channels', 'fit')
@@ -89,7 +91,7 @@ def decoded(
   try:
     home.mkdir(parents=True, exist_ok=True)
     here = platform.node()  # the cache may be shared by machines
-    sweep(home, f'making_*.{here}')
+    sweep(home, f'making_*.{here}', _DAY)
     with tempfile.TemporaryDirectory(
       dir=home, prefix='making_', suffix=f'.{here}.{os.getpid()}'
     ) as making:
@@ -142,15 +144,23 @@ def find(name: str) -> Decoded | None:
   return found if len(images) == len(rows) else None
 
 
-def sweep(home: pathlib.Path, start: str) -> None:
-  """Takes away what killed processes left: START.PID, of no living PID."""
+def sweep(home: pathlib.Path, start: str, age: float = 0) -> None:
+  """Takes away what killed processes left: START.PID, of no living PID.
+
+  Args:
+    home: the folder.
+    start: of the names, a pattern.
+    age: since they were made [s], where processes may not see each other.
+  """
   for left in home.glob(f'{start}.*'):
     number = left.name.rpartition('.')[2]
     try:
+      if time.time() - left.stat().st_mtime < age:
+        continue
       os.kill(int(number), 0)
     except (ValueError, ProcessLookupError):
       shutil.rmtree(left, ignore_errors=True)
-    except PermissionError:  # somebody else's, and alive
+    except (PermissionError, FileNotFoundError):  # somebody's, alive; gone
       continue
 
 

@@ -178,7 +178,10 @@ def _hdf5(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
   opened: Any = h5py.File(path, 'r')
   with opened as file:
     words = h5py.check_string_dtype(file[name].dtype)
-    return file[name].asstr()[()] if words else file[name][()]
+    try:  # h5py takes bytes of NumPy for ASCII
+      return file[name].asstr('utf-8')[()] if words else file[name][()]
+    except UnicodeDecodeError:
+      raise ValueError(f'{name} is no UTF-8; save its text anew') from None
 
 
 def _hdf5_shapes(path: pathlib.Path) -> dict[str, tuple[int, ...]]:

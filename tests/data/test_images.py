@@ -178,7 +178,8 @@ def test_broken_files_are_left_out_or_refused(folder, caplog):
 def test_decoded_once_and_anew_when_a_file_changes(folder, cache, monkeypatch):
   Image.fromarray(PICTURE).save(folder / 'a.png')
   left = cache / f'making_x.{platform.node()}.{2**22 + 1}'
-  left.mkdir(parents=True)  # of a process that was killed
+  left.mkdir(parents=True)  # of a process that was killed the day before
+  os.utime(left, (0, 0))
   first = decoded(folder)
   assert sorted(p.suffix for p in cache.iterdir()) == ['.json', '.npy']
   with monkeypatch.context() as patched:
@@ -267,7 +268,13 @@ def test_hdf5(tmp_path):
     file['deep/images'] = IMAGES
     file['labels'] = np.arange(5)
     file['none'] = h5py.Empty('f')
-  with pytest.raises(ValueError, match='no none among deep/images, labels$'):
+    file['word'] = np.char.encode(list('ßaßab'), 'utf-8')
+    file['latin'] = np.char.encode(list('ßaßab'), 'latin-1')
+  (word,) = load(tmp_path / 'a.h5', label_keys=('word',)).factors.factors
+  assert word.values == ('a', 'b', 'ß')
+  with pytest.raises(ValueError, match='a.h5: latin is no UTF-8; save its tex'):
+    load(tmp_path / 'a.h5', label_keys=('latin',))
+  with pytest.raises(ValueError, match='no none among deep/images, labels, l'):
     load(tmp_path / 'a.h5', label_keys=('none',))
   close(decoded(tmp_path / 'a.h5'), IMAGES)
   close(decoded(tmp_path / 'a.h5', image_key='/deep/images'), IMAGES)
