@@ -14,6 +14,7 @@ import numpy as np
 
 # Quantile bins of a continuous factor, where a score needs classes.
 CONTINUOUS_BINS = 20
+MAX_KEYS = 2**31  # of a label and a point, which share one integer
 MAX_CLASSES = 256  # values of a factor of numbers that is not continuous
 _BLANK = ('', 'nan', '<na>', 'nat')  # a missing value as text
 
@@ -188,7 +189,7 @@ def encode(
   if not all(found):
     table[(table < 0) & (np.asarray(found) > 0)] = np.nan
     return table.astype(np.float32), tuple(found)
-  if len(factors) * max(found) >= 2**31 and sizes is not None:
+  if len(factors) * max(found) >= MAX_KEYS and sizes is not None:
     return encode(factors, num_train, names, None)
   return table.astype(np.int32), tuple(found)
 

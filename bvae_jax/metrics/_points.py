@@ -74,6 +74,7 @@ def _check_factors(
     table, sizes = _labels.encode(
       together, counts[0], [str(name) for name in names], sizes
     )
+    _check_keys(max(counts), sizes, 'score fewer points')
     return _labels.classes(jnp.asarray(table), sizes, counts[0])
   for x in arrays:
     if x.dtype.kind not in ('iub' if sizes is None else 'iubf'):
@@ -82,13 +83,18 @@ def _check_factors(
         f'{x.dtype}'
       )
   sizes = sizes or (MAX_FACTOR_SIZE,) * num_factors
-  # Labels and points share one integer key; concrete labels are compacted.
-  if max(counts) * max(sizes) >= 2**31:
-    raise ValueError(
-      f'factor_sizes {sizes} are too large for {max(counts)} points under jit:'
-      ' relabel the factors as 0, 1, 2, ...'
-    )
+  remedy = 'relabel the factors as 0, 1, 2, ...'
+  _check_keys(max(counts), sizes, f'under jit {remedy}')
   return _labels.classes(jnp.concatenate(arrays), sizes, counts[0])
+
+
+def _check_keys(num_points: int, sizes: Sequence[int], remedy: str) -> None:
+  """Raises where a label and a point do not share one integer key."""
+  if num_points * max(sizes) >= _labels.MAX_KEYS:
+    raise ValueError(
+      f'factor_sizes {tuple(sizes)} are too large for {num_points} points: '
+      f'{remedy}'
+    )
 
 
 def encode_factors(

@@ -1,5 +1,6 @@
 """The whole registry: pinned values, invariances, bounds, the examples."""
 
+import contextlib
 import doctest
 import importlib
 import pkgutil
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import metrics
+from bvae_jax.metrics import _labels
 
 SIZES = (3, 4, 5)
 # The values of downstream and UDR stand beside their references. What a few
@@ -130,8 +132,8 @@ def test_huge_codes_keep_their_information(sample):
     np.testing.assert_allclose(found[score], expected[score], atol=1e-4)
 
 
-def test_labels_too_large_for_integers_raise_under_jit(sample):
-  """Concrete labels are compacted; traced ones would overflow in silence."""
+def test_labels_too_large_for_integers_raise(sample, monkeypatch):
+  """Concrete labels are compacted; else they would overflow in silence."""
   far = sample.factors * 10**8
   expected = metrics.mig(sample.codes, sample.factors)['mig']
   assert float(metrics.mig(sample.codes, far)['mig']) == float(expected)
@@ -140,6 +142,12 @@ def test_labels_too_large_for_integers_raise_under_jit(sample):
       sample.factors
     )
   assert '\n' not in str(error.value)
+  most = len(sample.factors) * (1 + int(sample.factors.max()))
+  for keys in (most, most + 1):
+    monkeypatch.setattr(_labels, 'MAX_KEYS', keys)
+    raises = pytest.raises(ValueError, match='too large for .* fewer points')
+    with raises if keys == most else contextlib.nullcontext():
+      metrics.mig(sample.codes, sample.factors)
 
 
 @pytest.mark.parametrize(
