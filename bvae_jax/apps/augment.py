@@ -81,10 +81,10 @@ def run(options: Options) -> Section:
   """A classifier of few labels with each augmentation, for all members."""
   models, dataset = options.load()
   goal = tasks.task(dataset, options.target or _coarse(dataset), 'augment')
-  name = options.factor or next(
-    (n for n in dataset.factor_names[::-1] if n != goal.factor.name),
-    goal.factor.name,
-  )
+  others = [n for n in dataset.factor_names[::-1] if n != goal.factor.name]
+  if not others:
+    raise ValueError(f'augment: needs two factors, {dataset.name} has one')
+  name = options.factor or others[0]
   place, factor = coders.factor(dataset, name, 'augment')
   if place == goal.place:
     raise ValueError('augment: --factor and --target must be two factors')

@@ -1,4 +1,8 @@
-"""What an application needs of a model, and a PCA that stands beside it."""
+"""What applications share: coders (a model, a PCA), images with their factors.
+
+Factors of a sample are numbers: places among their values, or, where
+continuous, shares of their range; `known`, `change` and `classes` read them.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -231,7 +235,7 @@ def deviations(codes: Any) -> np.ndarray:
   return np.maximum(np.asarray(codes, np.float64).std(0), 1e-6)
 
 
-def measure(model: trained.Model) -> str:
+def unit(model: trained.Model) -> str:
   """The unit of `carried`, in words."""
   return records.unit(model.experiment.objective.points)
 

@@ -130,8 +130,8 @@ def run(options: Options) -> Section:
     cells = _cells(truths, drifts, shares, len(members), place)
     rows.append((method, *map(str, cells.values())))
     figures[method] = {k: v._asdict() for k, v in cells.items()} | {
-      'moved': statistics_of(truths, 'moved', known),
-      'reconstruction_moved': statistics_of(truths, 'kept', known),
+      'moved': _means(truths, 'moved', known),
+      'reconstruction_moved': _means(truths, 'kept', known),
     }
   images, labels = [work.images[:8], *strips.values()], ['before', *strips]
   if dataset.is_grid:
@@ -168,8 +168,8 @@ def run(options: Options) -> Section:
   )
 
 
-def statistics_of(truths: list[truth.Truth], field: str, factors: Any) -> dict:
-  """{factor: mean} of a field of all edits."""
+def _means(truths: list[truth.Truth], field: str, factors: Any) -> dict:
+  """{factor: mean over all edits} of a field [K] of `Truth`."""
   means = np.mean([getattr(t, field) for t in truths], 0)
   return {one.name: float(v) for one, v in zip(factors, means)}
 

@@ -13,7 +13,7 @@ def run(options: Options) -> Section:
   """Both directions for all members, the graph, and the structural report."""
   models, dataset = options.load()
   names = dataset.factor_names
-  measure = coders.measure(models[0])
+  measure = coders.unit(models[0])
   least = f'{coders.IDLE} {measure}'
   drawn = 'render' if dataset.is_grid else 'observed image'
   every = [effects.on_factors(m, dataset, options.key) for m in models]

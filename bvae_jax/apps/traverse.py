@@ -101,7 +101,7 @@ def walks(
 def run(options: Options) -> Section:
   """Walks of chosen members from several images, and the film of training."""
   models, dataset = options.load()
-  measure = coders.measure(models[0])
+  measure = coders.unit(models[0])
   if options.span == 'prior' and models[0].experiment.objective.points:
     raise ValueError(
       f'the codes of {models[0].config.objective} are points without a prior; '

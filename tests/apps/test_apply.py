@@ -16,12 +16,14 @@ from bvae_jax.apps import (
   coders,
   edit,
   explain,
+  fair,
   section,
   transfer,
   traverse,
   truth,
 )
 from bvae_jax.apps.options import Options
+from bvae_jax.data import factors as factors_lib
 
 
 @pytest.fixture(scope='module')
@@ -74,6 +76,15 @@ def test_options_that_do_not_fit_are_one_line(run):
     explain.run(Options(run, index=216))
   with pytest.raises(OSError, match='holds no run'):
     traverse.run(Options(run / 'nowhere'))
+
+
+@pytest.mark.parametrize('one', (augment, fair))
+def test_one_factor_is_told_to_be_one(world, monkeypatch, one):
+  alone = factors_lib.Grid.of(('on',), (2,), ('categorical',))
+  dataset = dataclasses.replace(world.dataset, factors=alone, num_images=2)
+  monkeypatch.setattr(Options, 'load', lambda _: ((), dataset))
+  with pytest.raises(ValueError, match='needs two factors, cells has one'):
+    one.run(Options(None))
 
 
 def test_members_that_stopped_are_left_out_and_doubts_told(
