@@ -193,7 +193,9 @@ def sap(
 
   mean_k (S_first,k - S_second,k) over the two latents that predict factor k
   best. S is the test accuracy of a linear SVM of one latent (squared hinge,
-  balanced classes), or, of a continuous factor, the squared correlation.
+  balanced classes), or, of a continuous factor, the squared correlation. The
+  SVM's bias is penalised as its slope is, so that an offset of the codes
+  matters; one of more than eight ranges is taken off first.
 
   Args:
     codes: float [N, D] posterior means of the training points.

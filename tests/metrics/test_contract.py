@@ -357,6 +357,13 @@ def test_no_unit_is_too_large_or_small(leaky):
   ):
     near, far = (float(next(iter(linear(2.0**n).values()))) for n in (35, 90))
     assert near == pytest.approx(far, abs=1e-6) and far > 0
+  span = np.ptp(codes, 0)
+  codes = codes.astype(np.float64) - codes.min(0) - span / 2
+  centred, near, far = (
+    metrics.sap_matrix(*split(codes + offset * span)) for offset in (0, 7, 9)
+  )  # more than eight ranges are taken off
+  np.testing.assert_allclose(far, centred, atol=1e-6)
+  assert np.abs(near - centred).max() > 0.1
   with pytest.raises(ValueError, match='scale them up'):
     metrics.mig(1e-40 * leaky.codes.astype(float), leaky.factors)
 
