@@ -1,21 +1,17 @@
-"""factors.csv as people save it: separators, line ends, how files are named."""
+"""factors.csv as people save it: separators, line ends, numbers."""
 
 import csv
 import io
 import itertools
 import logging
 import math
-import os
 import pathlib
 import re
-import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from bvae_jax.data import decode
+from bvae_jax.data import decode, file_names
 
 _LOG = logging.getLogger(__name__)
-_COUNTS = ('', 'index', 'unnamed: 0')  # heads of a column that counts
-INDICES = (*_COUNTS, 'id')  # or of one that might
 _REMARKS = re.compile(r'(?:(?:#|sep=)[^\r\n]*[\r\n]+)*', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r'[-+]?\d+,\d+(e[-+]?\d+)?', re.IGNORECASE)
 
@@ -45,8 +41,8 @@ def read(
     raise ValueError('needs a header and rows: file name, one column a factor')
   if found[0][0].lower().endswith(decode.SUFFIXES):
     raise ValueError(f'needs a header; its first row names {found[0][0]}')
-  find = _finder(path.parent, [*files, *skipped])
-  found = _files_first(found, find)
+  find = file_names.finder(path.parent, [*files, *skipped])
+  found = file_names.files_first(found, find)
   names = [' '.join(name.split()) for name in found[0][1:]]
   if len(set(names)) != len(names) or not all(names):
     raise ValueError(f'needs a name of its own for each factor, got {names}')
@@ -81,64 +77,6 @@ def read(
   blank = [''] * len(names)
   ordered = [cells.get(file, blank) for file in files]
   return {name: [row[k] for row in ordered] for k, name in enumerate(names)}
-
-
-def _files_first(
-  rows: list[list[str]], find: Callable[[str], str | None]
-) -> list[list[str]]:
-  """The rows with the names of files first, in place of numbers of rows."""
-  columns = [*zip(*rows)]  # of as many as the shortest row has
-  k = _column_of_files(rows[0], [cells[1:] for cells in columns], find)
-  if not k:
-    return rows
-  rest = 1 if rows[0][0].lower() in INDICES else 0
-  return [[row[k], *row[rest:k], *row[k + 1 :]] for row in rows]
-
-
-def _column_of_files(
-  heads: list[str],
-  columns: list[tuple[str, ...]],
-  find: Callable[[str], str | None],
-) -> int:
-  """Which column names files: with suffix, else the first that does without.
-
-  Raises:
-    ValueError: two do without suffix, and not the same: one counts the rows.
-  """
-  has_suffix = lambda cell: cell.lower().endswith(decode.SUFFIXES)
-  files = [sum(bool(has_suffix(c) and find(c)) for c in cs) for cs in columns]
-  if any(files):
-    return files.index(max(files))
-  named = {k: _all_named(cells, find) for k, cells in enumerate(columns)}
-  able = [k for k, found in named.items() if found]
-  if heads[0].lower() in _COUNTS:  # beside names of files that are not there
-    able += [
-      k for k, cells in enumerate(columns) if all(map(has_suffix, cells))
-    ]
-  first = [find(cell) for cell in columns[0]]
-  if not any(first):
-    return able[0] if able else 0
-  for k in able:
-    if k and named[k] != first:
-      raise ValueError(
-        f'columns {heads[0]!r} and {heads[k]!r} may both name the files, and '
-        'differently: leave the one that counts the rows out, or write names '
-        'of files as they are, with their suffix'
-      )
-  return 0
-
-
-def _all_named(
-  cells: Iterable[str], find: Callable[[str], str | None]
-) -> list[str | None]:
-  """The files that cells name; none where one names none, or two the same."""
-  found = {}
-  for cell in cells:
-    file = find(cell)
-    if file is None or file in found:
-      return []
-    found[file] = None
-  return [*found]
 
 
 def rows(path: pathlib.Path) -> list[list[str]]:
@@ -218,34 +156,3 @@ def number(cell: str) -> float:
   value = float(cell)
   whole = cell.lstrip('+-').isdecimal() and math.isfinite(value)
   return int(cell) if whole else value
-
-
-def _finder(
-  folder: pathlib.Path, files: list[str]
-) -> Callable[[str], str | None]:
-  """From how a table names a file to its path, None where it is none.
-
-  The first way counts in which it is the only one: as it stands before another
-  case of its letters.
-  """
-  ways: list[dict[str, str | None]] = [{} for _ in range(8)]
-  for file in files:
-    plain = unicodedata.normalize('NFC', file)
-    base = plain.rpartition('/')[2]
-    forms = [plain, base, _stem(plain), _stem(base)]
-    for way, form in zip(ways, forms + [form.casefold() for form in forms]):
-      way[form] = None if form in way else file
-
-  def find(named: str) -> str | None:
-    plain = unicodedata.normalize('NFC', named.replace('\\', '/'))
-    for place in (folder.as_posix(), os.path.abspath(folder), '.'):
-      plain = plain.removeprefix(f'{place}/')
-    keys = [plain] * 4 + [plain.casefold()] * 4
-    return next((f for way, k in zip(ways, keys) if (f := way.get(k))), None)
-
-  return find
-
-
-def _stem(file: str) -> str:
-  head, dot, end = file.rpartition('.')
-  return head if dot and '/' not in end else file

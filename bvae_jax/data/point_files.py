@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bvae_jax.data import arrays, factors_csv, files, labels
+from bvae_jax.data import arrays, factors_csv, file_names, files, labels
 
 _LOG = logging.getLogger(__name__)
 _NAMED = 5  # of what a file holds, in a message
@@ -73,7 +73,7 @@ def _csv(path: pathlib.Path, key: str) -> Table:
       raise ValueError(
         f'{path}: row {number} has {len(row)} cells, the first {len(rows[0])}'
       )
-  counted = rows[0][0].lower() in factors_csv.INDICES and _tells_apart(rows[1:])
+  counted = rows[0][0].lower() in file_names.INDICES and _tells_apart(rows[1:])
   names = tuple(rows.pop(0)) if counted or _is_head(rows) else ()
   if not rows:
     raise ValueError(f'{path}: a head and no rows')
