@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bvae_jax.apps import coders, pictures, responses, truth
+from bvae_jax.apps import coders, linear, pictures, responses, truth
 from bvae_jax.apps.options import Options, doubts, load_members
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
@@ -105,7 +105,7 @@ def run(options: Options) -> Section:
     others[options.against] = other
   bench = truth.bench(dataset, options, place)
   work, basis = bench.work, bench.basis
-  pca = coders.fit_pca(basis.images, models[0].num_latents)
+  pca = linear.fit_pca(basis.images, models[0].num_latents)
   named = options.latents[0] if options.latents else None
   methods = {'this run': models, 'PCA': (pca,), **others}
   rows, figures, strips = [], {}, {}

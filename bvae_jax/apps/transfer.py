@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import charts, coders, probes, tasks
+from bvae_jax.apps import charts, coders, linear, probes, tasks
 from bvae_jax.apps.options import Options, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
@@ -23,7 +23,7 @@ _NETWORK = 'network'
 
 
 def representations(
-  members: tuple[coders.Coder, ...], pca: coders.Pca
+  members: tuple[coders.Coder, ...], pca: linear.Pca
 ) -> dict[str, list[Any]]:
   """{name: functions of images to rows}, one function a member."""
   code = lambda member: lambda x: np.asarray(member.encode(x)[0])
@@ -123,7 +123,7 @@ def run(options: Options) -> Section:
   pool = coders.draw(dataset, options.key, num_pool, told)
   test = tasks.part(pool, np.arange(num_test))
   rest = tasks.part(pool, np.arange(num_test, num_pool))
-  pca = coders.fit_pca(rest.images[:4000], models[0].num_latents)
+  pca = linear.fit_pca(rest.images[:4000], models[0].num_latents)
   rows_of = representations(models, pca)
   encoder = models[0].config.encoder
   figures, files, shown, tables, notes = {}, {}, {}, [], []

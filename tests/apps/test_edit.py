@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import data
-from bvae_jax.apps import coders, edit, renders, responses, truth
+from bvae_jax.apps import coders, edit, linear, renders, responses, truth
 from bvae_jax.apps.options import Options
 
 
@@ -122,10 +122,10 @@ def test_too_few_labels_are_one_line(world, everything):
 
 
 def test_a_pca_of_all_components_is_exact(everything):
-  pca = coders.fit_pca(everything.images, 4)
+  pca = linear.fit_pca(everything.images, 4)
   codes, _ = pca.encode(everything.images)
   np.testing.assert_allclose(pca.decode(codes), everything.images, atol=1e-4)
   np.testing.assert_allclose(codes[:, :3].std(0), 1, atol=1e-4)
   np.testing.assert_allclose(pca.axes @ pca.axes.T, np.eye(4), atol=1e-5)
   with pytest.raises(ValueError, match='PCA of 9'):
-    coders.fit_pca(everything.images, 9)
+    linear.fit_pca(everything.images, 9)
