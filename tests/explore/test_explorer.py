@@ -273,6 +273,7 @@ def test_the_command_writes_it_anew_or_ends_in_one_line(small_run, tmp_path):
   assert '"place":1' in (folder / explore.FILE).read_text()
   bad = run('--port=9000')
   assert bad.stderr == 'error: --port is that of --serve; give --serve too\n'
+  (tmp_path / '._a.png').touch()  # of macOS, no picture
   bad = run(f'--images={tmp_path}', '--members=0')
   assert bad.returncode == 1 and 'holds no picture' in bad.stderr
   assert bad.stderr.count('\n') == 1
