@@ -40,19 +40,17 @@ class Cores(Layout):
   As many at once as it has cores, and scratch for in half of the memory.
   """
 
-  @property
-  def _one(self) -> Layout:
-    """A member alone."""
-    return Layout(self.devices, self.mode, self.member_batch, 1)
+  def replicate(self, tree: Any) -> Any:
+    """What all members share."""
+    return jax.device_put(tree, self.devices[0])
 
   def spread(self, tree: Any) -> Any:
-    """Leaves [M, ...] as `Parts`, each [1, 1, ...]."""
+    """Leaves [M, ...] as `Parts`."""
 
     def split(x: Any) -> Parts:
-      x = x if isinstance(x, core.Tracer) else np.asarray(x)
-      return Parts(x[:, None, None])
+      return Parts(x if isinstance(x, core.Tracer) else np.asarray(x))
 
-    return self._put(jax.tree.map(split, tree))
+    return self.replicate(jax.tree.map(split, tree))
 
   def init(self, function: Callable, key_data: jax.Array) -> Any:
     """`function(keys [M])` as `spread` lays it."""
@@ -62,14 +60,21 @@ class Cores(Layout):
   def collect(self, tree: Any) -> Any:
     """The inverse of `spread`: host leaves [M, ...]."""
     members = [_part(tree, m) for m in range(self.num_members)]
-    return jax.tree.map(
-      lambda *xs: np.concatenate([x[0] for x in xs]), *members
-    )
+    return jax.tree.map(lambda *xs: np.stack(xs), *members)
+
+  def shared(self, numbers: list[int]) -> jax.Array:
+    """Integers for all members."""
+    return self.replicate(np.array(numbers, np.int32))
 
   def compile(self, chunk: Callable, shapes: tuple) -> memory.Compiled:
     """Compiles a member's chunk, and calls it for each; see `Layout`."""
+
+    def of_data(arrays, state, key, hparams, plan, feed):
+      key = jax.random.wrap_key_data(key)
+      return chunk(arrays, state, key, hparams, plan, feed)
+
     first = _part(shapes, 0)
-    one = self._one.compile(chunk, first)
+    one = memory.compile_ahead(jax.jit(of_data, donate_argnums=1), first)
     room = 0.5 * memory.memory_limit() // max(one.scratch, 1)
     most = max(1, min(threads.cores(), self.num_members, int(room)))
 

@@ -52,11 +52,11 @@ def free_memory(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
 
 
 def compile_ahead(function: Callable, shapes: tuple) -> Compiled:
-  """Compiles a pmapped function for arguments of some shapes."""
+  """Compiles a function, as jit and pmap give it, for some shapes."""
   if jax.process_count() > 1:
     return Compiled(function)
-  pmapped: Any = function
-  compiled = pmapped.lower(*shapes).compile()
+  staged: Any = function
+  compiled = staged.lower(*shapes).compile()
   stats = compiled.memory_analysis()
   needed = (
     stats.argument_size_in_bytes
