@@ -31,9 +31,12 @@ def program(request):
 def test_nothing_moves_between_host_and_devices_inside_a_chunk(program):
   running = program.advance(program.begin(program.init()), 1)
   arguments = program._arguments(running, 2)
-  run, _ = program._compiled
-  with jax.transfer_guard('disallow'):
+  run = program._compiled.call
+  jax.config.update('jax_transfer_guard', 'disallow')  # in all threads
+  try:
     running, _ = jax.block_until_ready(run(*arguments))
+  finally:
+    jax.config.update('jax_transfer_guard', 'allow')
   assert (program.collect(running.state).step == 3).all()
 
 
