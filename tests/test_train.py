@@ -14,6 +14,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import losses, parallel, population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.parallel import threads
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import hooks, loop, monitor
 from bvae_jax.training import program as program_lib
@@ -106,8 +107,8 @@ def test_members_side_by_side_on_cores_are_members_alone_to_the_bit(
   assert isinstance(cores, parallel.Cores)
   assert not isinstance(of_config(1), parallel.Cores)  # has all of them
   states, terms = run_chunk(config, of_config, steps=2)
-  for threads in (1, 8):
-    monkeypatch.setattr(os, 'sched_getaffinity', lambda _, n=threads: range(n))
+  for count in (1, 8):
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _, n=count: range(n))
     again = run_chunk(config, of_config, steps=2)
     jax.tree.map(np.testing.assert_array_equal, (states, terms), again)
   one = helpers.small_config(seeds=(5,), num_devices=1)
@@ -339,6 +340,19 @@ def test_free_memory_respects_cgroups_and_machines_that_do_not_say(
 
   monkeypatch.setattr(os, 'sysconf', macos)
   assert parallel.free_memory(tmp_path / 'none') == 40
+
+
+def test_cores_respect_cgroups(tmp_path, monkeypatch):
+  monkeypatch.setattr(os, 'sched_getaffinity', lambda _: range(8))
+  assert threads.cores(tmp_path) == 8
+  (tmp_path / 'cpu').mkdir()
+  (tmp_path / 'cpu' / 'cpu.cfs_period_us').write_text('100000\n')
+  for quota, cores in ((-1, 8), (250000, 3), (900000, 8)):
+    (tmp_path / 'cpu' / 'cpu.cfs_quota_us').write_text(f'{quota}\n')
+    assert threads.cores(tmp_path) == cores
+  for quota, cores in (('max', 8), ('150000', 2), ('50000', 1)):
+    (tmp_path / 'cpu.max').write_text(f'{quota} 100000\n')
+    assert threads.cores(tmp_path) == cores
 
 
 def _started(path, config):

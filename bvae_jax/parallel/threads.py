@@ -1,6 +1,7 @@
 """Calls that wait for devices, several at once, each in a thread of its own."""
 
 import os
+import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import Any
@@ -8,11 +9,28 @@ from typing import Any
 import jax
 
 
-def cores() -> int:
-  """How many cores this process may use."""
+def cores(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
+  """How many cores this process may use, within the quota of its cgroup.
+
+  Args:
+    cgroups: where the files of cgroups (v2, or v1 in `cpu`) lie.
+  """
   if hasattr(os, 'sched_getaffinity'):  # Linux
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
+    found = len(os.sched_getaffinity(0))
+  else:
+    found = os.cpu_count() or 1
+  for names in (
+    ('cpu.max',),
+    ('cpu/cpu.cfs_quota_us', 'cpu/cpu.cfs_period_us'),
+  ):
+    try:
+      text = ' '.join((cgroups / name).read_text() for name in names)
+      quota, period = map(int, text.split())
+    except (OSError, ValueError):  # another version of cgroups, or no quota
+      continue
+    if quota > 0:
+      found = min(found, -(-quota // period))
+  return found
 
 
 def at_once(
