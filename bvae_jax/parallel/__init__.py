@@ -3,8 +3,9 @@
 A population is spread over the devices in one of two ways. `members`:
 every device trains its own share of the members, no communication. `data`:
 every device holds all members and computes its share of each batch; gradients
-are averaged and batch-coupled terms see the gathered global batch. Moving on
-from `jax.pmap` means rewriting this folder and no other.
+are averaged and batch-coupled terms see the gathered global batch. A CPU that
+is one device has members side by side on its cores (`Cores`). Moving on from
+`jax.pmap` means rewriting this folder and no other.
 
 Under `pmap` the correct gradient is `pmean(grad(loss))` with the all_gather
 inside the loss: the transpose of the gather sums the cotangents of all devices,
@@ -22,4 +23,4 @@ from bvae_jax.parallel.hosts import (
 from bvae_jax.parallel.layouts import WHOLE, Layout, Spread
 from bvae_jax.parallel.maps import count_to, map_index, map_members, together
 from bvae_jax.parallel.memory import Compiled, free_memory, memory_limit
-from bvae_jax.parallel.threads import at_once
+from bvae_jax.parallel.threads import at_once, cores

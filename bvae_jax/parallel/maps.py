@@ -58,7 +58,7 @@ def count_to(count: jax.Array, body: Callable, init: Any) -> Any:
 
 
 def batched_map(function: Callable, batch_size: int) -> Callable:
-  """Maps a chunk, as `Layout.run` takes it, over members, some at a time."""
+  """Maps a chunk that `Layout.compile` takes over members, some at a time."""
 
   def mapped(arrays, states, keys, hparams, plan, feed):
     def one(x):

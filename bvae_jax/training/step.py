@@ -2,7 +2,7 @@
 
 `make_train_step` gives `train_step(state, key, hparams) -> (state, terms)`;
 `chunk.make_chunk` runs it many times inside one compiled loop;
-`parallel.Layout.run` spreads that over members and devices.
+`parallel.Layout.compile` spreads that over members and devices.
 """
 
 import contextlib
