@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bvae_jax import parallel
 from bvae_jax.data import progress
 
 _LOG = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ def _fill(
     return ''
 
   skipped = {}
-  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+  with futures.ThreadPoolExecutor(parallel.cores()) as pool:
     for i, why in enumerate(pool.map(one, range(len(made)))):
       if why:
         skipped[i] = why

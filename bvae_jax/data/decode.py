@@ -15,16 +15,15 @@ SUFFIXES = (
   *('.png', '.jpg', '.jpeg', '.jfif', '.webp', '.bmp', '.gif', '.tif', '.tiff'),
   *('.pgm', '.ppm', '.pbm', '.pnm', '.jpe', '.jp2', '.avif', '.tga', '.apng'),
 )
-_WIDE = (
-  '.tif',
-  '.tiff',
-  '.pgm',
-  '.pnm',
-  '.png',
-  '.jp2',
-)  # may hold numbers over 8 bits
+# Those that may hold numbers over 8 bits.
+_WIDE = ('.tif', '.tiff', '.pgm', '.pnm', '.png', '.jp2')
 _PNG, _DEPTH = b'\x89PNG', 24  # its first bytes, and where its bits stand
 _GREY = ('1', 'L', 'LA', 'La', 'I', 'F')
+
+
+def is_picture(name: str) -> bool:
+  """Whether a file's name is an image's, and no hidden one."""
+  return name[0] != '.' and name.lower().endswith(SUFFIXES)
 
 
 def is_grey(path: pathlib.Path) -> bool:

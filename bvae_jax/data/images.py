@@ -102,7 +102,7 @@ def _list(folder: pathlib.Path) -> list[str]:
     folders[:] = sorted(f for path, f in real.items() if path not in walked)
     walked |= real.keys()
     for name in names:
-      if name.lower().endswith(decode.SUFFIXES) and name[0] != '.':
+      if decode.is_picture(name):
         path = pathlib.Path(root) / name
         found.append(path.relative_to(folder).as_posix())
       elif name[0] != '.' and name.lower() not in _OURS:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bvae_jax import parallel
 from bvae_jax.data import cache, decode, grid, prepared, progress, tiles
 from bvae_jax.data.sets import spec
 
@@ -149,7 +150,7 @@ def _resized(images: np.ndarray, size: int) -> np.ndarray:
     return images
   channels = images.shape[-1]
   one = lambda x: decode.from_pixels(x, size, channels, 'crop')
-  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+  with futures.ThreadPoolExecutor(parallel.cores()) as pool:
     return np.stack(list(pool.map(one, images)))
 
 

@@ -3,7 +3,6 @@
 import concurrent.futures
 import functools
 import logging
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import config as config_lib
-from bvae_jax import metrics, population
+from bvae_jax import metrics, parallel, population
 from bvae_jax.evaluation import records, scores, selection, statistics
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evidence import representations
@@ -132,7 +131,7 @@ def run(
     return found
 
   # Programs of many short steps leave cores idle: some run side by side.
-  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+  with concurrent.futures.ThreadPoolExecutor(parallel.cores()) as pool:
     found = dict(zip(names, pool.map(judge, range(len(names)), names)))
   members: dict[str, list] = {kind: [] for kind in kinds}
   for m, suspect in enumerate(chosen):

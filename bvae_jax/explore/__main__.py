@@ -47,7 +47,7 @@ def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
   paths = sorted(
     path
     for path in pathlib.Path(folder).iterdir()
-    if path.name[0] != '.' and path.suffix.lower() in decode.SUFFIXES
+    if decode.is_picture(path.name)
   )[: shown.affordable(shown.NUM_IMAGES, image_shape)]
   if not paths:
     raise ValueError(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bvae_jax import parallel
 from bvae_jax.data import decode, files
 
 _AT_ONCE = 512  # files decoded together
@@ -123,7 +124,7 @@ def pictures(
       raise ValueError(f'{path}: {item[0]}: {error}') from error
 
   found = members(path, lambda name: row_of(name) is not None)
-  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+  with futures.ThreadPoolExecutor(parallel.cores()) as pool:
     block = []
     for item in found:
       block.append(item)
