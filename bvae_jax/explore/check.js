@@ -19,12 +19,20 @@ async function check(codes) {
   const raw = Uint8Array.from(png, (c) => c.charCodeAt(0));
   await anchorFile(new File([raw], 'dropped.png', {type: 'image/png'}));
   const dropped = STATE.z;
+  const red = '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64">'
+    + '<rect width="64" height="64" fill="#f00"/></svg>';
+  await anchorFile(new File([red], 'red.svg', {type: 'image/svg+xml'}));
+  const colour = Array.from(STATE.original.slice(0, CHANNELS));
   await anchorFile(new File(['no picture'], 'notes.txt'));
   const refused = $('source').textContent;
   $('copy').click();
   await new Promise((done) => setTimeout(done, 50));
   $('reset').click();
   const source = $('source').textContent;
+  const beyond = Array.from({length: DATA.images.count}, (_, i) => {
+    anchorImage(i);
+    return rows.filter(({value}) => value.className === 'out').length;
+  });
   if (DATA.grid) drive(DATA.values.map(() => 0));
   const driven = STATE.source;
   if (MODELS.length > 1) {
@@ -50,6 +58,8 @@ async function check(codes) {
       .map((node) => node.ariaLabel || node.innerText),
     reset: reset === before,
     dropped,
+    colour,
+    beyond,
     code: model().code(0),
     film: await new Promise((done) => {
       const reader = new FileReader();

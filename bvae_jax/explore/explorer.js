@@ -73,7 +73,6 @@ async function anchorFile(file) {
   context.fillStyle = '#fff';
   context.fillRect(0, 0, WIDTH, HEIGHT);
   context.imageSmoothingQuality = 'high';
-  if (CHANNELS === 1) context.filter = 'grayscale(1)';
   context.drawImage(
     image, (width - w) / 2, (height - h) / 2, w, h, 0, 0, WIDTH, HEIGHT);
   const {data} = context.getImageData(0, 0, WIDTH, HEIGHT);

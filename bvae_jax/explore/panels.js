@@ -130,8 +130,11 @@ function signed(v, digits, plus) {
 function showRows() {
   const m = model();
   for (const {d, slider, value} of rows) {
-    slider.value = placeOf(m, d, STATE.z[d]);
-    const out = STATE.z[d] < m.low[d] || STATE.z[d] > m.high[d];
+    // Places: what the page holds of a codebook is rounded.
+    const [at, low, high] = [STATE.z[d], m.low[d], m.high[d]]
+      .map((v) => placeOf(m, d, v));
+    slider.value = at;
+    const out = at < low || at > high;
     const steps = (STATE.z[d] - STATE.anchor[d]) / m.sigma[d];
     value.className = out ? 'out' : '';
     value.replaceChildren(signed(STATE.z[d], 2, ''), ' ',

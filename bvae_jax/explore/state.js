@@ -95,11 +95,14 @@ function tile(sheet, i) {
   return fromRGBA(sheet.context.getImageData(x, y, WIDTH, HEIGHT).data);
 }
 
+// A grey image is the luma of ITU-R BT.601, as where files are read to train.
 function fromRGBA(rgba) {
   const out = new Float32Array(HEIGHT * WIDTH * CHANNELS);
   for (let i = 0; i < HEIGHT * WIDTH; i++) {
+    const [r, g, b] = rgba.subarray(4 * i, 4 * i + 3);
+    const values = CHANNELS === 1 ? [.299 * r + .587 * g + .114 * b] : [r, g, b];
     for (let c = 0; c < Math.min(CHANNELS, 3); c++) {
-      out[i * CHANNELS + c] = rgba[4 * i + c] / 255;
+      out[i * CHANNELS + c] = values[c] / 255;
     }
   }
   return out;

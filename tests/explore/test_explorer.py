@@ -49,7 +49,7 @@ def _used_without_fault(found):
   assert found['moved'] and found['reset']
   assert found['unnamed'] == [] and found['small'] == []
   assert found['refused'].startswith('notes.txt is no picture')
-  assert found['source'] == 'dropped.png'  # after a reset, which shows it
+  assert found['source'] == 'red.svg'  # after a reset, which shows it
   # The image that is shown, dropped on the page, has the code that it had.
   np.testing.assert_allclose(found['dropped'], found['code'], atol=0.02)
 
@@ -65,6 +65,10 @@ def test_a_run_leaves_a_page_that_decodes_as_flax_does(small_run):
   assert len(found['answers']) == 6
   assert all(re.fullmatch(r'.+\d\.\d', told) for told in found['answers'])
   assert not any('-' in told or '−0.0' in told for told in found['answers'])
+  # Red as a grey: of ITU-R BT.601, as Pillow makes those that are trained on.
+  np.testing.assert_allclose(found['colour'], [0.299], atol=1e-3)
+  # 99 % of the data lie where the slider is blue: of six latents few are not.
+  assert 0 < np.mean(found['beyond']) < 0.02 * 6
   expected = np.asarray(model.decode(codes)).reshape(20, -1)
   np.testing.assert_allclose(found['decoded'], expected, atol=0.01)
   frames = _frames(found)
@@ -146,6 +150,7 @@ def test_discrete_codes_and_convolutions_in_the_browser(tmp_path):
   own = graph.evaluate(nets.encoder, images[:1] / np.float32(255))[0]
   np.testing.assert_allclose(found['dropped'], own, rtol=1e-3)
   np.testing.assert_array_equal(found['dropped'], found['code'])
+  assert not any(found['beyond'])  # low and high are the ends of the data
   ends = values[0, [0, -1]]
   assert np.isclose(found['slid'], ends, rtol=1e-3).any()
 
