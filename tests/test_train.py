@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 
 import helpers
 import jax
@@ -353,6 +354,31 @@ def test_cores_respect_cgroups(tmp_path, monkeypatch):
   for quota, cores in (('max', 8), ('150000', 2), ('50000', 1)):
     (tmp_path / 'cpu.max').write_text(f'{quota} 100000\n')
     assert threads.cores(tmp_path) == cores
+
+
+def test_calls_at_once_are_as_many_as_cores_and_half_of_the_memory_take(
+  monkeypatch,
+):
+  monkeypatch.setattr(threads, 'cores', lambda: 8)
+  monkeypatch.setattr(threads.memory, 'memory_limit', lambda: 1000)
+  for scratch, most in (
+    (0, 8),
+    (50, 8),
+    (100, 5),
+    (250, 2),
+    (501, 1),
+    (4000, 1),
+  ):
+    assert threads.side_by_side(scratch) == most
+  both, seen = threading.Barrier(2, timeout=10), set()
+
+  def squared(x):
+    both.wait()  # ends only if two calls wait
+    seen.add(threading.get_ident())
+    return x * x
+
+  assert [*parallel.at_once(squared, range(6), 250)] == [0, 1, 4, 9, 16, 25]
+  assert len(seen) == 2
 
 
 def _started(path, config):

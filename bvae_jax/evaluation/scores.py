@@ -53,21 +53,20 @@ def hindrance(
 @functools.lru_cache(maxsize=64)
 def _over_members(
   metric: metrics.Metric, sizes: tuple[int, ...], resampled: bool
-) -> Callable:
-  """`(key, sample)` -> a metric of each member of a block, compiled once."""
+) -> Callable[..., parallel.Compiled]:
+  """The program `(key, sample)` -> a metric of each member of a block."""
 
   def function(key, sample):
     if resampled:
       return metrics.resample(metric, key, sample, sizes)
     return metric.compute(key, sample, sizes)
 
-  @jax.jit
   def mapped(key, points):
     codes = _codes(points)
     one = lambda c: function(key, points._replace(**c))
     return parallel.map_members(one, codes)
 
-  return mapped
+  return parallel.ahead_of_time(jax.jit(mapped))
 
 
 def _codes(points: metrics.Sample) -> dict[str, Any]:
@@ -95,13 +94,16 @@ def _score(
 
   def computed(resampled: bool, keys: Iterable[jax.Array]) -> Iterator[Any]:
     """Of each key, for each block, in this order."""
-    compute = _over_members(metric, tuple(sizes), resampled)
+    program = _over_members(metric, tuple(sizes), resampled)
+    some = lambda start: of_members(points, slice(start, start + block))
+    scratch = program(key, some(0)).scratch
 
     def one(call: tuple[jax.Array, int]) -> Any:
-      some = of_members(points, slice(call[1], call[1] + block))
-      return jax.tree.map(np.asarray, compute(call[0], some))
+      arguments = call[0], some(call[1])
+      return jax.tree.map(np.asarray, program(*arguments).call(*arguments))
 
-    for values in parallel.at_once(one, itertools.product(keys, starts)):
+    calls = itertools.product(keys, starts)
+    for values in parallel.at_once(one, calls, scratch):
       yield values
       tick()
 

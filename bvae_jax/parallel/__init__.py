@@ -22,5 +22,10 @@ from bvae_jax.parallel.hosts import (
 )
 from bvae_jax.parallel.layouts import WHOLE, Layout, Spread
 from bvae_jax.parallel.maps import count_to, map_index, map_members, together
-from bvae_jax.parallel.memory import Compiled, free_memory, memory_limit
+from bvae_jax.parallel.memory import (
+  Compiled,
+  ahead_of_time,
+  free_memory,
+  memory_limit,
+)
 from bvae_jax.parallel.threads import at_once, cores

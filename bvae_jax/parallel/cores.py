@@ -35,10 +35,7 @@ def _part(tree: Any, member: int) -> Any:
 
 
 class Cores(Layout):
-  """The members of a population on one CPU.
-
-  As many at once as it has cores, and scratch for in half of the memory.
-  """
+  """The members of a population on one CPU, as many at once as it takes."""
 
   def replicate(self, tree: Any) -> Any:
     """What all members share."""
@@ -75,8 +72,7 @@ class Cores(Layout):
 
     first = _part(shapes, 0)
     one = memory.compile_ahead(jax.jit(of_data, donate_argnums=1), first)
-    room = 0.5 * memory.memory_limit() // max(one.scratch, 1)
-    most = max(1, min(threads.cores(), self.num_members, int(room)))
+    most = min(threads.side_by_side(one.scratch), self.num_members)
 
     def call(*arguments: Any) -> Any:
       def of(member: int) -> Any:

@@ -129,7 +129,13 @@ def map_index(
       return jax.tree.map(flat, blocks(shared, *gather(first)))
 
     many, found = math.prod(shape), []
-    for some in threads.at_once(one, range(0, size, many), 2):
+
+    def in_turn():
+      yield one(0)  # alone: it may have to compile
+      rest = range(many, size, many)
+      yield from threads.at_once(one, rest, on_accelerators=2)
+
+    for some in in_turn():
       found.append(some)
       if tell is not None and many * len(found) < size:
         tell(many * len(found))

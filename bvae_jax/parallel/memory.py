@@ -1,5 +1,6 @@
 """The memory of devices and of this host; what a program takes of it."""
 
+import functools
 import os
 import pathlib
 from collections.abc import Callable
@@ -65,3 +66,18 @@ def compile_ahead(function: Callable, shapes: tuple) -> Compiled:
     - stats.alias_size_in_bytes
   )
   return Compiled(compiled, needed, stats.temp_size_in_bytes)
+
+
+def ahead_of_time(function: Callable) -> Callable[..., Compiled]:
+  """`program(*arguments)` -> `function` compiled for their shapes, once."""
+
+  @functools.lru_cache
+  def of(structure: Any, *shapes: jax.ShapeDtypeStruct) -> Compiled:
+    return compile_ahead(function, jax.tree.unflatten(structure, shapes))
+
+  def program(*arguments: Any) -> Compiled:
+    shapes = jax.eval_shape(lambda *xs: xs, *arguments)
+    leaves, structure = jax.tree.flatten(shapes)
+    return of(structure, *leaves)
+
+  return program

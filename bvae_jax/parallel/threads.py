@@ -8,6 +8,8 @@ from typing import Any
 
 import jax
 
+from bvae_jax.parallel import memory
+
 
 def cores(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
   """How many cores this process may use, within the quota of its cgroup.
@@ -33,16 +35,34 @@ def cores(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
   return found
 
 
-def at_once(
-  function: Callable, items: Iterable[Any], on_accelerators: int = 1
-) -> Iterator[Any]:
-  """`function` of each item, in order.
+def side_by_side(scratch: int) -> int:
+  """How many calls a CPU takes at once: its cores, within half of the memory.
 
-  The first is alone, as it may have to compile. Then a CPU computes as many at
-  once as it has cores: much of most programs is no work for more than one.
+  Args:
+    scratch: bytes of memory that each takes while it runs.
   """
-  first, *rest = items
-  yield function(first)
-  most = cores() if jax.default_backend() == 'cpu' else on_accelerators
+  room = 0.5 * memory.memory_limit() // max(scratch, 1)
+  return max(1, min(cores(), int(room)))
+
+
+def at_once(
+  function: Callable,
+  items: Iterable[Any],
+  scratch: int = 0,
+  on_accelerators: int = 1,
+) -> Iterator[Any]:
+  """`function` of each item, in order; on a CPU as many at once as it takes.
+
+  Much of most programs is no work for more than one core. The programs are
+  compiled before, else several threads would do so.
+
+  Args:
+    function: it calls compiled programs, and waits for what they give.
+    items: of each call.
+    scratch: bytes of memory that a call takes while it runs.
+    on_accelerators: calls at once there.
+  """
+  on_cpu = jax.default_backend() == 'cpu'
+  most = side_by_side(scratch) if on_cpu else on_accelerators
   with futures.ThreadPoolExecutor(most) as pool:
-    yield from pool.map(function, rest)
+    yield from pool.map(function, items)
