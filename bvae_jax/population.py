@@ -120,13 +120,39 @@ def by_setting(members: Sequence[Any]) -> dict[tuple[float, ...], list[int]]:
   return found
 
 
+def texts(values: Iterable[float]) -> dict[float, str]:
+  """Values as short as they can be told apart, of float32 at the longest."""
+  every = {*values}
+  apart = len({f'{value:g}' for value in every}) == len(every)
+  return {value: f'{value:{"g" if apart else ".9g"}}' for value in every}
+
+
+def words(
+  names: Sequence[str], settings: Iterable[tuple[float, ...]]
+) -> dict[tuple[float, ...], str]:
+  """Each of some settings as text: `beta 4, gamma 5`; no two are alike.
+
+  Args:
+    names: of the hyperparameters.
+    settings: a value of each.
+  """
+  every = [*settings]
+  shown = [texts(column) for column in zip(*every)]
+  return {
+    setting: ', '.join(
+      f'{name} {text[value]}'
+      for name, text, value in zip(names, shown, setting)
+    )
+    for setting in every
+  }
+
+
 def label(member: Member, population: Sequence[Member]) -> str:
   """A short name: the seed and what varies in the population."""
 
   def text(name: str) -> str:
-    values = {m.hparams[name] for m in population}
-    apart = len({f'{value:g}' for value in values}) == len(values)
-    return f'{name}={member.hparams[name]:{"g" if apart else ".9g"}}'
+    shown = texts(m.hparams[name] for m in population)
+    return f'{name}={shown[member.hparams[name]]}'
 
   parts = map(text, varying(population))
   return ' '.join([*parts, f'seed={member.seed}'])

@@ -8,7 +8,7 @@ line before anything is compiled or written.
 
 from bvae_jax.config import own
 from bvae_jax.config.checks import ConfigError
-from bvae_jax.config.defaults import default_config, grid, scalars
+from bvae_jax.config.defaults import OPTIONAL, default_config, grid, scalars
 from bvae_jax.config.idle import idle
 from bvae_jax.config.kept import (
   FREE_KEYS,
@@ -24,6 +24,7 @@ from bvae_jax.config.validation import TRACKERS, validate
 
 __all__ = [
   'FREE_KEYS',
+  'OPTIONAL',
   'SCORE_KEYS',
   'TRACKERS',
   'ConfigError',

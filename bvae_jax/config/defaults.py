@@ -6,7 +6,7 @@ from bvae_jax import losses
 from bvae_jax.training import optimizer
 
 # Scalars that are off at 0, and then belong to no member.
-_OPTIONAL = ('discriminator_rate', 'weight_decay')
+OPTIONAL = ('discriminator_rate', 'weight_decay')
 
 
 def default_config(objective: str) -> ml_collections.ConfigDict:
@@ -103,7 +103,7 @@ def traced_names(config: ml_collections.ConfigDict) -> tuple[str, ...]:
 def scalars(config: ml_collections.ConfigDict) -> dict[str, float]:
   """The scalars of a member without a grid; not those that are off."""
   moved = {*grid(config), *config.schedules}
-  names = (n for n in _OPTIONAL if config[n] or n in moved)
+  names = (n for n in OPTIONAL if config[n] or n in moved)
   values = {n: config[n] for n in ('learning_rate', *names)}
   return {n: float(v) for n, v in {**config.hparams, **values}.items()}
 

@@ -1,10 +1,12 @@
 """The parts of results.json: a data set, a provenance, the members."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from bvae_jax import config as config_lib
 
 OK = 'ok'
 
@@ -98,6 +100,24 @@ class Member(Record):
     """Scalars under flat names: the ELBO's terms, then the metrics."""
     bounds = {k: v for k, v in self.elbo.items() if np.ndim(v) == 0}
     return {**bounds, 'active_latents': self.active_latents, **self.metrics}
+
+
+def complete(members: Sequence[Member]) -> list[Member]:
+  """Members of several runs, a rate that is off (0) as one of that value.
+
+  A run whose rate is off has none among its hyperparameters, so that beside one
+  where it is on they would seem alike.
+  """
+  rates = [
+    name
+    for name in config_lib.OPTIONAL
+    if any(name in member.hparams for member in members)
+  ]
+  off = dict.fromkeys(rates, 0.0)
+  return [
+    dataclasses.replace(m, hparams={**m.hparams, **off, **m.hparams})
+    for m in members
+  ]
 
 
 def carried(terms: Mapping[str, Any]) -> Any:

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bvae_jax import population
+from bvae_jax.evaluation import records
 from bvae_jax.evaluation.results import Results
 
 
@@ -19,12 +21,13 @@ def rows(results: Mapping[str, Results]) -> Iterator[list]:
     unit, objective, seed, the varying hyperparameters, status, metric, value,
     error.
   """
-  everyone = [m for result in results.values() for m in result.members]
+  everyone = records.complete([m for r in results.values() for m in r.members])
   names = population.varying(everyone)
   head = ['unit', 'objective', 'seed', *names, 'status']
   yield [*head, 'metric', 'value', 'error']
+  members = iter(everyone)
   for unit, result in results.items():
-    for m in result.members:
+    for m in itertools.islice(members, len(result.members)):
       where = [m.hparams.get(name) for name in names]
       who = [unit, result.objective, m.seed, *where, m.status]
       for metric, value in m.scores.items():

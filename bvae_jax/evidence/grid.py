@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bvae_jax import population
-from bvae_jax.evaluation.results import Results
+from bvae_jax.evaluation import records
+from bvae_jax.evaluation.results import Member, Results
 
 
 class Row(NamedTuple):
@@ -53,34 +54,38 @@ class Grid(NamedTuple):
 
 
 def rows(
-  results: Mapping[str, Results], methods: Mapping[str, str] | None = None
+  results: Mapping[str, Results],
+  methods: Mapping[str, str] | None = None,
+  data: Mapping[str, str] | None = None,
 ) -> list[Row]:
-  """The models of many runs, one after the other; those that failed left out.
+  """The models of many runs, method by method; those that failed left out.
 
   Args:
     results: of runs, under their names.
     methods: {run: its method}; by default the objective.
+    data: {run: its data set}; by default the name of that.
   """
   method = lambda run: (methods or {}).get(run) or results[run].objective
-  swept: dict[str, tuple[str, ...]] = {}
-  for run in results:
-    own = [
-      m for r in results if method(r) == method(run) for m in results[r].ok
+  found: dict[str, list[tuple[str, Member]]] = {}
+  for run, result in results.items():
+    found.setdefault(method(run), []).extend((run, m) for m in result.ok)
+  models = []
+  for name, pairs in found.items():
+    own = records.complete([member for _, member in pairs])
+    swept = population.varying(own)
+    settings = [tuple(m.hparams[k] for k in swept) for m in own]
+    words = population.words(swept, settings)
+    models += [
+      Row(
+        (data or {}).get(run) or results[run].dataset.name,
+        name,
+        ', '.join([name, words[setting]] if swept else [name]),
+        member.seed,
+        member.scores,
+      )
+      for (run, _), member, setting in zip(pairs, own, settings)
     ]
-    swept[method(run)] = population.varying(own)
-  return [
-    Row(
-      result.dataset.name,
-      method(run),
-      ', '.join(
-        [method(run), *(f'{k} {m.hparams[k]:g}' for k in swept[method(run)])]
-      ),
-      m.seed,
-      m.scores,
-    )
-    for run, result in results.items()
-    for m in result.ok
-  ]
+  return models
 
 
 def make(models: Iterable[Row], scores: Sequence[str]) -> Grid:

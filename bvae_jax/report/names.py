@@ -1,7 +1,6 @@
 """What scores, and the terms of the ELBO, are called on pages."""
 
 import re
-from collections.abc import Iterable
 
 from bvae_jax import losses
 
@@ -54,8 +53,3 @@ def name(key: str) -> str:
 def short(key: str) -> str:
   """A score's name without its unit."""
   return re.sub(r' \[.*?\]', '', name(key))
-
-
-def setting(keys: Iterable[str], values: Iterable[float]) -> str:
-  """Values of hyperparameters as text: `beta 4, gamma 5`."""
-  return ', '.join(f'{k} {v:g}' for k, v in zip(keys, values))

@@ -135,12 +135,27 @@ def _failures(study: Study) -> list[str]:
   return lines
 
 
-def _range(values: list[float]) -> str:
-  """Seeds or values, those in a row by their ends."""
-  low, high = min(values), max(values)
-  if len(values) > 3 and values == list(range(int(low), int(high) + 1)):
-    return f'{low:g} to {high:g}'
-  return head.listed(values)
+def _twins(study: Study) -> list[str]:
+  """A line on each unit whose members are those of other units as well."""
+  lines = []
+  kept = [unit for own in study.sources.values() for unit, _ in own]
+  for unit, result in study.results.items():
+    twins = len(result.members) - kept.count(unit)
+    if twins:
+      be = 'is that' if twins == 1 else 'are those'
+      verb = 'counts' if twins == 1 else 'count'
+      lines.append(
+        f'{unit}: {twins} of its members {be} of another unit, and {verb} once'
+      )
+  return lines
+
+
+def _range(seeds: list[int]) -> str:
+  """Seeds, those in a row by their ends."""
+  low, high = seeds[0], seeds[-1]
+  if len(seeds) > 3 and high - low == len(seeds) - 1:
+    return f'{low} to {high}'
+  return head.listed(seeds)
 
 
 def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
@@ -192,7 +207,7 @@ def _head(study: Study, question: str) -> page.Head:
   return page.Head(
     study.config['study'],
     markup.element('lede', question) + answers(study),
-    [*_failures(study), *head.warnings(study.everyone)],
+    [*_failures(study), *_twins(study), *head.warnings(study.everyone)],
     pairs,
   )
 

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import ml_collections
+import numpy as np
 
 from bvae_jax import config as config_lib
 from bvae_jax import losses, population, workdir
+from bvae_jax.evaluation import records
 from bvae_jax.evaluation.results import Member, Results
+from bvae_jax.report import kinds
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.report.view import Setting, View
 from bvae_jax.studies import plan
-from bvae_jax.training import optimizer
 
 # Terms of the log that stand beside the scores.
 LOGGED = (
@@ -25,8 +27,6 @@ LOGGED = (
   'mutual_information_mss',
   'total_correlation_mss',
 )
-# What may differ between two units of one method.
-_SWEPT = ('hparams', 'grid', 'seeds', *optimizer.RATES)
 
 
 class Column(NamedTuple):
@@ -93,8 +93,9 @@ class Study:
   def parts(self) -> dict[str, 'Study']:
     """The study of each data set; of a single one, the study."""
     sets: dict[str, dict[str, Results]] = {}
+    names = kinds.data_sets(self.config['units'])
     for unit, result in self.results.items():
-      sets.setdefault(result.dataset.name, {})[unit] = result
+      sets.setdefault(names[unit], {})[unit] = result
     if len(sets) == 1:
       return {name: self for name in sets}
     configs = self.config['units']
@@ -104,28 +105,10 @@ class Study:
         self.units,
         self.folders,
         found,
-        method_names({unit: configs[unit] for unit in found}),
+        kinds.methods({unit: configs[unit] for unit in found}),
       )
       for name, found in sets.items()
     }
-
-
-def method_names(units: dict[str, dict]) -> dict[str, str]:
-  """The method of each unit: its objective, where that names it.
-
-  Units that differ only in seeds and hyperparameters are one method. Two
-  methods with one objective are called by their first units.
-  """
-  kinds = {
-    unit: {k: v for k, v in config.items() if k not in _SWEPT}
-    for unit, config in units.items()
-  }
-  first = {u: next(o for o in units if kinds[o] == kinds[u]) for u in units}
-  objectives = [units[u]['objective'] for u in set(first.values())]
-  unique = lambda unit: objectives.count(units[unit]['objective']) == 1
-  return {
-    unit: units[f]['objective'] if unique(f) else f for unit, f in first.items()
-  }
 
 
 def _with_log(log: list[dict], results: Results) -> list[Member]:
@@ -136,6 +119,28 @@ def _with_log(log: list[dict], results: Results) -> list[Member]:
     dataclasses.replace(entry, metrics={**entry.metrics, **terms})
     for entry, terms in zip(results.members, kept)
   ]
+
+
+def _sources(
+  results: Mapping[str, Results], names: Mapping[str, str]
+) -> dict[str, list[tuple[str, int]]]:
+  """The (unit, member of the unit) of each member of each method.
+
+  A model that several units trained, one seed at one setting, counts once.
+  """
+  sources: dict[str, dict[tuple, tuple[str, int]]] = {}
+  for unit, result in results.items():
+    own = sources.setdefault(names[unit], {})
+    for m, member in enumerate(result.members):
+      who = member.seed, *sorted(member.hparams.items())
+      own.setdefault(who, (unit, m))
+  return {method: [*own.values()] for method, own in sources.items()}
+
+
+def _counted(view: View) -> View:
+  """A method beside others: where all its members failed, none counts."""
+  ok = np.array([entry.ok for entry in view.entries])
+  return dataclasses.replace(view, healthy=ok)
 
 
 def _view(configs, results, entries, identities, log=()) -> View:
@@ -175,7 +180,7 @@ def make(
     config.units,
     {unit: plan.unit_path(folder, unit) for unit in plain['units']},
     results,
-    method_names(plain['units']),
+    kinds.methods(plain['units']),
   )
 
 
@@ -194,16 +199,13 @@ def assemble(
     results: of the units that are done, at least one.
     names: the method of each unit.
   """
-  sources: dict[str, list[tuple[str, int]]] = {}
-  for unit, result in results.items():
-    found = [(unit, m) for m in range(len(result.members))]
-    sources.setdefault(names[unit], []).extend(found)
+  sources = _sources(results, names)
   logs = {unit: workdir.Workdir(folders[unit]).read_log() for unit in results}
   logged = {unit: _with_log(logs[unit], r) for unit, r in results.items()}
   methods = {}
   for method, found in sources.items():
     own = list(dict.fromkeys(unit for unit, _ in found))
-    entries = [logged[unit][m] for unit, m in found]
+    entries = records.complete([logged[unit][m] for unit, m in found])
     methods[method] = _view(
       [config['units'][u] for u in own],
       results[own[0]],
@@ -216,6 +218,8 @@ def assemble(
   else:
     colours = colour_lib.cycled(methods)
     methods = {m: _marked(view, colours[m], m) for m, view in methods.items()}
+    if any(e.ok for found in logged.values() for e in found):
+      methods = {m: _counted(view) for m, view in methods.items()}
     views = methods.values()
     entries = [e for view in views for e in view.entries]
     everyone = dataclasses.replace(

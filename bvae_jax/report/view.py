@@ -110,9 +110,14 @@ class View:
     found = {s: [m for m in own if self.healthy[m]] for s, own in every}
     return {setting: own for setting, own in found.items() if own}
 
+  @functools.cached_property
+  def _words(self) -> dict[Setting, str]:
+    every = [tuple(e.hparams[k] for k in self.swept) for e in self.entries]
+    return population.words(self.swept, every)
+
   def words(self, setting: Setting) -> str:
     """A setting as text: `beta 4`."""
-    return names.setting(self.swept, setting)
+    return self._words[setting]
 
   def values(self, key: str) -> np.ndarray:
     """A score, or a term of the ELBO, of each member; NaN where missing."""
@@ -181,9 +186,7 @@ def _groups(members, labels, swept) -> tuple[list[str], dict[str, str]]:
     settings = [tuple(m.hparams[key] for key in swept) for m in members]
     if len(set(settings)) > _APART:
       swept, settings = swept[:1], [setting[:1] for setting in settings]
-    words = {
-      level: names.setting(swept, level) for level in sorted({*settings})
-    }
+    words = population.words(swept, sorted({*settings}))
     colours = colour_lib.cycled(words.values())
     if len(swept) == 1:
       shares = np.linspace(0, 1, len(words))

@@ -89,6 +89,31 @@ def test_each_data_set_has_its_part_of_the_page(study):
   assert 'beta_tcvae beta 2' in drawn.content and drawn.title == 'Scores'
 
 
+def test_data_sets_of_one_name_are_told_apart(study):
+  """The second one at another size; and a share held out is a method."""
+  units = {**study.config['units']}
+  for unit in METHODS:
+    other = units[f'{unit}_scene3d']
+    data = units[f'{unit}_dsprites']['dataset'] | {'image_size': 16}
+    units[f'{unit}_scene3d'] = {**other, 'dataset': data}
+  facts = study.results['beta_vae_dsprites'].dataset
+  results = {
+    unit: dataclasses.replace(result, dataset=facts)
+    for unit, result in study.results.items()
+  }
+  found = dataclasses.replace(
+    study, config={**study.config, 'units': units}, results=results
+  )
+  names = ('dsprites, image_size 32', 'dsprites, image_size 16')
+  assert claims.grid(found, ['mig']).data == tuple(found.parts) == names
+  assert np.isfinite(claims.grid(found, ['mig']).values).all()
+  for unit in METHODS:
+    data = units[f'{unit}_dsprites']['dataset'] | {'holdout': 0.5}
+    units[f'{unit}_scene3d'] = {**units[f'{unit}_scene3d'], 'dataset': data}
+  held_out = claims.grid(found, ['mig'])
+  assert held_out.data == ('dsprites',) and len({*held_out.methods}) == 4
+
+
 def test_variance_is_the_methods_or_the_seeds(study):
   found = {row[0]: row[1:] for row in rows(claims.variance(study))}
   # MIG is 0, 0.1 | 0.4, 0.5: variances 0.04 between methods, 0.0025 within.

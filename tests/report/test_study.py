@@ -12,9 +12,10 @@ from bvae_jax import config as config_lib
 from bvae_jax import population, workdir
 from bvae_jax.evaluation import codes, selection
 from bvae_jax.evaluation import results as results_lib
+from bvae_jax.evaluation import tables as tables_lib
+from bvae_jax.report import kinds, study_view
 from bvae_jax.report import study as page_lib
-from bvae_jax.report import study_view
-from bvae_jax.report.sections.study import seed, trade_offs
+from bvae_jax.report.sections.study import claims, seed, trade_offs
 from bvae_jax.studies import execute
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import programs as programs_lib
@@ -99,13 +100,15 @@ def rows_of(tree, first):
 def test_units_that_differ_in_hyperparameters_are_one_method():
   plain = {n: config_lib.plain(c.to_dict()) for n, c in UNITS.items()}
   plain['wide'] = plain['beta_vae'] | {'num_latents': 20}
-  assert study_view.method_names(plain) == {
+  assert kinds.methods(plain) == {
     'beta_vae': 'beta_vae',
     'wide': 'wide',
     'beta_tcvae': 'beta_tcvae',
     'dip_1': 'dip_vae_i',
     'dip_2': 'dip_vae_i',
   }
+  swapped = {'beta_vae': plain['dip_1'], 'a': plain['beta_vae']}
+  assert kinds.methods(swapped)['a'] == 'a'  # the other name is taken
 
 
 @pytest.mark.parametrize(
@@ -202,6 +205,64 @@ def test_the_page_says_what_is_missing(tmp_path):
   assert 'dip_1 is missing from this page: ValueError: no' in words
   assert 'dip_2 is missing from this page: not done' in words
   assert 'beta_vae beta=1 seed=0: stopped by a NaN' in words
+
+
+def of_units(**units):
+  config = common.study('A study', 'study', units)
+  rng = np.random.default_rng(0)
+  return config, {n: made_up(own, rng) for n, own in units.items()}
+
+
+def test_a_rate_that_is_off_is_a_setting_beside_those_where_it_is_on(tmp_path):
+  config, results = of_units(
+    off=unit('factor_vae'),
+    on=unit('factor_vae', grid={'discriminator_rate': (1e-5, 1e-4)}),
+  )
+  seen = study_view.make(tmp_path, config, results)
+  assert [(c.name, len(c.places)) for c in seen.columns] == [
+    (f'discriminator_rate {rate}', 3) for rate in ('0', '1e-05', '0.0001')
+  ]
+  assert claims.grid(seen, ['sap']).values.shape == (1, 3, 3, 1)
+  head, *table = csv.reader(tables_lib.csv_text(results).splitlines())
+  at = head.index('discriminator_rate')
+  assert {(r[0], r[at]) for r in table} == {
+    ('off', '0.0'), ('on', '1e-05'), ('on', '0.0001')
+  }  # fmt: skip
+
+
+def test_a_model_of_two_units_counts_once(tmp_path):
+  config, results = of_units(
+    a=unit('beta_vae', grid={'beta': (1.0, 2.0)}),
+    b=unit('beta_vae', hparams={'beta': 2.0}, seeds=(2, 3)),
+  )
+  seen = study_view.make(tmp_path, config, results)
+  assert [len(column.places) for column in seen.columns] == [3, 4]
+  assert seen.sources['beta_vae'][-1] == ('b', 1)  # seed 3
+  page_lib.write(tmp_path, config, results)
+  _, words = drawn(tmp_path)
+  assert 'b: 1 of its members is that of another unit, and counts once' in words
+
+
+def test_values_that_six_digits_do_not_tell_apart_are_two_settings(tmp_path):
+  config, results = of_units(
+    a=unit('beta_vae', grid={'beta': (1.0, 1.0000004)}), b=unit('beta_tcvae')
+  )
+  seen = study_view.make(tmp_path, config, results)
+  names = [column.name for column in seen.columns]
+  assert names[:2] == ['beta_vae beta 1', 'beta_vae beta 1.0000004']
+  assert claims.grid(seen, ['sap']).values.shape == (1, 3, 3, 1)
+
+
+def test_no_figure_has_members_of_a_method_that_failed(tmp_path):
+  config, results = of_units(a=unit('beta_vae'), b=unit('beta_tcvae'))
+  failed = results['a'].members
+  failed = [dataclasses.replace(m, status='stopped by a NaN') for m in failed]
+  results['a'] = dataclasses.replace(results['a'], members=tuple(failed))
+  seen = study_view.make(tmp_path, config, results)
+  assert [column.name for column in seen.columns] == ['beta_tcvae']
+  nll = seen.everyone.keys.index('nll')
+  found = {k: v[nll] for k, v in seed.variance_shares(seen).items()}
+  assert found == {'method': 0.0, 'hyperparameter': 0.0, 'seed': 1.0}
 
 
 def test_an_unknown_page_is_refused(tmp_path):

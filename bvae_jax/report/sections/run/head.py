@@ -16,7 +16,8 @@ _LISTED = 12  # numbers that are told, of more
 
 def listed(values: Sequence[float]) -> str:
   """Numbers as text, those over the limit counted only."""
-  shown = [f'{v:g}' for v in values[:_LISTED]]
+  texts = population.texts(values)
+  shown = [str(v) if isinstance(v, int) else texts[v] for v in values[:_LISTED]]
   more = [f'and {len(values) - _LISTED} more'] if len(values) > _LISTED else []
   return ', '.join(shown + more)
 

@@ -9,7 +9,7 @@ from bvae_jax import losses
 from bvae_jax.evaluation import statistics
 from bvae_jax.evidence import claims as claims_lib
 from bvae_jax.evidence import grid as grid_lib
-from bvae_jax.report import markup, names, page, study_view
+from bvae_jax.report import kinds, markup, names, page
 from bvae_jax.report.markup import number
 from bvae_jax.report.sections import panels
 from bvae_jax.report.sections.study.common import judged
@@ -21,13 +21,15 @@ _MEAN_TC = 'unsupervised'
 def grid(study: Study, names: Sequence[str]) -> grid_lib.Grid:
   """The models of a study by data set, setting and seed."""
   # Units that differ in the data alone are one method, unless it is a shift.
-  shift = lambda dataset: [dataset.get(k) for k in ('correlated', 'sigma')]
-  units = {
+  units = study.config['units']
+  shift = lambda dataset: [dataset.get(key) for key in kinds.SHIFTS]
+  trained = {
     unit: {**config, 'dataset': shift(config['dataset'])}
-    for unit, config in study.config['units'].items()
+    for unit, config in units.items()
   }
-  methods = study_view.method_names(units)
-  return grid_lib.make(grid_lib.rows(study.results, methods), names)
+  methods = kinds.methods(trained)
+  data = kinds.data_sets(units)
+  return grid_lib.make(grid_lib.rows(study.results, methods, data), names)
 
 
 def _percent(share: float) -> str:

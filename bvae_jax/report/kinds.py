@@ -1,0 +1,53 @@
+"""What the units of a study are: their methods, and their data sets."""
+
+from collections.abc import Mapping
+
+from bvae_jax import config as config_lib
+from bvae_jax.training import optimizer
+
+# Of a data set: what a method is trained on. It is scored on all images.
+SHIFTS = ('correlated', 'sigma', 'holdout', 'holdout_where')
+# What may differ between two units of one method.
+_SWEPT = ('hparams', 'grid', 'seeds', *optimizer.RATES)
+
+
+def methods(units: Mapping[str, dict]) -> dict[str, str]:
+  """The method of each unit: its objective, where that names it.
+
+  Units that differ only in seeds and hyperparameters are one method. Two
+  methods with one objective are called by their first units.
+  """
+  kinds = {
+    unit: {k: v for k, v in config.items() if k not in _SWEPT}
+    for unit, config in units.items()
+  }
+  first = {u: next(o for o in units if kinds[o] == kinds[u]) for u in units}
+  heads = set(first.values())
+
+  def name(head: str) -> str:
+    objective, others = units[head]['objective'], heads - {head}
+    taken = others | {units[other]['objective'] for other in others}
+    return head if objective in taken else objective
+
+  return {unit: name(head) for unit, head in first.items()}
+
+
+def data_sets(units: Mapping[str, dict]) -> dict[str, str]:
+  """The data set that each unit is scored on, in words.
+
+  Its name, and where sets of one name differ, how: `dsprites, image_size 16`.
+  """
+  known = {
+    unit: {
+      key: value
+      for key, value in config['dataset'].items()
+      if key not in SHIFTS and f'dataset.{key}' not in config_lib.FREE_KEYS
+    }
+    for unit, config in units.items()
+  }
+  found = {}
+  for unit, own in known.items():
+    like = [other for other in known.values() if other['name'] == own['name']]
+    apart = [k for k in own if any(o.get(k) != own[k] for o in like)]
+    found[unit] = ', '.join([own['name'], *(f'{k} {own[k]!r}' for k in apart)])
+  return found
