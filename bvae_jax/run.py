@@ -73,6 +73,23 @@ def train_and_evaluate(
     return _draw(folder, experiment, states, results)
 
 
+def is_finished(
+  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+) -> bool:
+  """Whether a run's results and pages are there, as it wrote them.
+
+  Args:
+    config: of the run; its scores may be others.
+    workdir: the run's folder; nothing is written.
+
+  Raises:
+    WorkdirError: the folder holds a run of another config.
+  """
+  folder = workdir_lib.Workdir(workdir)
+  folder.check(config, (*_FREE, *folder.moved(config)))
+  return _results(folder) is not None and not folder.lacks(_PAGES)
+
+
 def train_part(
   config: ml_collections.ConfigDict, workdir: str | os.PathLike, part: int
 ) -> None:

@@ -4,6 +4,7 @@ import csv
 import fcntl
 import json
 import os
+import shutil
 import threading
 
 import helpers
@@ -142,6 +143,29 @@ def test_a_study_again_does_what_is_not_done_and_no_more(ended):
   unit.run_unit(workdir, 'works')
   assert asked == ['broken']
   assert results.stat().st_mtime_ns == before
+
+
+def test_a_damaged_unit_is_scored_anew_and_another_runs_is_refused(
+  ended, tmp_path
+):
+  workdir = tmp_path / 'study'
+  shutil.copytree(ended[0], workdir)
+  folder = plan.unit_path(workdir, 'works')
+  whole = json.loads((folder / 'results.json').read_text())
+  text = (folder / 'results.json').read_text()
+  (folder / 'results.json').write_text(text.replace('"mig": 0.', '"mig": 9.'))
+  with pytest.raises(execute.Unfinished):
+    execute.run(small_study(), workdir)
+  again = json.loads((folder / 'results.json').read_text())
+  assert again['members'] == whole['members']
+  gathered = json.loads((workdir / 'results.json').read_text())
+  assert gathered['works']['members'] == whole['members']
+  config = json.loads((folder / 'config.json').read_text())
+  config['seeds'] = [5, 6]
+  (folder / 'config.json').write_text(json.dumps(config))
+  message = r'units/works holds a run with another config \(seeds: '
+  with pytest.raises(OSError, match=message):
+    execute.run(small_study(), workdir)
 
 
 def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
@@ -341,6 +365,12 @@ def test_keys_that_change_no_result_may_change(tmp_path):
   plan.write_plan(helpers.small_config(), tmp_path)
   plan.write_plan(helpers.small_config(num_devices=2), tmp_path)
   assert plan.read_plan(tmp_path).units.run.num_devices == 2
+  done_unit(tmp_path, 'run')
+  renamed = {'study': 'Another title', 'page': 'mig'}
+  config = plan.as_study(helpers.small_config(), '')
+  plan.write_plan(ml_collections.ConfigDict({**config, **renamed}), tmp_path)
+  found = plan.read_plan(tmp_path)
+  assert {key: found[key] for key in renamed} == renamed
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,19 @@ def _forgive(workdir: Path) -> None:
       (unit_path(workdir, name) / workdir_lib.FAILURE).unlink(missing_ok=True)
 
 
+def _mend(workdir: Path) -> None:
+  """Units whose results or pages are damaged are to be done again.
+
+  Raises:
+    WorkdirError: the folder of one holds a run of another config.
+  """
+  units = read_plan(workdir).units
+  for name in finished(workdir):
+    folder = unit_path(workdir, name)
+    if not run_lib.is_finished(units[name], folder):
+      (folder / 'report.html').unlink(missing_ok=True)
+
+
 def _finish(workdir: Path) -> dict[str, Results]:
   """Gathers what is done, and draws the study's page of it."""
   from bvae_jax.report import study as page  # the libraries of pages
@@ -174,7 +187,8 @@ def run(
     {unit: its results}.
 
   Raises:
-    ValueError, WorkdirError: as `write_plan` does; the page is unknown.
+    ValueError, WorkdirError: as `write_plan` does; the page is unknown; a
+      unit's folder holds the run of another config.
     Interrupted: a signal stopped the study; what ran is checkpointed.
     Unfinished: units failed; the others are done and gathered.
   """
@@ -186,6 +200,7 @@ def run(
   config = with_jobs(config, members_per_job)
   write_plan(config, workdir)
   _forgive(workdir)
+  _mend(workdir)
   failures = {}
   while True:
     now = status(workdir)

@@ -20,11 +20,12 @@ def differences(old: dict, new: dict, folders: Folders) -> list[str]:
   """What makes two plans different studies.
 
   More seeds or steps of a unit, and more units, make none: the study grows.
-  Neither does another config of a unit that has not begun.
+  Neither does another config of a unit that has not begun, nor another title or
+  page.
   """
   before, after = old['units'], new['units']
   found = config_lib.differing_keys(
-    {**old, 'units': None}, {**new, 'units': None}
+    {**old, 'units': None}, {**new, 'units': None}, ('study', 'page')
   )
   for name, unit in before.items():
     if name not in after:
