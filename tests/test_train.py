@@ -8,14 +8,17 @@ import threading
 
 import helpers
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 from bvae_jax import config as config_lib
 from bvae_jax import losses, parallel, population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.parallel import threads
+from bvae_jax.metrics import _solvers
+from bvae_jax.parallel import memory, threads
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import hooks, loop, monitor
 from bvae_jax.training import program as program_lib
@@ -369,7 +372,10 @@ def test_calls_at_once_are_as_many_as_cores_and_half_of_the_memory_take(
     (501, 1),
     (4000, 1),
   ):
-    assert threads.side_by_side(scratch) == most
+    program = parallel.Compiled(abs, scratch=scratch)
+    assert threads.side_by_side(program) == most
+  assert threads.side_by_side(program._replace(scratch=0, alone=True)) == 1
+  program = parallel.Compiled(abs, scratch=250)
   both, seen = threading.Barrier(2, timeout=10), set()
 
   def squared(x):
@@ -377,8 +383,23 @@ def test_calls_at_once_are_as_many_as_cores_and_half_of_the_memory_take(
     seen.add(threading.get_ident())
     return x * x
 
-  assert [*parallel.at_once(squared, range(6), 250)] == [0, 1, 4, 9, 16, 25]
+  assert [*parallel.at_once(squared, range(6), program)] == [0, 1, 4, 9, 16, 25]
   assert len(seen) == 2
+
+
+def test_lapack_of_several_matrices_is_told_and_none_of_ours_needs_it():
+  # Two such calls at once on a CPU wait for each other's threads, for ever.
+  compiled = lambda f, *x: memory.compile_ahead(jax.jit(f), x)
+  log_det = lambda x: jnp.linalg.slogdet(x)[1]
+  matrices = np.tile(np.eye(3, dtype=np.float32), (4, 1, 1))
+  on_cpu = jax.default_backend() == 'cpu'
+  assert compiled(jax.vmap(log_det), matrices).alone == on_cpu
+  assert not compiled(lambda x: lax.map(log_det, x), matrices).alone
+  key, codes = jax.random.key(0), np.zeros((9, 3), np.float32)
+  shown = losses.gaussian_total_correlation
+  assert not compiled(shown, key, codes).alone
+  fit = jax.vmap(lambda x, y: _solvers.fit_logistic(x, y, 2), (None, 0))
+  assert not compiled(fit, codes, np.zeros((2, 9), np.int32)).alone
 
 
 def _started(path, config):

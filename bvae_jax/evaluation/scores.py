@@ -96,14 +96,14 @@ def _score(
     """Of each key, for each block, in this order."""
     program = _over_members(metric, tuple(sizes), resampled)
     some = lambda start: of_members(points, slice(start, start + block))
-    scratch = program(key, some(0)).scratch
+    first = program(key, some(0))
 
     def one(call: tuple[jax.Array, int]) -> Any:
       arguments = call[0], some(call[1])
       return jax.tree.map(np.asarray, program(*arguments).call(*arguments))
 
     calls = itertools.product(keys, starts)
-    for values in parallel.at_once(one, calls, scratch):
+    for values in parallel.at_once(one, calls, first):
       yield values
       tick()
 

@@ -80,15 +80,22 @@ def gaussian_total_correlation(
     key, unit, axis=0, independent=True
   )
   permuted = jax.vmap(permute)(jax.random.split(key, num_permutations))
-  without = jax.vmap(_gaussian)(permuted)
+  # One matrix at a time: `memory.Compiled` says what a batch of them does.
+  without = jax.lax.map(_gaussian, jax.vmap(_correlation)(permuted))
   error = jnp.std(without, ddof=1) * math.sqrt(1 + 1 / num_permutations)
-  return TotalCorrelation(_gaussian(unit) - jnp.mean(without), error)
+  estimate = _gaussian(_correlation(unit)) - jnp.mean(without)
+  return TotalCorrelation(estimate, error)
 
 
-def _gaussian(unit: jax.Array) -> jax.Array:
-  """-log det(R) / 2 of columns [B, D] of mean 0 and variance 1, or 0."""
+def _correlation(unit: jax.Array) -> jax.Array:
+  """R [D, D] of columns [B, D] of mean 0 and variance 1, or 0."""
   correlation = jnp.matmul(unit.T, unit, precision=jax.lax.Precision.HIGHEST)
   correlation = correlation / unit.shape[0]
   off_diagonal = correlation - jnp.diag(jnp.diagonal(correlation))
   identity = jnp.eye(unit.shape[1], dtype=unit.dtype)
-  return -0.5 * jnp.linalg.slogdet(identity + off_diagonal)[1]
+  return identity + off_diagonal
+
+
+def _gaussian(correlation: jax.Array) -> jax.Array:
+  """-log det(R) / 2."""
+  return -0.5 * jnp.linalg.slogdet(correlation)[1]

@@ -128,6 +128,21 @@ class Logistic(NamedTuple):
     )
 
 
+@jax.custom_batching.sequential_vmap
+def _each_eigh(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
+  values, vectors = jnp.linalg.eigh(matrix)
+  return values, vectors
+
+
+def _eigh(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Eigenvalues [D] and vectors [D, D].
+
+  One matrix at a time on a CPU: `memory.Compiled` says what a batch does there.
+  """
+  on_cpu = jax.default_backend() == 'cpu'
+  return _each_eigh(matrix) if on_cpu else tuple(jnp.linalg.eigh(matrix))
+
+
 def fit_logistic(
   codes: jax.Array,
   labels: jax.Array,
@@ -165,7 +180,7 @@ def fit_logistic(
   mean = weight @ codes / total
   centred = codes - mean[None]
   covariance = (centred * weight[:, None]).T @ centred / total
-  scale, axes = jnp.linalg.eigh(covariance)
+  scale, axes = _eigh(covariance)
   count = present.sum()
   # The loss curves by about 1 / C along each axis, the penalty by `penalty`.
   scale = jnp.maximum(scale, 0.0) + penalty * count

@@ -72,7 +72,7 @@ class Cores(Layout):
 
     first = _part(shapes, 0)
     one = memory.compile_ahead(jax.jit(of_data, donate_argnums=1), first)
-    most = min(threads.side_by_side(one.scratch), self.num_members)
+    most = min(threads.side_by_side(one), self.num_members)
 
     def call(*arguments: Any) -> Any:
       def of(member: int) -> Any:

@@ -3,21 +3,30 @@
 import functools
 import os
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+
+# LAPACK of several matrices in one call, of any layout, as HLO has it.
+_BATCH = re.compile(r'\w\[\d+,\d+,\d.*custom_call_target="lapack_')
 
 
 class Compiled(NamedTuple):
   """A compiled function, and the bytes that a call takes on a device.
 
   Over several hosts pmap compiles at its first call only: the bytes are 0.
+
+  A call that must be alone decomposes several matrices at once by LAPACK. On a
+  CPU it holds one of XLA's threads until others have taken their share: two
+  such calls may hold all of them, and wait for ever.
   """
 
   call: Callable
   bytes: int = 0  # arguments, results and scratch
   scratch: int = 0  # of them: free between calls
+  alone: bool = False  # whether no other may run beside it
 
 
 def memory_limit() -> float:
@@ -65,7 +74,8 @@ def compile_ahead(function: Callable, shapes: tuple) -> Compiled:
     + stats.temp_size_in_bytes
     - stats.alias_size_in_bytes
   )
-  return Compiled(compiled, needed, stats.temp_size_in_bytes)
+  alone = _BATCH.search(compiled.as_text()) is not None
+  return Compiled(compiled, needed, stats.temp_size_in_bytes, alone)
 
 
 def ahead_of_time(function: Callable) -> Callable[..., Compiled]:

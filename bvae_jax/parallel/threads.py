@@ -35,20 +35,22 @@ def cores(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
   return found
 
 
-def side_by_side(scratch: int) -> int:
+def side_by_side(program: memory.Compiled) -> int:
   """How many calls a CPU takes at once: its cores, within half of the memory.
 
   Args:
-    scratch: bytes of memory that each takes while it runs.
+    program: that is called; one that must be alone is.
   """
-  room = 0.5 * memory.memory_limit() // max(scratch, 1)
+  if program.alone:
+    return 1
+  room = 0.5 * memory.memory_limit() // max(program.scratch, 1)
   return max(1, min(cores(), int(room)))
 
 
 def at_once(
   function: Callable,
   items: Iterable[Any],
-  scratch: int = 0,
+  program: memory.Compiled | None = None,
   on_accelerators: int = 1,
 ) -> Iterator[Any]:
   """`function` of each item, in order; on a CPU as many at once as it takes.
@@ -59,10 +61,11 @@ def at_once(
   Args:
     function: it calls compiled programs, and waits for what they give.
     items: of each call.
-    scratch: bytes of memory that a call takes while it runs.
+    program: the one that is called, where it may ask for much, or to be alone.
     on_accelerators: calls at once there.
   """
   on_cpu = jax.default_backend() == 'cpu'
-  most = side_by_side(scratch) if on_cpu else on_accelerators
+  asks = program or memory.Compiled(function)
+  most = side_by_side(asks) if on_cpu else on_accelerators
   with futures.ThreadPoolExecutor(most) as pool:
     yield from pool.map(function, items)
