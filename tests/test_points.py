@@ -72,6 +72,8 @@ def test_what_points_do_not_have_is_neither_shown_nor_computed(folder):
   np.testing.assert_allclose(shares, variance / variance.max(), rtol=1e-6)
   walked = traverse.walks(model, images[:1], images)
   np.testing.assert_array_equal(walked.latents, np.argsort(-shares))
+  for d, values in zip(walked.latents, walked.values):
+    assert np.isin(values, model.codebook[d]).all()
   with pytest.raises(ValueError, match='--range must be posterior'):
     traverse.run(options.Options(folder, span='prior'))
   config = helpers.small_config('qlae', metrics=('mig_sampled',))

@@ -16,7 +16,7 @@ from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
 from bvae_jax.report.markup import count
 
-_STILL = 0.3  # deviation of a latent's means, below which it is idle
+_STILL = 0.3  # deviation of posterior means, below which a latent is idle
 _MIN_SHARE = 0.5  # of a latent's variance, below which an edit is not trusted
 
 
@@ -65,7 +65,9 @@ def edit(
   Raises:
     ValueError: too few examples, or no such latent.
   """
-  labelled = np.asarray(coder.encode(examples.images)[0], np.float64)
+  labelled, logvar = (
+    np.asarray(x, np.float64) for x in coder.encode(examples.images)
+  )
   response = responses.fit(labelled, examples.factors[:, place], factor)
   d = responses.best_latent(response) if latent is None else latent
   coders.check_latents([d], coder.num_latents)
@@ -79,8 +81,13 @@ def edit(
   before = np.asarray(coder.encode(plain)[0], np.float64)
   way = z[:, d] - mean[:, d]
   steps = np.where(np.abs(way) > 1e-6, way, np.nan)
-  others = np.delete((again - before) / coders.deviations(labelled), d, 1)
-  active = np.delete(coders.deviations(labelled) > _STILL, d)
+  spread = coders.deviations(labelled)
+  others = np.delete((again - before) / spread, d, 1)
+  # Points have a scale of their own.
+  idle = (
+    coders.IDLE**0.5 * spread.max() if np.isneginf(logvar).all() else _STILL
+  )
+  active = np.delete(spread > idle, d)
   drift = np.abs(others[:, active]).mean(1) if active.any() else 0 * way
   return Edit(
     edited, plain, d, float(response.share[d]),

@@ -14,6 +14,7 @@ from bvae_jax.apps.options import Options, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.evaluation import statistics
+from bvae_jax.report.markup import count
 
 
 def knowing(
@@ -153,7 +154,7 @@ def _counterfactual(model, train, latents, test) -> str:
 def _notes(sensitive, target, dropped, cells):
   if not all(dropped):
     yield (
-      f'In {sum(not one for one in dropped)} members no latent knows '
+      f'In {count(sum(not one for one in dropped), "member")} no latent knows '
       f'{sensitive}: nothing was dropped there.'
     )
   before, after = cells['nothing removed'], cells['latents dropped']

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from bvae_jax import models as models_lib
 from bvae_jax import trained
 from bvae_jax.apps import coders, pictures
 from bvae_jax.apps.options import SPANS, Options, called, doubts
@@ -26,7 +27,7 @@ class Walks(NamedTuple):
 
   Attributes:
     images: float [A, L, S, H, W, C] for A anchors.
-    values: of the latents [L, S].
+    values: of the latents [L, S]; of discrete ones, those of the codebook.
     latents: which ones [L].
     carried: by each of them [L], see `coders.carried`.
   """
@@ -90,7 +91,12 @@ def walks(
   carried = coders.carried(coder, mean, logvar)
   chosen = coders.check_latents(latents, coder.num_latents)
   chosen = chosen or [int(d) for d in np.argsort(-carried)]
-  values = ranges(mean, span, steps)[chosen]
+  values = ranges(mean, span, steps)
+  if (book := getattr(coder, 'codebook', None)) is not None:
+    values = np.asarray(
+      models_lib.nearest(values.T, book)
+    ).T  # as it is decoded
+  values = values[chosen]
   start = np.asarray(coder.encode(anchors)[0])
   z = np.stack([trained.walk(one, np.array(chosen), values) for one in start])
   decoded = np.asarray(coder.decode(z.reshape(-1, z.shape[-1])))

@@ -42,7 +42,7 @@ function factsOf(m, d) {
     `z${d}: ${DATA.factors[k].name} explains `
     + `${Math.round(100 * m.shares[d][k])}\u00a0%`)];
   const bar = make('span');
-  bar.style.width = `${100 * m.kl[d] / Math.max(...m.kl, 1e-9)}%`;
+  bar.style.width = `${100 * m.kl[d] / Math.max(...m.kl, IDLE)}%`;
   const [what, unit] = DATA.measure;
   const ticks = m.book ? `${m.book[d].length} values`
     : `tick ${tickOf(m, d)} σ`;

@@ -1,5 +1,6 @@
 """A perfect coder edits perfectly, the figures say so; too few labels."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -51,6 +52,37 @@ def test_a_wrong_latent_makes_no_progress(world, everything):
   )
   found = measured(world, done, everything, 1, wanted)
   assert found.progress == 0 and not found.moved.any()
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaky:
+  """A coder in units of its own; its latent 1 draws on what latent 0 does."""
+
+  coder: object
+  unit: float
+  num_latents: int = 4
+
+  def encode(self, images):
+    mean, logvar = self.coder.encode(images)
+    return mean * self.unit, logvar if self.unit == 1 else logvar - np.inf
+
+  def decode(self, z):
+    moved = np.asarray(z) / self.unit
+    moved[:, 0] += 0.25 * moved[:, 1]
+    return self.coder.decode(moved)
+
+
+def test_how_far_other_latents_drift_is_the_same_in_any_unit(world, everything):
+  factor = world.dataset.factors.factors[0]
+  wanted = 1 - everything.factors[:, 0]
+  drifts = [
+    edit.edit(
+      Leaky(world.coder, unit), everything.images, wanted, everything, 0, factor
+    ).drift
+    for unit in (1, 1e-2)  # posterior means, and points
+  ]
+  assert drifts[0].mean() > 0.1
+  np.testing.assert_allclose(*drifts, rtol=1e-4)
 
 
 @pytest.mark.parametrize('place', (0, 2))
