@@ -8,6 +8,7 @@ of the data around their mean), or from their 1st to their 99th percentile.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -93,9 +94,8 @@ def walks(
   chosen = chosen or [int(d) for d in np.argsort(-carried)]
   values = ranges(mean, span, steps)
   if (book := getattr(coder, 'codebook', None)) is not None:
-    values = np.asarray(
-      models_lib.nearest(values.T, book)
-    ).T  # as it is decoded
+    near = models_lib.nearest(jnp.asarray(values.T), jnp.asarray(book))
+    values = np.asarray(near).T  # as they are decoded
   values = values[chosen]
   start = np.asarray(coder.encode(anchors)[0])
   z = np.stack([trained.walk(one, np.array(chosen), values) for one in start])
