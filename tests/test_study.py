@@ -12,6 +12,7 @@ import ml_collections
 import pytest
 
 import bvae_jax
+from bvae_jax import config as config_lib
 from bvae_jax import losses, run
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import results as results_lib
@@ -160,6 +161,21 @@ def test_a_damaged_unit_is_scored_anew_and_another_runs_is_refused(
   assert again['members'] == whole['members']
   gathered = json.loads((workdir / 'results.json').read_text())
   assert gathered['works']['members'] == whole['members']
+  (folder / 'explorer.html').unlink()
+  with locks.locked(folder / locks.UNIT_LOCK, 'works'):  # is drawing it
+    execute._mend(workdir)
+    assert plan.state(workdir, 'works') == 'done'
+  execute._mend(workdir)
+  assert plan.state(workdir, 'works') == 'todo'
+  for key, value in {'num_steps': 7, 'seeds': (0, 1, 2)}.items():
+    # As a mirror has it that was made before and after the run has grown.
+    larger = plan.read_plan(workdir).units.works
+    larger[key] = value
+    with open(folder / 'config.json', 'r+') as file:
+      file.write(json.dumps(config_lib.plain(larger.to_dict())))
+      file.truncate()
+    assert not run.is_finished(larger, folder)
+  (folder / 'report.html').touch()
   config = json.loads((folder / 'config.json').read_text())
   config['seeds'] = [5, 6]
   (folder / 'config.json').write_text(json.dumps(config))
@@ -396,7 +412,7 @@ def test_keys_that_change_no_result_may_change(tmp_path):
     ),
     (
       lambda path: plan.write_plan(helpers.small_config(), path / 'plan.json'),
-      'cannot be made',
+      'is a file or a broken link',
     ),
     (
       lambda path: plan.write_plan(helpers.small_config(), 'gs://b/x'),

@@ -88,7 +88,7 @@ def write(section: Section, run: pathlib.Path) -> pathlib.Path:
   told = json.dumps(config_lib.plain(kept), indent=1)
   folder.mkdir(exist_ok=True)
   # Not the run's lock: it may be training.
-  with locks.locked(folder / '.lock', f'{folder}', locks.PATIENCE):
+  with locks.locked(folder / locks.RUN_LOCK, f'{folder}', locks.PATIENCE):
     workdir_lib.sweep(run, PAGE, f'{FOLDER}/*')
     for name, content in section.files.items():
       workdir_lib.replace_file(folder / name, content)

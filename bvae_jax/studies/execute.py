@@ -34,7 +34,13 @@ from bvae_jax.studies.plan import (
 )
 from bvae_jax.studies.unit import fail, run_unit
 from bvae_jax.training import progress
-from bvae_jax.workdir.locks import PATIENCE, locked
+from bvae_jax.workdir.locks import (
+  PATIENCE,
+  RUN_LOCK,
+  UNIT_LOCK,
+  is_held,
+  locked,
+)
 
 _LOG = logging.getLogger(__name__)
 _POLL = 5.0  # seconds between looks at units that run elsewhere
@@ -57,7 +63,7 @@ def gather(workdir: Path) -> dict[str, Results]:
     name: Results.read(unit_path(workdir, name) / 'results.json')
     for name in finished(workdir)
   }
-  with locked(folder / '.lock', f'{folder}', PATIENCE):
+  with locked(folder / RUN_LOCK, f'{folder}', PATIENCE):
     found = {name: result.to_json() for name, result in results.items()}
     text = workdir_lib.json_text(found)
     workdir_lib.replace_file(folder / 'results.json', text)
@@ -119,6 +125,9 @@ def _mend(workdir: Path) -> None:
   units = read_plan(workdir).units
   for name in finished(workdir):
     folder = unit_path(workdir, name)
+    busy = [folder / lock for lock in (UNIT_LOCK, RUN_LOCK)]
+    if any(lock.exists() and is_held(lock) for lock in busy):
+      continue  # its last pages are being drawn
     if not run_lib.is_finished(units[name], folder):
       (folder / 'report.html').unlink(missing_ok=True)
 

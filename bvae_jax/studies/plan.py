@@ -23,7 +23,13 @@ from bvae_jax import config as config_lib
 from bvae_jax import population
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.studies import growth
-from bvae_jax.workdir.locks import PATIENCE, UNIT_LOCK, is_held, locked
+from bvae_jax.workdir.locks import (
+  PATIENCE,
+  RUN_LOCK,
+  UNIT_LOCK,
+  is_held,
+  locked,
+)
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
 
@@ -115,16 +121,12 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
     raise workdir_lib.WorkdirError(
       f'workdir {folder} holds a single run; choose another --workdir'
     )
-  try:
-    (folder / 'units').mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise workdir_lib.WorkdirError(
-      f'workdir {folder} cannot be made: {error.strerror}'
-    ) from error
+  for path in (folder, folder / 'units'):
+    workdir_lib.Folder(path).make()
   new = config_lib.plain(config.to_dict())
   text = workdir_lib.json_text(new)
   path = folder / workdir_lib.PLAN
-  with locked(folder / '.lock', f'{path}', PATIENCE):
+  with locked(folder / RUN_LOCK, f'{path}', PATIENCE):
     workdir_lib.sweep(folder, workdir_lib.PLAN, 'results.json', 'results.csv')
     if not path.exists():
       workdir_lib.replace_file(path, text)

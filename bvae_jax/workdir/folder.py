@@ -92,6 +92,14 @@ class Folder:
       raise WorkdirError(
         f'workdir {self.path} holds a study; choose another --workdir'
       )
+    self.make()
+
+  def make(self) -> None:
+    """Makes the folder, whose files this process must be able to write.
+
+    Raises:
+      WorkdirError: it cannot.
+    """
     try:
       self.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -130,7 +138,7 @@ class Folder:
     if not parallel.is_first_host():
       yield
       return
-    path = self.path / '.lock'
+    path = self.path / locks.RUN_LOCK
     with locks.locked(path, f'workdir {self.path}'):
       sweep(self.path, *_LOCKED)
       try:
