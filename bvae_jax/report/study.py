@@ -17,6 +17,7 @@ from bvae_jax.report.sections.run import head
 from bvae_jax.report.sections.study import (
   choice,
   claims,
+  configs,
   correlation,
   labels,
   matrices,
@@ -207,7 +208,12 @@ def _head(study: Study, question: str) -> page.Head:
   return page.Head(
     study.config['study'],
     markup.element('lede', question) + answers(study),
-    [*_failures(study), *_twins(study), *head.warnings(study.everyone)],
+    [
+      *_failures(study),
+      *_twins(study),
+      *configs.scored_apart(study),
+      *head.warnings(study.everyone),
+    ],
     pairs,
   )
 

@@ -15,7 +15,7 @@ from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import tables as tables_lib
 from bvae_jax.report import kinds, study_view
 from bvae_jax.report import study as page_lib
-from bvae_jax.report.sections.study import claims, seed, trade_offs
+from bvae_jax.report.sections.study import claims, correlation, seed, trade_offs
 from bvae_jax.studies import execute
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import programs as programs_lib
@@ -263,6 +263,40 @@ def test_no_figure_has_members_of_a_method_that_failed(tmp_path):
   nll = seen.everyone.keys.index('nll')
   found = {k: v[nll] for k, v in seed.variance_shares(seen).items()}
   assert found == {'method': 0.0, 'hyperparameter': 0.0, 'seed': 1.0}
+
+
+def test_what_has_no_udr_is_in_no_median_of_what_udr_chose_from(tmp_path):
+  config, results = of_units(
+    a=unit('beta_vae', hparams={'beta': 1.0}),
+    b=unit('beta_tcvae', hparams={'beta': 9.0}),
+  )
+  bare = tuple(
+    dataclasses.replace(m, metrics={**m.metrics, 'udr': None})
+    for m in results['b'].members
+  )
+  results['b'] = dataclasses.replace(
+    results['b'], members=bare, evaluation={'num_train': 5}
+  )
+  page_lib.write(tmp_path, config, results)
+  tree, words = drawn(tmp_path)
+  assert rows_of(tree, 'allbeta_vae seed=2')[2] == '0.100 (0.100)'  # not 0.5
+  assert 'Values of evaluation.num_train differ (a: –; b: 5)' in words
+
+
+def test_two_methods_of_one_objective_have_a_line_each(tmp_path):
+  shift = {'correlated': ('x', 'y'), 'sigma': 0.5}
+  dataset = {**helpers.small_config().dataset, **shift}
+  config, results = of_units(
+    few=unit('beta_vae'),
+    few_moved=unit('beta_vae', dataset=dataset),
+    wide=unit('beta_vae', num_latents=8),
+    wide_moved=unit('beta_vae', num_latents=8, dataset=dataset),
+  )
+  seen = study_view.make(tmp_path, config, results)
+  figure = correlation.section(seen).content
+  rows = pages.charts(pages.tree(f'<div>{figure}</div>'))['MIG']
+  places = {(row['group'], row['x']) for row in rows}
+  assert places == {(m, x) for m in ('few', 'wide') for x in (0.0, 2.0)}
 
 
 def test_an_unknown_page_is_refused(tmp_path):

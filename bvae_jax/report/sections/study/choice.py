@@ -26,10 +26,11 @@ def by_udr(study: Study) -> page.Section:
     m = int(np.nanargmax(udr))
     cells = []
     for key in keys:
-      known = view.known(key)
+      values = view.values(key)
+      known = values[np.isfinite(udr) & np.isfinite(values)]
       places = markup.digits(known)
       median = float(np.median(known)) if len(known) else None
-      value = number(view.values(key)[m], places)
+      value = number(values[m], places)
       cells.append(f'{value} ({number(median, places)})')
     who = view.labels[m].removeprefix(f'{method} ')
     name = markup.element('cell', method, who)

@@ -33,15 +33,33 @@ def differing(study: Study) -> dict[str, dict[str, Any]]:
   return {key: values for key, values in found.items() if _differ(values)}
 
 
+def _told(what: str, values: dict[str, Any], why: str) -> list[str]:
+  """A line on values of the runs that differ, and what that means."""
+  if not _differ(values):
+    return []
+  each = '; '.join(f'{run}: {_shown(v)}' for run, v in values.items())
+  return [f'{what} differ ({each}): {why}.']
+
+
+def scored_apart(study: Study) -> list[str]:
+  """A line on each setting of the evaluation in which runs differ."""
+  scored = {run: flat(dict(r.evaluation)) for run, r in study.results.items()}
+  keys = dict.fromkeys(k for values in scored.values() for k in values)
+  return [
+    line
+    for key in keys
+    for line in _told(
+      f'Values of evaluation.{key}',
+      {run: values.get(key) for run, values in scored.items()},
+      'scores are of other points',
+    )
+  ]
+
+
 def warnings(study: Study) -> list[str]:
   """Why scores of these runs may not be comparable, a line each."""
   results, lines = study.results, []
-
-  def say(what: str, values: dict[str, Any], why: str) -> None:
-    if _differ(values):
-      each = '; '.join(f'{run}: {_shown(v)}' for run, v in values.items())
-      lines.append(f'{what} differ ({each}): {why}.')
-
+  say = lambda *values: lines.extend(_told(*values))
   sizes = {
     run: f'{r.dataset.name}, {r.dataset.num_images:,} images of '
     f'{"×".join(map(str, r.dataset.image_shape))}'
@@ -51,13 +69,7 @@ def warnings(study: Study) -> list[str]:
   for key, values in differing(study).items():
     if key.startswith('dataset.') and key not in ('dataset.name', *FREE_KEYS):
       say(f'Values of {key}', values, 'the data are not the same')
-  scored = {run: flat(dict(r.evaluation)) for run, r in results.items()}
-  for key in dict.fromkeys(k for values in scored.values() for k in values):
-    say(
-      f'Values of evaluation.{key}',
-      {run: values.get(key) for run, values in scored.items()},
-      'scores are of other points',
-    )
+  lines += scored_apart(study)
   say(
     'The likelihoods',
     {run: c['likelihood'] for run, c in study.config['units'].items()},

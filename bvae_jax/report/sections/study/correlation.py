@@ -1,19 +1,27 @@
 """Scores against the strength of a correlation of two factors."""
 
-from bvae_jax.report import names, page
+from bvae_jax.report import kinds, names, page
 from bvae_jax.report.sections.study import common
 from bvae_jax.report.study_view import Study
+
+_UNMOVED = {'correlated': (), 'sigma': 0.0}  # a method's data on all x
 
 
 def section(study: Study) -> page.Section:
   """A panel a score, then one a score of each of the two factors."""
   title = 'Against the correlation'
-  places, pair = {}, []
-  for unit, result in study.results.items():
-    dataset = study.config['units'][unit]['dataset']
+  places, pair, units = {}, [], study.config['units']
+  methods = kinds.methods(
+    {
+      unit: {**config, 'dataset': {**config['dataset'], **_UNMOVED}}
+      for unit, config in units.items()
+    }
+  )
+  for unit in study.results:
+    dataset = units[unit]['dataset']
     pair = list(dataset['correlated']) or pair
     strength = 1 / dataset['sigma'] if dataset['correlated'] else 0.0
-    places[unit] = result.objective, float(strength)
+    places[unit] = methods[unit], float(strength)
   if not pair:
     return page.section(title)
   keys = common.judged(study)
