@@ -37,9 +37,9 @@ def reference_images(experiment: experiment_lib.Experiment) -> np.ndarray:
 # The networks are static: one compilation, whoever's parameters come.
 
 
-@functools.partial(jax.jit, static_argnames=('encode', 'decode'))
-def _traverse(params, image, values, middle, unit, *, encode, decode):
-  mean, _ = encode(params, image)
+@functools.partial(jax.jit, static_argnames=('encode', 'chosen', 'decode'))
+def _traverse(params, image, values, middle, unit, *, encode, chosen, decode):
+  mean = chosen(encode(params, image)[0])
   every = jnp.arange(mean.shape[-1])
   z = trained.walk(mean[0], every, middle[:, None] + unit[:, None] * values)
   return jax.nn.sigmoid(jax.lax.map(lambda row: decode(params, row), z))
@@ -100,7 +100,11 @@ def traverse(
   Returns:
     Images in [0, 1], float [D, S, H, W, C].
   """
-  nets = {'encode': experiment.encode, 'decode': experiment.decode}
+  nets = {
+    'encode': experiment.encode,
+    'chosen': experiment.chosen,
+    'decode': experiment.decode,
+  }
   middle, unit = _scale(experiment, params)
   steps = np.asarray(values, np.float32)
   return np.asarray(_traverse(params, image[None], steps, middle, unit, **nets))

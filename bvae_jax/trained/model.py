@@ -205,7 +205,8 @@ class Model:
     values = jnp.broadcast_to(values, (len(chosen), values.shape[-1]))
     start = jnp.zeros(self.num_latents)
     if image is not None:
-      start = self.encode(inputs.array(image)[None])[0][0]
+      mean, _ = self.encode(inputs.array(image)[None])
+      start = self.experiment.chosen(mean)[0]
     z = walk(start, chosen, values).reshape(-1, self.num_latents)
     return self.decode(z).reshape(*values.shape, *self.image_shape)
 

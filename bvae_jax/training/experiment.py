@@ -57,6 +57,16 @@ class Experiment(NamedTuple):
     codebook = self.codebook(params)
     return z if codebook is None else models.nearest(z, codebook)
 
+  def chosen(self, z: jax.Array) -> jax.Array:
+    """Codes [B, D] with their likeliest category one-hot, if there is one.
+
+    A walk begins there: between logits that lie far apart none of -2 to 2
+    would choose another.
+    """
+    if not self.num_categories:
+      return z
+    return models.one_category(z, self.num_categories)
+
   @property
   def num_categories(self) -> int:
     """How many of the last latents are one categorical code."""
@@ -97,9 +107,7 @@ class Experiment(NamedTuple):
     latents are taken at the nearest value of their codebook, a category at its
     most likely one: codes [B, D] hold its logits, or are one-hot.
     """
-    z = self._discrete(params, z)
-    if self.num_categories:
-      z = models.one_category(z, self.num_categories)
+    z = self.chosen(self._discrete(params, z))
     noise = roles_lib.num_inputs(self.config) - z.shape[1]
     z = jnp.pad(z, ((0, 0), (0, noise)))
     with jax.default_matmul_precision('highest'):

@@ -72,3 +72,17 @@ def test_the_parts_of_the_log_add_up_to_that_kl(trained):
   total = sum(terms[f'{name}_mss'] for name in names)
   np.testing.assert_allclose(total, kl.sum(1).mean(), atol=0.2)
   assert abs(terms[losses.SHOWN_TC]) < 1
+
+
+def test_a_walk_along_a_category_ends_in_it(trained):
+  experiment, _, params, _ = trained
+  model = model_lib.Model(experiment, params, 0, 0, {}, 0, None)
+  image = np.asarray(experiment.dataset.images(np.arange(1)))[0]
+  mean = np.asarray(model.encode(image[None])[0])
+  assert np.ptp(mean[:, 2:]) > 4  # no logit of -2 to 2 passes the largest
+  code = np.tile(mean, (3, 1))
+  code[:, 2:] = np.eye(3)
+  expected = np.asarray(model.decode(code))
+  drawn = traversals.traverse(experiment, params, image)
+  for found in (drawn, model.traverse(image)):
+    np.testing.assert_allclose(found[2:, -1], expected, atol=1e-5)
