@@ -288,8 +288,12 @@ def test_the_jobset_has_workers_that_share_a_volume():
   assert manifest['apiVersion'] == 'jobset.x-k8s.io/v1alpha2'
   assert manifest['kind'] == 'JobSet'
   (workers,) = manifest['spec']['replicatedJobs']
-  pod = workers['template']['spec']['template']['spec']
-  assert pod['restartPolicy'] == 'Never'
+  job = workers['template']['spec']
+  (rule,) = job['podFailurePolicy']['rules']  # taken away any number of times
+  assert rule['action'] == 'Ignore'
+  assert rule['onPodConditions'] == [{'type': 'DisruptionTarget'}]
+  pod = job['template']['spec']
+  assert pod['restartPolicy'] == 'Never'  # such rules need it
   (container,) = pod['containers']
   (mount,), (volume,) = container['volumeMounts'], pod['volumes']
   assert mount['name'] == volume['name']
