@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import losses, population
@@ -28,8 +29,9 @@ class Member(NamedTuple):
     seed: its own.
     networks: encoder, empty where it was left out (too large a page, or images
       of more channels than a page can show), and decoder.
-    mean: codes of the images, float32 [N, D].
-    sigma: posterior standard deviation of each latent, root mean square [D].
+    mean: codes of the images, float32 [N, D]; the likeliest category is one-hot.
+    sigma: posterior standard deviation of each latent, root mean square [D]; 1
+      of a category.
     kl: of each latent from the prior, mean over the images, nats [D]; of codes
       that are points, the variance as a share of the largest one, and sigma is
       their deviation.
@@ -140,6 +142,9 @@ def _member(
     kl = _kl(mean, logvar, num_categories=experiment.num_categories)
     kl = np.asarray(kl).mean(0)
     sigma = np.sqrt(np.exp(logvar).mean(0))
+    mean = np.array(experiment.chosen(jnp.asarray(mean)))
+    if experiment.num_categories:  # whose posterior has no deviation
+      sigma[-experiment.num_categories :] = 1.0
   if images.shape[-1] > 3:  # what the page holds of them is not the image
     nets = nets._replace(encoder=[])
   low, high = np.quantile(mean, QUANTILES, axis=0)

@@ -44,8 +44,8 @@ function factsOf(m, d) {
   const bar = make('span');
   bar.style.width = `${100 * m.kl[d] / Math.max(...m.kl, IDLE)}%`;
   const [what, unit] = DATA.measure;
-  const ticks = m.book ? `${m.book[d].length} values`
-    : `tick ${tickOf(m, d)} σ`;
+  const ticks = isCategory(m, d) ? `one of ${m.category.shape[0]} categories`
+    : m.book ? `${m.book[d].length} values` : `tick ${tickOf(m, d)} σ`;
   const facts = `${what} ${m.kl[d].toFixed(2)} ${unit}, ${ticks}`;
   return [...known, make('div', {}, facts),
     make('div', {className: 'kl'}, bar)];

@@ -14,12 +14,14 @@ const MODELS = DATA.members.map((member) => {
   const codes = halves(member.mean), D = member.kl.length;
   const decoder = readNetwork(member.decoder);
   const book = decoder[0].op === 'nearest' ? codebookOf(decoder[0]) : null;
+  const category = book ? null : decoder.find(({op}) => op === 'category');
   const best = member.shares.map((row) => row.indexOf(Math.max(...row)));
   return {
     ...member, D, best,
     encoder: readNetwork(member.encoder),
     decoder,
     book, // the values that each latent may take, rising, or null
+    category, // the layer that chooses one, if any does
     label: `member ${member.place}, seed ${member.seed}`
       + (member.about ? ` (${member.about})` : ''),
     order: [...member.kl.keys()].sort((a, b) => member.kl[b] - member.kl[a]),
@@ -45,8 +47,13 @@ const STATE = {
 };
 
 const model = () => MODELS[STATE.a];
-const encoded = (m, pixels) =>
-  Array.from(evaluate(m.encoder, pixels, DATA.shape).subarray(0, m.D));
+const encoded = (m, pixels) => {
+  const code = evaluate(m.encoder, pixels, DATA.shape).slice(0, m.D);
+  return Array.from(m.category ? OPERATIONS.category({x: code}, m.category).x
+    : code);
+};
+// Whether a latent is one of the categories, which are 0, or 1 if chosen.
+const isCategory = (m, d) => m.category && d >= m.D - m.category.shape[0];
 const decoded = (m, z) => evaluate(m.decoder, z, [z.length]);
 
 // The place of a value on its slider: itself, or which of the codebook it is.
