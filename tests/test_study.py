@@ -407,6 +407,16 @@ def test_keys_that_change_no_result_may_change(tmp_path):
       "page='pie' is unknown; valid: study",
     ),
     (
+      lambda path: execute.run({'study': '', 'units': {}}, path / 'two'),
+      'must be a ConfigDict',
+    ),
+    (
+      lambda path: plan.write_plan(
+        ml_collections.ConfigDict({'units': []}), path / 'two'
+      ),
+      'must be a ConfigDict',
+    ),
+    (
       lambda path: plan.write_plan(helpers.small_config(), path / 'one'),
       'holds a single run',
     ),

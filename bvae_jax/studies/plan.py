@@ -39,8 +39,18 @@ Path = str | os.PathLike
 def as_study(
   config: ml_collections.ConfigDict, title: str
 ) -> ml_collections.ConfigDict:
-  """A study as it is; a plain run as a study of one unit, `run`."""
+  """A study as it is; a plain run as a study of one unit, `run`.
+
+  Raises:
+    ConfigError: it has units that are no dict, or is itself no ConfigDict.
+  """
   if 'units' in config:
+    whole = config, config['units']
+    if not all(isinstance(x, ml_collections.ConfigDict) for x in whole):
+      raise config_lib.ConfigError(
+        'a study must be a ConfigDict, and its units one of {name: config}; '
+        'make it with common.study, see configs/common.py'
+      )
     return config
   return ml_collections.ConfigDict(
     {'study': title, 'page': '', 'units': {'run': config}}
