@@ -29,7 +29,7 @@ class Member(NamedTuple):
     seed: its own.
     networks: encoder, empty where it was left out (too large a page, or images
       of more channels than a page can show), and decoder.
-    mean: codes of the images, float32 [N, D]; the likeliest category is one-hot.
+    mean: codes of the images, float32 [N, D]; the likeliest category one-hot.
     sigma: posterior standard deviation of each latent, root mean square [D]; 1
       of a category.
     kl: of each latent from the prior, mean over the images, nats [D]; of codes
