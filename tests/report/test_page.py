@@ -231,6 +231,7 @@ def test_a_stopped_and_a_collapsed_member_are_marked(three, tmp_path):
   _, tree = write(run, tmp_path)
   found = words(tree)
   assert 'seed=2: stopped by a NaN after 3 steps' in found
+  assert found.count('last good step and stay out of the means') == 1
   assert 'seed=0 has collapsed' in found
   assert 'best: seed=1' in found and '0.150 ± 0.071' in found
   assert '1 stopped member left out' in found
@@ -254,6 +255,7 @@ def test_a_run_of_which_nothing_is_left(three, tmp_path, log):
   ] * log
   _, tree = write(run, tmp_path)
   assert words(tree).count('stopped by a NaN') == 6
+  assert words(tree).count('are in the means, as there are no others') == 3
 
 
 def test_own_images_without_factors_or_metrics(tmp_path):

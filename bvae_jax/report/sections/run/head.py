@@ -145,11 +145,16 @@ def _facts(view: View) -> list[tuple[str, str]]:
 def warnings(view: View) -> list[str]:
   """A line on each member that was stopped, or carries nothing; on labels."""
   lines = labelled.warnings(view.results.dataset)
-  for entry, label in zip(view.entries, view.labels):
+  for entry, label, counts in zip(view.entries, view.labels, view.healthy):
     if not entry.ok:
+      means = (
+        'are in the means, as there are no others'
+        if counts
+        else ('stay out of the means')
+      )
       lines.append(
         f'{label}: {entry.status} after {count(entry.steps, "step")}; '
-        'its scores are those of its last good step and stay out of the means. '
+        f'its scores are those of its last good step and {means}. '
         'Try a lower learning rate.'
       )
     elif not entry.active_latents:
