@@ -14,6 +14,14 @@ _CONTINUOUS = (
   f'continuous: {metrics.CONTINUOUS_BINS} bins of equally many points; '
   'regression in dci, correlation in sap'
 )
+_OF_POINTS = (
+  '; a latent of the one tells of the other, so mig, dci, sap and modularity '
+  'mislead there'
+)
+_OF_GRID = (
+  '; scores are of the whole grid, where they do not: a latent that mixes the '
+  'two lowers them'
+)
 
 
 def facts(table: Any, sizes: tuple[int, ...]) -> dict[str, tuple]:
@@ -77,11 +85,12 @@ def warnings(dataset: DatasetFacts) -> list[str]:
   strong = [pair for pair in pairs if pair[2] >= dependence.STRONG]
   if strong:
     more = len(strong) - _NAMED
+    grid = dataset.complete_grid
     lines.append(
-      f"factors go together (Cramér's V of {dependence.STRONG} or more): "
+      f'factors go together{" in training" * grid} '
+      f"(Cramér's V of {dependence.STRONG} or more): "
       + ', '.join(f'{one} and {two} {v:.2f}' for one, two, v in strong[:_NAMED])
       + (f' and {more} more pairs' if more > 0 else '')
-      + '; a latent of the one tells of the other, so mig, dci, sap and '
-      'modularity mislead there'
+      + (_OF_GRID if grid else _OF_POINTS)
     )
   return lines

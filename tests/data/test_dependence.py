@@ -1,5 +1,7 @@
 """Factors that go together: Cramér's V in closed form, and who tells of it."""
 
+import dataclasses
+
 import helpers
 import numpy as np
 import pages
@@ -58,7 +60,9 @@ def test_only_what_is_trained_on_counts(changes, strongest, least):
   assert set(found[0][:2]) == strongest and found[0][2] > least
   assert found[1][2] < 0.1
   (line,) = labelled.warnings(facts)
-  assert f'shape and x {found[0][2]:.2f}; a latent' in line
+  assert f'shape and x {found[0][2]:.2f}; scores are of the whole grid' in line
+  (line,) = labelled.warnings(dataclasses.replace(facts, complete_grid=False))
+  assert f'shape and x {found[0][2]:.2f}; a latent of the one tells' in line
   drawn = figures.figures(show.Look(np.zeros((4, 8, 8, 1)), {}, [], found))
   chart = pages.charts(pages.tree(f'<div>{drawn}</div>'))
   assert chart['Factors that go together'][0]['name'] == 'shape, x'

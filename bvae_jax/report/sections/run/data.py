@@ -80,7 +80,8 @@ def _dependence(look: show.Look) -> Markup:
     [charts.bars(rows, title='Factors that go together')],
     f'Cramér’s V of the {len(rows)} strongest of {len(look.dependence)} pairs '
     'of factors in training: 0 where independent, 1 where one tells the other. '
-    f'From {dependence.STRONG} on, scores that compare latents mislead.',
+    f'From {dependence.STRONG} on, scores that compare latents mislead, unless '
+    'they are of the whole grid.',
   )
 
 
