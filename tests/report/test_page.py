@@ -265,6 +265,13 @@ def test_own_images_without_factors_or_metrics(tmp_path):
   assert 'median member by ELBO' in words(tree)
 
 
+def test_only_image_files_are_turned_as_their_exif_says():
+  config = {'dataset': {'name': 'images', 'fit': 'pad'}}
+  for source, turned in (('image files', True), ('uint8 from 0 to 255', False)):
+    told = head._decoded(config, f'real images of own: 3, from {source}')
+    assert 'scaled, and padded' in told and ('EXIF' in told) == turned
+
+
 def test_seed_share_of_closed_forms():
   groups = [[0, 1], [2, 3]]
   assert statistics.seed_share(np.array([1.0, 1.0, 5.0, 5.0]), groups) == 0.0

@@ -41,12 +41,14 @@ def _optimizer(config: dict) -> str:
   return f'{name}, gradients of norm at most {clip:g}' if clip else name
 
 
-def _decoded(config: dict) -> str:
+def _decoded(config: dict, description: str) -> str:
   """How images of one's own became squares."""
   if config['dataset']['name'] != 'images':
     return ''
   how = {'crop': 'cropped', 'pad': 'padded'}[config['dataset']['fit']]
-  return f'; each turned as its EXIF says, scaled, and {how} to the square'
+  of_files = ', from image files' in description  # an array has no EXIF
+  turned = 'turned as its EXIF says, ' if of_files else ''
+  return f'; each {turned}scaled, and {how} to the square'
 
 
 def _overlap(images: int, points: int) -> str:
@@ -120,7 +122,10 @@ def _facts(view: View) -> list[tuple[str, str]]:
       f'{count(config["num_latents"], "latent")}',
     ),
     ('Likelihood', config['likelihood']),
-    ('Data', f'{dataset.description}; {images}{_decoded(config)}'),
+    (
+      'Data',
+      f'{dataset.description}; {images}{_decoded(config, dataset.description)}',
+    ),
     ('Factors', factors or 'none known'),
     (
       'Evaluation',
