@@ -78,9 +78,9 @@ class View:
 
   @property
   def bounds(self) -> tuple[str, ...]:
-    """The terms of the ELBO, of images held out as well where some are."""
+    """The terms of the ELBO that any member has, of held-out images as well."""
     held_out = tuple(f'held_out_{key}' for key in names.BOUNDS)
-    terms = self.entries[0].elbo
+    terms = {key for entry in self.entries for key in entry.elbo}
     return tuple(key for key in (*names.BOUNDS, *held_out) if key in terms)
 
   @property

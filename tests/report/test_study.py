@@ -283,6 +283,20 @@ def test_what_has_no_udr_is_in_no_median_of_what_udr_chose_from(tmp_path):
   assert 'Values of evaluation.num_train differ (a: –; b: 5)' in words
 
 
+def test_a_method_without_a_kl_hides_that_of_no_other(tmp_path):
+  config, results = of_units(a=unit('beta_vae'), b=unit('beta_tcvae'))
+  points = tuple(
+    dataclasses.replace(m, elbo={'nll': 3.0, 'variance_per_latent': [1.0] * 6})
+    for m in results['a'].members
+  )
+  results['a'] = dataclasses.replace(results['a'], members=points)
+  page_lib.write(tmp_path, config, results)
+  tree, _ = drawn(tmp_path)
+  head, a, b = (rows_of(tree, name) for name in ('', 'beta_vae', 'beta_tcvae'))
+  at = head.index('KL to the prior [nats]')
+  assert a[at] == '–' and b[at].startswith('2.500 ± 0.000')
+
+
 def test_two_methods_of_one_objective_have_a_line_each(tmp_path):
   shift = {'correlated': ('x', 'y'), 'sigma': 0.5}
   dataset = {**helpers.small_config().dataset, **shift}
