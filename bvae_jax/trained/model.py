@@ -179,8 +179,7 @@ class Model:
         at the prior's mean.
       latents: which ones [L]; all by default.
       values: that a latent takes [S], or each its own [L, S]; by default 11
-        from -2 to 2, in standard deviations of the prior, or those of the
-        codebook.
+        from -2 to 2 deviations of the prior, or those of the codebook.
 
     Raises:
       ValueError: an image or values of another shape, or no such latent.
