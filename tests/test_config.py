@@ -51,7 +51,7 @@ def test_the_defaults_of_every_objective_are_valid(objective):
     ({'grid': {'beta': (1.0,)}, 'tied': ('beta',)}, 'tied=.* two or more'),
     (
       {
-        'grid': {'beta': (1.0, 1.0), 'gamma': (2.0, 2.0)},
+        'grid': {'beta': (1.0, 1.0 + 1e-9), 'gamma': (2.0, 2.0)},
         'tied': ('beta', 'gamma'),
       },
       'tied=.*repeat a setting',

@@ -21,10 +21,11 @@ def _validate_tied(config: ml_collections.ConfigDict) -> None:
     f'tied={tuple(config.tied)} must name two or more entries of grid of one '
     f'length; they have {counts}',
   )
-  rows = list(zip(*(swept[name] for name in config.tied)))
+  rows = list(zip(*(map(np.float32, swept[name]) for name in config.tied)))
   checks.require(
     len(set(rows)) == len(rows),
-    f'tied={tuple(config.tied)}: the values of grid repeat a setting',
+    f'tied={tuple(config.tied)}: the values of grid repeat a setting (of '
+    'float32)',
   )
 
 
