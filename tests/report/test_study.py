@@ -15,7 +15,13 @@ from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import tables as tables_lib
 from bvae_jax.report import kinds, study_view
 from bvae_jax.report import study as page_lib
-from bvae_jax.report.sections.study import claims, correlation, seed, trade_offs
+from bvae_jax.report.sections.study import (
+  claims,
+  correlation,
+  labels,
+  seed,
+  trade_offs,
+)
 from bvae_jax.studies import execute
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import programs as programs_lib
@@ -311,6 +317,24 @@ def test_two_methods_of_one_objective_have_a_line_each(tmp_path):
   rows = pages.charts(pages.tree(f'<div>{figure}</div>'))['MIG']
   places = {(row['group'], row['x']) for row in rows}
   assert places == {(m, x) for m in ('few', 'wide') for x in (0.0, 2.0)}
+
+
+def test_two_methods_with_labels_have_a_line_each(tmp_path):
+  name = 'semi_supervised'
+  options = {**unit(name).options, 'num_labels': 1000}
+  config, results = of_units(
+    few=unit(name),
+    many=unit(name, options=options),
+    wide=unit(name, num_latents=8),
+  )
+  seen = study_view.make(tmp_path, config, results)
+  figure = labels.section(seen).content
+  rows = pages.charts(pages.tree(f'<div>{figure}</div>'))['MIG']
+  assert {(row['group'], row['x']) for row in rows} == {
+    ('few, perfect labels', 100),
+    ('few, perfect labels', 1000),
+    ('wide, perfect labels', 100),
+  }
 
 
 def test_an_unknown_page_is_refused(tmp_path):

@@ -1,8 +1,10 @@
 """Scores against the number of labels, beside pairs and a choice."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from bvae_jax.report import names, page
+from bvae_jax.report import kinds, names, page
 from bvae_jax.report.sections.study import common
 from bvae_jax.report.study_view import Study
 
@@ -34,16 +36,34 @@ def _levels(
   }
 
 
+def _groups(units: Mapping[str, dict]) -> dict[str, str]:
+  """The line of each unit with labels: of what kind, and whose if several."""
+  alike = {'num_labels': 0, 'labels': ''}
+  methods = kinds.methods(
+    {u: {**c, 'options': {**c['options'], **alike}} for u, c in units.items()}
+  )
+  several = len({*methods.values()}) > 1
+  return {
+    unit: f'{methods[unit]}, ' * several + f'{c["options"]["labels"]} labels'
+    for unit, c in units.items()
+  }
+
+
 def section(study: Study) -> page.Section:
   """A panel a score, where units differ in their labels."""
   title = 'Against the number of labels'
-  places, pairs, plain = {}, [], []
+  labelled, pairs, plain = {}, [], []
   for unit in study.results:
-    options = study.config['units'][unit]['options']
-    if 'num_labels' in options:
-      places[unit] = f'{options["labels"]} labels', float(options['num_labels'])
+    config = study.config['units'][unit]
+    if 'num_labels' in config['options']:
+      labelled[unit] = config
     else:
-      (pairs if 'num_changed' in options else plain).append(unit)
+      (pairs if 'num_changed' in config['options'] else plain).append(unit)
+  groups = _groups(labelled)
+  places = {
+    unit: (groups[unit], float(config['options']['num_labels']))
+    for unit, config in labelled.items()
+  }
   if not places:
     return page.section(title)
   keys = common.judged(study)
