@@ -12,7 +12,7 @@ import ml_collections
 from bvae_jax import config as config_lib
 from bvae_jax import data, explore, parallel, population, report
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.evaluation import evaluate, periodic, provenance, tables
+from bvae_jax.evaluation import evaluate, periodic, provenance, stored, tables
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import chunk, hooks, loop, monitor, step, stopping
 from bvae_jax.training import experiment as experiment_lib
@@ -56,7 +56,7 @@ def train_and_evaluate(
     provenance.check_images(folder, experiment.dataset)
   with folder.lock():
     folder.open(config, (*_FREE, *moved))
-    results = _results(folder, config)
+    results = stored.results(folder, config)
     if results is None:
       experiment = experiment or _prepare(config, trains=True)
       states = _train(experiment, folder)
@@ -87,7 +87,7 @@ def is_finished(
   """
   folder = workdir_lib.Workdir(workdir)
   folder.check(config, (*_FREE, *folder.moved(config)))
-  return _results(folder, config) is not None and not folder.lacks(_PAGES)
+  return stored.results(folder, config) is not None and not folder.lacks(_PAGES)
 
 
 def train_part(
@@ -142,7 +142,7 @@ def evaluate_again(
   experiment = _prepare(config)
   with folder.lock():
     states = _restored(experiment, folder)
-    return _score(folder, experiment, states, _results(folder, config))
+    return _score(folder, experiment, states, stored.results(folder, config))
 
 
 def _prepare(
@@ -158,36 +158,6 @@ def _prepare(
     evaluate.check(periodic.settings(experiment).config, dataset)
   stopping.check(config, chunk.term_shapes(experiment))
   return experiment
-
-
-def _results(
-  folder: workdir_lib.Workdir, config: ml_collections.ConfigDict
-) -> results_lib.Results | None:
-  """The results of a scored run, None while it is not.
-
-  A folder that was copied while its run grew may hold those of before.
-  """
-  if not folder.results_path.exists():
-    return None
-  try:
-    if folder.changed(folder.results_path.name):
-      raise results_lib.Damaged(
-        f'{folder.results_path} has changed since it was written; the scores '
-        'are computed anew'
-      )
-    results = results_lib.Results.read(folder.results_path)
-    seeds = [m.seed for m in population.members(config)]
-    early = any(m.steps < config.num_steps for m in results.ok)
-    fewer = seeds != [m.seed for m in results.members]
-    if fewer or (early and not config.stop_when):
-      raise results_lib.Damaged(
-        f'{folder.results_path} is of fewer seeds or steps than its run has; '
-        'it is continued'
-      )
-    return results
-  except results_lib.Damaged as error:
-    _LOG.warning('%s', error)
-    return None
 
 
 def _restored(
