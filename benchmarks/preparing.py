@@ -47,9 +47,11 @@ def _archive(path: pathlib.Path, count: int) -> None:
   """3D Shapes' layout: images in chunks of gzip, labels by value."""
   import h5py
 
+  from bvae_jax.data import scene3d
   from bvae_jax.data.sets import shapes3d
 
-  places = np.stack(np.unravel_index(np.arange(count), shapes3d.SIZES), 1)
+  sizes = scene3d.FACTOR_SIZES
+  places = np.stack(np.unravel_index(np.arange(count), sizes), 1)
   known = shapes3d._VALUES
   drawn = _drawn(np.random.default_rng(0), _CHUNK, 64)
   with h5py.File(path, 'w') as file:

@@ -16,10 +16,11 @@ from bvae_jax.data import arrays as arrays_lib
 from bvae_jax.data import dataset, dsprites, grid, pixels
 from bvae_jax.data import factors as factors_lib
 
-_NAMES = ('color', *dsprites.FACTOR_NAMES)
-_KINDS: dict[str, str] = dict(
-  zip(_NAMES, ('categorical', *dsprites.FACTOR_KINDS))
+_COLUMNS = (
+  factors_lib.Factor('color', 'categorical', 1),
+  *dsprites.FACTORS.factors,
 )
+_NAMES = tuple(column.name for column in _COLUMNS)
 
 
 class _Rows(NamedTuple):
@@ -148,19 +149,26 @@ def _read_classes(
   return tuple(names[k] for k in kept), classes[:, kept]
 
 
+def _factor(name: str, size: int) -> factors_lib.Factor:
+  """A column; its values are called as dSprites' where it has all of them."""
+  known = _COLUMNS[_NAMES.index(name)]
+  values = known.values if size == known.size else ()
+  return factors_lib.Factor(name, known.kind, size, values)
+
+
 def _arrange(
   names: tuple[str, ...], classes: np.ndarray, factor_stride: Any
 ) -> _Rows:
   """Says where each image goes: to its place in a grid, or to its row."""
   sizes = tuple(int(size) for size in classes.max(0) + 1)
-  kinds = [_KINDS[name] for name in names]
+  factors = tuple(map(_factor, names, sizes))
   different = len(np.unique(classes, axis=0))
   if math.prod(sizes) == different == len(classes):
     kept, stride, thinning = grid.thin(sizes, factor_stride)
     return _Rows(
       np.all(classes % stride == 0, axis=-1),
       np.asarray(np.ravel_multi_index(tuple((classes // stride).T), kept)),
-      factors_lib.Grid.of(names, kept, kinds),
+      factors_lib.Grid(factors).thinned(stride),
       thinning,
     )
   if factor_stride:
@@ -169,11 +177,10 @@ def _arrange(
       f'({len(classes)} rows, {different} different, of {math.prod(sizes)}); '
       'leave it out'
     )
-  columns = tuple(map(factors_lib.Factor, names, kinds, sizes))
   return _Rows(
     np.ones(len(classes), bool),
     np.arange(len(classes)),
-    factors_lib.Table(columns, classes.astype(np.int32)),
+    factors_lib.Table(factors, classes.astype(np.int32)),
     ', no complete grid',
   )
 

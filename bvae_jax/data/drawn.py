@@ -54,7 +54,6 @@ def on_grid(
   sizes, stride, thinning = grid.thin(factors.sizes, config.factor_stride)
   # Traced, not run: an image size that does not fit is refused here.
   jax.eval_shape(draw, jax.ShapeDtypeStruct((1, len(sizes)), jnp.int32))
-  known = factors.factors
   return dataset.Dataset(
     name=config.name,
     description=description + thinning,
@@ -62,9 +61,7 @@ def on_grid(
     num_images=grid.num_combinations(sizes),
     arrays=(),
     images_fn=functools.partial(_images, draw=draw, sizes=sizes, stride=stride),
-    factors=factors_lib.Grid.of(
-      [factor.name for factor in known], sizes, [f.kind for f in known]
-    ),
+    factors=factors.thinned(stride),
   )
 
 

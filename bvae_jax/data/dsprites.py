@@ -22,7 +22,12 @@ from bvae_jax.data import factors as factors_lib
 
 FACTOR_SIZES = (3, 6, 40, 32, 32)
 FACTOR_NAMES = ('shape', 'scale', 'orientation', 'x', 'y')
-FACTOR_KINDS = ('categorical', 'ordinal', 'ordinal', 'ordinal', 'ordinal')
+FACTORS = factors_lib.Grid.of(
+  FACTOR_NAMES,
+  FACTOR_SIZES,
+  ('categorical', 'ordinal', 'ordinal', 'ordinal', 'ordinal'),
+  {'shape': ('square', 'ellipse', 'heart')},
+)
 SIZE = 64
 
 # Fitted offline to 200 labelled frames of the real archive: each pixel centre
@@ -150,5 +155,5 @@ def load(config) -> dataset.Dataset:
     'every pixel to the 200 real frames it was fitted to)',
     render_dsprites,
     1,
-    factors_lib.Grid.of(FACTOR_NAMES, FACTOR_SIZES, FACTOR_KINDS),
+    FACTORS,
   )

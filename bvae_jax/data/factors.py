@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +54,11 @@ class Factor:
         f'{len(self.values)}'
       )
 
+  def thinned(self, stride: int) -> 'Factor':
+    """Returns the factor of every stride-th value, from value 0 on."""
+    size = -(-self.size // stride)
+    return Factor(self.name, self.kind, size, self.values[::stride])
+
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Grid:
     names: Sequence[str],
     sizes: Sequence[int],
     kinds: Sequence[str] | str = 'ordinal',
+    values: Mapping[str, Sequence[str]] | None = None,
   ) -> 'Grid':
     """Returns the grid of factors by name, size and kind.
 
@@ -75,18 +81,25 @@ class Grid:
       names: of the K factors.
       sizes: the number of values of each.
       kinds: of each, or one for all.
+      values: what those of a factor are called, {its name: names}.
 
     Raises:
-      ValueError: a size or kind that is none.
+      ValueError: a size or kind that is none, or not the number of names.
     """
     grid.num_combinations(sizes)
     each = (kinds,) * len(sizes) if isinstance(kinds, str) else kinds
+    called = values or {}
     return cls(
       tuple(
-        Factor(name, kind, int(size))
+        Factor(name, kind, int(size), tuple(called.get(name, ())))
         for name, size, kind in zip(names, sizes, each, strict=True)
       )
     )
+
+  def thinned(self, stride: Sequence[int]) -> 'Grid':
+    """Returns the grid of every stride-th value of each factor."""
+    pairs = zip(self.factors, stride, strict=True)
+    return Grid(tuple(factor.thinned(step) for factor, step in pairs))
 
   @property
   def sizes(self) -> tuple[int, ...]:

@@ -133,10 +133,6 @@ def _thinned(
   if not config.factor_stride:
     return images, factors_lib.Grid(tuple(factors)), ''
   sizes = tuple(factor.size for factor in factors)
-  kept, stride, thinning = grid.thin(sizes, config.factor_stride)
+  _, stride, thinning = grid.thin(sizes, config.factor_stride)
   images = images[np.all(classes % stride == 0, axis=-1)]
-  factors = [
-    factors_lib.Factor(f.name, f.kind, size, f.values[::step])
-    for f, size, step in zip(factors, kept, stride)
-  ]
-  return images, factors_lib.Grid(tuple(factors)), thinning
+  return images, factors_lib.Grid(tuple(factors)).thinned(stride), thinning

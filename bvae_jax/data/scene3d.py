@@ -23,13 +23,11 @@ FACTOR_NAMES = (
   'orientation',
 )
 FACTOR_SIZES = (10, 10, 10, 8, 4, 15)
-FACTOR_KINDS = (
-  'ordinal',
-  'ordinal',
-  'ordinal',
-  'ordinal',
-  'categorical',
-  'ordinal',
+FACTORS = factors_lib.Grid.of(
+  FACTOR_NAMES,
+  FACTOR_SIZES,
+  ('ordinal', 'ordinal', 'ordinal', 'ordinal', 'categorical', 'ordinal'),
+  {'shape': ('cube', 'cylinder', 'sphere', 'capsule')},
 )
 _SAMPLES = 2  # rays a pixel, along each side
 
@@ -127,7 +125,7 @@ def load(config) -> dataset.Dataset:
     'archive; camera, colours and light fitted to 32 of its frames)',
     render_scene3d,
     3,
-    factors_lib.Grid.of(FACTOR_NAMES, FACTOR_SIZES, FACTOR_KINDS),
+    FACTORS,
   )
   sizes, stride, _ = grid.thin(FACTOR_SIZES, config.factor_stride)
   count = grid.num_combinations(sizes[3:])

@@ -73,6 +73,8 @@ def test_combinations_are_held_out():
   assert dataset.num_train == (~meets).sum()
   drawn = np.asarray(dataset.sample_train(jax.random.key(1), 5000))
   assert not meets[drawn].any()
+  named = load(holdout_where=('shape=heart', 'x=2..3'))
+  np.testing.assert_array_equal(named.split.held_out, dataset.split.held_out)
 
 
 @pytest.mark.parametrize(

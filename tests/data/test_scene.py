@@ -77,6 +77,9 @@ def test_scene3d_is_a_data_set():
   )
   made = data.load(config)
   assert made.factor_sizes == (2, 2, 2, 2, 4, 3) and made.num_images == 192
+  shapes = ('cube', 'cylinder', 'sphere', 'capsule')
+  called = [factor.values for factor in made.factors.factors]
+  assert called == [(), (), (), (), shapes, ()]
   assert 'procedural' in made.description and 'thinned' in made.description
   index = np.r_[0:191:17, 191]
   factors = made.labels(index) * np.array([5, 5, 5, 7, 1, 7])

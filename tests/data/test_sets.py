@@ -214,6 +214,11 @@ def test_mpi3d(compressed, small_mpi3d, tmp_path):
   told = tuple(size for size in small_mpi3d if size > 1)
   assert dataset.is_grid and dataset.factor_sizes == told
   np.testing.assert_array_equal(pixels(dataset), images)
+  called = {f.name: f.values for f in dataset.factors.factors if f.values}
+  assert called == {
+    'object_size': ('small', 'large'),
+    'background_color': ('purple', 'sea green', 'salmon'),
+  }
 
 
 def test_mpi3d_of_another_length_is_refused(tmp_path):

@@ -5,7 +5,6 @@ import pathlib
 import numpy as np
 
 from bvae_jax.data import arrays, dsprites
-from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.sets import spec
 
 _NAME = 'dsprites_ndarray_co1sh3sc6or40x32y32_64x64'
@@ -26,14 +25,6 @@ def _open(path: pathlib.Path) -> spec.Opened:
       f'{path}: {labels} must be [{images.shape[0]}, 6], got {classes.shape}'
     )
   classes = spec.by_values(_COLUMNS, classes, map(np.arange, _SIZES))
-  factors = tuple(
-    map(
-      factors_lib.Factor,
-      dsprites.FACTOR_NAMES,
-      dsprites.FACTOR_KINDS,
-      dsprites.FACTOR_SIZES,
-    )
-  )
   largest = max(int(x.max(initial=0)) for x in images.chunks())
   scale = 255 if largest <= 1 else 1  # the archive's pixels are 0 and 1
 
@@ -41,7 +32,9 @@ def _open(path: pathlib.Path) -> spec.Opened:
     for rows, part in images.rows():
       yield rows, (part[..., None] * scale).astype(np.uint8)
 
-  return spec.Opened(factors, classes[:, 1:], chunks, (64, 64, 1))
+  return spec.Opened(
+    dsprites.FACTORS.factors, classes[:, 1:], chunks, (64, 64, 1)
+  )
 
 
 SET = spec.RealSet(

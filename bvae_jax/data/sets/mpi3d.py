@@ -12,6 +12,20 @@ from bvae_jax.data.sets import spec
 _SHAPE = (64, 64, 3)
 SIZES = (6, 6, 2, 3, 3, 40, 40)
 COMPLEX_SIZES = (4, 4, 2, 3, 3, 40, 40)
+_VALUES = {
+  'object_color': ('white', 'green', 'red', 'blue', 'brown', 'olive'),
+  'object_shape': (
+    'cone',
+    'cube',
+    'cylinder',
+    'hexagonal',
+    'pyramid',
+    'sphere',
+  ),
+  'object_size': ('small', 'large'),
+  'camera_height': ('top', 'center', 'bottom'),
+  'background_color': ('purple', 'sea green', 'salmon'),
+}
 _NAMES = (
   'object_color object_shape object_size camera_height background_color '
   'horizontal_axis vertical_axis'
@@ -38,8 +52,11 @@ def open_as(path: pathlib.Path, sizes: tuple[int, ...]) -> spec.Opened:
       f'{path}: images must be [N, 64, 64, 3], got {images.shape}'
     )
   classes = np.stack(np.unravel_index(np.arange(count), sizes), -1)
+  # The complex set has other objects, and fewer.
+  known = dict(zip(_NAMES.split(), sizes))
+  values = {k: v for k, v in _VALUES.items() if len(v) == known[k]}
   return spec.Opened(
-    spec.factors_of(_NAMES, sizes, 'ccoocoo'),
+    spec.factors_of(_NAMES, sizes, 'ccoocoo', values),
     classes.astype(np.int32),
     images.rows,
     _SHAPE,

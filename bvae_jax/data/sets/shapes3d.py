@@ -4,11 +4,10 @@ import pathlib
 
 import numpy as np
 
-from bvae_jax.data import arrays
+from bvae_jax.data import arrays, scene3d
 from bvae_jax.data.sets import spec
 
 _SHAPE = (64, 64, 3)
-SIZES = (10, 10, 10, 8, 4, 15)
 _VALUES = (
   np.arange(10) / 10,
   np.arange(10) / 10,
@@ -16,9 +15,6 @@ _VALUES = (
   np.linspace(0.75, 1.25, 8),
   np.arange(4),
   np.linspace(-30, 30, 15),
-)
-FACTORS = spec.factors_of(
-  'floor_hue wall_hue object_hue scale shape orientation', SIZES, 'ooooco'
 )
 
 
@@ -31,8 +27,8 @@ def _open(path: pathlib.Path) -> spec.Opened:
       f'{path}: needs images [N, 64, 64, 3] and labels [N, 6], got '
       f'{images.shape} and {labels.shape}'
     )
-  classes = spec.by_values([f.name for f in FACTORS], labels, _VALUES)
-  return spec.Opened(FACTORS, classes, images.rows, _SHAPE)
+  classes = spec.by_values(scene3d.FACTOR_NAMES, labels, _VALUES)
+  return spec.Opened(scene3d.FACTORS.factors, classes, images.rows, _SHAPE)
 
 
 SET = spec.RealSet(

@@ -113,16 +113,16 @@ def _open(path: pathlib.Path, halves: tuple[str, ...]) -> spec.Opened:
     )
   parts = [_labels(path, half) for half in halves]
   labels = np.concatenate(parts)
-  factors = spec.factors_of(' '.join(_NAMES), (5, 10, 9, 18, 6), 'ccooo')
-  named = factors_lib.Factor('category', 'categorical', 5, _CATEGORIES)
-  factors = (named, *factors[1:])
+  factors = spec.factors_of(
+    ' '.join(_NAMES), (5, 10, 9, 18, 6), 'ccooo', {'category': _CATEGORIES}
+  )
   if len(halves) == 2:
     kept = [0, 2, 3, 4]
     labels, factors = labels[:, kept], tuple(factors[k] for k in kept)
   elif np.isin(labels[:, 1], _TRAINING_INSTANCES).all():
     words = tuple(map(str, _TRAINING_INSTANCES))
     instance = factors_lib.Factor('instance', 'categorical', 5, words)
-    factors = (named, instance, *factors[2:])
+    factors = (factors[0], instance, *factors[2:])
     labels[:, 1] = np.searchsorted(_TRAINING_INSTANCES, labels[:, 1])
   counts = [len(part) for part in parts]
   return spec.Opened(

@@ -1,6 +1,6 @@
 """What a real set is: its files, its factors, and how its files are read."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,11 +106,12 @@ def _by_value(name: str, values: np.ndarray, known: ArrayLike) -> np.ndarray:
 
 
 def factors_of(
-  names: str, sizes: tuple[int, ...], kinds: str
+  names: str,
+  sizes: tuple[int, ...],
+  kinds: str,
+  values: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[factors_lib.Factor, ...]:
   """Factors from names and kinds (c, o: categorical, ordinal) in one text."""
   kind = {'c': 'categorical', 'o': 'ordinal'}
-  return tuple(
-    factors_lib.Factor(name, kind[k], size)
-    for name, k, size in zip(names.split(), kinds, sizes, strict=True)
-  )
+  each = [kind[k] for k in kinds]
+  return factors_lib.Grid.of(names.split(), sizes, each, values).factors
