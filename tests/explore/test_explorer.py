@@ -60,7 +60,7 @@ def test_a_run_leaves_a_page_that_decodes_as_flax_does(small_run):
   codes = np.random.default_rng(0).standard_normal((20, 6)).round(3)
   found = _check(small_run / explore.FILE, codes)
   _used_without_fault(found)
-  assert found['driven'].startswith('shape 0, scale 0')
+  assert found['driven'].startswith('shape square, scale 0')
   assert found['key'].split() == ['0', '1', '2']
   assert len(found['answers']) == 6
   assert all(re.fullmatch(r'.+\d\.\d', told) for told in found['answers'])
