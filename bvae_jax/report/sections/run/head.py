@@ -155,7 +155,7 @@ def warnings(view: View) -> list[str]:
       means = (
         'are in the means, as there are no others'
         if counts
-        else ('stay out of the means')
+        else 'stay out of the means'
       )
       lines.append(
         f'{label}: {entry.status} after {count(entry.steps, "step")}; '
