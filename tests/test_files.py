@@ -359,6 +359,26 @@ def test_a_folders_number_is_not_believed_over_the_step_in_it(saved, caplog):
   (saved / '3').rename(saved / '299')
   assert restored(saved)[0] == 2
   assert '299 is damaged (it holds step 3)' in caplog.text
+  caplog.clear()
+  digests = saved / '2' / 'digests' / 'metadata'
+  told = json.loads(digests.read_text())
+  assert told.pop('step') == 2
+  digests.write_text(json.dumps(told))  # as versions of before wrote it
+  assert restored(saved)[0] == 2 and '2 is damaged' not in caplog.text
+
+
+def test_members_that_have_all_ended_before_its_step_are_restored(saved):
+  """One has stopped at 3, alive; the others met a NaN after it, or there."""
+  ended = state(3)._replace(
+    step=np.array([3, 5, 3]), alive=np.array([True, False, False])
+  )
+  checkpoints = checkpoint.Checkpoints(saved, keep=2)
+  checkpoints.save(7, ended)
+  checkpoints.close()
+  step, values = restored(saved)
+  assert step == 7
+  np.testing.assert_array_equal(values.step, ended.step)
+  np.testing.assert_array_equal(values.alive, ended.alive)
 
 
 def test_no_checkpoint_restores_nothing(tmp_path):

@@ -1,7 +1,8 @@
 """Checkpoints: beside `hushed`, the only file that knows Orbax.
 
 Each step holds the state's leaves and a sha256 of each, since Orbax restores a
-flipped byte without a word. A step that cannot be read is passed over with a
+flipped byte without a word, and its number, which members that have stopped or
+met a NaN may all be short of. A step that cannot be read is passed over with a
 warning, and the step before it is restored. Readers change nothing on disk; the
 trainer sets such a step aside as `STEP.damaged`, and nobody deletes it.
 """
@@ -105,7 +106,8 @@ class Checkpoints:
         if unlogged is not None:
           unlogged = jax.tree.map(lambda x: np.asarray(x).tolist(), unlogged)
           items['unlogged'] = ocp.args.JsonSave(unlogged)
-        items['digests'] = ocp.args.JsonSave(_digests(state, unlogged))
+        digests = _digests(state, unlogged)
+        items['digests'] = ocp.args.JsonSave({**digests, 'step': step})
         self._manager.save(step, args=ocp.args.Composite(**items))
 
   def restore(self, template: Any) -> Saved | None:
@@ -171,12 +173,14 @@ class Checkpoints:
           path, ocp.args.Composite(**items)
         )
       state, unlogged = template._replace(**read.state), read.get('unlogged')
-      if _digests(state, unlogged) != read.get('digests'):
+      digests = dict(read.get('digests') or {})
+      # One of before does not say; who is alive in it has come to its step.
+      reached = np.max(state.step) if np.any(state.alive) else step
+      at = digests.pop('step', reached)
+      if _digests(state, unlogged) != digests:
         return 'its contents do not match their sha256'
-      if np.max(state.step) > step or (
-        np.any(state.alive) and np.max(state.step) != step
-      ):
-        return f'it holds step {np.max(state.step)}'
+      if at != step:
+        return f'it holds step {at}'
       return Saved(step, state, unlogged)
     except MismatchError:
       raise
