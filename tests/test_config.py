@@ -143,10 +143,16 @@ def test_what_has_no_effect_is_told():
   assert told() == told(evaluate_every=6, **looks) == []
   looks = {'evaluate_every': 2, 'stop_when': ('nll', 'min', 1)}
   assert told(**looks, dataset__correlated=('x', 'y'), dataset__sigma=1.0) == []
+  looks = {'log_every': 6, 'checkpoint_every': 2}
+  assert told(stop_when=('nll', 'min', 1), **looks) == []
   for changes, message in [
     ({'evaluate_every': 8}, 'evaluate_every=8 is above num_steps=6: no score'),
     ({'evaluate_metrics': ('sap',)}, "evaluate_metrics=('sap',) has no effect"),
     ({'stop_when': ('nll', 'min', 2)}, 'the run has 3 line(s) with nll'),
+    (  # at 2, 4, 5, 6
+      {'stop_when': ('nll', 'min', 3), 'checkpoint_every': 5},
+      'the run has 4 line(s) with nll',
+    ),
     ({'profile': True}, 'profile: nothing is traced'),
     ({'dataset__sigma': 1.0}, 'dataset.sigma=1.0 has no effect'),
     ({'metrics': (), 'evaluation__floors': True}, 'evaluation.floors has no'),

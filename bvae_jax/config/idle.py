@@ -3,6 +3,8 @@
 Such a config is run as it is, and may be meant; it must not be so silently.
 """
 
+import math
+
 import ml_collections
 
 from bvae_jax import metrics
@@ -10,6 +12,13 @@ from bvae_jax.config import defaults
 
 # The weight without which a capacity is held by nothing, where there is one.
 _SQUEEZES = ('kl_weight', 'gamma')
+
+
+def _lines(config: ml_collections.ConfigDict) -> int:
+  """The log's lines: one each `log_every` steps, one a checkpoint, the last."""
+  steps, every = config.num_steps, (config.log_every, config.checkpoint_every)
+  both = sum(steps // n for n in every) - steps // math.lcm(*every)
+  return both + all(steps % n for n in every)
 
 
 def _looks(config: ml_collections.ConfigDict) -> list[str]:
@@ -28,7 +37,7 @@ def _looks(config: ml_collections.ConfigDict) -> list[str]:
   if config.stop_when:
     name, _, patience = config.stop_when
     score = every and name in metrics.METRICS
-    seen = steps // every if score else -(-steps // config.log_every)
+    seen = steps // every if score else _lines(config)
     if seen < patience + 2:
       lines.append(
         f'stop_when={tuple(config.stop_when)} stops nobody: the run has {seen} '
