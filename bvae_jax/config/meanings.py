@@ -45,8 +45,8 @@ MEANINGS = {
   'encoder': 'a name in models.ENCODERS',
   'decoder': 'a name in models.DECODERS',
   'discriminator': 'a name in models.DISCRIMINATORS (FactorVAE)',
-  'log_every': 'steps between two lines of metrics.jsonl, of means over the steps '
-  'since the last line; each checkpoint has one as well',
+  'log_every': 'steps between two lines of metrics.jsonl, of means over the '
+  'steps since the last line; each checkpoint has one as well',
   'checkpoint_every': 'steps between two checkpoints',
   'keep_checkpoints': 'the newest that are kept',
   'evaluate_every': 'steps between two looks at scores while training, a '
