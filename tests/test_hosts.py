@@ -5,14 +5,17 @@ import os
 import socket
 import subprocess
 import sys
+import types
 
 import helpers
+import jax
 import pytest
 
-from bvae_jax import run
+from bvae_jax import parallel, run
 
-# Steps of one member wait for each other's hosts: a few are enough.
-SEEDS = {'members': (0, 1, 2, 3), 'data': (0,)}
+# Steps of one member wait for each other's hosts: a few are enough. Three
+# members leave one of the four devices a copy.
+SEEDS = {'members': (0, 1, 2), 'data': (0,)}
 
 # A run as the command line has it, then another in the same processes.
 MAIN = f"""
@@ -86,6 +89,25 @@ def test_two_hosts_give_the_results_of_one(path, tmp_path, no_pages):
       assert b['metrics']['mig'] == pytest.approx(a['metrics']['mig'], abs=1e-2)
     log = (tmp_path / name / 'metrics.jsonl').read_text().splitlines()
     assert [json.loads(line)['step'] for line in log] == [2, 4, 6]
+
+
+def test_each_host_gives_as_many_devices(monkeypatch):
+  """Also where few help, and where JAX lists them in another order."""
+  device = lambda n: types.SimpleNamespace(process_index=n % 2, id=n)
+  monkeypatch.setattr(jax, 'devices', lambda: [device(n) for n in range(6)])
+
+  def of(mode, members, batch=8, **given):
+    layout = parallel.layout(mode, members, batch, member_batch=1, **given)
+    return [d.id for d in layout.devices]
+
+  assert of('members', 1) == [0, 1]
+  assert of('members', 3) == of('data', 1) == [0, 2, 1, 3]
+  assert of('members', 5) == of('members', 6) == [0, 2, 4, 1, 3, 5]
+  assert of('members', 9, num_devices=3) == [0, 2, 1, 3]
+  with pytest.raises(ValueError, match='num_devices=1; valid: 2, 4, or 0'):
+    of('data', 1, num_devices=1)
+  with pytest.raises(ValueError, match='9 images .* do not divide over 2 hos'):
+    of('data', 1, batch=9)
 
 
 def test_wrong_hosts_are_named(path, tmp_path):
