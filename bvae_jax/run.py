@@ -27,6 +27,7 @@ _FREE = config_lib.FREE_KEYS + config_lib.SCORE_KEYS
 _PAGES = ('results.csv', 'report.html', 'traversals.gif', explore.FILE)
 
 
+@parallel.leaves_nothing
 def train_and_evaluate(
   config: ml_collections.ConfigDict, workdir: str | os.PathLike
 ) -> results_lib.Results:
@@ -90,6 +91,7 @@ def is_finished(
   return stored.results(folder, config) is not None and not folder.lacks(_PAGES)
 
 
+@parallel.leaves_nothing
 def train_part(
   config: ml_collections.ConfigDict, workdir: str | os.PathLike, part: int
 ) -> None:
@@ -111,6 +113,7 @@ def train_part(
     _train(experiment, folder, part)
 
 
+@parallel.leaves_nothing
 def evaluate_again(
   config: ml_collections.ConfigDict | None, workdir: str | os.PathLike
 ) -> results_lib.Results:

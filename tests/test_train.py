@@ -346,6 +346,27 @@ def test_free_memory_respects_cgroups_and_machines_that_do_not_say(
   assert parallel.free_memory(tmp_path / 'none') == 40
 
 
+@pytest.mark.parametrize('size, regions', [(5_000_000, 20_000), (5, 0)])
+def test_no_arrays_of_a_call_stay(monkeypatch, size, regions):
+  """A program that is kept holds what its function refers to."""
+  monkeypatch.setattr(memory, '_REGIONS', regions)
+  apply = jax.jit(lambda x, of: of(x), static_argnames='of')
+
+  def run():
+    stored = jnp.ones(size)
+    return float(apply(2.0, of=lambda x: stored[0] * x))
+
+  before = memory._held()
+  assert memory.leaves_nothing(run)() == 2
+  assert memory._held() - before < 4
+  monkeypatch.setattr(memory, '_LEFT', 2 * 4 * size)
+  monkeypatch.setattr(memory, '_REGIONS', 10**9)
+  before = memory._held()
+  assert memory.leaves_nothing(run)() == 2  # what is small stays
+  assert memory._held() - before >= 4 * size
+  jax.clear_caches()
+
+
 def test_cores_respect_cgroups(tmp_path, monkeypatch):
   monkeypatch.setattr(os, 'sched_getaffinity', lambda _: range(8))
   assert threads.cores(tmp_path) == 8

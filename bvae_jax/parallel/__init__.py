@@ -26,6 +26,7 @@ from bvae_jax.parallel.memory import (
   Compiled,
   ahead_of_time,
   free_memory,
+  leaves_nothing,
   memory_limit,
 )
 from bvae_jax.parallel.threads import at_once, cores

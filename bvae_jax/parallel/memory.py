@@ -1,16 +1,24 @@
 """The memory of devices and of this host; what a program takes of it."""
 
 import functools
+import gc
 import os
 import pathlib
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 
 # LAPACK of several matrices in one call, of any layout, as HLO has it.
 _BATCH = re.compile(r'\w\[\d+,\d+,\d.*custom_call_target="lapack_')
+
+
+P = ParamSpec('P')
+R = TypeVar('R')
+
+_REGIONS = 20_000  # of the 65,530 that Linux lets a process map
+_LEFT = 1 << 24  # bytes of arrays
 
 
 class Compiled(NamedTuple):
@@ -59,6 +67,38 @@ def free_memory(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
       continue
     free = min(free, max(room[0] - room[1], 0))
   return free
+
+
+def _regions() -> int:
+  """How many regions of memory this process maps, 0 where nobody says."""
+  maps = pathlib.Path('/proc/self/maps')
+  return maps.read_bytes().count(b'\n') if maps.exists() else 0
+
+
+def _held() -> int:
+  """Bytes of all arrays of JAX."""
+  return sum(x.nbytes for x in jax.live_arrays() if not x.is_deleted())
+
+
+def leaves_nothing(function: Callable[P, R]) -> Callable[P, R]:
+  """A function after whose calls JAX keeps no programs that hold much.
+
+  JAX keeps programs, and what their functions refer to: the images on the
+  device of each run that this process has made. A program takes some fifty
+  regions as well.
+  """
+
+  @functools.wraps(function)
+  def called(*args: P.args, **kwargs: P.kwargs) -> R:
+    before = _held()
+    try:
+      return function(*args, **kwargs)
+    finally:
+      if _held() - before > _LEFT or _regions() > _REGIONS:
+        jax.clear_caches()
+        gc.collect()
+
+  return called
 
 
 def compile_ahead(function: Callable, shapes: tuple) -> Compiled:
