@@ -16,6 +16,7 @@ from bvae_jax.models.dense import (
   keep_hidden,
   lookup,
 )
+from bvae_jax.models.residual import ResidualDecoder
 
 
 class DeconvDecoder(nn.Module):
@@ -72,6 +73,7 @@ class MLPDecoder(nn.Module):
 # deconv_locatello: Locatello et al. 2019 (arXiv:1811.12359), table 1.
 # mlp_higgins: Higgins et al. 2017 (beta-VAE), table of appendix A, 2D shapes:
 #   1200, 1200, 1200 with tanh, where its encoder has ReLU.
+# residual_hsu: Hsu et al. 2024 (Tripod, arXiv:2404.10282).
 # mlp_small_tanh: for objectives that look at curvature, which ReLU has none of.
 DECODERS = {
   'deconv_locatello': DeconvDecoder,
@@ -80,7 +82,9 @@ DECODERS = {
     MLPDecoder, widths=(128, 256), activation='relu'
   ),
   'mlp_small_tanh': functools.partial(MLPDecoder, widths=(128, 256)),
+  'residual_hsu': ResidualDecoder,
 }
+_DOUBLING = DeconvDecoder | ResidualDecoder
 
 
 def make_decoder(name: str, image_shape: Sequence[int]) -> nn.Module:
@@ -94,5 +98,5 @@ def make_decoder(name: str, image_shape: Sequence[int]) -> nn.Module:
     ValueError: if the name is unknown or the network cannot make the images.
   """
   decoder = lookup('decoder', name, DECODERS)(image_shape=tuple(image_shape))
-  check_image_shape(name, image_shape, isinstance(decoder, DeconvDecoder))
+  check_image_shape(name, image_shape, isinstance(decoder, _DOUBLING))
   return decoder

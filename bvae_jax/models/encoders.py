@@ -16,6 +16,7 @@ from bvae_jax.models.dense import (
   lookup,
   normalized,
 )
+from bvae_jax.models.residual import ResidualTrunk
 
 
 class ConvTrunk(nn.Module):
@@ -66,8 +67,9 @@ class Coder(nn.Module):
 
   Attributes: as of `Encoder`, and
     bounded: whether codes lie in (-1, 1), by a tanh. Their features are then
-      normalised over F before the head, or the mean image, which is learned
-      first, drives all codes to the ends of the tanh for good.
+      normalised over F before the head, unless the trunk has `normalized` them,
+      or the mean image, which is learned first, drives all codes to the ends of
+      the tanh for good.
   """
 
   trunk: nn.Module
@@ -77,7 +79,7 @@ class Coder(nn.Module):
   @nn.compact
   def __call__(self, images: jax.Array) -> jax.Array:
     features = self.trunk(images)
-    if self.bounded:
+    if self.bounded and not getattr(self.trunk, 'normalized', False):
       features = normalized(features)
     codes = Dense(self.num_latents, name='mean')(features)
     return jnp.tanh(codes) if self.bounded else codes
@@ -107,12 +109,15 @@ class Critic(nn.Module):
 # conv_locatello: Locatello et al. 2019 (arXiv:1811.12359), table 1.
 # conv_burgess: the same with 4x4 kernels throughout, as in Burgess et al. 2018.
 # mlp_higgins: Higgins et al. 2017 (beta-VAE), table of appendix A, 2D shapes.
+# residual_hsu: Hsu et al. 2024 (Tripod, arXiv:2404.10282).
 TRUNKS = {
   'conv_locatello': ConvTrunk(sizes=(4, 4, 2, 2)),
   'conv_burgess': ConvTrunk(sizes=(4, 4, 4, 4)),
   'mlp_higgins': MLP((1200, 1200)),
   'mlp_small': MLP((256, 128)),
+  'residual_hsu': ResidualTrunk(),
 }
+_HALVING = ConvTrunk | ResidualTrunk
 ENCODERS = {
   name: functools.partial(Encoder, trunk) for name, trunk in TRUNKS.items()
 }
@@ -133,7 +138,7 @@ def make_encoder(
   """
   encoder = lookup('encoder', name, ENCODERS)(num_latents=num_latents)
   trunk = getattr(encoder, 'trunk', None)
-  check_image_shape(name, image_shape, isinstance(trunk, ConvTrunk))
+  check_image_shape(name, image_shape, isinstance(trunk, _HALVING))
   return encoder
 
 

@@ -53,7 +53,7 @@ def open_as(path: pathlib.Path, sizes: tuple[int, ...]) -> spec.Opened:
     )
   classes = np.stack(np.unravel_index(np.arange(count), sizes), -1)
   # The complex set has other objects, and fewer.
-  known = dict(zip(_NAMES.split(), sizes))
+  known: dict[str, int] = dict(zip(_NAMES.split(), sizes))
   values = {k: v for k, v in _VALUES.items() if len(v) == known[k]}
   return spec.Opened(
     spec.factors_of(_NAMES, sizes, 'ccoocoo', values),
