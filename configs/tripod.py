@@ -5,9 +5,9 @@
 
 An autoencoder whose latents each take one of twelve fixed values, with a
 penalty of their dependence and one of what they do together to the decoder's
-hidden layers. The full config has the paper's networks and steps, and its
-weights for 3D Shapes; for other sets they go down to a millionth of these.
-Features are normalised before the codes, without which the mean image, learned
+hidden layers. The full config has the paper's networks and its weights for 3D
+Shapes; for other sets they go down to a millionth of these, and the steps are
+250,000 there. Features are normalised before the codes, without which the mean image, learned
 first, drives all codes to the ends of their grid.
 
 Those networks are an accelerator's work. The small convolutional ones take less
@@ -38,5 +38,5 @@ def get_config(preset: str = ''):
     config.hparams = {'multiinformation': 3.0, 'hessian': 0.001}
   else:
     config.encoder = config.decoder = 'residual_hsu'
-    config.learning_rate, config.num_steps = 2e-4, 250_000
+    config.learning_rate = 2e-4
   return config
