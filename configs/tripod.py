@@ -7,8 +7,8 @@ An autoencoder whose latents each take one of twelve fixed values, with a
 penalty of their dependence and one of what they do together to the decoder's
 hidden layers. The full config has the paper's networks and its weights for 3D
 Shapes; for other sets they go down to a millionth of these, and the steps are
-250,000 there. Features are normalised before the codes, without which the mean image, learned
-first, drives all codes to the ends of their grid.
+250,000 there. Features are normalised before the codes, without which the mean
+image, learned first, drives all codes to the ends of their grid.
 
 Those networks are an accelerator's work. The small convolutional ones take less
 (`--config.encoder=conv_locatello --config.decoder=deconv_locatello`), but the
