@@ -20,6 +20,7 @@ from bvae_jax import data, workdir
 from bvae_jax.data import storage
 from bvae_jax.evaluation import provenance
 from bvae_jax.evaluation import results as results_lib
+from bvae_jax.training import board as boards
 from bvae_jax.training import checkpoint, hooks
 from bvae_jax.workdir import metrics_log
 
@@ -416,7 +417,7 @@ def test_a_manifest_tells_what_changed(folder):
 
 def test_tensorboard_gets_every_term_of_every_member(tmp_path):
   pytest.importorskip('tensorboardX')
-  board = hooks.Board(tmp_path, ['seed=0', 'beta=4 seed=1'])
+  board = boards.Board(tmp_path, ['seed=0', 'beta=4 seed=1'])
   terms = {'nll': np.array([1.0, 2.0]), 'kl_per_latent': np.ones((2, 3))}
   board(hooks.Chunk(2, np.ones(2, bool), np.zeros(2, bool), terms, None))
   board.close()
@@ -431,4 +432,4 @@ def test_tensorboard_gets_every_term_of_every_member(tmp_path):
 def test_tensorboard_without_its_package_names_the_extra(tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, 'tensorboardX', None)
   with pytest.raises(ImportError, match=r'bvae_jax\[tensorboard\]'):
-    hooks.Board(tmp_path, ['seed=0'])
+    boards.Board(tmp_path, ['seed=0'])

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import pathlib
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -10,12 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from bvae_jax import config as config_lib
-from bvae_jax import losses, parallel, population
+from bvae_jax import losses, population
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.training import board, step, trackers
 from bvae_jax.training import checkpoint as checkpoint_lib
 from bvae_jax.training import program as program_lib
 from bvae_jax.training import progress as progress_lib
-from bvae_jax.training import step, trackers
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,8 +33,13 @@ class Chunk:
   unlogged: Any = None  # of `Checkpoints.save`, at an end between two lines
 
   def scalars(self, m: int) -> dict[str, float]:
-    """The terms of a member: TERM, or TERM/LATENT of those of each latent."""
+    """The terms of a member: TERM, or TERM/LATENT of those of each latent.
+
+    One that trains no more has none.
+    """
     found = {}
+    if not self.alive[m]:
+      return found
     for name, values in self.terms.items():
       each = np.atleast_1d(values[m])
       for d, x in enumerate(each):
@@ -112,46 +116,6 @@ class Watch(Hook):
     if about not in self._warned:
       self._warned.add(about)
       _LOG.log(level, '%s', text)
-
-
-class Board:
-  """Curves for TensorBoard, a run a member; the first host writes them.
-
-  A resumed run purges the points after `start`, its last log line.
-
-  Raises:
-    ImportError: tensorboardX is not installed.
-  """
-
-  def __init__(
-    self, folder: pathlib.Path, labels: list[str], start: int = 0
-  ) -> None:
-    self._writers: list[Any] = []
-    if not parallel.is_first_host():
-      return
-    try:
-      import tensorboardX  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-      raise ImportError(
-        'tensorboard=True needs an extra: pip install "bvae_jax[tensorboard]"'
-      ) from error
-    self._writers = [
-      tensorboardX.SummaryWriter(
-        str(folder / label.replace(' ', '_')), purge_step=start + 1
-      )
-      for label in labels
-    ]
-
-  def __call__(self, chunk: Chunk) -> None:
-    """Adds the terms, leaves [M] or [M, D]."""
-    for m, writer in enumerate(self._writers):
-      for tag, x in chunk.scalars(m).items():
-        writer.add_scalar(tag, x, chunk.at)
-
-  def close(self) -> None:
-    """Waits until all is on disk."""
-    for writer in self._writers:
-      writer.close()
 
 
 class Save(Hook):
@@ -231,18 +195,28 @@ def of_run(
   checkpoints: checkpoint_lib.Checkpoints,
   start: int,
   logged: int,
+  sent: int,
 ) -> list[Hook]:
-  """The hooks that every run has, from step `start` on, the last `logged`."""
+  """The hooks that every run has.
+
+  Args:
+    program: what trains.
+    folder: of the run.
+    checkpoints: of the program.
+    start: the step from which it trains on.
+    logged: that of the last line of its log.
+    sent: that of the last line which it had before it was resumed.
+  """
   config = program.experiment.config
   everyone = population.members(config)
   labels = [population.label(m, everyone) for m in program.members]
   hooks: list[Hook] = [Log(folder, program), Watch(labels, config.num_steps)]
   if config.tensorboard:
-    hooks.append(Board(folder.path / 'tensorboard', labels, logged))
+    hooks.append(board.Board(folder.path / 'tensorboard', labels, logged))
   name = folder.path.name + (f'-{program.group}' if program.group else '')
   plain = config_lib.plain(config.to_dict())
   hooks += [
-    trackers.Tracker(service, folder.path, name, labels, plain)
+    trackers.Tracker(service, folder.path, name, labels, plain, sent)
     for service in config.trackers
   ]
   hooks.append(Save(checkpoints))

@@ -127,7 +127,8 @@ def train(
     at, since, running = _start(program, checkpoints)
     # What a shorter run wrote at its end is no line of a longer one.
     ended = at >= config.num_steps
-    folder.rewind_log(at if ended else since, program.group, since)
+    kept = at if ended else since
+    told_to = folder.rewind_log(kept, program.group, since)
     state = running.state
     alive, steps = program.collect((state.alive, state.step))
     stops = stopping.Stops(config.stop_when, alive, steps, at)
@@ -141,7 +142,7 @@ def train(
     living = bool(np.any(alive & ~stops.held))
     profiled = config.profile and program.group == 0
     hooks += [
-      *hooks_lib.of_run(program, folder, checkpoints, at, since),
+      *hooks_lib.of_run(program, folder, checkpoints, at, since, told_to),
       *extra,
     ]
     with monitor.Signals() as signals:

@@ -213,13 +213,15 @@ class Workdir(folder.Folder):
     seeds = self._kept().get('seeds', ())
     return metrics_log.merged(metrics_log.lines(self.log_path), seeds)
 
-  def rewind_log(self, step: int, group: int, last: int = 0) -> None:
+  def rewind_log(self, step: int, group: int, last: int = 0) -> int:
     """Drops a group's lines after `step`, which it will write again.
 
     Args:
       step: that the group has reached.
       group: which of the programs.
       last: step of the group's last line before; a warning where it is gone.
+
+    Returns: the step of the last line that the group had, 0 for none.
     """
     lines = metrics_log.lines(self.log_path)
     if last and not any(x['step'] == last for x in lines):
@@ -231,6 +233,7 @@ class Workdir(folder.Folder):
     if self.log_path.exists():
       kept = [x for x in lines if x['group'] != group or x['step'] <= step]
       self.replace('metrics.jsonl', ''.join(map(metrics_log.text, kept)))
+    return max((x['step'] for x in lines if x['group'] == group), default=0)
 
   def log(self, line: dict) -> None:
     """Appends a line to metrics.jsonl; of several hosts, the first one does."""

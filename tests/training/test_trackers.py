@@ -92,3 +92,34 @@ def test_a_run_sends_its_log_lines(tmp_path, monkeypatch):
   assert steps == [2, 4] and fake.finished == 1
   sent = [values for _, values in fake.logged if 'traversals' in values]
   assert sent[-1]['traversals'][1].endswith('step_0000004.png')
+
+
+def test_the_dead_send_nothing_and_a_resumed_run_nothing_twice(
+  tmp_path, service
+):
+  name, fake = service
+  tracker = trackers.Tracker(name, tmp_path, 'run', ['a', 'b'], {}, sent=4)
+  for at in (2, 4, 6):
+    terms, alive = {'nll': np.array([1.0, 2.0])}, np.array([False, True])
+    tracker(hooks.Chunk(at, alive, np.array([True, False]), terms, None))
+  assert fake.logged == [(6, {'nll/b': 2.0})]
+
+
+@pytest.mark.parametrize('call', ['init', 'log', 'finish'])
+def test_a_service_that_fails_ends_no_run(
+  tmp_path, monkeypatch, caplog, call, service
+):
+  name, fake = service
+
+  def fails(*args, **given):
+    raise RuntimeError('no network')
+
+  monkeypatch.setattr(fake, call, fails)
+  monkeypatch.setattr(sys.modules[name], 'init', fake.init)
+  tracker = trackers.Tracker(name, tmp_path, 'run', ['seed=0'], {})
+  terms, one = {'nll': np.ones(1)}, np.ones(1, bool)
+  for at in (2, 4):
+    tracker(hooks.Chunk(at, one, ~one, terms, None))
+  tracker.close()
+  (line,) = caplog.messages
+  assert line.startswith(f'{name} failed (RuntimeError: no network)')
