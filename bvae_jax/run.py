@@ -47,6 +47,7 @@ def train_and_evaluate(
     OSError: the workdir cannot be used, or holds another run.
     Interrupted: a signal stopped the run; it is checkpointed.
   """
+  parallel.agree('the config', config_lib.on_any_host(config))
   config_lib.validate(config)
   folder = workdir_lib.Workdir(workdir)
   # What could not start has claimed no folder, nor grown the run in one.
@@ -58,6 +59,8 @@ def train_and_evaluate(
   with folder.lock():
     folder.open(config, (*_FREE, *moved))
     results = stored.results(folder, config)
+    lies = results is None, programs_lib.reached(folder)
+    parallel.agree('what lies in the workdir', str(lies))
     if results is None:
       experiment = experiment or _prepare(config, trains=True)
       states = _train(experiment, folder)
@@ -69,9 +72,8 @@ def train_and_evaluate(
       return results
     experiment = experiment or _prepare(config)
     states = _restored(experiment, folder)
-    if missing:
-      return _score(folder, experiment, states, results)
-    return _draw(folder, experiment, states, results)
+    ends = _score if missing else _draw
+    return ends(folder, experiment, states, results)
 
 
 def is_finished(

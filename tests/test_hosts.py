@@ -37,11 +37,12 @@ with helpers.without_pages():
 """
 
 
-def start(config, workdir, devices, hosts):
+def start(config, workdir, devices, hosts, *more):
   command = [
     *(sys.executable, '-c', MAIN),
     *(f'--config={config}', f'--workdir={workdir}'),
     f'--hosts={hosts}',
+    *more,
   ]
   return subprocess.Popen(
     command,
@@ -108,6 +109,20 @@ def test_each_host_gives_as_many_devices(monkeypatch):
     of('data', 1, num_devices=1)
   with pytest.raises(ValueError, match='9 images .* do not divide over 2 hos'):
     of('data', 1, batch=9)
+
+
+def test_hosts_of_different_commands_say_so(path, tmp_path):
+  """They would wait for each other's steps."""
+  address = f'127.0.0.1:{free_port()}'
+  hosts = [
+    start(path, tmp_path / 'run', 1, f'{address},2,{i}', *more)
+    for i, more in enumerate(([], ['--config.num_steps=8']))
+  ]
+  for host in hosts:
+    output, _ = host.communicate(timeout=100)
+    assert host.returncode == 1
+    assert 'error: the config is not the same on all hosts' in output
+  assert not (tmp_path / 'run').exists()
 
 
 def test_wrong_hosts_are_named(path, tmp_path):

@@ -18,6 +18,7 @@ from bvae_jax.config.kept import (
   differing_keys,
   flat,
   grown_keys,
+  on_any_host,
   plain,
 )
 from bvae_jax.config.validation import TRACKERS, validate
@@ -35,6 +36,7 @@ __all__ = [
   'flat',
   'grid',
   'grown_keys',
+  'on_any_host',
   'idle',
   'plain',
   'scalars',

@@ -1,5 +1,6 @@
 """A config as a folder keeps it, in JSON; and whether two are one run."""
 
+import json
 import math
 from typing import Any
 
@@ -85,6 +86,13 @@ def complete(old: dict) -> dict:
     if isinstance(old.get(key), dict):
       filled[key] = {**default[key], **old[key]}
   return filled
+
+
+def on_any_host(config: ml_collections.ConfigDict) -> str:
+  """All but where its images lie, which each host may say for itself."""
+  asked = plain(config.to_dict())
+  dataset = {k: x for k, x in asked['dataset'].items() if k != 'path'}
+  return json.dumps({**asked, 'dataset': dataset}, sort_keys=True)
 
 
 def grown_keys(old: dict, new: dict) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ and the mean divides them again.
 from bvae_jax.parallel.choice import layout
 from bvae_jax.parallel.cores import Cores
 from bvae_jax.parallel.hosts import (
+  agree,
   any_host,
   is_first_host,
   of_first_host,

@@ -1,8 +1,16 @@
 """The processes of one run."""
 
+import hashlib
+import logging
+
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+
+_LOG = logging.getLogger(__name__)
+# The first host draws pages while the others wait to say goodbye. One that has
+# died is noticed all the same: by its heartbeat.
+_GOODBYE = 24 * 3600  # seconds
 
 
 def start(hosts: str) -> None:
@@ -16,7 +24,7 @@ def start(hosts: str) -> None:
     ValueError: neither.
   """
   if hosts == 'auto':
-    jax.distributed.initialize()
+    jax.distributed.initialize(shutdown_timeout_seconds=_GOODBYE)
     return
   address, *numbers = hosts.split(',')
   port = address.rpartition(':')[2] if ':' in address else ''
@@ -30,11 +38,14 @@ def start(hosts: str) -> None:
     raise ValueError(
       f'--hosts={hosts!r}: INDEX {index} must be from 0 to COUNT - 1'
     )
+  told = 'waiting for %d hosts at %s, 300 s at most'
+  _LOG.info(told, count, address)
   jax.distributed.initialize(
     address,
     count,
     index,
     coordinator_bind_address=address if index == 0 else None,
+    shutdown_timeout_seconds=_GOODBYE,
   )
 
 
@@ -48,6 +59,27 @@ def any_host(flag: bool) -> bool:
   if jax.process_count() == 1:
     return flag
   return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+
+def agree(what: str, value: str) -> None:
+  """Refuses hosts that differ, which would wait for each other; each must ask.
+
+  Args:
+    what: is to be the same.
+    value: this host's.
+
+  Raises:
+    ValueError: on every host.
+  """
+  if jax.process_count() == 1:
+    return
+  own = np.frombuffer(hashlib.sha256(value.encode()).digest(), np.uint8)
+  every = np.asarray(multihost_utils.process_allgather(own))
+  if (every != every[0]).any():
+    raise ValueError(
+      f'{what} is not the same on all hosts; start the same command, with a '
+      '--workdir that all of them see, on each'
+    )
 
 
 def of_first_host(number: int) -> int:
