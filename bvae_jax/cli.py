@@ -179,7 +179,11 @@ def cache_compilations() -> None:
 def call(action: Callable, *args) -> None:
   """`action(*args)`, logged; what the user can mend ends in one line."""
   cache_compilations()
-  with usage.one_line_errors(run_lib.Interrupted, execute.Unfinished):
+  alike = run_lib.Interrupted
+  with (
+    usage.one_line_errors(alike, execute.Unfinished),
+    parallel.leaving(alike),
+  ):
     log_to_stderr(_QUIET.value, _LOG_FILE.value)
     if HOSTS.value:
       parallel.start(HOSTS.value)

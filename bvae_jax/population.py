@@ -89,6 +89,8 @@ def select(tree: Any, index) -> Any:
 
 def concatenate(trees: list[Any]) -> Any:
   """One population of several, on the host: leaves joined along members."""
+  if len(trees) == 1:
+    return trees[0]  # no copy
   return jax.tree.map(lambda *x: np.concatenate(x), *trees)
 
 

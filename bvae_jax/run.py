@@ -47,8 +47,8 @@ def train_and_evaluate(
     OSError: the workdir cannot be used, or holds another run.
     Interrupted: a signal stopped the run; it is checkpointed.
   """
-  parallel.agree('the config', config_lib.on_any_host(config))
   config_lib.validate(config)
+  parallel.agree('the config', config_lib.on_any_host(config))
   folder = workdir_lib.Workdir(workdir)
   # What could not start has claimed no folder, nor grown the run in one.
   moved = folder.moved(config)

@@ -12,6 +12,7 @@ import jax
 import pytest
 
 from bvae_jax import parallel, run
+from bvae_jax.workdir import locks
 
 # Steps of one member wait for each other's hosts: a few are enough. Three
 # members leave one of the four devices a copy.
@@ -123,6 +124,19 @@ def test_hosts_of_different_commands_say_so(path, tmp_path):
     assert host.returncode == 1
     assert 'error: the config is not the same on all hosts' in output
   assert not (tmp_path / 'run').exists()
+
+
+def test_a_host_that_fails_alone_ends_the_others(path, tmp_path):
+  """They would wait for its part, and it for their goodbye."""
+  folder = tmp_path / 'run'
+  folder.mkdir()
+  address = f'127.0.0.1:{free_port()}'
+  with locks.locked(folder / locks.RUN_LOCK, 'here'):  # of the first host
+    hosts = [start(path, folder, 1, f'{address},2,{i}') for i in range(2)]
+    said = [host.communicate(timeout=100)[0] for host in hosts]
+  assert hosts[0].returncode == 1 and hosts[1].returncode
+  last = said[0].splitlines()[-1]
+  assert last.startswith(f'error: workdir {folder} is in use by')
 
 
 def test_wrong_hosts_are_named(path, tmp_path):

@@ -18,6 +18,7 @@ from bvae_jax.parallel.hosts import (
   agree,
   any_host,
   is_first_host,
+  leaving,
   of_first_host,
   start,
 )

@@ -1,7 +1,13 @@
 """The processes of one run."""
 
+import atexit
+import contextlib
 import hashlib
 import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -11,6 +17,7 @@ _LOG = logging.getLogger(__name__)
 # The first host draws pages while the others wait to say goodbye. One that has
 # died is noticed all the same: by its heartbeat.
 _GOODBYE = 24 * 3600  # seconds
+_PATIENCE = 10.0  # seconds that a host which has failed waits for the others
 
 
 def start(hosts: str) -> None:
@@ -47,6 +54,52 @@ def start(hosts: str) -> None:
     coordinator_bind_address=address if index == 0 else None,
     shutdown_timeout_seconds=_GOODBYE,
   )
+
+
+@contextlib.contextmanager
+def leaving(*alike: type[Exception]) -> Iterator[None]:
+  """What a host does; where it fails alone, it leaves the others at once.
+
+  A goodbye would wait for them, who wait for its share of what they compute.
+
+  Args:
+    alike: errors in which all hosts end together.
+
+  Raises:
+    ConnectionError: another host has left.
+  """
+  try:
+    yield
+  except alike:
+    raise
+  except Exception as error:
+    if jax.distributed.is_initialized() and not _said_goodbye():
+      atexit.register(_leave)  # before JAX's own, which is older
+      if isinstance(error, jax.errors.JaxRuntimeError):
+        raise ConnectionError(
+          'another host has left the run, and says why; nothing is lost: start '
+          'the same command on every host again'
+        ) from error
+    raise
+
+
+def _said_goodbye() -> bool:
+  """Whether all hosts have come to an end, soon."""
+  said = threading.Event()
+
+  def goodbye() -> None:
+    with contextlib.suppress(RuntimeError):  # one is not there any more
+      jax.distributed.shutdown()
+      said.set()
+
+  threading.Thread(target=goodbye, daemon=True).start()
+  return said.wait(_PATIENCE)
+
+
+def _leave() -> None:
+  sys.stdout.flush()
+  sys.stderr.flush()
+  os._exit(1)
 
 
 def is_first_host() -> bool:

@@ -117,7 +117,7 @@ def train(
   """
   config = program.experiment.config
   checkpoints = program_lib.checkpoints(folder, program)
-  hooks, pace = [], _Pace()
+  hooks, pace, states = [], _Pace(), None
 
   def told(states: step.TrainState) -> step.TrainState:
     """States with those who have stopped alive, as nothing went wrong."""
@@ -176,16 +176,20 @@ def train(
         living = bool(np.any(alive & ~stops.held))
         done = at == config.num_steps or not living
         due = done or interrupted or at % config.checkpoint_every == 0
-        kept = told(program.collect(running.state)) if due else None
-        chunk = hooks_lib.Chunk(at, alive, stops.held, terms, kept, unlogged)
+        states = told(program.collect(running.state)) if due else None
+        chunk = hooks_lib.Chunk(at, alive, stops.held, terms, states, unlogged)
         for hook in hooks:
           hook(chunk)
+        del chunk  # and its copy of the states
         if interrupted:
           raise _interrupted(signals, at)
+        states = states if done else None
       # The last hooks take a while too, and scoring takes longer.
       if parallel.any_host(bool(signals.received)):
         raise _interrupted(signals, at)
-    return told(program.collect(running.state))
+    if states is None:  # all was done before
+      states = told(program.collect(running.state))
+    return states
   finally:
     with contextlib.ExitStack() as closing:  # each, whatever another raises
       closing.callback(checkpoints.close)
