@@ -9,7 +9,7 @@ import pytest
 
 import bvae_jax
 from bvae_jax import data
-from bvae_jax.apps import coders, options, traverse
+from bvae_jax.apps import coders, explain, options, traverse
 from bvae_jax.evaluation import evaluate
 from bvae_jax.explore import networks as networks_lib
 from bvae_jax.models import graph
@@ -79,3 +79,20 @@ def test_what_points_do_not_have_is_neither_shown_nor_computed(folder):
   config = helpers.small_config('qlae', metrics=('mig_sampled',))
   with pytest.raises(ValueError, match='mig_sampled needs the variances'):
     evaluate.check(config, data.load(config.dataset))
+
+
+def test_an_image_is_explained_by_its_distance_from_the_mean(folder):
+  model = bvae_jax.load(folder)
+  images = np.asarray(model.dataset.images(np.arange(216)))
+  found = explain.explain(model, images[5], images)
+  codes = np.asarray(model.encode(images)[0], np.float64)
+  assert np.isnan(found.nats).all()
+  far = np.abs(codes[5] - codes.mean(0)) / np.maximum(codes.std(0), 1e-6)
+  np.testing.assert_allclose(found.far, far, rtol=1e-5)
+  variance = codes.var(0)
+  np.testing.assert_allclose(found.usual, variance / variance.max(), rtol=1e-5)
+  told = explain.run(options.Options(folder, index=5))
+  assert 'standard deviations' in told.lead and 'nats' not in str(told.tables)
+  assert {float(row[2]) for row in told.tables[0].rows} <= {
+    round(float(d), 2) for d in far
+  }

@@ -190,12 +190,17 @@ def unit(model: trained.Model) -> str:
   return records.unit(model.experiment.objective.points)
 
 
+def are_points(logvar: Any) -> bool:
+  """Whether codes with these log-variances [N, D] are points, without a KL."""
+  return bool(np.isneginf(logvar).all())
+
+
 def carried(coder: Posterior, mean: Any, logvar: Any) -> np.ndarray:
   """What each latent carries of codes [N, D] of the data, [D].
 
   The mean of its KL, nats; of codes that are points its variance, as a share of
   the largest one.
   """
-  if np.isneginf(logvar).all():
+  if are_points(logvar):
     return records.carried({'variance_per_latent': np.var(mean, axis=0)})
   return np.asarray(coder.kl(mean, logvar)).mean(0)

@@ -84,9 +84,8 @@ def edit(
   spread = coders.deviations(labelled)
   others = np.delete((again - before) / spread, d, 1)
   # Points have a scale of their own.
-  idle = (
-    coders.IDLE**0.5 * spread.max() if np.isneginf(logvar).all() else _STILL
-  )
+  points = coders.are_points(logvar)
+  idle = coders.IDLE**0.5 * spread.max() if points else _STILL
   active = np.delete(spread > idle, d)
   drift = np.abs(others[:, active]).mean(1) if active.any() else 0 * way
   return Edit(

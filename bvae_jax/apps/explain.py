@@ -20,14 +20,17 @@ class Explanation(NamedTuple):
   """One image as one member sees it.
 
   Attributes:
-    nats: KL that each latent spends on it [D].
-    usual: what it spends on an image of the data [D].
+    nats: KL that each latent spends on it [D]; NaN of codes that are points.
+    usual: what it spends on an image of the data [D]; of codes that are points
+      its variance over the data, as a share of the largest one.
+    far: its distance from the data's mean, in standard deviations [D].
     place: of each latent among the data, from 0 to 1 [D].
     neighbours: images of the sample nearest in each latent, int [D, n].
   """
 
   nats: np.ndarray
   usual: np.ndarray
+  far: np.ndarray
   place: np.ndarray
   neighbours: np.ndarray
 
@@ -42,8 +45,11 @@ def explain(
   )
   gap = np.abs(mean - own)
   return Explanation(
-    np.asarray(coder.kl(own, own_logvar))[0],
-    np.asarray(coder.kl(mean, logvar)).mean(0),
+    np.full(own.shape[1], np.nan)
+    if coders.are_points(logvar)
+    else np.asarray(coder.kl(own, own_logvar))[0],
+    coders.carried(coder, mean, logvar),
+    np.abs(own[0] - mean.mean(0)) / coders.deviations(mean),
     (mean < own).mean(0),
     np.argsort(gap, axis=0, kind='stable')[:count].T,
   )
@@ -82,19 +88,19 @@ def run(options: Options) -> Section:
   index = int(sample.index[0]) if options.index is None else options.index
   traverse.check_index(index, dataset.num_images)
   image = coders.take(dataset, [index]).images
+  points = models[0].experiment.objective.points
+  here, unit = ('far', 'σ') if points else ('nats', 'nats')
   rows, files, shown, every = [], {}, {}, []
   for model in models:
     found = explain(model, image[0], sample.images)
     every.append(found)
     codes = np.asarray(model.encode(sample.images)[0])
     does = purposes(codes, sample, dataset)
-    order = [
-      int(d)
-      for d in np.argsort(-found.nats)
-      if found.nats[d] >= coders.IDLE or found.usual[d] >= coders.IDLE
-    ]
+    own = getattr(found, here)
+    carries = np.fmax(found.nats, found.usual)  # points have no nats
+    order = [int(d) for d in np.argsort(-own) if carries[d] >= coders.IDLE]
     rows += [
-      (f'{model.member}', f'z{d}', f'{found.nats[d]:.2f}',
+      (f'{model.member}', f'z{d}', f'{own[d]:.2f}',
        f'{found.usual[d]:.2f}', f'{100 * found.place[d]:.0f} %', does[d])
       for d in order
     ]  # fmt: skip
@@ -105,7 +111,7 @@ def run(options: Options) -> Section:
     ).images[0]
     near = sample.images[found.neighbours[order]]
     strips = np.concatenate([walks, near], 1)
-    names = [f'z{d} · {found.nats[d]:.2f} nats {does[d]}' for d in order]
+    names = [f'z{d} · {own[d]:.2f} {unit} {does[d]}' for d in order]
     heads = ['−2σ', *[''] * 4, '+2σ', 'nearest', *[''] * (near.shape[1] - 1)]
     file = f'explain_member_{model.member}.svg'
     files[file] = pictures.labelled(
@@ -118,19 +124,27 @@ def run(options: Options) -> Section:
   picture = pictures.tiled(image[None], tile=128)
   files['explain_image.png'] = image_lib.png(picture)
   shown = {'explain_image.png': f'Image {index} of {dataset.name}.', **shown}
-  spent = statistics.estimate(one.nats.sum() for one in every)
+  spent = statistics.estimate(getattr(one, here).sum() for one in every)
+  answer = (
+    f'its codes lie {spent} standard deviations from the data’s means, summed '
+    'over latents'
+    if points
+    else f'{spent} nats are spent on this image'
+  )
   return Section(
     'explain',
     'Explanation of one image',
-    f'{count(len(models), "member")}: {spent} nats are spent on this image.',
+    f'{count(len(models), "member")}: {answer}.',
     {
-      'index': index, 'nats': spent._asdict(),
+      'index': index, here: spent._asdict(),
       'members': [one._asdict() for one in every],
     },
     (
       Table(
-        f'Latents of {coders.IDLE} nats or more, on this image or usually',
-        ('member', 'latent', 'nats here', 'usually', 'place in the data',
+        f'Latents of {coders.IDLE} {coders.unit(models[0])} or more'
+        + ('' if points else ', on this image or usually'),
+        ('member', 'latent', f'{unit} here',
+         'variance' if points else 'usually', 'place in the data',
          'follows (share)'), tuple(rows),
       ),
     ),
