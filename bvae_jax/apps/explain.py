@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import coders, pictures, responses, traverse
+from bvae_jax.apps import coders, pictures, responses, tasks, traverse
 from bvae_jax.apps.options import Options, called, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
@@ -25,7 +25,8 @@ class Explanation(NamedTuple):
       its variance over the data, as a share of the largest one.
     far: its distance from the data's mean, in standard deviations [D].
     place: of each latent among the data, from 0 to 1 [D].
-    neighbours: images of the sample nearest in each latent, int [D, n].
+    neighbours: those of the images that are nearest in each latent, by their
+      place, int [D, n].
   """
 
   nats: np.ndarray
@@ -38,7 +39,7 @@ class Explanation(NamedTuple):
 def explain(
   coder: coders.Posterior, image: Any, images: Any, *, count: int = _NEIGHBOURS
 ) -> Explanation:
-  """Explains an image [H, W, C] among images [N, H, W, C] of the data."""
+  """Explains an image [H, W, C] among other images [N, H, W, C] of the data."""
   mean, logvar = (np.asarray(x, np.float64) for x in coder.encode(images))
   own, own_logvar = (
     np.asarray(x) for x in coder.encode(np.asarray(image)[None])
@@ -88,12 +89,14 @@ def run(options: Options) -> Section:
   index = int(sample.index[0]) if options.index is None else options.index
   traverse.check_index(index, dataset.num_images)
   image = coders.take(dataset, [index]).images
+  sample = tasks.part(sample, sample.index != index)  # its own nearest
   points = models[0].experiment.objective.points
   here, unit = ('far', 'σ') if points else ('nats', 'nats')
   rows, files, shown, every = [], {}, {}, []
   for model in models:
     found = explain(model, image[0], sample.images)
-    every.append(found)
+    places = sample.index[found.neighbours]
+    every.append(found._replace(neighbours=places))
     codes = np.asarray(model.encode(sample.images)[0])
     does = purposes(codes, sample, dataset)
     own = getattr(found, here)
