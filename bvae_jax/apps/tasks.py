@@ -17,7 +17,8 @@ class Task(NamedTuple):
   Attributes:
     place: of the factor.
     factor: what is known of it.
-    num_classes: C; an ordinal factor of more values is cut in equal parts.
+    num_classes: C; an ordinal factor of more values than `coders.MAX_CLASSES`
+      is cut in equal parts, and kinds stay apart, however many they are.
   """
 
   place: int
@@ -26,7 +27,8 @@ class Task(NamedTuple):
 
   def labels(self, sample: coders.Sample) -> np.ndarray:
     """Classes of a sample, int [N]."""
-    return coders.classes(sample.factors[:, self.place], self.factor.size)
+    values = sample.factors[:, self.place]
+    return coders.classes(values, self.factor.size, self.num_classes)
 
 
 def task(dataset: data.Dataset, name: str, what: str) -> Task:
@@ -41,7 +43,8 @@ def task(dataset: data.Dataset, name: str, what: str) -> Task:
       f'{what}: --target={name} is continuous; choose a discrete one: '
       + ', '.join(f.name for f in discrete(dataset, what))
     )
-  return Task(place, factor, min(factor.size, coders.MAX_CLASSES))
+  most = factor.size if factor.kind == 'categorical' else coders.MAX_CLASSES
+  return Task(place, factor, min(factor.size, most))
 
 
 def discrete(dataset: data.Dataset, what: str) -> list[factors_lib.Factor]:

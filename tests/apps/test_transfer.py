@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from bvae_jax import data
 from bvae_jax.apps import coders, probes, tasks, transfer
 
 
@@ -40,6 +41,13 @@ def test_only_images_whose_label_is_known_are_a_task(scattered):
 def test_classes_are_of_equal_width():
   assert coders.classes([0, 1, 2], 3).tolist() == [0, 1, 2]
   assert coders.classes([0, 15, 16, 31], 32, 2).tolist() == [0, 0, 1, 1]
+  for kind, classes in (('categorical', 10), ('ordinal', 6)):  # kinds stay
+    factors = data.Table((data.Factor('of', kind, 10),), np.arange(10)[:, None])
+    dataset = data.Dataset('ten', '', (1, 1, 1), 10, (), None, factors=factors)
+    goal = tasks.task(dataset, 'of', 'transfer')
+    sample = coders.Sample(np.arange(10), None, factors.values)
+    told = len(np.unique(goal.labels(sample)))
+    assert goal.num_classes == told == classes
 
 
 def test_the_network_learns_what_one_pixel_says():
