@@ -12,7 +12,7 @@ class Response(NamedTuple):
 
   Attributes:
     factor: whose values f are.
-    weights: [P, D].
+    weights: [P, D]; of a kind without an example, the mean of all codes.
     share: of each latent's variance that the factor explains [D], adjusted for
       the number of terms; may be below 0.
   """
@@ -55,31 +55,32 @@ def fit(
       share is then what the factor adds to theirs.
 
   Raises:
-    ValueError: no more examples than terms, or all of one value.
+    ValueError: no more examples than terms, those beside counted, or all of
+      one value.
   """
   codes = np.asarray(codes, np.float64)
   phi = features(values, factor)
-  terms = int(np.linalg.matrix_rank(phi))
-  if terms < 2:
+  if np.linalg.matrix_rank(phi) < 2:
     raise ValueError(
       f'the {len(codes)} labelled images have one value of {factor.name}; give '
       'more --labels'
     )
+  base = np.ones((len(codes), 1)) if beside is None else beside
+  both = np.concatenate([base, phi], 1)
+  terms = int(np.linalg.matrix_rank(both))
   if len(codes) <= terms + 1:
     raise ValueError(
       f'{len(codes)} labelled images are too few for {factor.name}; give at '
-      f'least --labels={terms + 2}'
+      f'least --labels={both.shape[1] + 1}'
     )
   weights = np.linalg.lstsq(phi, codes, rcond=None)[0]
-  base = np.ones((len(codes), 1)) if beside is None else beside
+  weights[~phi.any(0)] = codes.mean(0)  # kinds of which there is no example
   left = codes - base @ np.linalg.lstsq(base, codes, rcond=None)[0]
-  both = np.concatenate([base, phi], 1)
   rest = codes - both @ np.linalg.lstsq(both, codes, rcond=None)[0]
   total = ((codes - codes.mean(0)) ** 2).sum(0)
   # Variances of what is left without the factor, and with it.
   without = (left**2).sum(0) / (len(codes) - np.linalg.matrix_rank(base))
-  free = max(len(codes) - np.linalg.matrix_rank(both), 1)
-  gain = without - (rest**2).sum(0) / free
+  gain = without - (rest**2).sum(0) / (len(codes) - terms)
   live = total > 1e-12
   scale = np.where(live, total / (len(codes) - 1), 1)
   return Response(factor, weights, np.where(live, gain / scale, 0.0))

@@ -145,6 +145,16 @@ def test_too_few_labels_are_one_line(world, everything):
     responses.fit(np.zeros((4, 2)), [0, 1, 2, 3], factor)
   with pytest.raises(ValueError, match='one value of fine'):
     responses.fit(np.zeros((9, 2)), [2] * 9, factor)
+  # What another factor explains beside it takes terms too.
+  both = {'factor': factor, 'beside': np.eye(4)[[0, 1, 2, 3] * 2]}
+  values = np.array([0, 1, 2, 3, 4, 0, 2, 1])
+  with pytest.raises(ValueError, match='8 .* are too few .* --labels=9'):
+    responses.fit(np.random.default_rng(0).normal(size=(8, 2)), values, **both)
+  # A kind without an example calls for the mean, no code of its own.
+  kinds = data.Factor('kind', 'categorical', 3)
+  codes = np.array([5.0, 5, 7, 7])[:, None]
+  found = responses.fit(codes, [0, 0, 2, 2], kinds)
+  np.testing.assert_allclose(found.at([0, 1, 2])[:, 0], [5, 6, 7])
   with pytest.raises(ValueError, match='has no factor'):
     coders.factor(world.dataset, 'colour', 'edit')
   with pytest.raises(ValueError, match='have one example'):
