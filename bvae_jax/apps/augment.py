@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from bvae_jax.apps import coders, pictures, probes, responses, tasks, transfer
-from bvae_jax.apps.options import Options
+from bvae_jax.apps.options import Options, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.report.markup import count
 
@@ -102,7 +102,7 @@ def run(options: Options) -> Section:
     )
   shown: dict[str, np.ndarray] = {}
   accuracy: dict[str, list[list[float]]] = {}
-  latents: list[list[int]] = [[] for _ in models]
+  latents: list[list[list[int]]] = [[] for _ in models]  # by draw
   codes = [np.asarray(m.encode(rest.images)[0]) for m in models]
   for r in range(options.repeats):
     rng = np.random.default_rng([options.seed, size, r])
@@ -115,7 +115,7 @@ def run(options: Options) -> Section:
     for i, model in enumerate(models):
       answer = responses.fit(codes[i][chosen], few.factors[:, place], factor)
       d = list(options.latents) or [responses.best_latent(answer)]
-      latents[i] = coders.check_latents(d, model.num_latents)
+      latents[i].append(coders.check_latents(d, model.num_latents))
       for method, residual in (('latent', False), ('latent + residual', True)):
         made = vary(model, few.images, d, codes[i], rng, residual=residual)
         tried.append((method, i, made))
@@ -158,6 +158,7 @@ def run(options: Options) -> Section:
       f'The best is: {best}.',
       'A copy from the decoder loses what the code does not hold; where that '
       'is what the label hangs on, augmentation harms.',
+      *doubts(models),
     ),
   )
 

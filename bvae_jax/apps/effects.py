@@ -52,6 +52,11 @@ class Interventions(NamedTuple):
   apart: float
 
 
+def pairs(dataset: data.Dataset, most: int = POINTS) -> int:
+  """How many images an intervention is on: of observed points, all at most."""
+  return most if dataset.is_grid else min(most, dataset.num_images)
+
+
 def on_factors(
   coder: coders.Posterior,
   dataset: data.Dataset,
@@ -69,7 +74,7 @@ def on_factors(
     index = data.sample_index(own, num_points, dataset.num_images)
     sample = coders.take(dataset, index)
   else:
-    sample = coders.draw(dataset, key, min(num_points, dataset.num_images))
+    sample = coders.draw(dataset, key, pairs(dataset, num_points))
   mean, logvar = (np.asarray(x) for x in coder.encode(sample.images))
   variance = mean.var(0)
   alive = variance > 1e-12

@@ -111,11 +111,11 @@ def run(options: Options) -> Section:
   pictured = _counterfactual(models[0], train, dropped[0], test)
   heads = ('', 'accuracy', 'demographic parity gap', 'equal opportunity gap')
   table = Table(
-    f'Prediction of {target} with {sensitive} as the sensitive factor, each in '
-    f'two halves: they agree in {100 * train.agree:.0f} % of '
-    f'{len(train.target)} training images; in {len(test.target)} test images '
-    'their combinations weigh alike. The latents are chosen by '
-    f'{options.labels[0]} labelled images.',
+    f'Prediction of {target} ({groups.parts(t_factor)}) with {sensitive} '
+    f'({groups.parts(s_factor)}) as the sensitive factor: they agree in '
+    f'{100 * train.agree:.0f} % of {len(train.target)} training images; in '
+    f'{len(test.target)} test images their combinations weigh alike. The '
+    f'latents are chosen by {options.labels[0]} labelled images.',
     heads,
     tuple((n, *map(str, es)) for n, es in cells.items()),
   )

@@ -98,6 +98,16 @@ def halves(values: Any, factor: factors_lib.Factor) -> np.ndarray:
   return (values >= cut).astype(np.int64)
 
 
+def parts(factor: factors_lib.Factor) -> str:
+  """The two parts of `halves` in words, that of 0 first."""
+  if factor.kind == 'continuous':
+    return f'{factor.name} below its median or above'
+  if factor.kind == 'ordinal':
+    return f'lower or upper half of {factor.name}'
+  first, *rest = factor.values or map(str, range(factor.size))
+  return f'{factor.name} {first} or {rest[0] if len(rest) == 1 else "another"}'
+
+
 def split(
   dataset: data.Dataset, key: jax.Array, names: tuple[str, str]
 ) -> tuple[Groups, Groups]:

@@ -37,7 +37,8 @@ def test_sections_make_one_page(run):
     traverse.run(options), command='<traverse>', state='1 seed at step 2'
   )
   section.write(found, run)
-  page = section.write(explain.run(options._replace(latents=())), run)
+  explained = explain.run(options._replace(latents=(), index=7))
+  page = section.write(explained, run)
   assert not workdir.Workdir(run).changed()
   html = page.read_text()
   assert 'id="traversals"' in html and 'id="explanation-of-one-image"' in html
@@ -45,6 +46,12 @@ def test_sections_make_one_page(run):
   assert 'http' not in html.replace('http://www.w3.org/2000/svg', '')
   assert f'1 seed at step 2; it has {section.state(run)} now' in html
   assert 'member 1, seed=1, image' in html  # of a title: who it is of
+  for model, one in zip(trained.load_all(run), explained.figures['members']):
+    codes = np.asarray(model.encode(model.dataset.images(np.arange(216)))[0])
+    gaps = np.abs(codes - codes[7])
+    gaps[7] = np.inf  # the image is no neighbour of itself
+    found = np.take_along_axis(gaps, one['neighbours'].T, 0)
+    np.testing.assert_allclose(found, np.sort(gaps, 0)[:4], atol=1e-6)
   names = {path.suffix for path in (run / 'apps').iterdir()} - {''}
   assert names == {'.png', '.svg', '.gif', '.webp', '.json'}
 
@@ -106,6 +113,10 @@ def test_members_that_stopped_are_left_out_and_doubts_told(
   assert f'differ in {", ".join(two.hparams)}, and means' in caplog.text
   told = traverse.run(named._replace(anchors=1, steps=2, latents=(0,))).notes
   assert 'member 1: stopped by a NaN' in told  # the page says so too
+  monkeypatch.setattr(augment, '_score', lambda *_: 0.5)
+  told = augment.run(named._replace(labels=(60,), repeats=3))
+  assert 'member 1: stopped by a NaN' in told.notes
+  assert np.shape(told.figures['latents']) == (2, 3, 1)  # of every draw
 
 
 def test_the_command_knows_its_applications(capsys):

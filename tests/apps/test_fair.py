@@ -25,6 +25,21 @@ def test_gaps_are_differences_of_rates():
     groups.gaps(predicted, target, 0 * group)
 
 
+@pytest.mark.parametrize(
+  ('kind', 'size', 'values', 'cut', 'told'),
+  [
+    ('categorical', 3, ('ant', 'bee', 'cat'), [0, 1, 1], 'f ant or another'),
+    ('categorical', 2, (), [0, 1, 1], 'f 0 or 1'),
+    ('ordinal', 3, (), [0, 0, 1], 'lower or upper half of f'),
+    ('continuous', 0, (), [0, 1, 1], 'f below its median or above'),
+  ],
+)
+def test_a_factor_is_cut_in_two_and_told(kind, size, values, cut, told):
+  factor = data.Factor('f', kind, size, values)
+  assert groups.halves([0, 1, 2], factor).tolist() == cut
+  assert groups.parts(factor) == told
+
+
 @pytest.mark.parametrize('weighted', (False, True))
 def test_leace_leaves_no_linear_trace_and_moves_least(weighted):
   rng = np.random.default_rng(0)

@@ -40,6 +40,7 @@ def test_a_latent_that_moves_moves_its_own_factor(world):
 def test_observed_pairs_say_the_same(scattered):
   """No grid: 200 points, a label in ten unknown, a continuous factor."""
   dataset, coder = scattered
+  assert effects.pairs(dataset) == 200
   found = effects.on_factors(coder, dataset, jax.random.key(0))
   expected = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]])
   np.testing.assert_allclose(found.total, expected, atol=0.25)
