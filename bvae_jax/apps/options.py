@@ -115,6 +115,11 @@ def doubts(models: tuple[trained.Model, ...]) -> Iterator[str]:
   for model in models:
     if model.result is not None and not model.result.ok:
       yield f'member {model.member}: {model.result.status}'
+    if model.result is not None and model.step != model.result.steps:
+      yield (
+        f'member {model.member}: its codes are those of step {model.step:,}, '
+        f'and its scores those of step {model.result.steps:,}'
+      )
     if model.result is not None and model.result.active_latents == 0:
       yield (
         f'member {model.member} has collapsed: its codes carry nothing, and '

@@ -102,7 +102,7 @@ def test_members_that_stopped_are_left_out_and_doubts_told(
   entries = good, dataclasses.replace(bad, status='stopped by a NaN')
   results = dataclasses.replace(two.results, members=entries)
   hparams = dict.fromkeys(two.hparams, 7.0)
-  two = dataclasses.replace(two, results=results, hparams=hparams)
+  two = dataclasses.replace(two, results=results, hparams=hparams, step=1)
   found = [one, two, one]
   monkeypatch.setattr(trained, 'load_all', lambda *_: found)
   assert [m.member for m in Options(run).load()[0]] == [0]
@@ -110,6 +110,9 @@ def test_members_that_stopped_are_left_out_and_doubts_told(
   named = Options(run, members=(0, 1, 0))
   assert [m.member for m in named.load()[0]] == [0, 1]
   assert 'member 1: stopped by a NaN' in caplog.text
+  # As of a checkpoint before the last one, which is damaged.
+  assert '1: its codes are those of step 1, and its scores those' in caplog.text
+  assert '0: its codes' not in caplog.text
   assert f'differ in {", ".join(two.hparams)}, and means' in caplog.text
   told = traverse.run(named._replace(anchors=1, steps=2, latents=(0,))).notes
   assert 'member 1: stopped by a NaN' in told  # the page says so too
