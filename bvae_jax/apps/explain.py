@@ -24,7 +24,8 @@ class Explanation(NamedTuple):
     usual: what it spends on an image of the data [D]; of codes that are points
       its variance over the data, as a share of the largest one.
     far: its distance from the data's mean, in standard deviations [D].
-    place: of each latent among the data, from 0 to 1 [D].
+    place: of each latent among the data, from 0 to 1 [D]: the share below it,
+      and half of those that are equal, as the codes of a codebook often are.
     neighbours: those of the images that are nearest in each latent, by their
       place, int [D, n].
   """
@@ -51,7 +52,7 @@ def explain(
     else np.asarray(coder.kl(own, own_logvar))[0],
     coders.carried(coder, mean, logvar),
     np.abs(own[0] - mean.mean(0)) / coders.deviations(mean),
-    (mean < own).mean(0),
+    ((mean < own).mean(0) + (mean <= own).mean(0)) / 2,
     np.argsort(gap, axis=0, kind='stable')[:count].T,
   )
 
