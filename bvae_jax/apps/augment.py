@@ -104,7 +104,8 @@ def run(options: Options) -> Section:
   accuracy: dict[str, list[list[float]]] = {}
   latents: list[list[list[int]]] = [[] for _ in models]  # by draw
   codes = [np.asarray(m.encode(rest.images)[0]) for m in models]
-  for r in range(options.repeats):
+  repeats = tasks.num_draws(size, len(rest.index), options.repeats)
+  for r in range(repeats):
     rng = np.random.default_rng([options.seed, size, r])
     chosen = rng.choice(len(rest.index), size, replace=False)
     few = tasks.part(rest, chosen)
@@ -132,7 +133,7 @@ def run(options: Options) -> Section:
   rows = tuple((m, str(e), f'{e.mean - base:+.3f}') for m, e in cells.items())
   table = Table(
     f'Accuracy of {goal.factor.name} ({goal.num_classes} classes) with {size} '
-    f'labels and {COPIES} copies of each, {count(options.repeats, "draw")}',
+    f'labels and {COPIES} copies of each, {count(repeats, "draw")}',
     ('augmentation', 'accuracy', 'gain'),
     rows,
   )

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from bvae_jax import metrics, models
+from bvae_jax.apps import coders, tasks
 
 STRENGTH = 10.0  # inverse penalty of the linear probe
 STEPS = 200  # of the supervised network
@@ -111,3 +112,42 @@ def supervised(
   test = np.concatenate([test_images, np.zeros((fill, *images.shape[1:]))])
   test = test.reshape(-1, 100, *images.shape[1:]).astype(np.float32)
   return np.asarray(_classes(params, test, module=module)).ravel()[:count]
+
+
+def scores(
+  rows_of: list[Any],
+  trains: list[coders.Sample],
+  test: coders.Sample,
+  goal: tasks.Task,
+) -> np.ndarray:
+  """Accuracy of linear classifiers [functions, training sets]."""
+  table = []
+  for rows in rows_of:
+    judged = rows(test.images)
+    table.append([
+      accuracy(
+        linear(rows(s.images), goal.labels(s), goal.num_classes),
+        judged, goal.labels(test),
+      )
+      for s in trains
+    ])  # fmt: skip
+  return np.array(table)
+
+
+def network(
+  key: jax.Array,
+  encoder: str,
+  trains: list[coders.Sample],
+  test: coders.Sample,
+  goal: tasks.Task,
+  rows: int,
+) -> np.ndarray:
+  """Accuracy of the encoder trained on labels alone [training sets]."""
+  found = []
+  for own, s in zip(jax.random.split(key, len(trains)), trains):
+    told = supervised(
+      own, encoder, s.images, goal.labels(s), test.images, goal.num_classes,
+      rows=rows,
+    )  # fmt: skip
+    found.append((told == goal.labels(test)).mean())
+  return np.array(found)

@@ -75,6 +75,15 @@ def labelled(dataset: data.Dataset, places: Sequence[int]) -> np.ndarray:
   return index
 
 
+def num_draws(size: int, images: int, repeats: int) -> int:
+  """How many draws of `size` of so many images there are: `repeats`, or one.
+
+  Draws of more than half of the images share most of theirs: their spread is
+  not that between labels, and there is no interval.
+  """
+  return repeats if 2 * size <= images else 1
+
+
 def part(sample: coders.Sample, kept: np.ndarray) -> coders.Sample:
   """The images where `kept` [N] (bool, or places)."""
   return coders.Sample(*(x[kept] for x in sample))

@@ -6,7 +6,7 @@ trained anew on the labels alone. Then all are fitted to one half of a factor's
 range and tested on the other (covariate shift).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,6 +22,22 @@ _TEST = 2000  # images that are judged on
 _NETWORK = 'network'
 
 
+class Shift(NamedTuple):
+  """Accuracies where training is on one half of a factor.
+
+  Attributes:
+    factor: its name.
+    labels: labelled images that are trained on.
+    images: of which they are drawn.
+    accuracy: {method: on the same half, and on the other}.
+  """
+
+  factor: str
+  labels: int
+  images: int
+  accuracy: dict[str, list[statistics.Estimate]]
+
+
 def representations(
   members: tuple[coders.Coder, ...], pca: linear.Pca
 ) -> dict[str, list[Any]]:
@@ -32,45 +48,6 @@ def representations(
     'pixels': [lambda x: np.reshape(x, (len(x), -1))],
     'PCA': [code(pca)],
   }
-
-
-def scores(
-  rows_of: list[Any],
-  trains: list[coders.Sample],
-  test: coders.Sample,
-  goal: tasks.Task,
-) -> np.ndarray:
-  """Accuracy of linear classifiers [functions, training sets]."""
-  table = []
-  for rows in rows_of:
-    judged = rows(test.images)
-    table.append([
-      probes.accuracy(
-        probes.linear(rows(s.images), goal.labels(s), goal.num_classes),
-        judged, goal.labels(test),
-      )
-      for s in trains
-    ])  # fmt: skip
-  return np.array(table)
-
-
-def network(
-  key: jax.Array,
-  encoder: str,
-  trains: list[coders.Sample],
-  test: coders.Sample,
-  goal: tasks.Task,
-  rows: int,
-) -> np.ndarray:
-  """Accuracy of the encoder trained on labels alone [training sets]."""
-  found = []
-  for own, s in zip(jax.random.split(key, len(trains)), trains):
-    told = probes.supervised(
-      own, encoder, s.images, goal.labels(s), test.images, goal.num_classes,
-      rows=rows,
-    )  # fmt: skip
-    found.append((told == goal.labels(test)).mean())
-  return np.array(found)
 
 
 def over_members(table: np.ndarray) -> statistics.Estimate:
@@ -96,10 +73,10 @@ def compare(
 ) -> dict[str, statistics.Estimate]:
   """Every representation and the network on the same draws of labels."""
   found = {
-    name: over_members(scores(own, trains, test, goal))
+    name: over_members(probes.scores(own, trains, test, goal))
     for name, own in rows_of.items()
   }
-  trained = network(key, encoder, trains, test, goal, rows)
+  trained = probes.network(key, encoder, trains, test, goal, rows)
   return {**found, _NETWORK: statistics.estimate(trained)}
 
 
@@ -127,28 +104,33 @@ def run(options: Options) -> Section:
   rows_of = representations(models, pca)
   encoder = models[0].config.encoder
   figures, files, shown, tables, notes = {}, {}, {}, [], []
+  drawn = [(size, len(rest.index)) for size in labels]
   for goal in goals:
     name = goal.factor.name
     lines: dict[str, list[statistics.Estimate]] = {}
     for size in labels:
-      draws = [_draw(options, rest, size, r) for r in range(options.repeats)]
+      repeats = tasks.num_draws(size, len(rest.index), options.repeats)
+      draws = [_draw(options, rest, size, r) for r in range(repeats)]
       for one in draws:
         coders.require_classes(goal.labels(one), 'transfer')
       each = compare(options.key, encoder, rows_of, draws, test, goal, most)
       for method, found in each.items():
         lines.setdefault(method, []).append(found)
     floor = float(np.bincount(goal.labels(test)).max() / num_test)
-    shift, moved = _shift(options, dataset, goal, rest, rows_of, encoder, most)
+    shift = _shift(options, dataset, goal, rest, rows_of, encoder, most)
+    drawn += [(shift.labels, shift.images)] if shift else []
     figures[name] = {
       'labels': labels,
-      'accuracy': {m: [e._asdict() for e in es] for m, es in lines.items()},
+      'accuracy': _plain(lines),
       'commonest_class': floor,
-      'shift': {
-        'factor': moved,
-        'accuracy': {m: [e._asdict() for e in es] for m, es in shift.items()},
+      'shift': shift
+      and {
+        'factor': shift.factor,
+        'labels': shift.labels,
+        'accuracy': _plain(shift.accuracy),
       },
     }
-    tables += _tables(name, goal, labels, lines, shift, moved)
+    tables += _tables(name, goal, labels, lines, shift)
     files[f'transfer_{name}.svg'] = charts.curves(
       labels, lines, f'Accuracy of {name}', 'labelled images', floor=floor
     )
@@ -156,6 +138,12 @@ def run(options: Options) -> Section:
       f'{name} in {goal.num_classes} classes; dashed: always the commonest.'
     )
     notes.append(_verdict(name, labels, lines))
+  few = [f'{n} of {of}' for n, of in drawn if tasks.num_draws(n, of, 2) == 1]
+  if few and options.repeats > 1:
+    notes.append(
+      f'There is one draw of {", ".join(dict.fromkeys(few))} images, and no '
+      'interval over draws: others would be of much the same images.'
+    )
   if len(labels) < len(options.labels):
     left = [str(n) for n in options.labels if n not in labels]
     notes.append(
@@ -186,47 +174,55 @@ def _draw(options, rest, size, repeat):
   return tasks.part(rest, rng.choice(len(rest.index), size, replace=False))
 
 
-def _shift(options, dataset, goal, rest, rows_of, encoder, most):
+def _plain(table: dict[str, list[statistics.Estimate]]) -> dict[str, list]:
+  return {m: [e._asdict() for e in each] for m, each in table.items()}
+
+
+def _shift(
+  options, dataset, goal, rest, rows_of, encoder, most
+) -> Shift | None:
   """Accuracy on the half that was trained on, and on the other."""
   known = dataset.factors.factors
   names = [f.name for f in known[::-1] if f.size > 3 and f != goal.factor]
   name = options.factor or next(iter(names), goal.factor.name)
   if name == goal.factor.name:
-    return {}, None
+    return None
   place, factor = coders.factor(dataset, name, 'transfer')
   values = rest.factors[:, place]
   low = values < (factor.size // 2 or 0.5)  # a continuous one is in [0, 1]
   told = coders.known(values, factor)
   near, far = tasks.part(rest, told & low), tasks.part(rest, told & ~low)
   if len(near.index) < 4 or not len(far.index):
-    return {}, None
+    return None
   half = len(near.index) // 2
   size = min(most, half)
   rng = np.random.default_rng([options.seed, size])
   trains = [
     tasks.part(near, rng.choice(half, size, replace=False))
-    for _ in range(options.repeats)
+    for _ in range(tasks.num_draws(size, half, options.repeats))
   ]
   tests = tasks.part(near, np.arange(half, 2 * half)), far
   each = [
     compare(options.key, encoder, rows_of, trains, test, goal, most)
     for test in tests
   ]
-  return {m: [one[m] for one in each] for m in each[0]}, name
+  both = {m: [one[m] for one in each] for m in each[0]}
+  return Shift(name, size, half, both)
 
 
-def _tables(name, goal, labels, lines, shift, moved):
+def _tables(name, goal, labels, lines, shift):
   cells = lambda each: tuple((m, *map(str, es)) for m, es in each.items())
   yield Table(
     f'Accuracy of {name} ({goal.num_classes} classes) by number of labels',
     ('', *map(str, labels)),
     cells(lines),
   )
-  if moved:
+  if shift:
     yield Table(
-      f'Covariate shift: {name}, trained on the lower half of {moved}',
+      f'Covariate shift: {name}, trained on {shift.labels} images of the lower '
+      f'half of {shift.factor}',
       ('', 'tested on the same half', 'on the other half'),
-      cells(shift),
+      cells(shift.accuracy),
     )
 
 

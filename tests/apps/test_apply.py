@@ -17,7 +17,9 @@ from bvae_jax.apps import (
   edit,
   explain,
   fair,
+  probes,
   section,
+  tasks,
   transfer,
   traverse,
   truth,
@@ -117,9 +119,33 @@ def test_members_that_stopped_are_left_out_and_doubts_told(
   told = traverse.run(named._replace(anchors=1, steps=2, latents=(0,))).notes
   assert 'member 1: stopped by a NaN' in told  # the page says so too
   monkeypatch.setattr(augment, '_score', lambda *_: 0.5)
-  told = augment.run(named._replace(labels=(60,), repeats=3))
+  told = augment.run(named._replace(labels=(40,), repeats=3))
   assert 'member 1: stopped by a NaN' in told.notes
   assert np.shape(told.figures['latents']) == (2, 3, 1)  # of every draw
+
+
+def test_draws_that_are_much_the_same_have_no_interval(run, monkeypatch):
+  assert [tasks.num_draws(n, 108, 3) for n in (54, 55)] == [3, 1]
+  drawn = []
+
+  def found(rows, trains, *_):
+    drawn.append([set(s.index) for s in trains])
+    return np.arange(1.0 * len(rows) * len(trains)).reshape(len(rows), -1)
+
+  monkeypatch.setattr(probes, 'scores', found)
+  monkeypatch.setattr(probes, 'network', lambda *_: found([0], _[2])[0])
+  told = transfer.run(
+    Options(run, labels=(10, 80), members=(0,), target='scale', factor='y')
+  )
+  figures = told.figures['scale']
+  for method in ('codes', 'pixels', 'network'):
+    few, many = figures['accuracy'][method]
+    assert few['values'] == (0, 1, 2) and np.isfinite(few['low'])
+    assert many['values'] == (0,) and np.isnan(many['low'])
+  # All images of one half of y that are not tested on, once.
+  assert figures['shift']['labels'] == len(drawn[-1][0]) < 54
+  assert len(figures['shift']['accuracy']['pixels'][0]['values']) == 1
+  assert any(n.startswith('There is one draw of 80 of 108') for n in told.notes)
 
 
 def test_the_command_knows_its_applications(capsys):
@@ -170,7 +196,10 @@ def test_an_explanation_finds_the_nearest(world):
   np.testing.assert_allclose(
     found.nats[:3], (0.5 * (own**2 + np.exp(logvar) - 1 - logvar))[0, :3]
   )
-  assert found.nats[3] == 0
+  assert found.nats[3] == 0 and found.place[3] == 0.5  # all are equal
+  levels = everything.factors[:, [2]], everything.factors[3, 2]
+  place = np.mean(levels[0] < levels[1]) + np.mean(levels[0] == levels[1]) / 2
+  assert found.place[0] == pytest.approx(place)
   for d, k in enumerate(world.coder.order):
     same = everything.factors[found.neighbours[d], k]
     assert (same == everything.factors[3, k]).all()

@@ -13,7 +13,7 @@ def test_perfect_codes_need_few_labels(world):
   goal = tasks.task(world.dataset, 'middle', 'transfer')
   rows_of = transfer.representations((world.coder,), None)
   trains = [tasks.part(everything, np.arange(0, 30, 2))]
-  found = transfer.scores(rows_of['codes'], trains, everything, goal)
+  found = probes.scores(rows_of['codes'], trains, everything, goal)
   assert found.tolist() == [[1.0]]
   # The interval of one member is over the draws, and is called so.
   draws = np.array([[0.1, 0.2, 0.6]])
