@@ -10,7 +10,7 @@ import os
 import ml_collections
 
 from bvae_jax import config as config_lib
-from bvae_jax import data, explore, parallel, population, report
+from bvae_jax import explore, parallel, population, report
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import evaluate, periodic, provenance, stored, tables
 from bvae_jax.evaluation import results as results_lib
@@ -53,6 +53,7 @@ def train_and_evaluate(
   # What could not start has claimed no folder, nor grown the run in one.
   moved = folder.moved(config)
   starts = not folder.started or folder.grown(config) or moved
+  starts = parallel.any_host(bool(starts))  # all look before one writes
   experiment = _prepare(config, trains=True) if starts else None
   if experiment and moved:
     provenance.check_images(folder, experiment.dataset)
@@ -63,8 +64,7 @@ def train_and_evaluate(
     parallel.agree('what lies in the workdir', str(lies))
     if results is None:
       experiment = experiment or _prepare(config, trains=True)
-      states = _train(experiment, folder)
-      return _score(folder, experiment, states, None)
+      return _score(folder, experiment, _train(experiment, folder), None)
     settings = config_lib.plain(config.evaluation.to_dict())
     missing = results.missing(config.metrics, settings)
     if not missing and not folder.lacks(_PAGES):
@@ -156,7 +156,7 @@ def _prepare(
   """Before training: data, networks and scores fit; a step can be traced."""
   if trains:
     programs_lib.check(config)
-  dataset = data.load(config.dataset)
+  dataset = experiment_lib.dataset(config.dataset)
   evaluate.check(config, dataset)
   experiment = experiment_lib.build(config, dataset)
   if config.evaluate_every:

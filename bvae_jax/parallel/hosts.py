@@ -8,10 +8,13 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from typing import TypeVar
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+
+T = TypeVar('T')
 
 _LOG = logging.getLogger(__name__)
 # The first host draws pages while the others wait to say goodbye. One that has
@@ -135,8 +138,25 @@ def agree(what: str, value: str) -> None:
     )
 
 
-def of_first_host(number: int) -> int:
-  """The first host's number, on every host; each host must ask."""
+def of_first_host(tree: T) -> T:
+  """The first host's arrays, on every host; each host must ask.
+
+  To the last bit, whatever their type. Hosts of other cores round otherwise,
+  and must not part where they decide by it.
+
+  Args:
+    tree: of NumPy's arrays, of the same shapes and types on all hosts.
+  """
   if jax.process_count() == 1:
-    return number
-  return int(multihost_utils.broadcast_one_to_all(np.array(number)))
+    return tree
+  own, structure = jax.tree.flatten(tree)
+  sent = multihost_utils.broadcast_one_to_all(
+    np.frombuffer(b''.join(x.tobytes() for x in own), np.uint8)
+  )
+  ends = np.cumsum([x.nbytes for x in own])
+  parts = np.split(np.asarray(sent, np.uint8), ends[:-1])
+  found = [
+    np.frombuffer(part.tobytes(), x.dtype).reshape(x.shape)
+    for part, x in zip(parts, own, strict=True)
+  ]
+  return jax.tree.unflatten(structure, found)

@@ -10,7 +10,7 @@ import ml_collections
 import optax
 from flax import linen as nn
 
-from bvae_jax import data, losses, models
+from bvae_jax import data, losses, models, parallel
 from bvae_jax.models import dense
 from bvae_jax.training import batches, optimizer
 from bvae_jax.training import roles as roles_lib
@@ -150,6 +150,23 @@ def make_nets(
   return {
     name: functools.partial(apply, module) for name, module in modules.items()
   }
+
+
+def dataset(settings: ml_collections.ConfigDict) -> data.Dataset:
+  """The data set of a run: its images stay on all hosts, or on none.
+
+  Where one of them has no room on its devices, the programs of all are fed.
+
+  Args:
+    settings: `config.dataset`.
+  """
+  found = data.load(settings)
+  stays = found.rows is not None
+  if parallel.any_host(stays) and not stays:
+    settings = settings.copy_and_resolve_references()
+    settings.storage = 'host'
+    found = data.load(settings)
+  return found
 
 
 def build(

@@ -44,7 +44,7 @@ class _Pace:
 
   def __call__(self, left: int) -> int:
     """The steps of the next chunk, of `left`; the same on every host."""
-    return parallel.of_first_host(min(left, self._steps))
+    return int(parallel.of_first_host(np.array(min(left, self._steps))))
 
   def took(self, steps: int, seconds: float) -> None:
     """Learns from a chunk."""
@@ -58,6 +58,7 @@ def _start(
 ) -> tuple[int, int, Running]:
   """The step, that of the last log line, and what runs on from there."""
   found = checkpoints.restore(program.template)
+  parallel.agree('the checkpoint', str(found and found.step))
   if parallel.is_first_host():
     checkpoints.set_aside(None if found is None else found.step)
   if found is None:
@@ -133,11 +134,9 @@ def train(
     alive, steps = program.collect((state.alive, state.step))
     stops = stopping.Stops(config.stop_when, alive, steps, at)
     if config.stop_when:
-      stops.replay(
-        line
-        for line in metrics_log.lines(folder.log_path)
-        if line['group'] == program.group
-      )
+      lines = metrics_log.lines(folder.log_path)
+      own = [line for line in lines if line['group'] == program.group]
+      stops.replay(own, kept)
       running = program.hold(running, stops.held)
     living = bool(np.any(alive & ~stops.held))
     profiled = config.profile and program.group == 0
@@ -170,6 +169,7 @@ def train(
         at = since = end
         if score is not None and at % config.evaluate_every == 0:
           terms |= score(program.collect(running.state))
+        terms = parallel.of_first_host(terms)
         if stops.see(terms, alive):
           running = program.hold(running, stops.held)
         interrupted = parallel.any_host(bool(signals.received))

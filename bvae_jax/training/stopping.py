@@ -50,9 +50,17 @@ class Stops:
     self.held = self.held | stops
     return bool(stops.any())
 
-  def replay(self, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Sees the lines of a log, as they were written."""
+  def replay(self, lines: Iterable[Mapping[str, Any]], until: int) -> None:
+    """Sees the lines of a log, as they were written.
+
+    Args:
+      lines: of one program.
+      until: the step of the last line to see; those of a run that was killed
+        may still lie behind it, where another host drops them.
+    """
     for line in lines:
+      if line['step'] > until:
+        continue
       found = [m.get(self._name) for m in line['members']]
       if any(x is not None for x in found):
         alive = np.array([x is not None for x in found])

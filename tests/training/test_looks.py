@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from bvae_jax import config as config_lib
-from bvae_jax import run
+from bvae_jax import parallel, run
 from bvae_jax.parallel import maps
+from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import stopping
 from bvae_jax.workdir import metrics_log
 
@@ -25,6 +26,26 @@ def test_patience_counts_lines_that_have_the_quantity():
   # One that is alive and behind had stopped before.
   behind = stopping.Stops((), alive, np.array([4, 2, 4]), 4)
   assert behind.held.tolist() == second
+  # Lines behind the checkpoint, which the first host is about to drop.
+  again = stopping.Stops(('mig', 'max', 2), alive, np.full(3, 3), 3)
+  lines = [
+    {'step': n, 'members': [{'mig': x} for x in value]}
+    for n, value in enumerate(values, 1)
+  ]
+  again.replay(lines, 3)
+  assert again.held.tolist() == second
+
+
+def test_images_stay_on_all_hosts_or_on_none(tmp_path, monkeypatch):
+  np.save(tmp_path / 'a.npy', np.zeros((9, 16, 16, 1), np.uint8))
+  config = helpers.small_config(metrics=())
+  config.dataset.update(
+    name='images', path=str(tmp_path / 'a.npy'), factor_stride=()
+  )
+  assert experiment_lib.dataset(config.dataset).rows is None
+  monkeypatch.setattr(parallel, 'any_host', lambda flag: True)
+  assert experiment_lib.dataset(config.dataset).rows is not None
+  assert config.dataset.storage == 'auto'
 
 
 def test_each_member_stops_by_itself_and_scores_are_those_of_the_end(
