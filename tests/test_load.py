@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import multiprocessing
 import pickle
 import shutil
+import warnings
 
 import helpers
 import jax
@@ -40,6 +42,35 @@ def test_the_networks_are_those_of_the_checkpoint(small_run, model):
   np.testing.assert_allclose(model.reconstruct(images), expected, atol=1e-5)
   assert model.seed == 1 and model.step == 6
   assert model.result.seed == 1 and model.num_latents == 6
+
+
+def test_a_forked_process_says_so_instead_of_waiting_for_ever(model):
+  images = np.asarray(model.dataset.images([0]))
+  calls = [
+    lambda: model.encode(images),
+    lambda: model.decode(np.zeros((1, 6))),
+    lambda: model.sample(None, 1),
+    lambda: model.dataset.images([0]),
+    lambda: bvae_jax.train_and_evaluate(model.config, 'nowhere'),
+  ]
+  context = multiprocessing.get_context('fork')
+  told = context.SimpleQueue()
+
+  def child():
+    for call in calls:
+      try:
+        call()
+      except RuntimeError as error:
+        told.put(str(error))
+
+  with warnings.catch_warnings(action='ignore'):  # JAX warns of the fork
+    process = context.Process(target=child)
+    process.start()
+  process.join(20)
+  process.kill()
+  lines = [told.get() for _ in calls if not told.empty()]
+  assert len(lines) == len(calls)
+  assert all("start this one by 'spawn'" in line for line in lines)
 
 
 def test_any_batch_size_and_type_gives_the_same_codes(model, monkeypatch):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from bvae_jax import parallel
 from bvae_jax.data import cache, samplers
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.correlated import Correlation
@@ -184,7 +185,12 @@ class Dataset:
     return self.noisy_fn(self.arrays, jnp.asarray(index), noise_keys(of))
 
   def images(self, index: ArrayLike) -> jax.Array:
-    """Returns the images of indices [...], float32 [..., H, W, C]."""
+    """Returns the images of indices [...], float32 [..., H, W, C].
+
+    Raises:
+      RuntimeError: in a process that is forked from one that has computed.
+    """
+    parallel.own_process()
     if self.rows is None:
       index = jnp.asarray(index)
       return _images(self.arrays, index, images_fn=self.images_fn)

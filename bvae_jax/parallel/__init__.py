@@ -14,6 +14,7 @@ and the mean divides them again.
 
 from bvae_jax.parallel.choice import layout
 from bvae_jax.parallel.cores import Cores
+from bvae_jax.parallel.forks import own_process
 from bvae_jax.parallel.hosts import (
   agree,
   any_host,

@@ -7,12 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax import core
 
-from bvae_jax import metrics
+from bvae_jax import metrics, parallel
 from bvae_jax.data import pixels
 
 
 def array(values: Any) -> Any:
-  """An array of NumPy; one of JAX whose values are unknown (jit) as it is."""
+  """An array of NumPy; one of JAX whose values are unknown (jit) as it is.
+
+  Raises:
+    RuntimeError: in a process that is forked from one that has computed.
+  """
+  parallel.own_process()
   return values if isinstance(values, core.Tracer) else metrics.as_numpy(values)
 
 

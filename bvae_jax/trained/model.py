@@ -11,7 +11,7 @@ import ml_collections
 import numpy as np
 from jax import core
 
-from bvae_jax import data
+from bvae_jax import data, parallel
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import provenance
 from bvae_jax.evaluation import results as results_lib
@@ -27,9 +27,8 @@ BLOCK = 256  # images or latents that go through a network together
 class Model:
   """One trained member of a population.
 
-  Images are [B, H, W, C] (or [B, H, W] where C is 1), of any batch size: uint8,
-  bool, or float in [0, 1] or [-1, 1], told apart by type and range as `data`
-  does. Under jit they must be float in [0, 1].
+  Images are [B, H, W, C] (or [B, H, W] where C is 1): uint8, bool, or float in
+  [0, 1] or [-1, 1], told apart by type and range; under jit float in [0, 1].
 
   Attributes:
     experiment: the networks, and what else is static of the run.
@@ -163,6 +162,7 @@ class Model:
         f'the codes of {self.config.objective} are points without a prior: '
         'there is nothing to sample from; encode images and decode their codes'
       )
+    parallel.own_process()
     return self.decode(self.experiment.sample_prior(key, n))
 
   def traverse(

@@ -159,7 +159,11 @@ def dataset(settings: ml_collections.ConfigDict) -> data.Dataset:
 
   Args:
     settings: `config.dataset`.
+
+  Raises:
+    RuntimeError: in a process that is forked from one that has computed.
   """
+  parallel.own_process()
   found = data.load(settings)
   stays = found.rows is not None
   if parallel.any_host(stays) and not stays:
