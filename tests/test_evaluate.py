@@ -50,6 +50,27 @@ def test_the_table_holds_the_codes_of_every_image_in_order(trained):
   np.testing.assert_allclose(codes.logvar[2][index], logvar, atol=1e-5)
 
 
+def test_only_images_that_a_metric_looks_at_are_encoded(trained):
+  experiment, _, states = trained
+  config = experiment.config.copy_and_resolve_references()
+  config.update({'metrics': ('mig', 'sap'), 'evaluation': {'num_train': 90}})
+  config.evaluation.num_test = 50
+  assert points_lib.looked_at(experiment) is None  # a metric has the table
+  fewer = experiment._replace(config=config)
+  looked = points_lib.looked_at(fewer)
+  codes = codes_lib.encoder(fewer, looked)(states.params)
+  assert codes.mean.shape[1] == 140
+  config.metrics = ('mig', 'factor_vae_score')
+  every = codes_lib.encoder(experiment)(states.params)
+  expected = points_lib.sample(fewer, every)
+  config.metrics = ('mig', 'sap')
+  found = points_lib.sample(fewer, codes)
+  assert found.code_table is None
+  for name in ('codes', 'factors', 'test_codes', 'test_factors'):
+    one, other = getattr(found, name), getattr(expected, name)
+    np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize('size', [1, 48, 101])
 def test_indices_are_mapped_a_few_at_a_time(size):
   """Eight devices of blocks of three, two at once: 48 indices."""

@@ -109,6 +109,17 @@ def test_a_pickled_model_is_the_same_one(model):
   np.testing.assert_array_equal(other.dataset.images(jnp.arange(3)), images)
 
 
+def test_what_is_shown_of_them_has_no_arrays(model):
+  table = data.Table.of(
+    (data.Factor('x', 'continuous', 0),), np.arange(4000.0)[:, None] / 7
+  )
+  stored = dataclasses.replace(
+    model.dataset, arrays=np.ones(4000), num_images=4000, factors=table
+  )
+  for one in (model, stored, model.results):
+    assert 'array' not in repr(one) and len(repr(one)) < 3000
+
+
 def test_a_walk_moves_one_latent(model):
   image = model.dataset.images(np.arange(1))[0]
   z, _ = model.encode(image[None])

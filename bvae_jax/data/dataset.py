@@ -107,7 +107,7 @@ class Dataset:
   description: str
   image_shape: tuple[int, int, int]
   num_images: int
-  arrays: Any
+  arrays: Any = dataclasses.field(repr=False)
   images_fn: Callable[[Any, jax.Array], jax.Array]
   factors: factors_lib.Table | factors_lib.Grid | None = None
   rows: Rows | None = None

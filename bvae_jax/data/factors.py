@@ -135,7 +135,7 @@ class Table:
   """
 
   factors: tuple[Factor, ...]
-  values: np.ndarray | jax.Array
+  values: np.ndarray | jax.Array = dataclasses.field(repr=False)
 
   def __post_init__(self) -> None:
     if not isinstance(self.values, np.ndarray):  # JAX rebuilds what was checked

@@ -190,16 +190,19 @@ def evaluate(
   """
   dataset, config = experiment.dataset, experiment.config
   tell_of_factors(config, dataset)
-  bound, encode = codes_lib.bounds(experiment), codes_lib.encoder(experiment)
+  chosen = points_lib.looked_at(experiment)
+  count = dataset.num_images if chosen is None else len(chosen)
+  bound = codes_lib.bounds(experiment)
+  encode = codes_lib.encoder(experiment, chosen)
   blocks = []
   for rows in member_blocks(len(members)):
     params = population.select(states.params, rows)
     begin = time.monotonic()
-    _LOG.info('encoding %d images', dataset.num_images)
+    _LOG.info('encoding %d images', count)
     bounds, codes = bound(params), encode(params)
     _LOG.info(
       'encoded %d images for %d members: %.1f s',
-      dataset.num_images,
+      count,
       len(codes.mean),
       time.monotonic() - begin,
     )

@@ -25,7 +25,9 @@ NUM_IMAGES = 2_000  # that the components of pixels are fitted on
 def tables(
   experiment: experiment_lib.Experiment,
 ) -> tuple[tuple[str, ...], codes_lib.Codes]:
-  """The names of the floors, and their codes of all images [4, N, D].
+  """The names of the floors, and their codes of images [4, n, D].
+
+  Of the images that the metrics look at (`points.looked_at`).
 
   Random codes are normal, one draw an image; the untrained encoder is that of
   the first member; the components of pixels are the first D principal ones,
@@ -37,17 +39,22 @@ def tables(
     jax.random.key(settings.seed), 3
   )
   latents: int = experiment.config.num_latents
-  drawn = jax.random.normal(draw_key, (dataset.num_images, latents))
+  looked = points_lib.looked_at(experiment)
+  index = np.arange(dataset.num_images) if looked is None else looked
+  drawn = jax.random.normal(draw_key, (dataset.num_images, latents))[index]
 
   seed_key = population.keys(population.members(experiment.config)[:1])
   init = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))
-  untrained = codes_lib.encoder(experiment)(init(seed_key).params)
+  untrained = codes_lib.encoder(experiment, looked)(init(seed_key).params)
 
   chosen = dataset.sample_train(image_key, min(NUM_IMAGES, dataset.num_train))
   fitted = principal_axes(np.asarray(dataset.images(chosen)), latents)
   encode = lambda fit, images, _: project(fit[0], fit[1], images)
-  linear = codes_lib.over_images(dataset, encode, dataset.num_images)(fitted)
-  turn = metrics.ica(linear[np.asarray(chosen)], ica_key)
+  linear, known = (
+    codes_lib.over_images(dataset, encode, len(of), jnp.asarray(of))(fitted)
+    for of in (index, chosen)
+  )
+  turn = metrics.ica(known, ica_key)
   turned = (linear - np.asarray(turn.offset)) @ np.asarray(turn.matrix)
 
   means = np.stack([np.asarray(drawn), untrained.mean[0], linear, turned])
@@ -76,7 +83,6 @@ def scored(
 
   Those that need variances of a posterior, or several seeds, are left out.
   """
-  names, codes = tables(experiment)
   config = experiment.config.copy_and_resolve_references()
   config.metrics = tuple(
     name
@@ -84,7 +90,8 @@ def scored(
     if metrics.METRICS[name].needs not in ('variances', 'population')
   )
   config.evaluation.num_resamples = 0
-  dataset = experiment.dataset
+  dataset, experiment = experiment.dataset, experiment._replace(config=config)
+  names, codes = tables(experiment)
   points = points_lib.sample(experiment, codes)
   found = scores.scores(config, dataset.factor_sizes, points)
   factors = tuple(dataset.factor_names)

@@ -27,21 +27,17 @@ def scorer(
 ) -> Callable[[step.TrainState], dict[str, np.ndarray]]:
   """Scores states as the end of a run does, on the same points.
 
-  Images that no metric of `evaluate_metrics` looks at are not encoded.
-
   Returns:
     A function of states [M, ...] to {metric: its main score [M]}, NaN where
     codes are not finite.
   """
   own = settings(experiment)
   config, dataset = own.config, own.dataset
-  table = any(metrics.METRICS[name].table for name in config.metrics)
-  chosen = points_lib.draw_points(dataset, config.evaluation)
-  encode = codes_lib.encoder(own, None if table else np.concatenate(chosen))
+  encode = codes_lib.encoder(own, points_lib.looked_at(own))
 
   def some(params) -> dict[str, np.ndarray]:
     good, codes = codes_lib.set_aside(encode(params))
-    points = points_lib.sample(own, codes, table)
+    points = points_lib.sample(own, codes)
     found = scores.scores(config, dataset.factor_sizes, points)
     main = {
       name: one.scored.scores[metrics.METRICS[name].main]

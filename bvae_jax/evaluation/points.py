@@ -45,26 +45,38 @@ def draw_points(
   return order[:first], order[first:last]
 
 
+def looked_at(experiment: experiment_lib.Experiment) -> np.ndarray | None:
+  """Indices of the images that `config.metrics` look at, [n].
+
+  The training and the test points; None, all, where a metric has a table of
+  them, or where there are no more images than points.
+  """
+  dataset, config = experiment.dataset, experiment.config
+  points = np.concatenate(draw_points(dataset, config.evaluation))
+  table = any(metrics.METRICS[name].table for name in config.metrics)
+  return None if table or len(points) >= dataset.num_images else points
+
+
 def sample(
-  experiment: experiment_lib.Experiment, codes: Codes, table: bool = True
+  experiment: experiment_lib.Experiment, codes: Codes
 ) -> metrics.Sample:
   """The points that the metrics look at, drawn once for all members.
 
-  Factors and tables where some are known.
+  Factors where some are known, and then tables where all images are looked at.
 
   Args:
     experiment: whose config says how many points.
-    codes: of all images; without a table, of those of `draw_points` alone.
-    table: whether the sample has one.
+    codes: of the images that are `looked_at`.
   """
   settings, dataset = experiment.config.evaluation, experiment.dataset
   train, test = draw_points(dataset, settings)
+  every = looked_at(experiment) is None
   first, second = (
     (train, test)
-    if table
+    if every
     else np.split(np.arange(len(train) + len(test)), [len(train)])
   )
-  table = table and dataset.has_factors
+  table = every and dataset.has_factors
   labels = lambda index: (
     dataset.labels(jnp.asarray(index)) if dataset.has_factors else None
   )

@@ -83,7 +83,9 @@ class Member(Record):
   active_latents: int
   metrics: Mapping[str, float | None]
   errors: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
-  matrices: Mapping[str, list] = dataclasses.field(default_factory=dict)
+  matrices: Mapping[str, list] = dataclasses.field(
+    default_factory=dict, repr=False
+  )
 
   @property
   def ok(self) -> bool:

@@ -52,9 +52,11 @@ class Results(Record):
 
   objective: str
   dataset: DatasetFacts
-  provenance: Provenance
+  provenance: Provenance = dataclasses.field(repr=False)
   members: tuple[Member, ...]
-  evaluation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  evaluation: Mapping[str, Any] = dataclasses.field(
+    default_factory=dict, repr=False
+  )
   floors: Mapping[str, Mapping[str, float | None]] = dataclasses.field(
     default_factory=dict
   )

@@ -128,17 +128,22 @@ def map_index(
       flat = lambda x: np.asarray(x).reshape(-1, *x.shape[3:])
       return jax.tree.map(flat, blocks(shared, *gather(first)))
 
-    many, found = math.prod(shape), []
+    many, whole = math.prod(shape), None
 
     def in_turn():
       yield one(0)  # alone: it may have to compile
       rest = range(many, size, many)
       yield from threads.at_once(one, rest, on_accelerators=2)
 
-    for some in in_turn():
-      found.append(some)
-      if tell is not None and many * len(found) < size:
-        tell(many * len(found))
-    return jax.tree.map(lambda *xs: np.concatenate(xs)[:size], *found)
+    for turn, some in enumerate(in_turn()):
+      if whole is None:
+        room = lambda x: np.empty((size, *x.shape[1:]), x.dtype)
+        whole = jax.tree.map(room, some)
+      first, done = many * turn, min(many * (turn + 1), size)
+      for target, rows in zip(jax.tree.leaves(whole), jax.tree.leaves(some)):
+        target[first:done] = rows[: done - first]
+      if tell is not None and done < size:
+        tell(done)
+    return whole
 
   return mapped
