@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bvae_jax.apps import coders, linear, pictures, responses, truth
+from bvae_jax.apps import coders, linear, pictures, renders, responses, truth
 from bvae_jax.apps.options import Options, doubts, load_members
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
@@ -115,18 +115,21 @@ def run(options: Options) -> Section:
   named = options.latents[0] if options.latents else None
   methods = {'this run': models, 'PCA': (pca,), **others}
   rows, figures, strips = [], {}, {}
+  starts = truth.starts(work.factors, place, bench.wanted)
   for method, members in methods.items():
     truths, drifts, shares = [], [], []
     for m, member in enumerate(members):
       own = named if method == 'this run' else None
+      plain = np.asarray(member.decode(member.encode(work.images)[0]))
+      alone, _ = bench.judge(plain, starts)
       for draw in bench.draws:
         done = edit(
           member, work.images, bench.wanted, draw, place, factor, latent=own
         )
         truths.append(
           truth.measure(
-            bench.judge, known, done.images, done.reconstructions,
-            work.factors, place, bench.wanted,
+            bench.judge, known, done.images, alone, work.factors, place,
+            bench.wanted,
           )
         )  # fmt: skip
         drifts.append(done.drift.mean())
@@ -209,7 +212,10 @@ def _by_factor(figures, names, error):
 
 def _judged(dataset, count):
   if dataset.is_grid:
-    return 'The nearest render of all values of all factors'
+    return (
+      'The nearest render of all values of all factors, as a search from '
+      f'{renders.STARTS + 2} starts finds it,'
+    )
   return (
     f'There is no renderer: the nearest of {count} other images, which errs by '
     'the last row below,'

@@ -126,21 +126,23 @@ def on_latents(
   if dataset.is_grid:
     index = data.sample_index(key, _MOVED, dataset.num_images)
     sample = coders.take(dataset, index)
-    judge = lambda images, start: renders.nearest(
-      dataset, images, start[None], index
+    own, most = (
+      jax.random.fold_in(key, 1),
+      min(observed.MOST, dataset.num_images),
     )
+    judge = renders.judge(dataset, coders.draw(dataset, own, most), index)
   else:
     sample, others = observed.halves(dataset, key, _MOVED)
     judge = lambda images, _: observed.nearest(images, others)
   mean = np.asarray(coder.encode(sample.images)[0], np.float64)
   middle, spread = mean.mean(0), coders.deviations(mean)
-  before, _ = judge(np.asarray(coder.decode(mean)), sample.factors)
+  before, _ = judge(np.asarray(coder.decode(mean)), sample.factors[None])
   moves = []
   for d in range(coder.num_latents):
     z = mean.copy()
     away = np.where(z[:, d] > middle[d], -1.0, 1.0)
     z[:, d] += 2.0 * spread[d] * away
-    after, _ = judge(np.asarray(coder.decode(z)), before)
+    after, _ = judge(np.asarray(coder.decode(z)), before[None])
     moves.append(coders.known_mean(coders.change(before, after, known.factors)))
   return np.stack(moves)
 

@@ -39,6 +39,13 @@ def halves(
   )
 
 
+def distances(images: Any, sample: coders.Sample) -> np.ndarray:
+  """Squared distances [B, N] of images [B, H, W, C] to those of a sample."""
+  rows = np.reshape(images, (len(images), -1)).astype(np.float64)
+  there = sample.images.reshape(len(sample.images), -1).astype(np.float64)
+  return (rows**2).sum(1)[:, None] + (there**2).sum(1) - 2 * rows @ there.T
+
+
 def nearest(
   images: Any, sample: coders.Sample
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -54,18 +61,16 @@ def nearest(
     Factors [B, K], NaN where no image has the label, and the mean squared
     difference of the nearest image [B].
   """
-  rows = np.reshape(images, (len(images), -1)).astype(np.float64)
-  there = sample.images.reshape(len(sample.images), -1).astype(np.float64)
-  inner = (rows**2).sum(1)[:, None] + (there**2).sum(1) - 2 * rows @ there.T
+  apart = distances(images, sample)
   columns = []
   for column in sample.factors.T.astype(np.float64):
     told = np.flatnonzero(column >= 0)
     columns.append(
-      column[told][inner[:, told].argmin(1)]
+      column[told][apart[:, told].argmin(1)]
       if len(told)
-      else np.full(len(rows), np.nan)
+      else np.full(len(apart), np.nan)
     )
-  return np.stack(columns, 1), inner.min(1).clip(0) / rows.shape[1]
+  return np.stack(columns, 1), apart.min(1).clip(0) / np.size(images[0])
 
 
 def partners(

@@ -80,11 +80,10 @@ def bench(dataset: data.Dataset, options: Options, place: int) -> Bench:
   if dataset.is_grid:
     work = coders.draw(dataset, keys[0], options.images)
     draws = [coders.draw(dataset, k, labels) for k in keys[3:]]
-    basis = coders.draw(dataset, keys[2], min(4000, dataset.num_images))
+    most = min(observed.MOST, dataset.num_images)
+    basis = coders.draw(dataset, keys[2], most)
     values = np.arange(factors[place].size)
-    judge: Judge = lambda images, starts: renders.nearest(
-      dataset, images, starts, work.index
-    )
+    judge: Judge = renders.judge(dataset, basis, work.index)
     error = np.zeros(len(factors))
   else:
     work, basis = observed.halves(dataset, keys[0], options.images, place)
@@ -106,11 +105,18 @@ def bench(dataset: data.Dataset, options: Options, place: int) -> Bench:
   return Bench(work, basis, draws, wanted, judge, error)
 
 
+def starts(before: Any, place: int, wanted: Any) -> np.ndarray:
+  """Where a judge's search starts: true factors, and those wanted [2, B, K]."""
+  goal = np.array(before)
+  goal[:, place] = wanted
+  return np.stack([before, goal])
+
+
 def measure(
   judge: Judge,
   factors: Any,
   edited: Any,
-  plain: Any,
+  alone: Any,
   before: Any,
   place: int,
   wanted: Any,
@@ -121,16 +127,14 @@ def measure(
     judge: see `Bench`.
     factors: what is known of them, K of `data.Factor`.
     edited: images after the edit [B, H, W, C].
-    plain: their reconstructions without it.
+    alone: what the judge says of the images without it [B, K], from the same
+      `starts`.
     before: true factors of the images before it [B, K].
     place: of the edited factor.
     wanted: its value of each image [B].
   """
-  before = np.asarray(before)
-  goal = before.copy()
-  goal[:, place] = wanted
-  after, error = judge(edited, np.stack([before, goal]))
-  alone, _ = judge(plain, before[None])
+  before, goal = both = starts(before, place, wanted)
+  after, error = judge(edited, both)
   gap = lambda f: coders.change(goal, f, factors)[:, place]
   start, end = gap(before), gap(after)
   close = 0 if factors[place].size else _CLOSE

@@ -17,10 +17,11 @@ def everything(world):
 
 
 def measured(world, done, sample, place, wanted):
+  judge = renders.judge(world.dataset, sample, sample.index)
+  starts = truth.starts(sample.factors, place, wanted)
   return truth.measure(
-    lambda *found: renders.nearest(world.dataset, *found, sample.index),
-    world.dataset.factors.factors, done.images, done.reconstructions,
-    sample.factors, place, wanted,
+    judge, world.dataset.factors.factors, done.images,
+    judge(done.reconstructions, starts)[0], sample.factors, place, wanted,
   )  # fmt: skip
 
 
@@ -99,8 +100,9 @@ def test_an_edit_of_observed_points(scattered, place):
     coder, bench.work.images, bench.wanted, draw, place, known[place]
   )
   found = truth.measure(
-    bench.judge, known, done.images, done.reconstructions, bench.work.factors,
-    place, bench.wanted,
+    bench.judge, known, done.images,
+    bench.judge(done.reconstructions, None)[0], bench.work.factors, place,
+    bench.wanted,
   )  # fmt: skip
   assert found.progress > 0.9 and found.arrived > 0.8
   assert np.nanmax(np.delete(found.moved, place)) < 0.1

@@ -1,5 +1,7 @@
 """What a perfect coder does when one factor moves, in closed form."""
 
+import dataclasses
+
 import jax
 import ml_collections
 import numpy as np
@@ -80,6 +82,27 @@ def test_the_nearest_render_of_a_render_is_itself(world):
   np.testing.assert_allclose(error, 0.0004, rtol=1e-4)
   moved = coders.change([[0, 0, 0]], [[1, 1, 2]], world.dataset.factors.factors)
   np.testing.assert_allclose(moved, [[1, 0.5, 0.5]])
+
+
+def test_the_nearest_render_hangs_not_on_where_the_search_starts(world):
+  rng = np.random.default_rng(0)
+  table = rng.random((30, 2, 2, 1)).astype(np.float32)
+  dataset = dataclasses.replace(
+    world.dataset, arrays=table, images_fn=lambda arrays, index: arrays[index]
+  )
+  every = coders.take(dataset, np.arange(30))
+  index = rng.permutation(30)
+  images = (table[index] + rng.random((30, 2, 2, 1)).astype(np.float32)) / 2
+  apart = ((images[:, None] - table) ** 2).mean((2, 3, 4))
+  judge = renders.judge(dataset, every, index)
+  true = every.factors[index]
+  for starts in (true, true[::-1]):
+    told, error = judge(images, starts[None])
+    np.testing.assert_allclose(error, apart.min(1), atol=1e-6)
+    assert np.array_equal(told, every.factors[apart.argmin(1)])
+  # From the truth alone the search stays near to it.
+  _, error = renders.nearest(dataset, images, true[None], index)
+  assert (error > apart.min(1) + 1e-6).sum() > 3
 
 
 def test_noise_stays_when_a_factor_moves():
