@@ -37,6 +37,22 @@ def _sure(first: list[float], second: list[float]) -> str:
   return 'Their seeds overlap: it takes more of them to tell the two apart.'
 
 
+Ranked = tuple[float, str, selection.Setting]  # median, words, setting
+
+
+def _ranked(methods: Mapping[str, View], score: str) -> list[list[Ranked]]:
+  """The settings of each method that have the score, by falling median."""
+  found = []
+  for method, view in methods.items():
+    own = []
+    for setting in selection.settings(view.entries):
+      if (median := setting.median(score)) is not None:
+        place = tuple(setting.hparams[key] for key in view.swept)
+        own.append((median, f'{method} {view.words(place)}'.strip(), setting))
+    found.append(sorted(own, key=lambda one: -one[0]))
+  return found
+
+
 def sentence(methods: Mapping[str, View], score: str) -> str:
   """The setting with the highest median of a score over its seeds.
 
@@ -50,16 +66,11 @@ def sentence(methods: Mapping[str, View], score: str) -> str:
   Returns:
     Sentences for readers, empty where no setting has the score.
   """
-  found = []
-  for method, view in methods.items():
-    own = []
-    for setting in selection.settings(view.entries):
-      if (median := setting.median(score)) is not None:
-        place = tuple(setting.hparams[key] for key in view.swept)
-        own.append((median, f'{method} {view.words(place)}'.strip(), setting))
-    own.sort(key=lambda one: -one[0])
-    found += own if len(methods) == 1 else own[:1]
-  found.sort(key=lambda one: -one[0])
+  ranked = _ranked(methods, score)
+  most = None if len(ranked) == 1 else 1
+  found = sorted(
+    (one for own in ranked for one in own[:most]), key=lambda one: -one[0]
+  )
   if not found:
     return ''
   name = names.name(score)
@@ -72,6 +83,32 @@ def sentence(methods: Mapping[str, View], score: str) -> str:
   return (
     f'Highest median {name}: {told[0]}; {following} {told[1]}. '
     f'{_sure(first, second)}'
+  )
+
+
+def cost(methods: Mapping[str, View], score: str) -> str:
+  """What the setting with the highest median of a score has lost of images.
+
+  Its median nll beside the lowest of all settings, as for `sentence`.
+  """
+  found = [
+    (nll, median, words)
+    for own in _ranked(methods, score)
+    for median, words, setting in own
+    if (nll := setting.median('nll')) is not None
+  ]
+  if len(found) < 2:
+    return ''
+  best, least = max(found, key=lambda one: one[1]), min(found)
+  if best[0] == least[0]:
+    return (
+      'No setting reconstructs better than the first, with a median nll of '
+      f'{best[0]:.1f} nats.'
+    )
+  return (
+    f'The first costs {best[0] - least[0]:.1f} nats of reconstruction: its '
+    f'median nll is {best[0]:.1f}, the lowest {least[0]:.1f} with {least[2]}, '
+    f'whose {names.name(score)} is {number(least[1])}.'
   )
 
 

@@ -9,7 +9,6 @@ from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import tables
 from bvae_jax.evaluation.results import Results, spread_of
 from bvae_jax.report import markup, page, study_view
-from bvae_jax.report import study as study_page
 from bvae_jax.report.sections.study import (
   claims,
   configs,
@@ -19,6 +18,7 @@ from bvae_jax.report.sections.study import (
   training,
   traversals,
 )
+from bvae_jax.report.sections.study import head as head_lib
 from bvae_jax.report.study_view import Study
 
 
@@ -140,9 +140,9 @@ def write(paths: Sequence[pathlib.Path], out: pathlib.Path) -> None:
   head = page.Head(
     study.config['study'],
     markup.element('lede', 'How do these runs differ?')
-    + study_page.answers(study),
+    + head_lib.answers(study),
     found['warnings'],
-    study_page.methods([study.methods]),
+    head_lib.methods([study.methods]),
   )
   sections = [section(study) for section in SECTIONS]
   rows = found['tests']

@@ -74,6 +74,11 @@ class Study:
     """Whether there is one method only."""
     return len(self.methods) == 1
 
+  @property
+  def by_method(self) -> Mapping[str, View]:
+    """The members by what stands before their settings, if anything."""
+    return {'': self.everyone} if self.single else self.methods
+
   @functools.cached_property
   def columns(self) -> list[Column]:
     """The settings of all methods, in order."""

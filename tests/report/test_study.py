@@ -150,6 +150,31 @@ def test_the_numbers_of_the_page(tmp_path):
   assert 'beta in {1, 2}' in words and '12, of 2 methods' in words
 
 
+def test_the_answer_tells_what_the_best_setting_costs(tmp_path):
+  """MIG is 0.1 beta; the nll of a setting is that of its own seeds."""
+  config, results = build(['beta_vae', 'beta_tcvae'], 'comparison')
+  nll = {
+    unit: [
+      float(np.median([m.elbo['nll'] for m in own.members[at : at + 3]]))
+      for at in (0, 3)
+    ]
+    for unit, own in results.items()
+  }
+  low, name = min(
+    (v, f'{u} beta {i + 1}') for u in nll for i, v in enumerate(nll[u])
+  )
+  page_lib.write(tmp_path, config, results)
+  _, words = drawn(tmp_path)
+  assert low != nll['beta_vae'][1], 'or there is no cost'
+  assert (
+    f'The first costs {nll["beta_vae"][1] - low:.1f} nats of reconstruction: '
+    f'its median nll is {nll["beta_vae"][1]:.1f}, the lowest {low:.1f} with '
+    f'{name}, whose MIG is 0.{name[-1]}00.'
+  ) in words
+  page_lib.write(tmp_path, *build(['beta_vae'], 'seeds'))
+  assert 'of MIG over all models, 0 % is due to the seed' in drawn(tmp_path)[1]
+
+
 def test_the_choice_of_a_setting_is_the_highest_median(tmp_path):
   config, results = build(['beta_vae', 'dip_1'], 'tuning')
   page_lib.write(tmp_path, config, results)

@@ -23,10 +23,29 @@ def variance_shares(study: Study) -> dict[str, list[float]]:
   return parts | {'hyperparameter': hparam, 'seed': seed}
 
 
+def told(study: Study) -> str:
+  """How much of the ranking score's variance is the seed's, in a sentence."""
+  key = study.everyone.criterion
+  if key not in study.everyone.keys or not _several(study):
+    return ''
+  share = variance_shares(study)['seed'][study.everyone.keys.index(key)]
+  if not np.isfinite(share):
+    return ''
+  return (
+    f'Of the variance of {names.name(key)} over all models, '
+    f'{100 * share:.0f} % is due to the seed alone.'
+  )
+
+
+def _several(study: Study) -> bool:
+  """Whether some setting has more seeds than one."""
+  return max(len(column.places) for column in study.columns) > 1
+
+
 def section(study: Study) -> page.Section:
   """The shares of method, hyperparameter and seed."""
   title = 'The share of the seed'
-  if max(len(column.places) for column in study.columns) < 2:
+  if not _several(study):
     return page.section(title)
   keys = study.everyone.keys
   found = variance_shares(study)

@@ -1,0 +1,114 @@
+"""The head of a study's page: what was asked, the answer, what was trained."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from markupsafe import Markup
+
+from bvae_jax import workdir as workdir_lib
+from bvae_jax.report import answer, markup, page
+from bvae_jax.report.markup import count
+from bvae_jax.report.sections.run import head as run_head
+from bvae_jax.report.sections.study import configs
+from bvae_jax.report.study_view import Study
+from bvae_jax.report.view import View
+
+
+def _failures(study: Study) -> list[str]:
+  """A line on each unit that is not done, and why."""
+  lines = []
+  for unit in study.config['units']:
+    if unit not in study.results:
+      why = workdir_lib.failure(study.folders[unit]) or 'not done'
+      lines.append(f'{unit} is missing from this page: {why}')
+  return lines
+
+
+def _twins(study: Study) -> list[str]:
+  """A line on each unit whose members are those of other units as well."""
+  lines = []
+  kept = [unit for own in study.sources.values() for unit, _ in own]
+  for unit, result in study.results.items():
+    twins = len(result.members) - kept.count(unit)
+    if twins:
+      be = 'is that' if twins == 1 else 'are those'
+      verb = 'counts' if twins == 1 else 'count'
+      lines.append(
+        f'{unit}: {twins} of its members {be} of another unit, and {verb} once'
+      )
+  return lines
+
+
+def _range(seeds: list[int]) -> str:
+  """Seeds, those in a row by their ends."""
+  low, high = seeds[0], seeds[-1]
+  if len(seeds) > 3 and high - low == len(seeds) - 1:
+    return f'{low} to {high}'
+  return run_head.listed(seeds)
+
+
+def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
+  """What each method swept, as (names, text) pairs; like ones are one."""
+  found: dict[str, dict[str, None]] = {}
+  for method, view in (pair for views in sets for pair in views.items()):
+    config = view.config
+    steps = count(config['num_steps'], 'step')
+    words = [
+      *run_head.swept_values(view),
+      run_head.fixed(view),
+      f'seeds {_range(sorted({e.seed for e in view.entries}))}',
+      f'{steps} of {config["batch_size"]} images',
+      f'encoder {config["encoder"]}, decoder {config["decoder"]}',
+    ]
+    found.setdefault('; '.join(words), {})[method] = None
+  return [(', '.join(names), words) for words, names in found.items()]
+
+
+def answers(
+  study: Study, more: Callable[[Study], str] = lambda study: ''
+) -> Markup:
+  """The best setting of all methods, and `more`, on each data set."""
+  found = []
+  for name, part in study.parts.items():
+    best = answer.sentence(part.by_method, part.everyone.criterion)
+    words = f'{best} {more(part)}'.strip()
+    several = f'{name}: ' if len(study.parts) > 1 and words else ''
+    found.append(answer.shown(several + words))
+  return markup.join(found)
+
+
+def cost(study: Study) -> str:
+  """What the best setting has lost of images, in a sentence."""
+  return answer.cost(study.by_method, study.everyone.criterion)
+
+
+def head(
+  study: Study, question: str, more: Callable[[Study], str]
+) -> page.Head:
+  """Title, question, answers, warnings, and what was trained on what."""
+  described = dict.fromkeys(
+    r.dataset.description for r in study.results.values()
+  )
+  shapes = dict.fromkeys(
+    '×'.join(map(str, r.dataset.image_shape)) for r in study.results.values()
+  )
+  sets = [part.methods for part in study.parts.values()]
+  kinds = len({method for views in sets for method in views})
+  models = f'{len(study.everyone.entries):,}, of {count(kinds, "method")}'
+  if len(sets) > 1:
+    models += f' on {len(sets)} data sets'
+  pairs = [
+    ('Data', f'{"; ".join(described)}; images of {", ".join(shapes)}'),
+    ('Models', models),
+    *methods(sets),
+  ]
+  return page.Head(
+    study.config['study'],
+    markup.element('lede', question) + answers(study, more),
+    [
+      *_failures(study),
+      *_twins(study),
+      *configs.scored_apart(study),
+      *run_head.warnings(study.everyone),
+    ],
+    pairs,
+  )
