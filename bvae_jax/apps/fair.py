@@ -82,6 +82,7 @@ def run(options: Options) -> Section:
       f'{len(train.target)} images to train on; give fewer'
     )
   few = slice(options.labels[0])
+  seen = float(np.isin(test.sample.index, train.sample.index).mean())
   found: dict[str, list[groups.Gaps]] = {}
   dropped = []
   for model in models:
@@ -134,7 +135,7 @@ def run(options: Options) -> Section:
     {'fair.svg': pictured},
     {'fair.svg': f'Counterfactual images: the latents that know {sensitive} '
      'are those of the mean of each group, the others stay.'},
-    (*_notes(sensitive, target, dropped, cells), *doubts(models)),
+    (*_notes(sensitive, target, dropped, cells, seen), *doubts(models)),
   )  # fmt: skip
 
 
@@ -151,7 +152,12 @@ def _counterfactual(model, train, latents, test) -> str:
   return pictures.labelled(np.stack(rows), names, title='Counterfactual images')
 
 
-def _notes(sensitive, target, dropped, cells):
+def _notes(sensitive, target, dropped, cells, seen):
+  if seen:
+    yield (
+      f'The grid is small: {100 * seen:.0f} % of the test images are trained '
+      'on too.'
+    )
   if not all(dropped):
     yield (
       f'In {count(sum(not one for one in dropped), "member")} no latent knows '

@@ -23,6 +23,7 @@ from bvae_jax.data.correlated import Correlation
 
 SIGMA = 0.2  # of the pair in training, where the run has none of its own
 _TRAIN, _TEST = 2000, 4000
+_LARGE = 4 * _TEST  # images of a grid, from which on no image is in both
 
 
 class Gaps(NamedTuple):
@@ -114,9 +115,10 @@ def split(
   """Images to train on, with a spurious correlation, and images to test on.
 
   Of a grid, training images follow `Correlation`, with the sigma of the data
-  set where it has these two factors correlated, and test images are uniform. Of
-  observed points, both are drawn from those that have both labels, none twice:
-  the correlation is the one that is there.
+  set where it has these two factors correlated, and test images are uniform;
+  none is both where the grid has 16,000 images or more. Of observed points,
+  both are drawn from those that have both labels, none twice: the correlation
+  is the one that is there.
 
   Args:
     dataset: with known factors.
@@ -134,8 +136,14 @@ def split(
     law = dataset.correlation
     if law is None or set(law.pair) != set(places):
       law = Correlation(places, SIGMA)
-    train = law.draw(drawn, _TRAIN, dataset.factor_sizes)
-    test = data.sample_index(own, _TEST, dataset.num_images)
+    if dataset.num_images < _LARGE:
+      train = law.draw(drawn, _TRAIN, dataset.factor_sizes)
+      test = data.sample_index(own, _TEST, dataset.num_images)
+    else:  # as much of each combination is tested on, so the law stays
+      size = dataset.num_images
+      test = np.asarray(jax.random.choice(own, size, (_TEST,), replace=False))
+      train = np.asarray(law.draw(drawn, 2 * _TRAIN, dataset.factor_sizes))
+      train = train[~np.isin(train, test)][:_TRAIN]
   else:
     index = tasks.labelled(dataset, places)
     index = np.asarray(jax.random.permutation(drawn, index))

@@ -12,6 +12,10 @@ from bvae_jax import data
 from bvae_jax.apps import erasure, fair, groups
 from bvae_jax.data import prepare, shifts
 
+# How often the halves of 3 and 5 values agree by Traeuble's law.
+LAW = np.exp(-((np.arange(3)[:, None] / 2 - np.arange(5) / 4) ** 2) / 0.08)
+AGREE = (LAW[:2, :3].sum() + LAW[2, 3:].sum()) / LAW.sum()
+
 
 def test_gaps_are_differences_of_rates():
   group = np.array([0, 0, 0, 0, 1, 1, 1, 1])
@@ -109,10 +113,7 @@ def test_a_correlated_grid_and_a_perfect_coder(world):
   names = 'fine', 'middle'
   found, latents, (train, test) = judged(world.coder, dataset, names)
   assert latents == [0]
-  # Agreement of the halves by Traeuble's law of 3 and 5 values.
-  law = np.exp(-((np.arange(3)[:, None] / 2 - np.arange(5) / 4) ** 2) / 0.08)
-  agree = (law[:2, :3].sum() + law[2, 3:].sum()) / law.sum()
-  assert train.agree == pytest.approx(agree, abs=0.03)
+  assert train.agree == pytest.approx(AGREE, abs=0.03)
   assert test.agree == pytest.approx(8 / 15, abs=0.03)
   dropped = found['latents dropped']
   assert dropped.accuracy > 0.95 and dropped.opportunity < 0.05
@@ -127,6 +128,21 @@ def test_a_correlated_grid_and_a_perfect_coder(world):
   assert set(groups.names(own, None, None)) == {'on', 'middle'}
   with pytest.raises(ValueError, match='must be two factors'):
     groups.split(dataset, jax.random.key(0), ('on', 'on'))
+
+
+def test_no_image_of_a_large_grid_is_trained_and_tested_on(world):
+  axes = ('middle', 'fine', 'free'), (3, 5, 1200), ('ordinal',) * 3
+  large = dataclasses.replace(
+    world.dataset,
+    num_images=18_000,
+    factors=data.Grid.of(*axes),
+    images_fn=lambda _, index: np.zeros((*np.shape(index), 1, 1, 1)),
+  )
+  train, test = groups.split(large, jax.random.key(0), ('fine', 'middle'))
+  assert not np.isin(test.sample.index, train.sample.index).any()
+  assert (len(train.target), len(set(test.sample.index))) == (2000, 4000)
+  assert test.agree == pytest.approx(8 / 15, abs=0.03)
+  assert train.agree == pytest.approx(AGREE, abs=0.03)
 
 
 @dataclasses.dataclass(frozen=True)
