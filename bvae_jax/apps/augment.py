@@ -156,7 +156,7 @@ def run(options: Options) -> Section:
     {'augment.svg': picture},
     {'augment.svg': f'{COPIES} copies of one labelled image.'},
     (
-      f'The best is: {best}.',
+      f'The highest mean is that of: {best}.',
       'A copy from the decoder loses what the code does not hold; where that '
       'is what the label hangs on, augmentation harms.',
       *doubts(models),

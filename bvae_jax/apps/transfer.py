@@ -108,11 +108,19 @@ def run(options: Options) -> Section:
   for goal in goals:
     name = goal.factor.name
     lines: dict[str, list[statistics.Estimate]] = {}
+    enough = []
     for size in labels:
       repeats = tasks.num_draws(size, len(rest.index), options.repeats)
       draws = [_draw(options, rest, size, r) for r in range(repeats)]
-      for one in draws:
-        coders.require_classes(goal.labels(one), 'transfer')
+      try:
+        for one in draws:
+          coders.require_classes(goal.labels(one), 'transfer')
+      except ValueError as error:
+        if size == most:
+          raise
+        notes.append(f'{name}: {size} labels are left out ({error}).')
+        continue
+      enough.append(size)
       each = compare(options.key, encoder, rows_of, draws, test, goal, most)
       for method, found in each.items():
         lines.setdefault(method, []).append(found)
@@ -120,7 +128,7 @@ def run(options: Options) -> Section:
     shift = _shift(options, dataset, goal, rest, rows_of, encoder, most)
     drawn += [(shift.labels, shift.images)] if shift else []
     figures[name] = {
-      'labels': labels,
+      'labels': enough,
       'accuracy': _plain(lines),
       'commonest_class': floor,
       'shift': shift
@@ -130,14 +138,14 @@ def run(options: Options) -> Section:
         'accuracy': _plain(shift.accuracy),
       },
     }
-    tables += _tables(name, goal, labels, lines, shift)
+    tables += _tables(name, goal, enough, lines, shift)
     files[f'transfer_{name}.svg'] = charts.curves(
-      labels, lines, f'Accuracy of {name}', 'labelled images', floor=floor
+      enough, lines, f'Accuracy of {name}', 'labelled images', floor=floor
     )
     shown[f'transfer_{name}.svg'] = (
       f'{name} in {goal.num_classes} classes; dashed: always the commonest.'
     )
-    notes.append(_verdict(name, labels, lines))
+    notes.append(_verdict(name, enough, lines))
   few = [f'{n} of {of}' for n, of in drawn if tasks.num_draws(n, of, 2) == 1]
   if few and options.repeats > 1:
     notes.append(
@@ -231,4 +239,4 @@ def _verdict(name, labels, lines):
     max(lines, key=lambda m: lines[m][i].mean) for i in range(len(labels))
   ]
   told = ', '.join(f'{b} with {n}' for b, n in zip(best, labels))
-  return f'{name}: the best is {told} labels.'
+  return f'{name}: the highest mean is that of {told} labels.'

@@ -135,9 +135,11 @@ def test_draws_that_are_much_the_same_have_no_interval(run, monkeypatch):
   monkeypatch.setattr(probes, 'scores', found)
   monkeypatch.setattr(probes, 'network', lambda *_: found([0], _[2])[0])
   told = transfer.run(
-    Options(run, labels=(10, 80), members=(0,), target='scale', factor='y')
+    Options(run, labels=(2, 10, 80), members=(0,), target='scale', factor='y')
   )
   figures = told.figures['scale']
+  assert figures['labels'] == [10, 80]  # two are never two of two classes
+  assert told.notes[0].startswith('scale: 2 labels are left out (')
   for method in ('codes', 'pixels', 'network'):
     few, many = figures['accuracy'][method]
     assert few['values'] == (0, 1, 2) and np.isfinite(few['low'])
