@@ -12,6 +12,7 @@ import jax
 import pytest
 
 from bvae_jax import parallel, run
+from bvae_jax.parallel import hosts as hosts_lib
 from bvae_jax.workdir import locks
 
 # Steps of one member wait for each other's hosts: a few are enough. Three
@@ -150,6 +151,23 @@ def test_a_host_that_fails_alone_ends_the_others(path, tmp_path):
   assert hosts[0].returncode == 1 and hosts[1].returncode
   last = said[0].splitlines()[-1]
   assert last.startswith(f'error: workdir {folder} is in use by')
+
+
+def test_only_what_jax_says_is_laid_on_another_host(monkeypatch):
+  def short_of_memory():
+    raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory')
+
+  monkeypatch.setattr(jax.distributed, 'is_initialized', lambda: True)
+  monkeypatch.setattr(hosts_lib, '_said_goodbye', lambda: False)
+  monkeypatch.setattr(hosts_lib.atexit, 'register', lambda _: None)
+  for expected, call in (
+    (ConnectionError, lambda: jax.numpy.zeros(2).reshape(3)),  # a TypeError
+    (ValueError, lambda: int('x')),
+    (jax.errors.JaxRuntimeError, short_of_memory),
+  ):
+    with pytest.raises(expected) as found, parallel.leaving():
+      call()
+    assert found.type is expected
 
 
 def test_wrong_hosts_are_named(path, tmp_path):

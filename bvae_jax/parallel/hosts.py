@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -78,12 +79,24 @@ def leaving(*alike: type[Exception]) -> Iterator[None]:
   except Exception as error:
     if jax.distributed.is_initialized() and not _said_goodbye():
       atexit.register(_leave)  # before JAX's own, which is older
-      if isinstance(error, jax.errors.JaxRuntimeError):
+      if _of_jax(error):
         raise ConnectionError(
           'another host has left the run, and says why; nothing is lost: start '
           'the same command on every host again'
         ) from error
     raise
+
+
+def _of_jax(error: Exception) -> bool:
+  """Whether JAX has failed, as where another host does not answer.
+
+  Its calls in Python raise ValueError then. Memory that is short is not of
+  another host.
+  """
+  *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+  of_jax = frame.f_globals['__name__'].partition('.')[0] == 'jax'
+  kind = of_jax or isinstance(error, jax.errors.JaxRuntimeError)
+  return kind and 'RESOURCE_EXHAUSTED' not in str(error)
 
 
 def _said_goodbye() -> bool:
