@@ -101,7 +101,8 @@ def _told(error: Exception, argv: list[str]) -> str:
     while isinstance(error, Exception):  # one wraps the other
       error = error.args[0]
     key = ' '.join(str(error).split())
-    return f'no such config key: {key}{keys.of_schedule(key, argv)}'
+    how = keys.of_schedule(key, argv) or keys.of_units(key)
+    return f'no such config key: {key}{how}'
   return f'--config: {" ".join(text.split())}'
 
 

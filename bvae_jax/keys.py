@@ -7,6 +7,8 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
+from bvae_jax import config as config_lib
+
 _EVERY = 'config.every.'
 
 
@@ -78,6 +80,13 @@ def of_schedule(missing: str, argv: Sequence[str]) -> str:
         f'--{flag}.schedules="{whole}"'
       )
   return ''
+
+
+def of_units(missing: str) -> str:
+  """How a key of a run is given, if it is what the config misses: a study."""
+  name = missing.strip("'")
+  known = name in config_lib.default_config('vae')
+  return f'; of all units of a study: --{_EVERY}{name}' if known else ''
 
 
 def split_every(argv: list[str]) -> tuple[list[str], list[str]]:

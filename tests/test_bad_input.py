@@ -217,6 +217,11 @@ COMMANDS = [
   ('--config.seeds=(4,5)', 'give --config=FILE[:PRESET] too'),
   ('--config=ok.py --config.seeds=(4,5) --config.seeds=(6,7)', 'given twice'),
   ('--config=ok.py --config.every.num_steps=1', 'the units of a study'),
+  (
+    '--config=two.py --config.seeds=(4,5)',
+    "no such config key: 'seeds'; of all units of a study: "
+    '--config.every.seeds',
+  ),
   *(
     (
       f'--config={name}.py --config.{part}grid.beta=(1.,2.) '
