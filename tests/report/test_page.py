@@ -240,6 +240,29 @@ def test_a_stopped_and_a_collapsed_member_are_marked(three, tmp_path):
   assert {r['member'] for r in rows if r.get('stopped')} == {'seed=2'}
 
 
+def test_members_of_a_setting_with_one_fault_share_a_line():
+  run = make_run(seeds=(0, 1, 2, 3, 5), grid={'beta': (1.0, 4.0)})
+  idle = {'active_latents': 0}
+  stopped = lambda steps: {'status': 'stopped by a NaN', 'steps': steps}
+  run.results = changed(
+    run.results,
+    {0: idle, 1: stopped(2), 3: stopped(4), **dict.fromkeys(range(5, 9), idle)},
+  )
+  config = run.experiment.config
+  plain = config_lib.plain(config.to_dict())
+  members = population.members(config)
+  one, two, three = head.warnings(
+    view_lib.make(plain, members, run.results, run.log)
+  )
+  assert one.startswith('beta=1 seed=0 has collapsed: its codes carry nothing')
+  assert two == (
+    'beta=1 seeds 1, 3: stopped by a NaN after 2 to 4 steps; their scores are '
+    'those of their last good step and stay out of the means. Try a lower '
+    'learning rate.'
+  )
+  assert three.startswith('beta=4 seeds 0 to 3 have collapsed: their codes')
+
+
 @pytest.mark.parametrize('log', [True, False], ids=['empty lines', 'no log'])
 def test_a_run_of_which_nothing_is_left(three, tmp_path, log):
   run = types.SimpleNamespace(**vars(three))
@@ -254,7 +277,8 @@ def test_a_run_of_which_nothing_is_left(three, tmp_path, log):
     for line in three.log
   ] * log
   _, tree = write(run, tmp_path)
-  assert words(tree).count('stopped by a NaN') == 6
+  assert words(tree).count('stopped by a NaN') == 4  # a line, and three rows
+  assert 'seeds 0, 1, 2: stopped by a NaN' in words(tree)
   assert words(tree).count('are in the means, as there are no others') == 3
 
 

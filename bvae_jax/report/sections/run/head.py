@@ -1,12 +1,13 @@
 """The head of the page: what was trained, on what, and what went wrong."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
 from bvae_jax import population
 from bvae_jax.evaluation import labelled
+from bvae_jax.evaluation.results import Member
 from bvae_jax.report import answer, markup, page
 from bvae_jax.report.markup import count
 from bvae_jax.report.view import View
@@ -147,26 +148,49 @@ def _facts(view: View) -> list[tuple[str, str]]:
   return [(k, v) for k, v in facts if v]
 
 
+def seeds(found: Iterable[int]) -> str:
+  """Seeds, those in a row by their ends."""
+  rising = sorted(found)
+  low, high = rising[0], rising[-1]
+  if len(rising) > 3 and high - low == len(rising) - 1:
+    return f'{low} to {high}'
+  return listed(rising)
+
+
 def warnings(view: View) -> list[str]:
-  """A line on each member that was stopped, or carries nothing; on labels."""
-  lines = labelled.warnings(view.results.dataset)
+  """A line on who was stopped, or carries nothing, at a setting; on labels."""
+  alike: dict[tuple[str, str, bool], list[tuple[Member, str]]] = {}
   for entry, label, counts in zip(view.entries, view.labels, view.healthy):
-    if not entry.ok:
-      means = (
-        'are in the means, as there are no others'
-        if counts
-        else 'stay out of the means'
-      )
+    if entry.ok and entry.active_latents:
+      continue
+    setting = label.removesuffix(f'seed={entry.seed}')
+    why = 'collapsed' if entry.ok else entry.status
+    alike.setdefault((setting, why, bool(counts)), []).append((entry, label))
+  lines = labelled.warnings(view.results.dataset)
+  for (setting, why, counts), found in alike.items():
+    many = len(found) > 1
+    who = found[0][1]
+    if many:
+      who = f'{setting}seeds {seeds(entry.seed for entry, _ in found)}'
+    theirs = 'their' if many else 'its'
+    if found[0][0].ok:
       lines.append(
-        f'{label}: {entry.status} after {count(entry.steps, "step")}; '
-        f'its scores are those of its last good step and {means}. '
-        'Try a lower learning rate.'
+        f'{who} {"have" if many else "has"} collapsed: {theirs} codes carry '
+        'nothing. Lower beta, or let the KL weight rise from 0.'
       )
-    elif not entry.active_latents:
-      lines.append(
-        f'{label} has collapsed: its codes carry nothing. Lower beta, or let '
-        'the KL weight rise from 0.'
-      )
+      continue
+    steps = [entry.steps for entry, _ in found]
+    first = '' if min(steps) == max(steps) else f'{min(steps):,} to '
+    means = (
+      'are in the means, as there are no others'
+      if counts
+      else 'stay out of the means'
+    )
+    lines.append(
+      f'{who}: {why} after {first}{count(max(steps), "step")}; {theirs} scores '
+      f'are those of {theirs} last good step and {means}. Try a lower learning '
+      'rate.'
+    )
   return lines
 
 

@@ -38,14 +38,6 @@ def _twins(study: Study) -> list[str]:
   return lines
 
 
-def _range(seeds: list[int]) -> str:
-  """Seeds, those in a row by their ends."""
-  low, high = seeds[0], seeds[-1]
-  if len(seeds) > 3 and high - low == len(seeds) - 1:
-    return f'{low} to {high}'
-  return run_head.listed(seeds)
-
-
 def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
   """What each method swept, as (names, text) pairs; like ones are one."""
   found: dict[str, dict[str, None]] = {}
@@ -55,7 +47,7 @@ def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
     words = [
       *run_head.swept_values(view),
       run_head.fixed(view),
-      f'seeds {_range(sorted({e.seed for e in view.entries}))}',
+      f'seeds {run_head.seeds({e.seed for e in view.entries})}',
       f'{steps} of {config["batch_size"]} images',
       f'encoder {config["encoder"]}, decoder {config["decoder"]}',
     ]
