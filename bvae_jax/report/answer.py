@@ -1,22 +1,25 @@
 """The first thing on a page: which setting is best, and how sure that is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from markupsafe import Markup
 
 from bvae_jax.evaluation import selection
+from bvae_jax.evaluation.selection import Setting
 from bvae_jax.report import markup, names
 from bvae_jax.report.markup import count, number
 from bvae_jax.report.view import View
 
+_NAMED = 3  # settings that are left out; of more, how many
 
-def _known(setting: selection.Setting, score: str) -> list[float]:
+
+def _known(setting: Setting, score: str) -> list[float]:
   """The score of each seed, from the lowest."""
   values = (member.scores.get(score) for member in setting.members)
   return sorted(value for value in values if value is not None)
 
 
-def _told(words: str, setting: selection.Setting, score: str) -> str:
+def _told(words: str, setting: Setting, score: str) -> str:
   """The median of a setting and the ends of its seeds."""
   values = _known(setting, score)
   places = markup.digits(values)
@@ -37,20 +40,40 @@ def _sure(first: list[float], second: list[float]) -> str:
   return 'Their seeds overlap: it takes more of them to tell the two apart.'
 
 
-Ranked = tuple[float, str, selection.Setting]  # median, words, setting
+Ranked = tuple[float, str, Setting]  # median, words, setting
+
+
+def _settings(method: str, view: View) -> Iterator[tuple[str, Setting]]:
+  """The settings of a method, each with what a reader calls it."""
+  for setting in selection.settings(view.entries):
+    place = tuple(setting.hparams[key] for key in view.swept)
+    yield f'{method} {view.words(place)}'.strip(), setting
 
 
 def _ranked(methods: Mapping[str, View], score: str) -> list[list[Ranked]]:
   """The settings of each method that have the score, by falling median."""
   found = []
   for method, view in methods.items():
-    own = []
-    for setting in selection.settings(view.entries):
-      if (median := setting.median(score)) is not None:
-        place = tuple(setting.hparams[key] for key in view.swept)
-        own.append((median, f'{method} {view.words(place)}'.strip(), setting))
+    own = [
+      (median, words, setting)
+      for words, setting in _settings(method, view)
+      if (median := setting.median(score)) is not None
+    ]
     found.append(sorted(own, key=lambda one: -one[0]))
   return found
+
+
+def _left_out(methods: Mapping[str, View]) -> str:
+  """The settings that are no candidates, as a seed of theirs failed."""
+  found = [
+    words
+    for method, view in methods.items()
+    for words, setting in _settings(method, view)
+    if words and not all(member.ok for member in setting.members)
+  ]
+  more = f' and {len(found) - _NAMED} more' if len(found) > _NAMED else ''
+  told = ', '.join(found[:_NAMED]) + more
+  return f' Left out, as a seed failed: {told}.' if found else ''
 
 
 def sentence(methods: Mapping[str, View], score: str) -> str:
@@ -64,25 +87,29 @@ def sentence(methods: Mapping[str, View], score: str) -> str:
     score: higher is better.
 
   Returns:
-    Sentences for readers, empty where no setting has the score.
+    Sentences for readers. Where no setting has the score, at most which of them
+    were left out.
   """
   ranked = _ranked(methods, score)
   most = None if len(ranked) == 1 else 1
   found = sorted(
     (one for own in ranked for one in own[:most]), key=lambda one: -one[0]
   )
+  rest = _left_out(methods)
   if not found:
-    return ''
+    return rest.strip()
   name = names.name(score)
   told = [_told(words, own, score) for _, words, own in found[:2]]
   if len(told) == 1:
     several = len(found[0][2].members) > 1
-    return f'{"Median " * several}{name}: {told[0]}.'
+    return f'{"Median " * several}{name}: {told[0]}.{rest}'
   first, second = (_known(own, score) for _, _, own in found[:2])
   following = 'next' if len(methods) == 1 else 'the next method has'
+  if found[0][0] == found[1][0]:
+    following = 'equal to it is'
   return (
     f'Highest median {name}: {told[0]}; {following} {told[1]}. '
-    f'{_sure(first, second)}'
+    f'{_sure(first, second)}{rest}'
   )
 
 

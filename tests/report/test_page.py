@@ -17,6 +17,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import data, population, report
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import statistics
+from bvae_jax.report import answer
 from bvae_jax.report import traversals as traversal_lib
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.charts import colours as colour_lib
@@ -161,6 +162,37 @@ def test_a_sweep_has_its_curves_and_settings(tmp_path):
   assert 'beta 1 2 0.150 ± 0.071' in found and 'median min max' not in found
   assert not any('outside' in title for title in pages.charts(tree))
   assert headings(tree)[4:6] == ['Hyperparameters', 'Agreement of the metrics']
+
+
+def test_an_answer_tells_equals_and_settings_that_lost_a_seed():
+  run = make_run(seeds=(0, 1), grid={'beta': (1.0, 2.0, 4.0, 8.0)})
+  config = run.experiment.config
+  plain = config_lib.plain(config.to_dict())
+
+  def told(values, *failed):
+    members = tuple(
+      dataclasses.replace(
+        m, metrics={'mig': x}, status='failed' if i in failed else m.status
+      )
+      for i, (m, x) in enumerate(zip(run.results.members, values, strict=True))
+    )
+    results = dataclasses.replace(run.results, members=members)
+    view = view_lib.make(plain, population.members(config), results, [])
+    return answer.sentence({'': view}, 'mig')
+
+  half = [0.25, 0.75, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25]
+  assert told(half) == (
+    'Highest median MIG: 0.500 with beta 1 (2 seeds, 0.250 to 0.750); equal to '
+    'it is 0.500 with beta 2 (2 seeds, 0.500 to 0.500). Their seeds overlap: '
+    'it takes more of them to tell the two apart.'
+  )
+  assert told(half, 1, 2).startswith('Highest median MIG: 0.500 with beta 4 (')
+  assert told(half, 1, 2).endswith(
+    ' Left out, as a seed failed: beta 1, beta 2.'
+  )
+  assert told(half, 0, 2, 4, 7) == (
+    'Left out, as a seed failed: beta 1, beta 2, beta 4 and 1 more.'
+  )
 
 
 def test_values_side_by_side_are_no_product():
