@@ -188,9 +188,10 @@ def seed_share(values: np.ndarray, groups: Sequence[Any]) -> float:
   """
   parts = [values[g][np.isfinite(values[g])] for g in groups]
   whole = np.concatenate([np.zeros(0), *parts])  # there may be no group
+  if not len(whole) or not np.ptp(whole):  # of equals no mean need be exact
+    return float('nan')
   scatter = lambda x: float(np.sum((x - x.mean()) ** 2)) if len(x) else 0.0
-  total = scatter(whole)
-  return sum(map(scatter, parts)) / total if total > 0 else float('nan')
+  return sum(map(scatter, parts)) / scatter(whole)
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:

@@ -126,6 +126,12 @@ def _with_log(log: list[dict], results: Results) -> list[Member]:
   ]
 
 
+def _without_log(entry: Member) -> Member:
+  """A member without terms of the log, of which more is not better."""
+  kept = {k: v for k, v in entry.metrics.items() if k not in LOGGED}
+  return dataclasses.replace(entry, metrics=kept)
+
+
 def _sources(
   results: Mapping[str, Results], names: Mapping[str, str]
 ) -> dict[str, list[tuple[str, int]]]:
@@ -151,12 +157,14 @@ def _counted(view: View) -> View:
 def _view(configs, results, entries, identities, log=()) -> View:
   """A view of members of several units; `identities` says how they differ."""
   metrics = dict.fromkeys(m for c in configs for m in c['metrics'])
-  return view_lib.make(
+  scored = tuple(map(_without_log, entries))
+  view = view_lib.make(
     configs[0] | {'metrics': list(metrics)},
     identities,
-    dataclasses.replace(results, members=tuple(entries)),
+    dataclasses.replace(results, members=scored),
     list(log),
   )
+  return dataclasses.replace(view, entries=entries)
 
 
 def _marked(view: View, colour: str, method: str) -> View:

@@ -25,6 +25,7 @@ from bvae_jax.report.sections.study import (
 from bvae_jax.studies import execute
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import programs as programs_lib
+from bvae_jax.workdir import metrics_log
 from configs import common
 from docs import tables
 
@@ -173,6 +174,28 @@ def test_the_answer_tells_what_the_best_setting_costs(tmp_path):
   ) in words
   page_lib.write(tmp_path, *build(['beta_vae'], 'seeds'))
   assert 'of MIG over all models, 0 % is due to the seed' in drawn(tmp_path)[1]
+
+
+def test_no_term_of_the_log_chooses_a_member(tmp_path):
+  """Of images without factors; total correlation rises with the seed."""
+  config, results = build(['beta_vae', 'beta_tcvae'])
+  for name, own in results.items():
+    members = tuple(
+      dataclasses.replace(m, metrics={}, elbo={**m.elbo, 'elbo': -m.seed})
+      for m in own.members
+    )
+    results[name] = dataclasses.replace(own, members=members)
+    terms = [{'total_correlation_gaussian': float(m.seed)} for m in members]
+    log = tmp_path / 'units' / name / 'metrics.jsonl'
+    log.parent.mkdir(parents=True)
+    line = {'step': 6, 'group': 0, 'time': 1.0, 'members': terms}
+    log.write_text(metrics_log.text(line))
+  seen = study_view.make(tmp_path, config, results)
+  views = (seen.everyone, *seen.methods.values())
+  assert {v.criterion for v in views} == {'elbo'}
+  assert {v.entries[v.best].seed for v in views} == {0}
+  found = seen.everyone.values('total_correlation_gaussian')
+  np.testing.assert_array_equal(found, [0, 1, 2] * 4)
 
 
 def test_the_choice_of_a_setting_is_the_highest_median(tmp_path):
