@@ -52,11 +52,11 @@ def of(values):
 def test_transfer_of_settings_that_are_all_that_matters():
   """One order of settings everywhere: the best one beats any."""
   order = np.arange(5.0)[None, :, None, None]
-  assert claims.transfer(of(np.tile(order, (2, 1, 3, 2)))) == (1, 1, 1, 1)
+  assert claims.transfer(of(np.tile(order, (2, 1, 3, 2))))[:4] == (1, 1, 1, 1)
   # A second score in the opposite order: the choice is the worst there.
   values = np.tile(order, (2, 1, 3, 2)) * [1, -1]
   found = claims.transfer(of(values))
-  np.testing.assert_allclose(found, [1, 0.2, 1, 0.2])
+  np.testing.assert_allclose(found, [1, 0.2, 1, 0.2, (5 + 1) / (2 * 5)])
 
 
 def test_transfer_enumerates_what_the_paper_draws():
@@ -82,6 +82,12 @@ def test_transfer_enumerates_what_the_paper_draws():
   np.testing.assert_allclose(
     [found.same, found.other_score, found.other_data, found.both], expected
   )
+  each = [
+    np.mean([[s >= t for t in target] for s in target])
+    for target in np.moveaxis(values, 1, -1).reshape(-1, num_settings)
+    if np.isfinite(target).all()
+  ]
+  assert found.none == pytest.approx(np.mean(each))
   alone = claims.transfer(of(values[:1, :, :, :1]))
   assert math.isnan(alone.other_score) and math.isnan(alone.both)
 

@@ -90,12 +90,15 @@ class Transfer(NamedTuple):
     other_score: on another score of the same data set.
     other_data: on the same score of another data set.
     both: on another score of another data set.
+    none: of a choice that knows nothing, (S + 1) / (2 S) of S settings of which
+      no two score the same; more where some do.
   """
 
   same: float
   other_score: float
   other_data: float
   both: float
+  none: float
 
 
 def transfer(grid: Grid) -> Transfer:
@@ -137,6 +140,7 @@ def transfer(grid: Grid) -> Transfer:
     chance(~data & score),
     chance(data & ~score),
     chance(data & score),
+    float(beats[whole].mean()) if whole.any() else float('nan'),
   )
 
 

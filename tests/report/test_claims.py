@@ -126,12 +126,14 @@ def test_variance_is_the_methods_or_the_seeds(study):
 
 
 def test_transfer_stands_beside_the_paper(study):
-  _, same, other, data, both = rows(claims.transfer(study))
+  _, same, other, data, both, none = rows(claims.transfer(study))
   # By SAP all settings tie: each does as well there, (1 + 2 + 3 + 4) / 16 of
   # them on MIG; what MIG chooses is the best everywhere.
   assert same == ['same score, same data set', '100.0 %', '80.7 %']
   assert other[1:] == ['81.2 %', '62.6 %'] and data[1] == '100.0 %'
   assert both[1:] == ['81.2 %', '54.9 %']
+  # (4 + 1) / (2 * 4) by MIG, 1 by SAP.
+  assert none == ['any, chosen at random', '81.2 %', '–']
 
 
 def test_chances_compare_each_method_at_its_best(study):
