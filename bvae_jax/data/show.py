@@ -21,7 +21,6 @@ from bvae_jax.data import dependence
 ACROSS = 12  # images in a row
 _SAMPLES = 48
 _TILE = 96  # pixels a side of an image, at most
-_MOST_COUNTED = 100_000  # images whose factors are counted
 _BINS = 20  # of a continuous factor
 _FRAMES = 24  # of the moving picture, there and back
 
@@ -106,8 +105,7 @@ def film(dataset: data.Dataset) -> bytes | None:
 def counts(dataset: data.Dataset) -> list[Count]:
   """How often each value of each factor is there.
 
-  Of at most the first 100,000 images; a grid has each combination once, and
-  needs no count.
+  A grid has each combination once, and needs no count.
   """
   known = dataset.factors
   if known is None:
@@ -118,9 +116,7 @@ def counts(dataset: data.Dataset) -> list[Count]:
       Count(factor.name, np.full(factor.size, n), 0)
       for factor, n in zip(known.factors, each)
     ]
-  values, told = (
-    np.asarray(x)[:_MOST_COUNTED] for x in (known.values, known.known)
-  )
+  values, told = np.asarray(known.values), np.asarray(known.known)
   found = []
   for k, factor in enumerate(known.factors):
     there = values[told[:, k], k].astype(np.float64)

@@ -42,6 +42,10 @@ def test_counts_leave_missing_labels_out():
   shown = figures.figures(show.Look(np.zeros((4, 8, 8, 1)), {}, [one, two]))
   charts = pages.charts(pages.tree(f'<div>{shown}</div>'))
   assert [row['value'] for row in charts['class']] == [1, 0, 2]
+  # All images count, as where they come class by class.
+  many = data.Table(factors[:1], np.repeat([0, 1, 2], 50_000)[:, None])
+  dataset = data.Dataset('x', 'x', (8, 8, 1), 150_000, (), print, many)
+  assert show.counts(dataset)[0].images.tolist() == [50_000] * 3
 
 
 def test_one_array_of_several_is_shown(tmp_path, monkeypatch, capsys):
