@@ -75,6 +75,8 @@ class Difference(NamedTuple):
     chance: P(a > b) + P(a = b) / 2 of a random member of each group.
     pairs: members that were paired by seed; 0 where none were.
     exact: whether every arrangement was looked at for `p`.
+    means: of both groups, where members were paired over the pairs alone, so
+      that `mean` is the first less the second.
   """
 
   mean: float
@@ -84,6 +86,7 @@ class Difference(NamedTuple):
   chance: float
   pairs: int
   exact: bool
+  means: tuple[float, float]
 
 
 def difference(
@@ -100,17 +103,19 @@ def difference(
   known = lambda group: {s: v for s, v in group.items() if math.isfinite(v)}
   first, second = known(first), known(second)
   a, b = (np.array([*g.values()], np.float64) for g in (first, second))
+  means = estimate(a).mean, estimate(b).mean
   if not len(a) or not len(b):
-    return Difference(*[float('nan')] * 5, pairs=0, exact=True)
+    return Difference(*[float('nan')] * 5, pairs=0, exact=True, means=means)
   above = np.sign(a[:, None] - b)
   chance = float((above.mean() + 1) / 2)
   shared = sorted(first.keys() & second.keys())
   if len(shared) >= 2 and len(shared) in (len(a), len(b)):
-    gaps = np.array([first[seed] - second[seed] for seed in shared])
+    a, b = (np.array([g[seed] for seed in shared]) for g in (first, second))
+    gaps, means = a - b, (float(a.mean()), float(b.mean()))
     mean, low, high, _ = estimate(gaps)
     signs, exact = _signs(len(gaps))
     p = _share(signs @ gaps / len(gaps), mean, exact)
-    return Difference(mean, low, high, p, chance, len(gaps), exact)
+    return Difference(mean, low, high, p, chance, len(gaps), exact, means)
   mean = float(a.mean() - b.mean())
   half = _welch(a, b)
   chosen, exact = _choices(len(a), len(b))
@@ -118,7 +123,8 @@ def difference(
   sums = chosen @ whole
   found = sums / len(a) - (whole.sum() - sums) / len(b)
   p = _share(found, mean, exact)
-  return Difference(mean, mean - half, mean + half, p, chance, 0, exact)
+  low, high = mean - half, mean + half
+  return Difference(mean, low, high, p, chance, 0, exact, means)
 
 
 def _share(found: np.ndarray, observed: float, exact: bool) -> float:

@@ -19,14 +19,12 @@ class Test:
   Attributes:
     score: its name.
     groups: the names of both.
-    means: of both.
     found: the difference.
     corrected: p, corrected for the number of tests.
   """
 
   score: str
   groups: tuple[str, ...]
-  means: tuple[float, ...]
   found: statistics.Difference
   corrected: float = float('nan')
 
@@ -45,8 +43,8 @@ class Test:
       'score': self.score,
       'a': self.groups[0],
       'b': self.groups[1],
-      'mean_a': self.means[0],
-      'mean_b': self.means[1],
+      'mean_a': d.means[0],
+      'mean_b': d.means[1],
       'difference': d.mean,
       'low': d.low,
       'high': d.high,
@@ -102,7 +100,6 @@ def tests(study: Study) -> list[Test]:
         Test(
           key,
           tuple(column.name for column in pair),
-          tuple(statistics.estimate(values[c.places]).mean for c in pair),
           statistics.difference(*by_seed),
         )
       )
@@ -121,13 +118,13 @@ def section(study: Study) -> page.Section:
     return page.section('Differences', none)
   rows = []
   for test in found:
-    places = markup.digits(test.means)
     d = test.found
+    places = markup.digits(d.means)
     rows.append(
       [
         names.name(test.score),
         *test.groups,
-        *(number(mean, places) for mean in test.means),
+        *(number(mean, places) for mean in d.means),
         f'{number(d.mean, places)} {markup.interval(d.low, d.high, places)}',
         number(d.chance, 2),
         test.how,
@@ -140,7 +137,8 @@ def section(study: Study) -> page.Section:
   figure = markup.figure(
     markup.table(head, rows),
     'Differences of the means over seeds, with their 95 % intervals (Student’s '
-    't of the pairs; Welch’s of unpaired seeds). P(A > B) is the chance that a '
+    't of the pairs; Welch’s of unpaired seeds); of pairs, the means of the '
+    'seeds that both have. P(A > B) is the chance that a '
     'random seed of A scores higher than one of B, ties counted half. '
     'p: exchange of A and B, within the pairs where the seeds are the same, '
     'else between all; two-sided, and exact unless it says drawn (20,000 '
