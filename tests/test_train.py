@@ -482,16 +482,20 @@ def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
   assert json.loads(text, parse_constant=pytest.fail)
 
 
-def test_a_collapsed_member_is_warned_of_once(caplog):
-  watch = hooks.Watch(['seed=0', 'seed=1'], 100)
-  terms = {'kl_per_latent': np.array([[0.0, 0.001], [0.0, 1.0]])}
+def test_members_that_collapse_or_stop_are_warned_of_once(caplog):
+  watch = hooks.Watch([f'seed={m}' for m in range(6)], 100)
+  kl = np.array([[0.0, 0.001], [0.0, 1.0], *[[1.0, 1.0]] * 4])
+  alive, nobody = np.ones(6, bool), np.zeros(6, bool)
   for at in (9, 10, 20):
-    watch(hooks.Chunk(at, np.ones(2, bool), np.zeros(2, bool), terms, None))
-  assert caplog.text.count('collapsed') == 1
-  assert (
-    'seed=0 has collapsed at step 10' in caplog.text
-    and 'lower beta' in caplog.text
-  )
+    watch(hooks.Chunk(at, alive, nobody, {'kl_per_latent': kl}, None))
+  (told,) = caplog.messages
+  assert 'seed=0 collapsed by step 10: ' in told and 'lower beta' in told
+  alive, kl[:] = np.arange(6) > 4, 0
+  for at in (30, 40):
+    watch(hooks.Chunk(at, alive, nobody, {'kl_per_latent': kl}, None))
+  _, stopped, last = caplog.messages
+  assert stopped.startswith('seed=0; seed=1; seed=2 and 2 more met a NaN')
+  assert last.startswith('seed=5 collapsed by step 30')
 
 
 def test_sigterm_checkpoints_and_says_how_to_go_on(tmp_path):

@@ -19,6 +19,7 @@ from bvae_jax.training import progress as progress_lib
 _LOG = logging.getLogger(__name__)
 
 MAX_PICTURES = 20  # of a run's traversals
+_NAMED = 3  # members in a warning, of more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,30 +93,34 @@ class Watch(Hook):
 
   def __call__(self, chunk: Chunk) -> None:
     """Looks at alive [M] and at the KL of each latent [M, D]."""
+    if who := self._new(~(chunk.alive | chunk.stopped), 'nan'):
+      _LOG.error(
+        '%s met a NaN or an infinite gradient before step %d: frozen there; '
+        'try a lower learning rate, or smaller hparams where no step was taken',
+        who,
+        chunk.at,
+      )
     kl = chunk.terms.get('kl_per_latent')  # of points there is none
-    for m, label in enumerate(self._labels):
-      if not (chunk.alive[m] or chunk.stopped[m]):
-        self._once(
-          logging.ERROR,
-          f'{label} met a NaN or an infinite gradient before step {chunk.at} '
-          'and is frozen there; try a lower learning rate, or smaller hparams '
-          'where it never took a step',
-          (m, 'nan'),
-        )
-      flat = kl is not None and np.all(kl[m] < losses.COLLAPSED)
-      if flat and chunk.alive[m] and chunk.at >= self._untrained:
-        self._once(
-          logging.WARNING,
-          f'{label} has collapsed at step {chunk.at}: every latent has a KL '
-          f'under {losses.COLLAPSED:g} nats, the codes carry nothing; lower '
-          'beta, or let the KL weight rise from 0 (config.schedules)',
-          (m, 'collapse'),
-        )
+    if kl is None or chunk.at < self._untrained:
+      return
+    flat = np.all(kl < losses.COLLAPSED, axis=1) & chunk.alive
+    if who := self._new(flat, 'collapse'):
+      _LOG.warning(
+        '%s collapsed by step %d: every latent has a KL under %g nats, the '
+        'codes carry nothing; lower beta, or let the KL weight rise from 0 '
+        '(config.schedules)',
+        who,
+        chunk.at,
+        losses.COLLAPSED,
+      )
 
-  def _once(self, level: int, text: str, about: tuple[int, str]) -> None:
-    if about not in self._warned:
-      self._warned.add(about)
-      _LOG.log(level, '%s', text)
+  def _new(self, found: np.ndarray, about: str) -> str:
+    """The members of [M] of whom this was not told before, in words."""
+    places = np.flatnonzero(found).tolist()
+    new = [m for m in places if (m, about) not in self._warned]
+    self._warned.update((m, about) for m in new)
+    more = f' and {len(new) - _NAMED} more' if len(new) > _NAMED else ''
+    return '; '.join(self._labels[m] for m in new[:_NAMED]) + more
 
 
 class Save(Hook):
