@@ -82,7 +82,7 @@ PAGES = {
   'tuning': Page(
     'At one budget of settings and seeds, which setting of each method has the '
     'highest median?',
-    (choice.of_settings, scores.section, agreement),
+    (choice.of_settings, scores.section, each(agreement)),
   ),
   'traversals': Page(
     'What does each latent draw when it moves, as the KL weighs more?',
@@ -91,7 +91,7 @@ PAGES = {
   'mig': Page(
     'How much do the objectives separate the factors, by the gap between the '
     'two latents that know most of each (MIG)?',
-    (scores.section, matrices.section, agreement, trade_offs.section),
+    (scores.section, matrices.section, each(agreement), trade_offs.section),
   ),
   'curve': Page(
     'What does disentanglement cost in reconstruction?',
@@ -106,16 +106,16 @@ PAGES = {
   'labels': Page(
     'How far do a few labels, or pairs of images, help, and does a choice '
     'without labels come near?',
-    (labels.section, scores.section, choice.by_udr),
+    (each(labels.section), scores.section, each(choice.by_udr)),
   ),
   'correlated': Page(
     'What becomes of each method when two factors go together in training, and '
     'do a few labels repair it?',
-    (correlation.section, scores.section),
+    (each(correlation.section), scores.section),
   ),
   'seeds': Page(
     'How far do the scores of one setting lie apart, by the seed alone?',
-    (scores.section, seed.section, choice.by_udr, agreement),
+    (scores.section, each(seed.section), each(choice.by_udr), each(agreement)),
     seed.told,
   ),
 }

@@ -89,6 +89,27 @@ def test_each_data_set_has_its_part_of_the_page(study):
   assert 'beta_tcvae beta 2' in drawn.content and drawn.title == 'Scores'
 
 
+def test_no_figure_takes_data_sets_for_settings(study):
+  """SAP is the seed alone, and higher by 5 on one of the sets."""
+  higher = lambda m: dataclasses.replace(
+    m, metrics={**m.metrics, 'sap': 5 + m.metrics['sap']}
+  )
+  results = {
+    unit: dataclasses.replace(own, members=tuple(map(higher, own.members)))
+    if unit.endswith('scene3d')
+    else own
+    for unit, own in study.results.items()
+  }
+  found = study_view.assemble(
+    study.config, study.units, study.folders, results,
+    {unit: unit for unit in results},
+  )  # fmt: skip
+  table = rows(study_page.PAGES['seeds'].sections[1](found).content)
+  assert [row[1:3] for row in table if row[0] == 'seed'] == [
+    ['0.00', '1.00']
+  ] * len(SETS)
+
+
 def test_data_sets_of_one_name_are_told_apart(study):
   """The second one at another size; and a share held out is a method."""
   units = {**study.config['units']}
