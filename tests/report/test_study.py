@@ -17,7 +17,9 @@ from bvae_jax.report import kinds, study_view
 from bvae_jax.report import study as page_lib
 from bvae_jax.report.sections.study import (
   claims,
+  configs,
   correlation,
+  head,
   labels,
   seed,
   trade_offs,
@@ -196,6 +198,12 @@ def test_no_term_of_the_log_chooses_a_member(tmp_path):
   assert {v.entries[v.best].seed for v in views} == {0}
   found = seen.everyone.values('total_correlation_gaussian')
   np.testing.assert_array_equal(found, [0, 1, 2] * 4)
+  assert 'Highest median ELBO' in head.answers(seen) and head.cost(seen)
+  config = config.copy_and_resolve_references()
+  config.units.beta_tcvae.likelihood = 'gaussian'  # an ELBO of other units
+  seen = study_view.make(tmp_path, config, results)
+  assert head.answers(seen) == head.cost(seen) == ''
+  assert 'nll and ELBO have different units' in configs.scored_apart(seen)[0]
 
 
 def test_the_choice_of_a_setting_is_the_highest_median(tmp_path):

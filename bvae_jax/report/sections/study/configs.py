@@ -42,10 +42,10 @@ def _told(what: str, values: dict[str, Any], why: str) -> list[str]:
 
 
 def scored_apart(study: Study) -> list[str]:
-  """A line on each setting of the evaluation in which runs differ."""
+  """A line on each setting of what scores are in which runs differ."""
   scored = {run: flat(dict(r.evaluation)) for run, r in study.results.items()}
   keys = dict.fromkeys(k for values in scored.values() for k in values)
-  return [
+  lines = [
     line
     for key in keys
     for line in _told(
@@ -54,6 +54,11 @@ def scored_apart(study: Study) -> list[str]:
       'scores are of other points',
     )
   ]
+  likelihoods = {
+    run: config['likelihood'] for run, config in study.config['units'].items()
+  }
+  why = 'nll and ELBO have different units'
+  return lines + _told('The likelihoods', likelihoods, why)
 
 
 def warnings(study: Study) -> list[str]:
@@ -70,11 +75,6 @@ def warnings(study: Study) -> list[str]:
     if key.startswith('dataset.') and key not in ('dataset.name', *FREE_KEYS):
       say(f'Values of {key}', values, 'the data are not the same')
   lines += scored_apart(study)
-  say(
-    'The likelihoods',
-    {run: c['likelihood'] for run, c in study.config['units'].items()},
-    'nll and ELBO have different units',
-  )
   say(
     'The versions of bvae_jax that trained',
     {run: r.provenance.bvae_jax for run, r in results.items()},

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from markupsafe import Markup
 
 from bvae_jax import workdir as workdir_lib
-from bvae_jax.report import answer, markup, page
+from bvae_jax.report import answer, markup, names, page
 from bvae_jax.report.markup import count
 from bvae_jax.report.sections.run import head as run_head
 from bvae_jax.report.sections.study import configs
@@ -52,7 +52,7 @@ def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
       f'encoder {config["encoder"]}, decoder {config["decoder"]}',
     ]
     found.setdefault('; '.join(words), {})[method] = None
-  return [(', '.join(names), words) for words, names in found.items()]
+  return [(', '.join(own), words) for words, own in found.items()]
 
 
 def answers(
@@ -60,16 +60,26 @@ def answers(
 ) -> Markup:
   """The best setting of all methods, and `more`, on each data set."""
   found = []
-  for name, part in study.parts.items():
-    best = answer.sentence(part.by_method, part.everyone.criterion)
+  for data, part in study.parts.items():
+    score = part.everyone.criterion
+    alike = score not in names.BOUNDS or _one_likelihood(part)
+    best = answer.sentence(part.by_method, score) if alike else ''
     words = f'{best} {more(part)}'.strip()
-    several = f'{name}: ' if len(study.parts) > 1 and words else ''
+    several = f'{data}: ' if len(study.parts) > 1 and words else ''
     found.append(answer.shown(several + words))
   return markup.join(found)
 
 
+def _one_likelihood(study: Study) -> bool:
+  """Whether nll and ELBO of all methods have one unit."""
+  views = study.methods.values()
+  return len({view.config['likelihood'] for view in views}) == 1
+
+
 def cost(study: Study) -> str:
   """What the best setting has lost of images, in a sentence."""
+  if not _one_likelihood(study):
+    return ''
   return answer.cost(study.by_method, study.everyone.criterion)
 
 
