@@ -221,3 +221,23 @@ def test_a_metric_that_returns_something_else_is_told_before_training(compute):
   assert not scores.hindrance(
     dataclasses.replace(mine, compute=right), points, ()
   )
+
+
+@pytest.mark.parametrize(
+  ('matrix', 'by_factor', 'why'),
+  [
+    ((2, 3), 3, ''),
+    ((3, 2), 3, r'its matrix must be (2, 3), .*; it is (3, 2)'),
+    ((2, 3), 5, r"by_factor 'mine' must be (3,), .*; it is (5,)"),
+  ],
+)
+def test_what_a_metric_says_of_factors_has_their_shape(matrix, by_factor, why):
+  compute = lambda key, sample, sizes: metrics.Scored(
+    {'mine': 0.5}, jnp.ones(matrix), {'mine': jnp.ones(by_factor)}
+  )
+  points = metrics.Sample(np.ones((9, 2)), None, np.ones((9, 2)), *[None] * 3)
+  mine = metrics.Metric('mine', 'mine', 'factors', compute)
+  start, _, end = why.partition('.*')
+  found = scores.hindrance(mine, points, (4, 4, 0))
+  assert found.startswith(start) and found.endswith(end)
+  assert bool(found) == bool(why)

@@ -46,8 +46,25 @@ def hindrance(
     and main in found.scores
     and all(score.shape == () for score in found.scores.values())
   ):
-    return ''
+    return _misshapen(found, points.codes.shape[-1], len(sizes))
   return f'it must return metrics.Scored of scalar scores, {main!r} among them'
+
+
+def _misshapen(found: metrics.Scored, latents: int, factors: int) -> str:
+  """What is no [D, K] matrix, or no [K] figures by factor; '' if all are."""
+  whole = latents, factors
+  if found.matrix is not None and found.matrix.shape != whole:
+    return (
+      f'its matrix must be {whole}, a row a latent and a column a factor; it '
+      f'is {found.matrix.shape}'
+    )
+  for name, values in found.by_factor.items():
+    if values.shape != (factors,):
+      return (
+        f'by_factor {name!r} must be {(factors,)}, a figure a factor; it is '
+        f'{values.shape}'
+      )
+  return ''
 
 
 @functools.lru_cache(maxsize=64)
