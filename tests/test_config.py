@@ -31,6 +31,7 @@ def test_the_defaults_of_every_objective_are_valid(objective):
     ({'hparams.beta': float('inf')}, 'hparams.beta=inf must be a finite'),
     ({'hparams': {'beta': 1.0, 'lambda': 2.0}}, 'hparams names lambda.*beta'),
     ({'options': {'kind': 'i'}}, 'options names kind.*estimator'),
+    ({'options': {}}, 'options lacks estimator'),
     ({'seeds': ()}, 'seeds is empty'),
     ({'seeds': (1, 1)}, r'seeds=\(1, 1\) repeats a seed'),
     ({'seeds': (-1,)}, r'seeds=\(-1,\) must be integers'),

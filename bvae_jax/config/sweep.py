@@ -132,8 +132,9 @@ def validate(config: ml_collections.ConfigDict) -> None:
   entry = losses.OBJECTIVES[config.objective]
   checks.subset('hparams', config.hparams, entry.hparams)
   _validate_options(config)
-  missing = sorted(set(entry.hparams) - set(config.hparams))
-  checks.require(not missing, f'hparams lacks {", ".join(missing)}')
+  for key, names in (('hparams', entry.hparams), ('options', entry.options)):
+    missing = sorted({*names} - {*config[key]})
+    checks.require(not missing, f'{key} lacks {", ".join(missing)}')
   for name, value in config.hparams.items():
     checks.finite(f'hparams.{name}', value, signed=False)
   _validate_grid(config)
