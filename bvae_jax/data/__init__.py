@@ -96,6 +96,11 @@ def load(config: Any) -> Dataset:
     made = records.load(config)
   else:
     made = DATASETS[config.name](config)
+  if not isinstance(made, Dataset):
+    raise ValueError(
+      f'data set {config.name}: its function in DATASETS must return a '
+      f'Dataset, got {type(made).__name__}'
+    )
   made = dataclasses.replace(made, factors=factors_lib.varying(made.factors))
   placed = storage.place(made, config.get('storage', 'auto'))
   if foreign:

@@ -43,6 +43,17 @@ class ConvTrunk(nn.Module):
     return MLP((self.width,))(nn.relu(x))
 
 
+def _features(trunk: nn.Module, images: jax.Array) -> jax.Array:
+  """The trunk's features [B, F], which the heads are given."""
+  features = trunk(images)
+  if features.ndim != 2:
+    raise ValueError(
+      f'{type(trunk).__name__}: the features of a trunk must be [B, F], got '
+      f'{features.shape}; flatten them'
+    )
+  return features
+
+
 class Encoder(nn.Module):
   """Images [B, H, W, C] in [0, 1] -> mean [B, D], logvar [B, D].
 
@@ -56,7 +67,7 @@ class Encoder(nn.Module):
 
   @nn.compact
   def __call__(self, images: jax.Array) -> tuple[jax.Array, jax.Array]:
-    features = self.trunk(images)
+    features = _features(self.trunk, images)
     mean = Dense(self.num_latents, name='mean')(features)
     logvar = Dense(self.num_latents, name='logvar')(features)
     return mean, logvar
@@ -78,7 +89,7 @@ class Coder(nn.Module):
 
   @nn.compact
   def __call__(self, images: jax.Array) -> jax.Array:
-    features = self.trunk(images)
+    features = _features(self.trunk, images)
     if self.bounded and not getattr(self.trunk, 'normalized', False):
       features = normalized(features)
     codes = Dense(self.num_latents, name='mean')(features)
@@ -99,7 +110,7 @@ class Critic(nn.Module):
   def __call__(
     self, images: jax.Array
   ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    features = self.trunk(images)
+    features = _features(self.trunk, images)
     logit = Dense(1, name='logit')(features)[:, 0]
     mean = Dense(self.num_latents, name='mean')(features)
     logvar = Dense(self.num_latents, name='logvar')(features)

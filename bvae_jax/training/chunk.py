@@ -12,6 +12,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import data, parallel
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import probe, step
+from bvae_jax.workdir import metrics_log
 
 
 class Feed(NamedTuple):
@@ -42,7 +43,11 @@ def _look(
 
 
 def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
-  """The shapes of the terms of one step."""
+  """The shapes of the terms of one step.
+
+  Raises:
+    ValueError: a term has a name that the log keeps for what a member is.
+  """
 
   def one_step(key: jax.Array) -> dict[str, jax.Array]:
     hparams = config_lib.scalars(experiment.config)
@@ -51,7 +56,15 @@ def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
     train_step = step.make_train_step(experiment, blank)
     return train_step(step.init(experiment, key), key, hparams)[1]
 
-  return jax.eval_shape(one_step, jax.random.key(0))
+  shapes = jax.eval_shape(one_step, jax.random.key(0))
+  taken = sorted({*shapes} & {*metrics_log.OF_MEMBER})
+  if taken:
+    raise ValueError(
+      f'objective {experiment.config.objective}: a term may not be called '
+      f'{", ".join(taken)}, which says in the log whose line it is; give it '
+      'another name'
+    )
+  return shapes
 
 
 def make_chunk(

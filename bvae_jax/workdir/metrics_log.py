@@ -8,6 +8,10 @@ from collections.abc import Sequence
 
 _LOG = logging.getLogger(__name__)
 
+# Of each member of a line beside its terms: which one it is, and whether it is
+# well.
+OF_MEMBER = ('seed', 'hparams', 'alive')
+
 
 def text(line: dict) -> str:
   """A line of the log; its sum tells whether it is whole."""
@@ -76,8 +80,7 @@ def merged(found: list[dict], seeds: Sequence[int]) -> list[dict]:
     whole['members'] += line.get('members', [])
   for end in {line['group']: line for line in found}.values():
     silent = [
-      {k: m[k] for k in ('seed', 'hparams', 'alive') if k in m}
-      for m in end.get('members', [])
+      {k: m[k] for k in OF_MEMBER if k in m} for m in end.get('members', [])
     ]
     for step, whole in steps.items():
       whole['members'] += silent if step > end['step'] else []

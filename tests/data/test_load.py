@@ -170,6 +170,9 @@ def test_images_of_somebodys_loader_are_looked_at(monkeypatch):
         continue
       with pytest.raises(ValueError, match=message):
         helpers.dataset(name='own', storage=storage)
+  monkeypatch.setitem(data.DATASETS, 'own', lambda config: None)
+  with pytest.raises(ValueError, match='must return a Dataset, got NoneType'):
+    helpers.dataset(name='own')
 
 
 def test_unknown_name():

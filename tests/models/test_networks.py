@@ -215,3 +215,10 @@ def test_heads_of_other_objectives_need_a_trunk(monkeypatch):
   monkeypatch.setitem(ENCODERS, 'mine', lambda num_latents: nn.Dense(1))
   with pytest.raises(ValueError, match="encoder 'mine' is no trunk under .*ch"):
     make_coder('mine', 3, SHAPE)
+
+
+def test_features_of_a_trunk_are_a_row_an_image():
+  images = jax.ShapeDtypeStruct((2, *SHAPE), np.float32)
+  encoder = Encoder(nn.Dense(5), LATENTS)  # of each pixel
+  with pytest.raises(ValueError, match=r'Dense: .* got \(2, 16, 32, 5\)'):
+    jax.eval_shape(encoder.init, jax.random.key(0), images)

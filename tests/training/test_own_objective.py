@@ -10,6 +10,8 @@ import pytest
 from flax import linen as nn
 
 from bvae_jax import losses
+from bvae_jax.training import chunk
+from bvae_jax.training import experiment as experiment_lib
 
 
 class Prior(nn.Module):
@@ -76,3 +78,15 @@ def test_its_network_is_made_and_trained_by_its_own_optimiser(trained):
   images = experiment.dataset.images(jnp.arange(experiment.dataset.num_images))
   mean, _ = experiment.encode(before.params, images)
   np.testing.assert_allclose(slope, 2 * (1 - mean.mean(0)), atol=0.3)
+
+
+def test_a_term_does_not_say_whose_line_of_the_log_it_is(monkeypatch):
+  def loss(*posterior, beta):
+    value, terms = losses.beta_vae(*posterior, beta=beta)
+    return value, {**terms, 'seed': value, 'mine': value}
+
+  entry = losses.Objective(loss, {'beta': 2.0})
+  monkeypatch.setitem(losses.OBJECTIVES, 'mine', entry)
+  experiment = experiment_lib.build(helpers.small_config('mine'))
+  with pytest.raises(ValueError, match='mine: a term may not be called seed,'):
+    chunk.term_shapes(experiment)
