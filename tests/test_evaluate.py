@@ -241,3 +241,14 @@ def test_what_a_metric_says_of_factors_has_their_shape(matrix, by_factor, why):
   found = scores.hindrance(mine, points, (4, 4, 0))
   assert found.startswith(start) and found.endswith(end)
   assert bool(found) == bool(why)
+
+
+def test_a_metric_that_looks_at_every_image_says_so():
+  mean = lambda key, sample, sizes: metrics.Scored(
+    {'mine': sample.code_table.mean()}
+  )
+  points = metrics.Sample(*[np.ones((9, 2))] * 6)
+  mine = metrics.Metric('mine', 'mine', 'factors', mean)
+  assert 'Metric table=True' in scores.hindrance(mine, points, (3, 3))
+  told = dataclasses.replace(mine, table=True)
+  assert not scores.hindrance(told, points, (3, 3))

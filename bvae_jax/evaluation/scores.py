@@ -32,14 +32,22 @@ def hindrance(
   metric: metrics.Metric, points: metrics.Sample, sizes: tuple[int, ...]
 ) -> str:
   """Why a metric cannot be computed of points of one member, '' if it can."""
+  trace = lambda seen: jax.eval_shape(
+    lambda key, found: metric.compute(key, found, sizes),
+    jax.random.key(0),
+    seen,
+  )
+  # What there is where no other metric asks for tables.
+  bare = points._replace(code_table=None, logvar_table=None, table_factors=None)
   try:
-    found = jax.eval_shape(
-      lambda key, found: metric.compute(key, found, sizes),
-      jax.random.key(0),
-      points,
-    )
+    found = trace(points if metric.table else bare)
   except ValueError as error:
     return str(error)
+  except (AttributeError, TypeError):
+    if metric.table:
+      raise
+    trace(points)  # raises what is wrong besides
+    return 'it looks at the codes of every image; give its Metric table=True'
   main = metric.main
   if (
     isinstance(found, metrics.Scored)
