@@ -51,10 +51,16 @@ def looked_at(experiment: experiment_lib.Experiment) -> np.ndarray | None:
   The training and the test points; None, all, where a metric has a table of
   them, or where there are no more images than points.
   """
-  dataset, config = experiment.dataset, experiment.config
-  points = np.concatenate(draw_points(dataset, config.evaluation))
-  table = any(metrics.METRICS[name].table for name in config.metrics)
-  return None if table or len(points) >= dataset.num_images else points
+  settings, dataset = experiment.config.evaluation, experiment.dataset
+  points = np.concatenate(draw_points(dataset, settings))
+  return None if _every(experiment, len(points)) else points
+
+
+def _every(experiment: experiment_lib.Experiment, num_points: int) -> bool:
+  """Whether all images are looked at, where so many points are drawn."""
+  names = experiment.config.metrics
+  table = any(metrics.METRICS[name].table for name in names)
+  return table or num_points >= experiment.dataset.num_images
 
 
 def sample(
@@ -70,11 +76,10 @@ def sample(
   """
   settings, dataset = experiment.config.evaluation, experiment.dataset
   train, test = draw_points(dataset, settings)
-  every = looked_at(experiment) is None
+  num_points = len(train) + len(test)
+  every = _every(experiment, num_points)
   first, second = (
-    (train, test)
-    if every
-    else np.split(np.arange(len(train) + len(test)), [len(train)])
+    (train, test) if every else np.split(np.arange(num_points), [len(train)])
   )
   table = every and dataset.has_factors
   labels = lambda index: (

@@ -197,7 +197,8 @@ def seed_share(values: np.ndarray, groups: Sequence[Any]) -> float:
   if not len(whole) or not np.ptp(whole):  # of equals no mean need be exact
     return float('nan')
   scatter = lambda x: float(np.sum((x - x.mean()) ** 2)) if len(x) else 0.0
-  return sum(map(scatter, parts)) / scatter(whole)
+  total = scatter(whole)  # 0 of what differs by less than a square can hold
+  return sum(map(scatter, parts)) / total if total > 0 else float('nan')
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:

@@ -334,6 +334,7 @@ def test_seed_share_of_closed_forms():
   assert statistics.seed_share(np.array([1.0, 5.0, 1.0, 5.0]), groups) == 1.0
   assert statistics.seed_share(np.array([0.0, 2.0, 4.0, 6.0]), groups) == 0.2
   assert np.isnan(statistics.seed_share(np.ones(4), groups))
+  assert np.isnan(statistics.seed_share(np.array([1e-200, 2e-200]), [[0, 1]]))
   # The mean of three or seven of 0.7 is none of them.
   for size in (3, 6, 7):
     equal = np.full(size, 0.7)
