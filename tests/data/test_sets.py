@@ -165,9 +165,12 @@ def test_smallnorb_with_and_without_the_instance(tmp_path):
 def cars(path, lines, stems):
   meshes = {stem: noise(128, 128, 3, 24, 4) for stem in stems}
   with tarfile.open(path, 'w:gz', compresslevel=1) as archive:
-    for name, content in {
+    for name, content in {  # other sets of the paper lie beside the cars
+      'data/shapes48.mat': mat(noise(2)),
+      'data/sprites/sprites_1.mat': mat(noise(2)),
       **{f'data/cars/{stem}.mat': mat(m) for stem, m in meshes.items()},
       'data/cars/list.txt': '\n'.join(lines).encode(),
+      'data/sprites/list.txt': b'sprites_1',
     }.items():
       info = tarfile.TarInfo(name)
       info.size = len(content)

@@ -1,4 +1,8 @@
-"""Cars3D (Reed et al. 2015). Cars are numbered as list.txt has them."""
+"""Cars3D (Reed et al. 2015). Cars are numbered as list.txt has them.
+
+The published archive holds other sets of the paper too: data/sprites and
+data/shapes48.mat lie beside data/cars, and are left alone.
+"""
 
 import io
 import pathlib
@@ -8,6 +12,7 @@ import numpy as np
 from bvae_jax.data.sets import spec, tree
 
 _ELEVATIONS, _AZIMUTHS = 4, 24
+_MESH, _LIST = '_mesh.mat', 'list.txt'
 
 
 def _stem(name: str) -> str:
@@ -31,14 +36,16 @@ def _mesh(name: str, content: bytes) -> np.ndarray:
 
 
 def _open(path: pathlib.Path) -> spec.Opened:
-  found, lines = [], None
+  found, lists, folder = [], {}, ''
   for name, content in tree.members(
-    path, lambda n: n.endswith(('.mat', 'list.txt'))
+    path, lambda n: n.endswith(_MESH) or n.rpartition('/')[2] == _LIST
   ):
-    if name.endswith('list.txt'):
-      lines = content.decode(errors='replace').split()
-    else:
+    if name.endswith(_MESH):
       found.append(_stem(name))
+      folder = name.rpartition('/')[0]
+    else:
+      lists[name.rpartition('/')[0]] = content.decode(errors='replace').split()
+  lines = lists.get(folder)
   if lines is None or not found:
     raise ValueError(
       f'{path}: needs cars/list.txt and cars/*_mesh.mat, holds '
@@ -62,7 +69,7 @@ def _open(path: pathlib.Path) -> spec.Opened:
   )
 
   def chunks() -> spec.Chunks:
-    for name, content in tree.members(path, lambda n: n.endswith('.mat')):
+    for name, content in tree.members(path, lambda n: n.endswith(_MESH)):
       first = place[_stem(name)] * views
       yield np.arange(first, first + views), _mesh(name, content)
 
