@@ -243,6 +243,34 @@ def test_what_a_metric_says_of_factors_has_their_shape(matrix, by_factor, why):
   assert bool(found) == bool(why)
 
 
+def test_a_metric_of_numbers_that_jax_hides_is_told_in_a_line():
+  points = metrics.Sample(np.ones((9, 2)), None, np.ones((9, 2)), *[None] * 3)
+  compute = lambda key, sample, sizes: metrics.Scored(
+    {'mine': np.asarray(sample.codes).std()}
+  )
+  mine = metrics.Metric('mine', 'mine', 'codes', compute)
+  assert 'made of jax.numpy' in scores.hindrance(mine, points, ())
+  with pytest.raises(ValueError, match="mine: needs must be .*, got 'labels'"):
+    dataclasses.replace(mine, needs='labels')
+
+
+@pytest.mark.parametrize(
+  ('scored', 'told'),
+  [
+    (lambda codes, kl: {'mine': kl.mean(1)}, True),
+    (lambda codes, kl: {'mine': np.asarray(codes).std((1, 2))}, True),
+    (lambda codes, kl: {'mine': kl.mean()}, False),
+    (lambda codes, kl: {'other': kl.mean(1)}, False),
+  ],
+)
+def test_a_metric_of_a_population_is_tried_before_training(scored, told):
+  compute = lambda codes, kl: metrics.Scored(scored(codes, kl))
+  mine = metrics.Metric('mine', 'mine', 'population', compute)
+  why = "it must return metrics.Scored with 'mine' of shape (3,)"
+  codes = jax.ShapeDtypeStruct((3, 9, 2), np.float32)
+  assert scores.hindrance_of_seeds(mine, codes) == ('' if told else why)
+
+
 def test_a_metric_that_looks_at_every_image_says_so():
   mean = lambda key, sample, sizes: metrics.Scored(
     {'mine': sample.code_table.mean()}

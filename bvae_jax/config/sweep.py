@@ -7,7 +7,7 @@ import numpy as np
 
 from bvae_jax import losses
 from bvae_jax.config import checks, defaults
-from bvae_jax.training import roles
+from bvae_jax.training import optimizer, roles
 
 SCHEDULES = ('constant', 'linear', 'cosine', 'step')
 
@@ -130,6 +130,12 @@ def _validate_rates(config: ml_collections.ConfigDict) -> None:
 def validate(config: ml_collections.ConfigDict) -> None:
   """Checks what the objective is given: scalars, options, their grid."""
   entry = losses.OBJECTIVES[config.objective]
+  taken = sorted({*entry.hparams} & {*optimizer.RATES})
+  checks.require(
+    not taken,
+    f'objective {config.objective}: a hyperparameter may not be called '
+    f'{", ".join(taken)}, which is of the optimizer; give it another name',
+  )
   checks.subset('hparams', config.hparams, entry.hparams)
   _validate_options(config)
   for key, names in (('hparams', entry.hparams), ('options', entry.options)):

@@ -72,9 +72,12 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
         f'metrics: {name} needs known factors, which data set '
         f'{dataset.name} does not have; possible: {", ".join(able)}'
       )
-    if metric.needs == 'population':
-      continue
-    why = scores.hindrance(metric, points, dataset.factor_sizes)
+    if metric.needs != 'population':
+      why = scores.hindrance(metric, points, dataset.factor_sizes)
+    else:
+      seeds, compared = len(config.seeds), min(num_train, scores.UDR_POINTS)
+      codes = shape((seeds, compared, latents))
+      why = scores.hindrance_of_seeds(metric, codes) if seeds > 1 else ''
     if why:
       raise ValueError(
         f'metrics: {name} cannot be computed with num_latents={latents}, '

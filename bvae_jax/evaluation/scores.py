@@ -43,6 +43,8 @@ def hindrance(
     found = trace(points if metric.table else bare)
   except ValueError as error:
     return str(error)
+  except jax.errors.JAXTypeError:  # NumPy, float(), an `if` of a value
+    return 'it must be made of jax.numpy, which jax.jit and jax.vmap can trace'
   except (AttributeError, TypeError):
     if metric.table:
       raise
@@ -56,6 +58,34 @@ def hindrance(
   ):
     return _misshapen(found, points.codes.shape[-1], len(sizes))
   return f'it must return metrics.Scored of scalar scores, {main!r} among them'
+
+
+def hindrance_of_seeds(
+  metric: metrics.Metric, codes: jax.ShapeDtypeStruct
+) -> str:
+  """Why a population metric cannot be computed, '' if it can.
+
+  Args:
+    metric: one that needs a population; of JAX, or of NumPy.
+    codes: the shape of those that it is given, [M, N, D].
+  """
+  kl = jax.ShapeDtypeStruct((codes.shape[0], codes.shape[2]), np.float32)
+  try:
+    try:
+      found = jax.eval_shape(metric.compute, codes, kl)
+    except jax.errors.JAXTypeError:  # of NumPy: only numbers will do
+      drawn = np.random.default_rng(0).normal(size=codes.shape)
+      found = metric.compute(drawn.astype(np.float32), np.ones(kl.shape))
+  except ValueError as error:
+    return str(error)
+  main, shape = metric.main, codes.shape[:1]
+  if (
+    isinstance(found, metrics.Scored)
+    and main in found.scores
+    and np.shape(found.scores[main]) == shape
+  ):
+    return ''
+  return f'it must return metrics.Scored with {main!r} of shape {shape}'
 
 
 def _misshapen(found: metrics.Scored, latents: int, factors: int) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 
@@ -68,6 +68,9 @@ class Metric:
       factor; of a population (codes
       [M, N, D], kl [M, D]) -> Scored with leaves [M].
     table: whether it looks at the codes of every image, in `code_table`.
+
+  Raises:
+    ValueError: `needs` is none of these.
   """
 
   name: str
@@ -75,6 +78,13 @@ class Metric:
   needs: Needs
   compute: Callable[..., Scored]
   table: bool = False
+
+  def __post_init__(self):
+    if self.needs not in get_args(Needs):
+      raise ValueError(
+        f'metric {self.name}: needs must be one of {", ".join(get_args(Needs))}'
+        f', got {self.needs!r}'
+      )
 
 
 def _on_points(function, key, s, sizes):

@@ -186,8 +186,13 @@ def check(kind: str, dataset: data.Dataset) -> None:
   """Refuses a data set of which a kind of batch cannot be drawn.
 
   Raises:
-    ValueError: pairs or labelled images without labels, or a single image.
+    ValueError: pairs or labelled images without labels, a single image, or no
+      such kind of batch.
   """
+  if kind not in DRAWS:
+    raise ValueError(
+      f'no batch {kind!r}: an objective trains on one of {", ".join(DRAWS)}'
+    )
   if dataset.num_train < 2:
     raise ValueError(
       f'data set {dataset.name} has 1 image to train on; give it 2 or more'

@@ -87,7 +87,19 @@ ROLES = {role.name: role for role in _ALL}
 
 
 def of(objective: losses.Objective) -> tuple[losses.Role, ...]:
-  """The roles of an objective's networks, in its order."""
+  """The roles of an objective's networks, in its order.
+
+  Raises:
+    ValueError: it names a network that there is not.
+  """
+  unknown = [
+    n for n in objective.networks if isinstance(n, str) and n not in ROLES
+  ]
+  if unknown:
+    raise ValueError(
+      f'networks: no {unknown[0]!r} among {", ".join(ROLES)}; give a '
+      'losses.Role for a network of your own'
+    )
   return tuple(
     network if isinstance(network, losses.Role) else ROLES[network]
     for network in objective.networks

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from bvae_jax import parallel
+from bvae_jax.losses import wiring
 from bvae_jax.training import batches, optimizer, schedules
 from bvae_jax.training import experiment as experiment_lib
 
@@ -93,6 +94,35 @@ def _products(precision: str) -> contextlib.AbstractContextManager:
   return jax.default_matmul_precision(precision)
 
 
+def _checked(
+  name: str, loss_fn: wiring.LossFn, memory: Mapping[str, float]
+) -> wiring.LossFn:
+  """A loss that tells, when it is traced, what an objective returns amiss."""
+
+  def checked(*arguments: Any) -> wiring.Result:
+    found = loss_fn(*arguments)
+    pair = isinstance(found, tuple) and len(found) == 2
+    if not (
+      pair
+      and isinstance(found[1], Mapping)
+      and jnp.shape(found[0]) == ()
+      and jnp.issubdtype(jnp.result_type(found[0]), jnp.floating)
+    ):
+      raise ValueError(
+        f'objective {name} must return (loss, terms): one real number, and a '
+        'dict of what is logged'
+      )
+    lost = sorted({*memory} - {*found[1]})
+    if lost:
+      raise ValueError(
+        f'objective {name} must return {", ".join(lost)} among its terms, the '
+        'next value of its memory'
+      )
+    return found
+
+  return checked
+
+
 def make_train_step(
   experiment: experiment_lib.Experiment,
   images: Callable,
@@ -122,7 +152,11 @@ def make_train_step(
   nets = experiment_lib.make_nets(
     experiment.modules, experiment.config.precision
   )
-  loss_fn = experiment.objective.wire(nets, context)
+  loss_fn = _checked(
+    experiment.config.objective,
+    experiment.objective.wire(nets, context),
+    experiment.objective.memory,
+  )
   draw = batches.DRAWS[experiment.objective.batch]
   source = functools.partial(
     batches.Source, experiment.dataset, images, context

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from bvae_jax import losses
+from bvae_jax import losses, run
 from bvae_jax.training import chunk
 from bvae_jax.training import experiment as experiment_lib
 
@@ -90,3 +90,30 @@ def test_a_term_does_not_say_whose_line_of_the_log_it_is(monkeypatch):
   experiment = experiment_lib.build(helpers.small_config('mine'))
   with pytest.raises(ValueError, match='mine: a term may not be called seed,'):
     chunk.term_shapes(experiment)
+
+
+@pytest.mark.parametrize(
+  ('loss', 'entry', 'why'),
+  [
+    (lambda nll, *_: nll.mean(), {}, 'must return .loss, terms.: one real'),
+    (lambda nll, *_: (nll, {}), {}, 'must return .loss, terms.: one real'),
+    (lambda nll, *_: (1, {}), {}, 'must return .loss, terms.: one real'),
+    (
+      lambda nll, *_, m: (nll.mean(), {}),
+      {'memory': {'m': 1.0}},
+      'mine must return m among its terms',
+    ),
+    (None, {'batch': 'triples'}, "no batch 'triples': .* two_batches"),
+    (None, {'networks': ('encoder', 'x')}, "networks: no 'x' among encoder,"),
+    (None, {'hparams': {'learning_rate': 1.0}}, 'not be called learning_rate'),
+  ],
+)
+def test_what_an_entry_has_amiss_is_told_before_training(
+  loss, entry, why, monkeypatch, tmp_path
+):
+  monkeypatch.setitem(
+    losses.OBJECTIVES, 'mine', losses.Objective(loss, **entry)
+  )
+  with pytest.raises(ValueError, match=why):
+    run.train_and_evaluate(helpers.small_config('mine'), tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
