@@ -10,7 +10,7 @@ import pytest
 
 from bvae_jax import losses, metrics, parallel, population
 from bvae_jax.evaluation import codes as codes_lib
-from bvae_jax.evaluation import evaluate, scores, tables
+from bvae_jax.evaluation import evaluate, hindrances, tables
 from bvae_jax.evaluation import points as points_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import probe as probe_lib
@@ -216,9 +216,9 @@ def test_a_metric_that_returns_something_else_is_told_before_training(compute):
   points = metrics.Sample(np.ones((9, 2)), None, np.ones((9, 2)), *[None] * 3)
   mine = metrics.Metric('mine', 'mine', 'codes', compute)
   why = "must return metrics.Scored of scalar scores, 'mine' among them"
-  assert why in scores.hindrance(mine, points, ())
+  assert why in hindrances.of_member(mine, points, ())
   right = lambda key, sample, sizes: metrics.Scored({'mine': 0.5, 'more': 1.0})
-  assert not scores.hindrance(
+  assert not hindrances.of_member(
     dataclasses.replace(mine, compute=right), points, ()
   )
 
@@ -238,7 +238,7 @@ def test_what_a_metric_says_of_factors_has_their_shape(matrix, by_factor, why):
   points = metrics.Sample(np.ones((9, 2)), None, np.ones((9, 2)), *[None] * 3)
   mine = metrics.Metric('mine', 'mine', 'factors', compute)
   start, _, end = why.partition('.*')
-  found = scores.hindrance(mine, points, (4, 4, 0))
+  found = hindrances.of_member(mine, points, (4, 4, 0))
   assert found.startswith(start) and found.endswith(end)
   assert bool(found) == bool(why)
 
@@ -249,7 +249,7 @@ def test_a_metric_of_numbers_that_jax_hides_is_told_in_a_line():
     {'mine': np.asarray(sample.codes).std()}
   )
   mine = metrics.Metric('mine', 'mine', 'codes', compute)
-  assert 'made of jax.numpy' in scores.hindrance(mine, points, ())
+  assert 'made of jax.numpy' in hindrances.of_member(mine, points, ())
   with pytest.raises(ValueError, match="mine: needs must be .*, got 'labels'"):
     dataclasses.replace(mine, needs='labels')
 
@@ -268,7 +268,7 @@ def test_a_metric_of_a_population_is_tried_before_training(scored, told):
   mine = metrics.Metric('mine', 'mine', 'population', compute)
   why = "it must return metrics.Scored with 'mine' of shape (3,)"
   codes = jax.ShapeDtypeStruct((3, 9, 2), np.float32)
-  assert scores.hindrance_of_seeds(mine, codes) == ('' if told else why)
+  assert hindrances.of_seeds(mine, codes) == ('' if told else why)
 
 
 def test_a_metric_that_looks_at_every_image_says_so():
@@ -277,6 +277,6 @@ def test_a_metric_that_looks_at_every_image_says_so():
   )
   points = metrics.Sample(*[np.ones((9, 2))] * 6)
   mine = metrics.Metric('mine', 'mine', 'factors', mean)
-  assert 'Metric table=True' in scores.hindrance(mine, points, (3, 3))
+  assert 'Metric table=True' in hindrances.of_member(mine, points, (3, 3))
   told = dataclasses.replace(mine, table=True)
-  assert not scores.hindrance(told, points, (3, 3))
+  assert not hindrances.of_member(told, points, (3, 3))

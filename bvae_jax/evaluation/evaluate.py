@@ -15,7 +15,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import data, losses, metrics, population
 from bvae_jax.data import dependence
 from bvae_jax.evaluation import codes as codes_lib
-from bvae_jax.evaluation import floors, labelled, records, scores
+from bvae_jax.evaluation import floors, hindrances, labelled, records, scores
 from bvae_jax.evaluation import points as points_lib
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import experiment as experiment_lib
@@ -73,11 +73,11 @@ def check(config: ml_collections.ConfigDict, dataset: data.Dataset) -> None:
         f'{dataset.name} does not have; possible: {", ".join(able)}'
       )
     if metric.needs != 'population':
-      why = scores.hindrance(metric, points, dataset.factor_sizes)
+      why = hindrances.of_member(metric, points, dataset.factor_sizes)
     else:
       seeds, compared = len(config.seeds), min(num_train, scores.UDR_POINTS)
       codes = shape((seeds, compared, latents))
-      why = scores.hindrance_of_seeds(metric, codes) if seeds > 1 else ''
+      why = hindrances.of_seeds(metric, codes) if seeds > 1 else ''
     if why:
       raise ValueError(
         f'metrics: {name} cannot be computed with num_latents={latents}, '

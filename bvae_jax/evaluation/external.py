@@ -12,7 +12,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import metrics
 from bvae_jax.config import checks
 from bvae_jax.data import dependence
-from bvae_jax.evaluation import labelled, records, scores
+from bvae_jax.evaluation import hindrances, labelled, records, scores
 from bvae_jax.evaluation import points as points_lib
 from bvae_jax.evaluation import results as results_lib
 
@@ -194,7 +194,7 @@ def _chosen(
       return 'it needs many models'
     if metric.needs == 'variances' and points.logvar_table is None:
       return 'it needs log-variances of latents'
-    return scores.hindrance(metric, one, sizes)
+    return hindrances.of_member(metric, one, sizes)
 
   for name in names:
     known = name in metrics.METRICS
