@@ -10,7 +10,7 @@ import pytest
 
 from bvae_jax import losses, metrics, parallel, population
 from bvae_jax.evaluation import codes as codes_lib
-from bvae_jax.evaluation import evaluate, hindrances, tables
+from bvae_jax.evaluation import evaluate, hindrances, scores, tables
 from bvae_jax.evaluation import points as points_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import probe as probe_lib
