@@ -133,7 +133,10 @@ def _compare(real: spec.RealSet, path: pathlib.Path) -> tuple[str, str]:
   if path.is_dir():
     pairs = [(path / remote.name, remote) for remote in real.files]
   else:
-    same = [r for r in real.files if r.name.endswith(path.suffix)]
+    # By its first bytes: an HDF5 file may be called .h5, or anything.
+    kinds = {'zip': '.npz', 'hdf5': '.hdf5'}
+    suffix = kinds.get(files.kind(path), path.suffix)
+    same = [r for r in real.files if r.name.endswith(suffix)]
     pairs = [(path, (same or list(real.files))[0])]
   differs, unknown, absent = [], [], []
   for file, remote in pairs:

@@ -1,6 +1,7 @@
 """Real sets from small files in the published layouts, made here."""
 
 import gzip
+import hashlib
 import io
 import json
 import logging
@@ -145,6 +146,8 @@ def norb_half(folder, start, instances, packed) -> tuple:
 def test_smallnorb_with_and_without_the_instance(tmp_path):
   train, pairs = norb_half(tmp_path, smallnorb._TRAIN, (4, 6, 9), True)
   test, others = norb_half(tmp_path, smallnorb._TEST, (0, 5), False)
+  # The file that is compared with the published sum is the one that is read.
+  (tmp_path / f'{smallnorb._TRAIN}-dat.mat').write_bytes(b'unpacked by halves')
   prepare.prepare('smallnorb', str(tmp_path), str(tmp_path), image_size=96)
   five = load(tmp_path, 'smallnorb', image_size=96)
   assert five.factor_sizes == (5, 5, 9, 18, 6)
@@ -350,6 +353,19 @@ def test_a_whole_set_that_differs_is_refused(tmp_path, monkeypatch, caplog):
     dataset = made(tmp_path, 'dsprites', tmp_path / 'a.npz', unverified=True)
   assert 'was published' in caplog.text
   assert 'not the published files' in dataset.description
+
+
+def test_a_file_is_compared_by_what_it_is_not_by_its_name(tmp_path):
+  h5py = pytest.importorskip('h5py')
+  classes, lit = dsprites_rows(4)
+  with h5py.File(tmp_path / 'a.h5', 'w') as file:
+    file['imgs'], file['latents/classes'] = lit, classes
+  real = sets.SETS['dsprites']
+  digest = hashlib.sha256((tmp_path / 'a.h5').read_bytes()).hexdigest()
+  npz, hdf5 = real.files
+  ours = hdf5._replace(checksum=f'sha256:{digest}', size=0)
+  found = prepare._compare(real._replace(files=(npz, ours)), tmp_path / 'a.h5')
+  assert found == ('', '')
 
 
 def test_prepared_once_with_facts_and_a_sheet(tmp_path, small_mpi3d):

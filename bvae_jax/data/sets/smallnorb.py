@@ -34,8 +34,8 @@ _URL = 'https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/'
 
 
 def _stream(folder: pathlib.Path, name: str) -> Any:
-  """Opens a .mat or .mat.gz of a folder."""
-  for path in (folder / f'{name}.mat', folder / f'{name}.mat.gz'):
+  """Opens a .mat.gz, as published and compared, or else a .mat of a folder."""
+  for path in (folder / f'{name}.mat.gz', folder / f'{name}.mat'):
     if path.exists():
       with open(path, 'rb') as raw:
         packed = raw.read(2) == b'\x1f\x8b'
