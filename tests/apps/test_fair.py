@@ -130,6 +130,21 @@ def test_a_correlated_grid_and_a_perfect_coder(world):
     groups.split(dataset, jax.random.key(0), ('on', 'on'))
 
 
+def test_no_combination_is_too_rare_to_train_on():
+  hue, scale = (data.Factor('f', 'ordinal', n) for n in (5, 16))
+  shape = data.Factor('f', 'categorical', 4)
+  assert groups.own_law((4, 1), (hue, scale)).sigma == 0.2
+  law = groups.own_law((1, 4), (hue, shape))
+  assert law.pair == (1, 4)
+  # The upper two hues of cubes: exp(-(9/16, 1) / (2 sigma^2)), of all.
+  apart = np.add.outer(np.arange(5) / 4, -np.arange(4) / 3) ** 2
+  share = lambda s: (
+    np.exp(-apart / (2 * s * s))[3:, 0].sum()
+    / np.exp(-apart / (2 * s * s)).sum()
+  )
+  assert share(law.sigma) >= 0.01 > share(law.sigma - 0.05)
+
+
 def test_no_image_of_a_large_grid_is_trained_and_tested_on(world):
   axes = ('middle', 'fine', 'free'), (3, 5, 1200), ('ordinal',) * 3
   large = dataclasses.replace(
