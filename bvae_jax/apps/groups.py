@@ -23,7 +23,7 @@ from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.correlated import Correlation
 
 SIGMA = 0.2  # of the pair in training, where the run has none of its own
-_RAREST = 0.01  # share of each combination in training, else sigma grows
+_RAREST = 0.002  # share of each combination in training, else sigma grows
 _TRAIN, _TEST = 2000, 4000
 _LARGE = 4 * _TEST  # images of a grid, from which on no image is in both
 
@@ -117,7 +117,7 @@ def own_law(
   """The correlation of two factors in training, where the run has none.
 
   Its sigma is `SIGMA`, or as many twentieths more as leave each combination of
-  their two parts one image in a hundred; a quarter of what it would have
+  their two parts one image in five hundred; a quarter of what it would have
   without a correlation, where that is less.
 
   Args:
