@@ -8,6 +8,7 @@ import pathlib
 import resource
 import shutil
 import sys
+from concurrent import futures
 from typing import NamedTuple
 
 import helpers
@@ -413,6 +414,21 @@ def test_a_manifest_tells_what_changed(folder):
   assert folder.changed() == ['a.csv', 'config.json']
   folder.seal(['a.csv'])
   assert folder.changed() == ['config.json']
+
+
+def test_a_manifest_loses_no_sum_of_two_who_write_it(folder):
+  for name in 'ab':
+    folder.replace(name, 'old')
+  folder.seal()
+
+  def write(name):
+    for i in range(100):
+      folder.replace(name, f'{i}')
+      folder.seal([name])
+
+  with futures.ThreadPoolExecutor() as pool:
+    list(pool.map(write, 'ab'))
+  assert folder.changed() == []
 
 
 def test_tensorboard_gets_every_term_of_every_member(tmp_path):

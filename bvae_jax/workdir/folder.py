@@ -25,7 +25,7 @@ MANIFEST = 'manifest.json'
 PLAN = 'plan.json'  # of a study's folder
 FAILURE = 'error.txt'  # of a unit that failed: why
 # What is no part of a finished run: locks, a worker's log, the rest of a kill.
-_PASSING = re.compile(r'manifest\.json|\.lock|unit\.(lock|log)|.*\.part')
+_PASSING = re.compile(r'manifest\.json|.*\.lock|unit\.log|.*\.part')
 # What is written under the lock of a run.
 _LOCKED = (
   'config.json', 'groups.json', 'training.json', 'images.json',
@@ -154,8 +154,13 @@ class Folder:
         nothing is written); None means all of them. Checkpoints have their
         own sums.
     """
-    if names is not None and not (self.path / MANIFEST).exists():
-      return
+    # Not the run's lock: pages are made anew beside a command that holds it.
+    path = self.path / locks.MANIFEST_LOCK
+    if names is None or (self.path / MANIFEST).exists():
+      with locks.locked(path, f'{self.path / MANIFEST}', locks.PATIENCE):
+        self._seal(names)
+
+  def _seal(self, names: Iterable[str] | None) -> None:
     sums = {} if names is None else self._sums()
     if names is None:
       paths = [*self.path.glob('*'), *self.path.glob('traversals/*')]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 RUN_LOCK = '.lock'  # of a run or a study, held while it is written
+MANIFEST_LOCK = '.manifest.lock'  # held while manifest.json is written
 UNIT_LOCK = 'unit.lock'  # beside a run's own lock, held by who runs the unit
 PATIENCE = 60.0  # seconds for a lock that is held while files are written
 GLANCE = 1.0  # seconds for a unit's lock, which others hold to look at it
