@@ -147,6 +147,17 @@ def on_latents(
   return np.stack(moves)
 
 
+def judge_error(dataset: data.Dataset, key: jax.Array) -> np.ndarray:
+  """How far the judge of `on_latents` is off on real images, shares [K].
+
+  Args:
+    dataset: of observed points.
+    key: that of `on_latents`.
+  """
+  factors = dataset.require_factors('intervene').factors
+  return observed.error(*observed.halves(dataset, key, _MOVED), factors)
+
+
 def report(
   found: Interventions, names: tuple[str, ...], threshold: float
 ) -> list[dict[str, Any]]:

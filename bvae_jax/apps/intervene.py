@@ -89,6 +89,11 @@ def run(options: Options) -> Section:
     'is like none is given the least bad one.',
   ]
   if not dataset.is_grid:
+    off = zip(names, effects.judge_error(dataset, options.key))
+    notes[-1] += (
+      ' On real images it errs by '
+      f'{", ".join(f"{name} {share:.3f}" for name, share in off)}.'
+    )
     notes.append(
       'The factors are no grid: an image nearest in all other factors stands '
       'for one with the factor drawn anew. The two are '

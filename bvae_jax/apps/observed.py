@@ -73,6 +73,25 @@ def nearest(
   return np.stack(columns, 1), apart.min(1).clip(0) / np.size(images[0])
 
 
+def error(
+  sample: coders.Sample,
+  others: coders.Sample,
+  factors: Sequence[factors_lib.Factor],
+) -> np.ndarray:
+  """How far `nearest` among others is off on real images.
+
+  Args:
+    sample: the images, none of which is among the others.
+    others: those that are compared with.
+    factors: what is known of theirs.
+
+  Returns:
+    Of each factor, the mean of shares of its range [K].
+  """
+  told, _ = nearest(sample.images, others)
+  return coders.known_mean(coders.change(sample.factors, told, factors))
+
+
 def partners(
   table: Any,
   factors: Sequence[factors_lib.Factor],

@@ -99,8 +99,7 @@ def bench(dataset: data.Dataset, options: Options, place: int) -> Bench:
       draws.append(tasks.part(basis, rows))
     values = np.unique(np.concatenate([work.factors, basis.factors])[:, place])
     judge = lambda images, _: observed.nearest(images, basis)
-    told, _ = judge(work.images, None)
-    error = coders.known_mean(coders.change(work.factors, told, factors))
+    error = observed.error(work, basis, factors)
   wanted = other_values(keys[1], work.factors[:, place], values)
   return Bench(work, basis, draws, wanted, judge, error)
 

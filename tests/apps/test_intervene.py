@@ -59,6 +59,20 @@ def test_observed_pairs_say_the_same(scattered):
   assert not moves[3].any()
 
 
+def test_the_judge_of_observed_images_errs_by_hand():
+  factors = (data.Factor('a', 'categorical', 3), data.Factor('b', 'ordinal', 5))
+  pixels = lambda values: np.reshape(values, (-1, 1, 1, 1))
+  few = lambda table, values: coders.Sample(
+    np.arange(len(table)), pixels(values), np.array(table)
+  )
+  others = few([[0, 0], [1, 4], [2, -1]], [0.0, 0.5, 1.0])
+  seen = few([[0, 1], [0, 4], [2, 2], [-1, 4]], [0.1, 0.4, 0.9, 0.6])
+  # Told are (0, 0), (1, 4), and of the last two b by the nearest that has it:
+  # (2, 4), (-, 4).
+  error = observed.error(seen, others, factors)
+  np.testing.assert_allclose(error, [(0 + 1 + 0) / 3, (1 + 0 + 2 + 0) / 16])
+
+
 def test_partners_are_nearest_in_all_but_one():
   factors = (data.Factor('a', 'categorical', 3), data.Factor('b', 'ordinal', 5))
   table = np.array([[0, 0], [1, 0], [1, 4], [2, 3], [-1, 2]])
