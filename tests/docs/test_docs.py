@@ -174,8 +174,8 @@ def test_every_block_of_python_runs(path, desk, monkeypatch):
 
 
 def test_what_the_pages_add_trains_and_is_scored(tmp_path, monkeypatch):
-  tables = (losses.OBJECTIVES, metrics.METRICS, data.DATASETS,
-            models.ENCODERS, models.DECODERS)  # fmt: skip
+  tables = (losses.OBJECTIVES, losses.LIKELIHOODS, metrics.METRICS,
+            data.DATASETS, models.ENCODERS, models.DECODERS)  # fmt: skip
   before = [dict(table) for table in tables]
   code = '\n'.join(helpers.blocks(ROOT / 'docs' / 'extending.md'))
   (tmp_path / 'blocks_of_extending.py').write_text(code)
@@ -185,7 +185,7 @@ def test_what_the_pages_add_trains_and_is_scored(tmp_path, monkeypatch):
     own.load()
     added = [sorted(set(new) - set(old)) for new, old in zip(tables, before)]
     assert added == [
-      ['squared_vae'], ['spread'], ['cross'], ['edges'], ['linear']
+      ['squared_vae'], ['laplace'], ['spread'], ['cross'], ['edges'], ['linear']
     ]  # fmt: skip
     for make in (models.make_coder, models.make_critic):
       assert type(make('edges', 3, (8, 8, 1)).trunk).__name__ == 'Edges'
@@ -193,10 +193,14 @@ def test_what_the_pages_add_trains_and_is_scored(tmp_path, monkeypatch):
       'squared_vae', metrics=('spread',), num_steps=2
     )
     config.update({'encoder': 'edges', 'decoder': 'linear'})
+    config.likelihood = 'laplace'
     config.dataset.update(
       {'name': 'cross', 'image_size': 8, 'factor_stride': ()}
     )
     run_lib.train_and_evaluate(config, tmp_path / 'run')
+    model = bvae_jax.load(tmp_path / 'run')
+    images = model.dataset.images(np.arange(64))
+    shown = model.decode(model.encode(images)[0])
   finally:
     for table, old in zip(tables, before):
       table.clear()
@@ -205,4 +209,6 @@ def test_what_the_pages_add_trains_and_is_scored(tmp_path, monkeypatch):
   (member,) = found['members']
   assert member['metrics']['spread'] > 0
   assert member['hparams']['weight'] == 0.1
+  nll = (abs(images - shown) / 0.1 + np.log(0.2)).sum((1, 2, 3)).mean()
+  assert member['elbo']['nll'] == pytest.approx(float(nll), rel=0.05)
   assert found['dataset']['description'] == 'crosses'
