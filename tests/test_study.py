@@ -103,8 +103,11 @@ def test_a_unit_of_names_unknown_here_says_how_to_name_them(tmp_path):
     patch.setitem(losses.OBJECTIVES, 'mine', losses.OBJECTIVES['vae'])
     study = small_study(a=helpers.small_config('mine'))
     plan.write_plan(study, tmp_path)
-  with pytest.raises(ValueError, match="'mine' is unknown; .*BVAE_IMPORT"):
+  told = "'mine' is unknown; .*BVAE_IMPORT"
+  with pytest.raises(ValueError, match=told):
     unit.run_unit(tmp_path, 'a')
+  with pytest.raises(ValueError, match=told):
+    config_lib.default_config('mine')
 
 
 def test_a_unit_held_elsewhere_is_waited_for_and_taken_over(ended):
@@ -260,6 +263,14 @@ def test_a_plan_comes_back_as_it_was(tmp_path):
   [
     ({'a': {'batch_size': 4}, 'b': {}}, r'\(units\.a\.batch_size: 8 -> 4\)'),
     ({'a': {}}, r'\(units\.b is gone\)'),
+    (
+      {'a': {'metrics': ('irs',)}, 'b': {}},
+      r"units\.a\.metrics: \['mig'.* -> \['irs'\]\); .* --mode=evaluate with",
+    ),
+    (
+      {'a': {'metrics': ('irs',), 'batch_size': 4}, 'b': {}},
+      'give its config, which',
+    ),
     (
       {'a': {'seeds': (1, 2)}, 'b': {}},
       r'\(units\.a\.seeds: \[0\] -> \[1, 2\]\)',

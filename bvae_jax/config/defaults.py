@@ -3,6 +3,7 @@
 import ml_collections
 
 from bvae_jax import losses
+from bvae_jax.config import checks, own
 from bvae_jax.training import optimizer
 
 # Scalars that are off at 0, and then belong to no member.
@@ -10,7 +11,16 @@ OPTIONAL = ('discriminator_rate', 'weight_decay')
 
 
 def default_config(objective: str) -> ml_collections.ConfigDict:
-  """The 2019 study's protocol for one objective, as a locked ConfigDict."""
+  """The 2019 study's protocol for one objective, as a locked ConfigDict.
+
+  Raises:
+    ConfigError: there is no such objective.
+  """
+  checks.require(
+    objective in losses.OBJECTIVES,
+    f'objective={objective!r} is unknown; valid: '
+    f'{", ".join(sorted(losses.OBJECTIVES))}; {own.HINT}',
+  )
   entry = losses.OBJECTIVES[objective]
   hparams = {name: float(value) for name, value in entry.hparams.items()}
   return ml_collections.ConfigDict(

@@ -37,6 +37,16 @@ def differences(old: dict, new: dict, folders: Folders) -> list[str]:
   return found
 
 
+def scores_alone(old: dict, changed: list[str]) -> bool:
+  """Whether `differences` are of the scores that are asked for."""
+  keys = tuple(
+    f'units.{name}.{key}'
+    for name in old['units']
+    for key in config_lib.SCORE_KEYS
+  )
+  return all(one.startswith(keys) for one in changed)
+
+
 @contextlib.contextmanager
 def held(old: dict, new: dict, folders: Folders) -> Iterator[None]:
   """Holds the units whose configs change: no process runs one by the old plan.

@@ -102,10 +102,12 @@ def _check_same(folder: pathlib.Path, old: dict, new: dict) -> None:
   units = functools.partial(unit_path, folder)
   changed = growth.differences(old, new, units)
   if changed:
+    way = 'choose another --workdir, or give its config, which is in plan.json'
+    if growth.scores_alone(old, changed):
+      way = 'bvae main --mode=evaluate with them scores what is trained'
     raise workdir_lib.WorkdirError(
       f'workdir {folder} holds the plan of another config '
-      f'({"; ".join(changed)}); choose another --workdir, or give its config, '
-      'which is in plan.json'
+      f'({"; ".join(changed)}); {way}'
     )
 
 
