@@ -1,6 +1,7 @@
 """Files that hold an array of images, told by their first bytes."""
 
 import contextlib
+import math
 import pathlib
 import zipfile
 import zlib
@@ -106,7 +107,7 @@ def _npy(path: pathlib.Path, key: str) -> np.ndarray:
     raise ValueError(f'a .npy has no array by the name of {key}')
   with open(path, 'rb') as stream:
     shape, _, dtype = header(stream)
-    size = stream.tell() + int(np.prod(shape)) * dtype.itemsize
+    size = stream.tell() + math.prod(shape) * dtype.itemsize
   if dtype.hasobject:
     raise ValueError(
       'holds pickled objects, which are not read; save plain arrays'
@@ -151,7 +152,11 @@ def _npz_shapes(
     found = {}
     for name in members:
       with archive.open(name) as stream:
-        found[name.removesuffix('.npy')] = header(stream)
+        found[name.removesuffix('.npy')] = shape, _, dtype = header(stream)
+        size = stream.tell() + math.prod(shape) * dtype.itemsize
+      held = archive.getinfo(name).file_size
+      if held < size and not dtype.hasobject:
+        raise EOFError(f'{held} of {size} bytes of {name}')
   plain = {n: s for n, (s, _, d) in found.items() if not d.hasobject}
   return plain, list(found)
 

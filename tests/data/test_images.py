@@ -1,5 +1,6 @@
 """Images of one's own: every kind of file decodes to the picture one sees."""
 
+import io
 import logging
 import os
 import pathlib
@@ -302,6 +303,15 @@ def _cut_zip(path):
   path.write_bytes(path.read_bytes()[:-200])
 
 
+def _lying(path):
+  """An array whose header tells of 3.6e13 bytes; 128 + 12 are there."""
+  header = io.BytesIO()
+  told = {'descr': '|u1', 'fortran_order': False, 'shape': (10**12, 6, 6)}
+  np.lib.format.write_array_header_1_0(header, told)
+  with zipfile.ZipFile(path, 'w') as archive:
+    archive.writestr('images.npy', header.getvalue() + bytes(12))
+
+
 def _array(array):
   return lambda path: np.savez(path, images=array)
 
@@ -319,6 +329,7 @@ def _array(array):
     (_pickled, 'without pickled objects; it holds 0 among images'),
     (_short, 'damaged or cut short'),
     (_cut_zip, 'damaged or cut short'),
+    (_lying, 'cut short: 140 of 36000000000128 bytes of images.npy'),
     (
       lambda p: np.savez(p, a=IMAGES, b=IMAGES),
       '2 among a, b; dataset.image_k',
