@@ -59,6 +59,22 @@ def test_a_user_without_a_home_is_told_so():
     pathlib.Path('~nobody_of_this_name/codes.npy').expanduser()
 
 
+def test_without_file_locks_the_pure_parts_work_and_the_rest_says_why():
+  """Windows has no fcntl."""
+  code = """
+import sys
+sys.modules['fcntl'] = None
+from bvae_jax import losses, metrics, models
+import bvae_jax.main
+"""
+  found = subprocess.run(
+    [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True
+  )
+  lines = found.stderr.splitlines()
+  assert lines[-1].startswith('ImportError: data sets and runs need')
+  assert '"<string>", line 5' in found.stderr  # not line 4
+
+
 def test_every_listed_preset_is_one():
   for name, path in catalogue.configs().items():
     wanted = [] if name == 'own_images' else ['quick']

@@ -1,6 +1,5 @@
 """Fetches a published file, with progress, and goes on where it stopped."""
 
-import fcntl
 import http.client
 import logging
 import os
@@ -12,6 +11,7 @@ from typing import BinaryIO
 
 from bvae_jax.data import files, progress
 from bvae_jax.data.sets import spec
+from bvae_jax.workdir import locks
 
 _LOG = logging.getLogger(__name__)
 _BLOCK = 1 << 20
@@ -55,7 +55,7 @@ def fetch(remote: spec.Remote, folder: pathlib.Path, page: str) -> pathlib.Path:
 def _fetch(url: str, part: pathlib.Path) -> None:
   with open(part, 'ab') as stream:
     try:
-      fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      locks.take(stream)
     except BlockingIOError:
       raise OSError('another command fetches it; wait for its end') from None
     _go_on(url, stream, part.parent)

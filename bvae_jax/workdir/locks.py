@@ -1,12 +1,20 @@
 """Lock files: the kernel drops the lock of a process that has died."""
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import socket
 import time
 from collections.abc import Iterator
+from typing import IO
+
+try:
+  import fcntl
+except ImportError as error:
+  raise ImportError(
+    'data sets and runs need the file locks of Linux and macOS: on Windows use '
+    'WSL (bvae_jax.losses, metrics and models need none)'
+  ) from error
 
 RUN_LOCK = '.lock'  # of a run or a study, held while it is written
 MANIFEST_LOCK = '.manifest.lock'  # held while manifest.json is written
@@ -17,6 +25,15 @@ GLANCE = 1.0  # seconds for a unit's lock, which others hold to look at it
 
 class Busy(OSError):
   """Another process holds what this one needs."""
+
+
+def take(file: IO) -> None:
+  """Locks an open file until it is closed or its process dies.
+
+  Raises:
+    BlockingIOError: another process holds it.
+  """
+  fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager
@@ -37,7 +54,7 @@ def locked(
   with path.open('a+') as file:
     while True:
       try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        take(file)
         break
       except BlockingIOError:
         if time.monotonic() >= limit:
