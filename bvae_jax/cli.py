@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import pathlib
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -36,6 +37,8 @@ _LOG_FILE = flags.DEFINE_string(
 HOSTS = flags.DEFINE_string(
   'hosts', None, "Processes of one run: 'auto', or ADDRESS:PORT,COUNT,INDEX."
 )
+# Whose text is for the user: what else a config's code raises is told by name.
+_CLASS = re.compile(r'^(ValueError|bvae_jax\.[\w.]+): ')
 _HELP = frozenset(('-h', '-help', '--help', '--helpfull', '--helpshort'))
 REQUIRED = {'config': 'FILE[:PRESET]'}
 
@@ -129,7 +132,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   except flags.Error as error:
     lines = str(error).splitlines()
     inner = 'Traceback' in str(error)  # of the config's own code: it comes last
-    line = lines[-1].removeprefix('ValueError: ') if inner else lines[0]
+    line = _CLASS.sub('', lines[-1]) if inner else lines[0]
     sys.exit(f'error: {line}')
   except Exception as error:  # noqa: BLE001 (a config is a program)
     sys.exit(f'error: {_told(error, given)}')

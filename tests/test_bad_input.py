@@ -176,6 +176,11 @@ CONFIGS = {
     '  return ml_collections.ConfigDict(dict(objective="vae"))\n'
   ),
   'empty.py': '',
+  'unknown.py': (
+    'from bvae_jax import config\n'
+    'def get_config():\n'
+    '  return config.default_config("mine")\n'
+  ),
   'syntax.py': 'def get_config(:\n',
   'raises.py': 'def get_config():\n  return 1 / 0\n',
   'table.py': 'def get_config(preset):\n  return {{}}[preset]\n',
@@ -205,6 +210,7 @@ COMMANDS = [
   *((f'--config={name}', 'error') for name in CONFIGS if name != 'two.py'),
   ('--config=ok.py:slow', "unknown preset 'slow'"),
   ('--config=table.py:slow', "--config: KeyError: 'slow'"),
+  ('--config=unknown.py', "error: objective='mine' is unknown; valid: ada_g"),
   ('--config=ok.py --config.hparams.beta.x=1', 'no such config key: '),
   *(
     (
