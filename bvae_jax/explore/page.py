@@ -138,20 +138,20 @@ def _sheets(found: content.Content) -> str:
 def sheet(images: np.ndarray) -> str:
   """Images uint8 [N, H, W, C] side by side, as an image file in a data URI.
 
-  Lossless, or WebP of quality 85 where that would take over half a megabyte.
+  WebP, lossless, or of quality 85 where that would take over half a megabyte.
   """
   from bvae_jax.report import images as image_lib  # the library of pictures
 
   shown = image_lib.visible(images)
   whole = tiles.tiled(shown, _layout(images)['columns'])
   picture = image_lib.picture(whole)
-  kind, raw = 'png', _encoded(picture, format='PNG')
+  raw = _encoded(picture, lossless=True)
   if len(raw) > 500_000:
-    kind, raw = 'webp', _encoded(picture, format='WEBP', quality=85, method=2)
-  return image_lib.data_uri(kind, raw)
+    raw = _encoded(picture, quality=85, method=2)
+  return image_lib.data_uri('webp', raw)
 
 
 def _encoded(picture: Any, **options: Any) -> bytes:
   stream = io.BytesIO()
-  picture.save(stream, **options)
+  picture.save(stream, format='WEBP', **options)
   return stream.getvalue()
