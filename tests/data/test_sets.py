@@ -279,6 +279,18 @@ def test_celeba(zipped, tmp_path):
   assert np.abs(pixels(dataset)[:, 30, 30] - flat).max() <= 3
   partition = np.load(tmp_path / 'out' / 'celeba-64' / 'partition.npy')
   np.testing.assert_array_equal(partition, [0, 1, 2])
+  if zipped:
+    return
+  (tmp_path / 'img_align_celeba' / names[1]).unlink()
+  part = made(tmp_path / 'part', 'celeba', tmp_path)
+  np.testing.assert_array_equal(part.labels(jnp.arange(2)), [[1, 0], [1, 1]])
+  assert np.abs(pixels(part)[:, 30, 30] - flat[::2]).max() <= 3
+  partition = np.load(tmp_path / 'part' / 'celeba-64' / 'partition.npy')
+  np.testing.assert_array_equal(partition, [0, 2])
+  for name in names[::2]:
+    (tmp_path / 'img_align_celeba' / name).unlink()
+  with pytest.raises(ValueError, match='has none of the images of list_attr'):
+    made(tmp_path / 'none', 'celeba', tmp_path)
 
 
 def test_nvidia3d(tmp_path, monkeypatch):

@@ -53,6 +53,10 @@ def _open(path: pathlib.Path) -> spec.Opened:
     if not file.exists():
       raise ValueError(f'{path}: lacks {file.name}')
   names, values = _attributes(attributes)
+  there = {name.rpartition('/')[2] for name in tree.names(source)}
+  values = {file: value for file, value in values.items() if file in there}
+  if not values:
+    raise ValueError(f'{source}: has none of the images of {attributes.name}')
   row = {file: i for i, file in enumerate(values)}
   partition = np.full(len(row), -1, np.int8)
   for line in _table(parts):

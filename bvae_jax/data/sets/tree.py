@@ -46,6 +46,14 @@ def members(
     raise ValueError(f'{path}: cannot be read: {error}') from error
 
 
+def names(path: pathlib.Path) -> list[str]:
+  """Of the files, none of which is read; errors as `members`."""
+  found: list[str] = []
+  for _ in members(path, lambda name: bool(found.append(name))):
+    pass
+  return found
+
+
 def _folder(path: pathlib.Path, wanted: Callable) -> Iterator:
   for root, folders, names in os.walk(path):
     folders.sort()
