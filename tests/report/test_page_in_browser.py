@@ -9,7 +9,8 @@ window.told = [];
 for (const kind of ['warn', 'error']) console[kind] = m => told.push(String(m));
 addEventListener('error', e => told.push(e.message));
 </script>"""
-# Sorts by each column in turn, and opens the values of the chart.
+# Sorts by each column in turn, then by the last the other way, and opens the
+# values of the chart.
 _LAST = """<script>
 setTimeout(() => {
   const cells = (rows, i) => [...rows].map(row => row.cells[i]?.textContent);
@@ -18,12 +19,14 @@ setTimeout(() => {
     head.click();
     return cells(body.rows, i);
   });
+  document.querySelector('thead th:last-child').click();
+  const falling = cells(body.rows, 2);
   document.querySelector('details.values').open = true;
   setTimeout(() => {
     const rows = document.querySelector('details.values tbody').rows;
     document.body.innerHTML = '<pre id="found"></pre>';
     document.body.firstChild.textContent = JSON.stringify({
-      sorted, told,
+      sorted, falling, told,
       values: [...rows].map(row => [...row.cells].map(c => c.textContent)),
     });
   }, 500);
@@ -39,6 +42,7 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
       ['beta 10', '0.001', '−0.2 ± 0.1'],
       ['beta 2', '1e-05', '1,000.5'],
       ['beta 1', '0.0001', '−3'],
+      ['beta 4', '–', '–'],
     ],
   )
   rows = [
@@ -54,10 +58,11 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
   path.write_text(text.replace('<head>', '<head>' + _FIRST, 1) + _LAST)
   found = pages.written(path, 'found', 6000)
   assert found['sorted'] == [
-    ['beta 1', 'beta 2', 'beta 10'],
-    ['1e-05', '0.0001', '0.001'],
-    ['−3', '−0.2 ± 0.1', '1,000.5'],
+    ['beta 1', 'beta 2', 'beta 4', 'beta 10'],
+    ['1e-05', '0.0001', '0.001', '–'],
+    ['−3', '−0.2 ± 0.1', '1,000.5', '–'],
   ]
+  assert found['falling'] == ['1,000.5', '−0.2 ± 0.1', '−3', '–']
   assert found['told'] == []
   assert found['values'][:3] == [
     ['MIG'], ['group', 'member', 'x', 'y'], ['seed=0', 'seed=0', '1', '−0.5']

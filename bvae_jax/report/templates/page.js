@@ -133,9 +133,7 @@ function number(words) {
 
 function compare(a, b) {
   const [x, y] = [number(a), number(b)];
-  if (isNaN(x) || isNaN(y))
-    return isNaN(x) - isNaN(y) || a.localeCompare(b, 'en', {numeric: true});
-  return x - y;
+  return isNaN(x) ? a.localeCompare(b, 'en', {numeric: true}) : x - y;
 }
 
 function sort(head) {
@@ -145,8 +143,9 @@ function sort(head) {
   head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
   const body = head.closest('table').tBodies[0];
   const cell = row => row.cells[head.cellIndex].textContent.trim();
-  body.append(...[...body.rows].sort(
-    (a, b) => (down ? -1 : 1) * compare(cell(a), cell(b))));
+  const words = row => isNaN(number(cell(row)));  // stay below the numbers
+  body.append(...[...body.rows].sort((a, b) => words(a) - words(b) ||
+    (down ? -1 : 1) * compare(cell(a), cell(b))));
 }
 
 for (const head of all('thead th')) {
