@@ -4,8 +4,9 @@
     python -m bvae_jax.main --config=configs/control_vae.py
 
 A PI controller sets beta so that the KL follows a set point, which opens
-slowly; its integral is a part of the checkpoint. The paper's run is 1.5 million
-steps, a third of them for the ramp to 16 nats; here it is a third of 300,000.
+slowly; its integral is a part of the checkpoint. The authors' code runs 1.5
+million steps, a third of them for the ramp to 16 nats; here it is a third of
+300,000.
 
 Expected of quick, medians over its three seeds: MIG 0.16, FactorVAE score
 0.56, SAP 0.03, ELBO -38.2 nats. Its KL ends

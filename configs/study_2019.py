@@ -6,14 +6,15 @@
 
 Six values of the main hyperparameter a method and 50 seeds: 1,800 models on one
 data set, by default dSprites, else the one that is NAMEd (NAME-quick for both).
-A unit is a method: one population in one program. The paper spent about 1.75
-hours of a P100 on a model. `launch/` spreads the units over machines.
+A unit is a method: one population in one program. The paper spent 2.52 years of
+a P100 on 12,600 models, about 1.75 hours on each. `launch/` spreads the units
+over machines.
 
 The quick preset has two values and three seeds a method on each of three drawn
 sets, 108 models in 40 minutes on two cores; dsprites-quick, a third of them,
 takes eleven. The page holds the paper's claims beside these models' figures.
 They have a quarter of the pixels (those in colour a sixteenth), so that their
-values weigh like four times as much in the paper.
+values weigh like four times (in colour sixteen times) as much in the paper.
 """
 
 from bvae_jax import data

@@ -49,7 +49,8 @@ def control_vae(
   Raises:
     ValueError: wrong shapes, or a weight that is not one number.
 
-  Source: Shao et al. 2020 (arXiv:2004.05988), section 3.2 and algorithm 1.
+  Source: Shao et al. 2020 (arXiv:2004.05988), the PI controller, with the
+  anti-windup of the authors' code.
   """
   terms = objectives.base_terms(nll, z, mean, logvar)
   checks.check_weights(

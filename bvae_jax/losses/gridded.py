@@ -104,7 +104,7 @@ def hessian_share(
     ValueError: wrong shapes, P < 2, or outputs that are not [n, ...].
 
   Source: Hsu et al. 2024 (arXiv:2404.10282), the normalised Hessian penalty;
-  Peebles et al. 2020 (arXiv:2008.10599), eq. 4, for the first sum.
+  Peebles et al. 2020 (arXiv:2008.10599), theorem 1, for the first sum.
   """
   z, scale, signs, normals = _checked(z, scale, signs, normals)
   steps = _EPSILON * scale[None, None] * jnp.concatenate([signs, normals])

@@ -20,7 +20,8 @@ def supervised_penalty(
   where uniform labels have been given the prior's mean 0 and variance 1.
 
   It is a mean over the labelled batch, as nll and KL are over theirs. The
-  authors' code takes the sum, so that its weight gamma is gamma * L here.
+  authors' code takes the sum, so that its weight gamma is gamma * L here; and
+  its l2 learns a factor of the latents instead of scaling the labels.
 
   Args:
     mean: posterior means of labelled images [L, D].

@@ -29,8 +29,9 @@ def factorised_support(mean: jax.Array) -> jax.Array:
   Raises:
     ValueError: not [B, D].
 
-  Source: Roth et al. 2023 (arXiv:2210.07347), the pairwise criterion of
-  section 3, which draws pairs and combinations at random where they are many.
+  Source: Roth et al. 2023 (arXiv:2210.07347), the pairwise criterion, as in the
+  authors' code, which draws pairs and combinations at random where they are
+  many.
   """
   checks.check_posterior(mean=mean)
   (mean,) = checks.at_least_float32(mean)
@@ -81,7 +82,7 @@ def hfs(
   Raises:
     ValueError: wrong shapes, or B < 2.
 
-  Source: Roth et al. 2023 (arXiv:2210.07347) section 3.
+  Source: Roth et al. 2023 (arXiv:2210.07347).
   """
   checks.check_weights(gamma=gamma, delta=delta)
   checks.check_posterior(mean=mean, min_batch=2)

@@ -67,7 +67,8 @@ def total_correlation(
   Raises:
     ValueError: not rank 2, shapes differ, or B = 1.
 
-  Source: Chen et al. 2018, section 3.1, in the form of Locatello et al. 2019.
+  Source: Chen et al. 2018, eq. 3, in the form of the code of Locatello et al.
+  2019.
   """
   z, mean, logvar = _checked(z, mean, logvar)
   joint, marginals = _aggregate(z, mean, logvar, jnp.zeros((1, 1), z.dtype))

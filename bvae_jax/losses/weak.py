@@ -1,7 +1,8 @@
 """Weak supervision from pairs of images that share some of their factors.
 
 Without supervision of any kind disentanglement cannot be identified
-(Locatello et al. 2019, theorem 1); such pairs suffice.
+(Locatello et al. 2019, theorem 1); from such pairs it can, under the
+assumptions of Locatello et al. 2020 (arXiv:2002.02886).
 """
 
 import math

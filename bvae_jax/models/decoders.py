@@ -70,7 +70,7 @@ class MLPDecoder(nn.Module):
     return x.reshape(-1, *self.image_shape)
 
 
-# deconv_locatello: Locatello et al. 2019 (arXiv:1811.12359), table 1.
+# deconv_locatello: Locatello et al. 2019 (arXiv:1811.12359), appendix.
 # mlp_higgins: Higgins et al. 2017 (beta-VAE), table of appendix A, 2D shapes:
 #   1200, 1200, 1200 with tanh, where its encoder has ReLU.
 # residual_hsu: Hsu et al. 2024 (Tripod, arXiv:2404.10282).

@@ -117,8 +117,9 @@ class Critic(nn.Module):
     return logit, mean, logvar
 
 
-# conv_locatello: Locatello et al. 2019 (arXiv:1811.12359), table 1.
-# conv_burgess: the same with 4x4 kernels throughout, as in Burgess et al. 2018.
+# conv_locatello: Locatello et al. 2019 (arXiv:1811.12359), appendix.
+# conv_burgess: the same with 4x4 kernels throughout, as in Burgess et al. 2018,
+#   whose own network has 32 channels throughout and two dense layers of 256.
 # mlp_higgins: Higgins et al. 2017 (beta-VAE), table of appendix A, 2D shapes.
 # residual_hsu: Hsu et al. 2024 (Tripod, arXiv:2404.10282).
 TRUNKS = {

@@ -25,7 +25,8 @@ def labels(
 ) -> jax.Array:
   """What an annotator says of images, each factor scaled to [0, 1].
 
-  'perfect': v / (V - 1) of a factor with V values. 'binned': the same of
+  'perfect': v / (V - 1) of a factor with V values, where the authors' code has
+  v / V, which never reaches 1. 'binned': the same of
   floor(v B / V) among B = min(V, 5) bins. 'noisy': with probability 0.1 each
   label is a uniform one instead, always the same for one image. 'partial': two
   of the factors alone, a member's own choice of them.

@@ -5,8 +5,8 @@ r"""Exercise 4: beta-TCVAE against beta-VAE over beta.
     python -m bvae_jax.main --config=configs/exercises/tcvae_vs_beta_vae.py
 
 beta weighs the whole KL in one and the total correlation alone in the other
-(Chen et al. 2018, figures 2 and 3): scores, ELBO and total correlation of both
-against beta, in one chart each. At beta 1 they are the same model. The quick
+(Chen et al. 2018): scores, ELBO and total correlation of both against beta, in
+one chart each. At beta 1 they are the same model. The quick
 preset has 32x32 images, so that the same beta weighs four times as much as in
 the paper: two seeds of 5,000 steps, three minutes on two cores. The bare
 config has ten seeds.
