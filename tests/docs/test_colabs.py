@@ -8,6 +8,8 @@ import subprocess
 import sys
 import types
 
+import jax
+import numpy as np
 import pytest
 
 FOLDER = pathlib.Path(__file__).parents[2] / 'colabs'
@@ -43,6 +45,30 @@ _INJECTED = {
 }
 
 
+def at_beta_1_both_are_the_vae(space):
+  kl = [
+    [m.elbo['kl'] for m in results.members if m.hparams['beta'] == 1]
+    for results in space['both']
+  ]
+  np.testing.assert_allclose(*kl, rtol=1e-5)
+
+
+def a_mixture_of_what_is_not_gaussian_is_turned_back(space):
+  metrics, z = space['metrics'], space['codes']['rotated']
+  components = metrics.ica(z, jax.random.key(0))(z)
+  rotated, found = (
+    metrics.mig(x, space['factors'])['mig'] for x in (z, components)
+  )
+  assert rotated < 0.4 and found > 0.8
+
+
+# What the text of a notebook says of what its cells have made.
+_SAID = {
+  'exercises': at_beta_1_both_are_the_vae,
+  'metrics': a_mixture_of_what_is_not_gaussian_is_turned_back,
+}
+
+
 def cells(name):
   found = json.loads((FOLDER / f'{name}.ipynb').read_text())['cells']
   return [{**cell, 'source': ''.join(cell['source'])} for cell in found]
@@ -73,6 +99,7 @@ def test_a_notebook_runs(name, desk, monkeypatch):
       if 'parameters' in cell['metadata'].get('tags', ()):
         space |= _INJECTED.get(name, {'CHANGES': {**_SMALL, **_DSPRITES}})
   assert all(pathlib.Path(path).exists() for path in shown)
+  _SAID.get(name, lambda space: None)(space)
 
 
 def install_cell(name):
