@@ -35,7 +35,7 @@ _NAMES = {
   'infomec_discrete': 'InfoM, discrete codes',
   'mig_sampled': 'MIG, sampled codes',
   'modularity_explicitness': 'Modularity',
-  'downstream': 'Downstream efficiency',
+  'downstream': 'Downstream accuracy',
   'fairness': 'Unfairness',
   'few_labels': 'MIG of 100 labels',
   'unsupervised': 'Gaussian total correlation',

@@ -171,7 +171,7 @@ def test_dependence_and_use(study):
   charts = pages.charts(pages.tree(f'<div>{claims.dependence(study)}</div>'))
   assert set(charts) == {'TC of sampled codes [nats]', 'TC of means [nats]'}
   used = rows(claims.downstream(study))
-  assert used[1] == ['Downstream efficiency, dsprites', '1.00', '0.00']
+  assert used[1] == ['Downstream accuracy, dsprites', '1.00', '0.00']
   assert len(used) == 3
 
 

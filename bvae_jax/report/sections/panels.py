@@ -150,7 +150,8 @@ def matrices(maps: Sequence[Any], keys: Iterable[str], lead: str) -> Markup:
   return markup.panels(
     maps,
     ' '.join([lead, *told])
-    + ' In a disentangled code one cell of each row stands out.',
+    + ' In a disentangled code one cell of each row stands out, each in a'
+    ' column of its own.',
     kind='maps',
   )
 

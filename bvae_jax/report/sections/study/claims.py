@@ -219,7 +219,7 @@ def downstream(study: Study) -> Markup:
     'Rank correlation of the accuracy from the codes, and of its efficiency '
     '(few labels against many), with each score over the models of a data '
     'set. Section 5.5 of the paper: accuracy goes along with scores on some '
-    'data sets, efficiency with none.',
+    'data sets, efficiency not reliably with any.',
   )
 
 
