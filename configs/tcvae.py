@@ -4,9 +4,10 @@
     python -m bvae_jax.main --config=configs/tcvae.py
 
 The quick preset holds the KL to a capacity that opens slowly (Burgess et al.
-2018) under the total correlation's penalty: a narrow channel aligns latents
-with factors, a wide one at the start entangles them for good. Its setting is
-the best of eight on seeds 100 and 101 (`configs/tuning.py`).
+2018) under the total correlation's penalty: in so few steps a channel that is
+narrow first aligns latents with factors, and one that is wide from the start
+mixes them. Its setting is the best of eight on seeds 100 and 101
+(`configs/tuning.py`).
 
 Expected of quick, medians over its three seeds: MIG 0.33, FactorVAE score
 0.69, SAP 0.06, ELBO -40.3 nats; one to two minutes on two
