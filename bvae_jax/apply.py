@@ -90,7 +90,7 @@ def _options(name: str) -> Options:
     if len(found) > 1 and not several:
       raise ValueError(f'{name} takes one number in --{flag}, got {len(found)}')
   own: dict[str, Any] = {
-    'run': pathlib.Path(cli.WORKDIR.value or ''),
+    'run': pathlib.Path(cli.WORKDIR.value or '').expanduser(),
     'members': None if words == ['all'] else members,
     'latents': latents,
     'labels': labels or apps.LABELS.get(name, ()),

@@ -42,12 +42,11 @@ def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
     raise ValueError(
       f'--images needs a model of square grey or RGB images, not {image_shape}'
     )
-  if not pathlib.Path(folder).is_dir():
+  pictures = pathlib.Path(folder).expanduser()
+  if not pictures.is_dir():
     raise ValueError(f'--images={folder} is no folder; give one of pictures')
   paths = sorted(
-    path
-    for path in pathlib.Path(folder).iterdir()
-    if decode.is_picture(path.name)
+    path for path in pictures.iterdir() if decode.is_picture(path.name)
   )[: shown.affordable(shown.NUM_IMAGES, image_shape)]
   if not paths:
     raise ValueError(

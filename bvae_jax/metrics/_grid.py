@@ -11,22 +11,25 @@ from bvae_jax.metrics import _inputs, _points
 
 
 def check_table(
-  code_table: jax.Array, factor_sizes: Sequence[int]
+  code_table: jax.Array, factor_sizes: Sequence[int], *, min_factors: int = 2
 ) -> tuple[jax.Array, tuple[int, ...]]:
   """Returns the table as float32 [prod(factor_sizes), D] and the sizes.
 
   Args:
     code_table: codes of every factor combination, last factor fastest.
     factor_sizes: values of each factor, 2 or more.
+    min_factors: the least K.
 
   Raises:
-    ValueError: as `check_codes`, fewer than 2 factors, or a number of rows that
-      is not the number of factor combinations.
+    ValueError: as `check_codes`, fewer than min_factors factors, or a number of
+      rows that is not the number of factor combinations.
   """
   sizes = _inputs.check_sizes(factor_sizes, least=2)
   code_table = _inputs.check_codes(code_table)
-  if len(sizes) < 2:
-    raise ValueError(f'at least 2 factors needed, got sizes {sizes}')
+  if len(sizes) < min_factors:
+    raise ValueError(
+      f'at least {min_factors} factors needed, got sizes {sizes}'
+    )
   if code_table.shape[0] != np.prod(sizes):
     raise ValueError(
       f'code table {code_table.shape} does not have one row for each of the'
@@ -36,7 +39,11 @@ def check_table(
 
 
 def check_rows(
-  code_table: jax.Array, factor_sizes: Sequence[int] | None, table_factors: Any
+  code_table: jax.Array,
+  factor_sizes: Sequence[int] | None,
+  table_factors: Any,
+  *,
+  min_factors: int = 2,
 ) -> tuple[jax.Array, jax.Array | None, tuple[int, ...]]:
   """Codes of a whole grid, or of observed points with their labels.
 
@@ -50,11 +57,13 @@ def check_rows(
   """
   if table_factors is not None:
     return _points.check_points(
-      code_table, table_factors, factor_sizes, min_factors=2
+      code_table, table_factors, factor_sizes, min_factors=min_factors
     )
   if factor_sizes is None:
     raise ValueError('factor_sizes of a grid are needed, or table_factors')
-  code_table, sizes = check_table(code_table, factor_sizes)
+  code_table, sizes = check_table(
+    code_table, factor_sizes, min_factors=min_factors
+  )
   return code_table, None, sizes
 
 

@@ -45,6 +45,8 @@ def as_numpy(values: Any) -> np.ndarray:
     )
   if found.dtype.kind == 'V':
     return found.astype(np.float32)  # JAX's types that NumPy has not
+  if found.dtype.kind == 'T':
+    return found.astype(object)  # texts of any length, with a missing one
   return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 CONTINUOUS_BINS = 20
 MAX_KEYS = 2**31  # of a label and a point, which share one integer
 MAX_CLASSES = 256  # values of a factor of numbers that is not continuous
+_WHOLE = np.float64(2**52)  # below it are fractions; half floats end before
 _BLANK = ('', 'nan', '<na>', 'nat')  # a missing value as text
 
 
@@ -72,7 +73,7 @@ def _column(values: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     raise ValueError(
       f'factor {name} has complex labels; give real numbers or text'
     )
-  if values.dtype.kind == 'f' and (np.abs(values) < 2**52).all():
+  if values.dtype.kind == 'f' and (np.abs(values) < _WHOLE).all():
     whole = values.astype(np.int64)
     return (whole if (whole == values).all() else values), known
   return values, known

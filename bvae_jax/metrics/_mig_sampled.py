@@ -154,7 +154,7 @@ def mig_sampled(
   _settings.require_count(1, num_samples=num_samples)
   _settings.require_count(2, cells=cells, levels=levels)
   code_table, labels, sizes = _grid.check_rows(
-    code_table, factor_sizes, table_factors
+    code_table, factor_sizes, table_factors, min_factors=1
   )
   logvar_table = _inputs.as_they_are(logvar_table, 'log-variances')
   if logvar_table.shape != code_table.shape:

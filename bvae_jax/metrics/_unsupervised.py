@@ -13,6 +13,8 @@ def _unsupervised_scores(codes, *, num_bins):
   num_latents = codes.shape[1]
   span = codes.max(0) - codes.min(0)
   unit = _common.power_of_two(span)
+  # The sum of a large constant would be infinite.
+  codes = jnp.where(span > 0, codes, 0.0)
   cov = jnp.cov(codes / unit[None], rowvar=False)
   std = jnp.sqrt(jnp.diagonal(cov))
   # A constant latent is independent of the rest: unit row and column.

@@ -92,13 +92,14 @@ def main(argv: Sequence[str]) -> None:
   args = _parse(argv)
   cli.cache_compilations()
   with usage.one_line_errors():
-    runs = [unit for path in args.runs for unit in _units(path)]
-    if len(args.runs) == 1 and args.out is None:
-      page = redraw(args.runs[0])
+    paths = [path.expanduser() for path in args.runs]
+    runs = [unit for path in paths for unit in _units(path)]
+    if len(paths) == 1 and args.out is None:
+      page = redraw(paths[0])
     elif len(runs) == 1:
       raise ValueError('--out needs two runs or more to compare')
     else:
-      page = args.out or pathlib.Path('compare.html')
+      page = (args.out or pathlib.Path('compare.html')).expanduser()
       compare.write(runs, page)
     print(f'{page}: open it in a browser')
 

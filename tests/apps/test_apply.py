@@ -163,6 +163,12 @@ def test_the_command_knows_its_applications(capsys):
   assert all(name in told for name in apps.NAMES) and '--threshold' in told
 
 
+def test_the_home_folder_has_its_sign(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  apply.parse(['apply', 'edit', '--workdir=~/run'])
+  assert apply._options('edit').run == tmp_path / 'run'
+
+
 def test_flags_are_those_that_an_application_reads():
   told = {'span': 'range'}
   shared = {'load', 'key', 'seed', 'run', 'members'}

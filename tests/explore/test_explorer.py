@@ -6,6 +6,7 @@ import functools
 import http.client
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -276,13 +277,16 @@ def test_the_command_writes_it_anew_or_ends_in_one_line(small_run, tmp_path):
   (folder / explore.FILE).unlink()
   command = [sys.executable, '-m', 'bvae_jax.explore', f'--workdir={folder}']
   run = lambda *more: subprocess.run(
-    [*command, *more], capture_output=True, text=True
+    [*command, *more],
+    capture_output=True,
+    text=True,
+    env={**os.environ, 'HOME': str(tmp_path)},
   )
   assert run('--members=1').returncode == 0
   assert '"place":1' in (folder / explore.FILE).read_text()
   bad = run('--port=9000')
   assert bad.stderr == 'error: --port is that of --serve; give --serve too\n'
   (tmp_path / '._a.png').touch()  # of macOS, no picture
-  bad = run(f'--images={tmp_path}', '--members=0')
+  bad = run('--images=~', '--members=0')
   assert bad.returncode == 1 and 'holds no picture' in bad.stderr
   assert bad.stderr.count('\n') == 1

@@ -190,6 +190,7 @@ LABELS = {
   'bytes': lambda ranks: ranks.astype(np.uint8),
   'whole floats': lambda ranks: ranks.astype(float),
   'fractions': lambda ranks: ranks / 10,
+  'half floats': lambda ranks: ranks.astype(np.float16),
   'numbers as text': lambda ranks: ranks.astype(str),
   'far ids': lambda ranks: ranks.astype(np.int64) * 10**12,
   'hashes': lambda ranks: ranks.astype(np.uint64) + np.uint64(2**63),
@@ -265,6 +266,9 @@ def test_what_is_masked_is_missing(leaky):
   assert float(metrics.mig(leaky.codes, masked)['mig']) == float(expected)
   with pytest.raises(ValueError, match='NaN'):
     metrics.mig(np.ma.array(leaky.factors, mask=hidden), leaky.factors)
+  texts = np.where(hidden, None, leaky.factors.astype(str).astype(object))
+  texts = texts.astype(np.dtypes.StringDType(na_object=None))
+  assert float(metrics.mig(leaky.codes, texts)['mig']) == float(expected)
   records = np.rec.fromarrays(list(leaky.factors.T), names='a,b,c')
   with pytest.raises(ValueError, match='structured array of a, b, c'):
     metrics.mig(leaky.codes, records)
@@ -370,7 +374,7 @@ def test_no_unit_is_too_large_or_small(leaky):
 
 def test_constant_latents_are_constant_whatever_their_value(leaky):
   codes = np.pad(leaky.codes[:, :4], ((0, 0), (0, 3)), constant_values=0.1)
-  codes[:, 5] = 0.3
+  codes[:, 5:] = 0.3, 3e37  # the sum of the latter is beyond float32
   with_constants, alone = (
     float(metrics.unsupervised_scores(x)['gaussian_total_correlation'])
     for x in (codes, codes[:, :4])

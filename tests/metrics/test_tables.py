@@ -151,6 +151,9 @@ def test_mig_sampled_of_narrow_and_wide_posteriors(std, expected, make_case):
   logvar = np.full_like(table, 2 * np.log(std))
   score = metrics.mig_sampled(jax.random.key(0), table, logvar, SIZES)
   np.testing.assert_allclose(score['mig_sampled'], expected, atol=0.005)
+  one_factor = jax.random.key(0), table[: SIZES[-1]], logvar[: SIZES[-1]]
+  score = metrics.mig_sampled(*one_factor, SIZES[-1:])
+  np.testing.assert_allclose(score['mig_sampled'], expected, atol=0.005)
 
 
 def test_fairness_agrees_with_exact_trees(table, make_case):

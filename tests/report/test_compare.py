@@ -108,7 +108,7 @@ def test_two_runs_on_one_page(small_run, other_run, tmp_path):
   assert {row['group'] for row in curves} == {'run', 'other'}
 
 
-def test_what_cannot_be_compared(small_run, other_run, tmp_path, capsys):
+def test_what_cannot_be_compared(small_run, other_run, tmp_path, monkeypatch):
   def refused(*arguments):
     with pytest.raises(SystemExit) as error:
       command.main([*map(str, arguments)])
@@ -117,8 +117,12 @@ def test_what_cannot_be_compared(small_run, other_run, tmp_path, capsys):
 
   assert 'is given twice' in refused(small_run, small_run)
   assert 'holds no run' in refused(small_run, tmp_path)
-  for name in ('report.html', 'results.html', 'config.html'):
-    told = refused(small_run, other_run, f'--out={small_run / name}')
+  monkeypatch.setenv('HOME', str(small_run))
+  folders = small_run, '~', '~'
+  for folder, name in zip(
+    folders, ('report.html', 'results.html', 'config.html')
+  ):
+    told = refused(small_run, other_run, f'--out={folder}/{name}')
     assert 'is there already, and not of this command' in told
   results = other_run / 'results.json'
   results.write_text(results.read_text().replace('"ok"', '"stopped by a NaN"'))
@@ -143,8 +147,9 @@ def test_more_runs_than_pairs_are_compared_with_the_first(small_run, tmp_path):
   assert not found['differing_keys'] and not found['warnings']
 
 
-def test_the_page_of_one_run_is_drawn_anew(other_run):
+def test_the_page_of_one_run_is_drawn_anew(other_run, monkeypatch):
   page = other_run / 'report.html'
   page.unlink()
-  command.main([str(other_run)])
+  monkeypatch.setenv('HOME', str(other_run.parent))
+  command.main([f'~/{other_run.name}'])
   assert pages.tree(page.read_text()).iter('h2')
