@@ -22,7 +22,6 @@ def test_a_run_leaves_its_workdir_and_a_second_one_does_nothing(tmp_path):
   workdir = tmp_path / 'runs' / 'small'
   names = {path.name for path in workdir.iterdir()}
   assert names == {
-    '.manifest.lock',
     'config.json',
     'metrics.jsonl',
     'checkpoints',

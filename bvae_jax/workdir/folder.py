@@ -138,13 +138,9 @@ class Folder:
     if not parallel.is_first_host():
       yield
       return
-    path = self.path / locks.RUN_LOCK
-    with locks.locked(path, f'workdir {self.path}'):
+    with locks.passing(self.path / locks.RUN_LOCK, f'workdir {self.path}'):
       sweep(self.path, *_LOCKED)
-      try:
-        yield
-      finally:
-        path.unlink(missing_ok=True)
+      yield
 
   def seal(self, names: Iterable[str] | None = None) -> None:
     """Writes manifest.json: the sha256 of each file of a run that is done.
@@ -157,7 +153,7 @@ class Folder:
     # Not the run's lock: pages are made anew beside a command that holds it.
     path = self.path / locks.MANIFEST_LOCK
     if names is None or (self.path / MANIFEST).exists():
-      with locks.locked(path, f'{self.path / MANIFEST}', locks.PATIENCE):
+      with locks.passing(path, f'{self.path / MANIFEST}', locks.PATIENCE):
         self._seal(names)
 
   def _seal(self, names: Iterable[str] | None) -> None:

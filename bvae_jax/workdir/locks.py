@@ -36,6 +36,28 @@ def take(file: IO) -> None:
   fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def _taken(path: pathlib.Path, what: str, patience: float) -> IO:
+  """The open lock file, held; one whose holder deletes it is made anew."""
+  limit = time.monotonic() + patience
+  while True:
+    file = path.open('a+')
+    try:
+      take(file)
+      if os.fstat(file.fileno()).st_nlink:
+        return file
+      told = f'{what} was in use until now; run the command again'
+    except BlockingIOError:
+      file.seek(0)
+      told = (
+        f'{what} is in use by {file.read() or "another command"}; wait for it '
+        'to end, or choose another --workdir'
+      )
+    file.close()
+    if time.monotonic() >= limit:
+      raise Busy(told)
+    time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def locked(
   path: pathlib.Path, what: str, patience: float = 0.0
@@ -50,22 +72,7 @@ def locked(
   Raises:
     Busy: another process holds it.
   """
-  limit = time.monotonic() + patience
-  with path.open('a+') as file:
-    while True:
-      try:
-        take(file)
-        break
-      except BlockingIOError:
-        if time.monotonic() >= limit:
-          holder = path.read_text() or 'another command'
-          raise Busy(
-            f'{what} is in use by {holder}; wait for it to end, or choose '
-            'another --workdir'
-          ) from None
-        time.sleep(0.05)
-    if not os.fstat(file.fileno()).st_nlink:
-      raise Busy(f'{what} was in use until now; run the command again')
+  with _taken(path, what, patience) as file:
     name = f'process {os.getpid()} on {socket.gethostname()}'
     with contextlib.suppress(OSError):  # a full disk: a lock without a name
       file.truncate(0)
@@ -74,6 +81,18 @@ def locked(
       yield
     finally:  # a child that is forked meanwhile shares the file, and the lock
       fcntl.flock(file, fcntl.LOCK_UN)
+
+
+@contextlib.contextmanager
+def passing(
+  path: pathlib.Path, what: str, patience: float = 0.0
+) -> Iterator[None]:
+  """As `locked`; the file goes when its holder is done."""
+  with locked(path, what, patience):
+    try:
+      yield
+    finally:
+      path.unlink(missing_ok=True)
 
 
 def is_held(path: pathlib.Path) -> bool:
