@@ -104,7 +104,7 @@ def _told(error: Exception, argv: list[str]) -> str:
     while isinstance(error, Exception):  # one wraps the other
       error = error.args[0]
     key = ' '.join(str(error).split())
-    how = keys.of_schedule(key, argv) or keys.of_units(key)
+    how = keys.of_schedule(key, argv) or keys.elsewhere(key, argv)
     return f'no such config key: {key}{how}'
   return f'--config: {" ".join(text.split())}'
 
@@ -132,7 +132,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   except flags.Error as error:
     lines = str(error).splitlines()
     inner = 'Traceback' in str(error)  # of the config's own code: it comes last
-    line = _CLASS.sub('', lines[-1]) if inner else lines[0]
+    line = _CLASS.sub('', lines[-1]) if inner else keys.plainly(lines[0])
     sys.exit(f'error: {line}')
   except Exception as error:  # noqa: BLE001 (a config is a program)
     sys.exit(f'error: {_told(error, given)}')

@@ -1,5 +1,6 @@
 """Keys of a config that a command line sets, of a run or a study's units."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,8 +9,28 @@ from absl import flags
 from ml_collections import config_flags
 
 from bvae_jax import config as config_lib
+from bvae_jax import losses
 
 _EVERY = 'config.every.'
+_PLACE = re.compile(r'config\.(?P<unit>every\.|units\.[^.]+\.)?(?P<path>.*)')
+_OF_SCALARS = ('grid', 'schedules')  # their keys are names of scalars
+# What a flag's parser says of a value, and what a user is told.
+_TOLD = tuple(
+  (re.compile(pattern), told)
+  for pattern, told in (
+    (r'invalid literal for int\(\).*', 'must be a whole number, like 1000'),
+    (r'could not convert string to float.*', 'must be a number, like 0.5'),
+    (r"\('Non-boolean argument.*", 'must be true or false'),
+    (
+      r'Failed to parse .* as a ConfigDict.*',
+      """must be a dict, like "{'NAME': VALUE}", its names in quotes""",
+    ),
+    (
+      r'Error while parsing string: .* as tuple.*',
+      """must be a tuple, like "(0, 1)" or "('a', 'b')", words in quotes""",
+    ),
+  )
+)
 
 
 def _key(word: str) -> str:
@@ -82,11 +103,45 @@ def of_schedule(missing: str, argv: Sequence[str]) -> str:
   return ''
 
 
-def of_units(missing: str) -> str:
-  """How a key of a run is given, if it is what the config misses: a study."""
+def elsewhere(missing: str, argv: Sequence[str]) -> str:
+  """Where a key lies that is not where the command line has it.
+
+  Args:
+    missing: its name, in quotes.
+    argv: of the command line.
+  """
   name = missing.strip("'")
-  known = name in config_lib.default_config('vae')
-  return f'; of all units of a study: --{_EVERY}{name}' if known else ''
+  for word in argv:
+    found = _PLACE.fullmatch(_key(word))
+    if found is None or name not in found['path'].split('.'):
+      continue
+    unit, path = found['unit'] or '', found['path']
+    if not unit and path.split('.')[0] == name in config_lib.default_config(
+      'vae'
+    ):
+      return f'; of all units of a study: --{_EVERY}{path}'
+    homes = _homes(name)
+    if homes and path not in homes:
+      return f'; did you mean --config.{unit}{homes[0]}?'
+  return ''
+
+
+def _homes(name: str) -> list[str]:
+  """Where configs of an objective have a key: `hparams.beta` of `beta`."""
+  every = map(config_lib.default_config, losses.OBJECTIVES)
+  keys = {key for run in every for key in config_lib.flat(run.to_dict())}
+  return sorted(
+    key
+    for key in keys
+    if key.split('.')[-1] == name and key.split('.')[0] not in _OF_SCALARS
+  )
+
+
+def plainly(line: str) -> str:
+  """What is wrong with a value, in words that tell which would be right."""
+  for pattern, told in _TOLD:
+    line = pattern.sub(told, line)
+  return line
 
 
 def split_every(argv: list[str]) -> tuple[list[str], list[str]]:
