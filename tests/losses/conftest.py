@@ -91,7 +91,8 @@ def make_case(name, **options):
   """An objective with parameters, a batch and the context of one device.
 
   `case.run(params, hparams)` is its wired loss, `case.step` its compiled value
-  and gradient, `case.inputs()` what it hands to the pure loss.
+  and gradient (given a third, of that batch), `case.inputs()` what it hands to
+  the pure loss.
   """
   objective = losses.OBJECTIVES[name]
   options = {**objective.options, **options}
@@ -139,7 +140,10 @@ def make_case(name, **options):
     return args, arrays, static
 
   case.run, case.inputs = run, inputs
-  case.step = jax.jit(jax.value_and_grad(run, has_aux=True))
+  of_batch = lambda params, hparams, batch=case.batch: run(
+    params, hparams, batch
+  )
+  case.step = jax.jit(jax.value_and_grad(of_batch, has_aux=True))
   return case
 
 

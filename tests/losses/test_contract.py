@@ -47,6 +47,11 @@ def assert_close(actual, expected, rtol=1e-5, atol=1e-6):
     np.testing.assert_allclose(a, b, rtol=0, atol=rtol * scale + atol)
 
 
+def widened(tree):
+  """The same numbers in float64."""
+  return jax.tree.map(lambda x: jnp.asarray(np.asarray(x, np.float64)), tree)
+
+
 def test_terms_are_finite_and_jit_is_eager(case):
   values = loss, terms = case.run(case.params, case.hparams)
   assert loss.shape == () and np.isfinite(loss)
@@ -88,21 +93,18 @@ def test_members_on_four_devices_are_a_loop_on_one(case):
     values, grads = jax.value_and_grad(run, has_aux=True)(*member)
     return values, jax.lax.pmean(grads, 'devices')
 
-  stack = lambda *leaves: jnp.stack(leaves)
+  stack = lambda *leaves: np.stack(leaves)
   split = lambda x: x.reshape(DEVICES, -1, *x.shape[1:])
   with jax.enable_x64(True):
-    wide = lambda x: jnp.asarray(np.asarray(x, np.float64))
-    own = jax.tree.map(wide, (case.params, case.hparams))
-    batch = jax.tree.map(wide, case.batch)
+    own = widened((case.params, case.hparams))
+    batch = widened(case.batch)
     members = [optax.tree.scale(scale, own) for scale in (1.0, 1.2)]
     actual = jax.pmap(
       jax.vmap(spread, (0, None)), axis_name='devices', in_axes=(None, 0)
     )(jax.tree.map(stack, *members), jax.tree.map(split, batch))
-    one = jax.jit(
-      jax.value_and_grad(functools.partial(case.run, batch=batch), has_aux=True)
-    )
-    expected = jax.tree.map(stack, *[one(*member) for member in members])
-  everywhere = jax.tree.map(lambda x: jnp.stack([x] * DEVICES), expected)
+    loop = [case.step(*member, batch) for member in members]
+    expected = jax.tree.map(stack, *loop)
+  everywhere = jax.tree.map(lambda x: np.stack([x] * DEVICES), expected)
   assert_close(actual, everywhere)
 
 
@@ -111,10 +113,8 @@ def test_float64_agrees_with_float32(case):
   loss = functools.partial(case.objective.loss, **static)
   narrow = loss(*args, **arrays)
   with jax.enable_x64(True):
-    wide = jax.tree.map(
-      lambda x: jnp.asarray(np.asarray(x, np.float64)), (args, arrays)
-    )
-    exact = loss(*wide[0], **wide[1])
+    args, arrays = widened((args, arrays))
+    exact = jax.jit(loss)(*args, **arrays)
     assert exact[0].dtype == jnp.float64
     assert_close(narrow, exact, rtol=1e-5)
 
@@ -138,9 +138,11 @@ def test_reduces_to_the_vae(make_case, name):
   arrays |= NEUTRAL[name]
   assert set(NEUTRAL[name]) == set(case.hparams)
   argnums = (0, 2, 3)  # nll, mean, logvar
-  actual = jax.value_and_grad(lambda *a: loss(*a, **arrays)[0], argnums)(*args)
-  expected = jax.value_and_grad(lambda *a: losses.vae(*a)[0], argnums)(*args)
-  assert_close(actual, expected)
+  own, vae = (
+    jax.jit(jax.value_and_grad(lambda *a, f=f: f(*a)[0], argnums))
+    for f in (functools.partial(loss, **arrays), losses.vae)
+  )
+  assert_close(own(*args), vae(*args))
 
 
 def _own_loss(network, loss, terms, hparams):
@@ -168,12 +170,9 @@ def _own_loss(network, loss, terms, hparams):
 def test_each_network_descends_its_own_loss_alone(case):
   """The gradient of a network is the difference quotient of its own loss."""
   with jax.enable_x64(True):
-    wide = lambda x: jnp.asarray(np.asarray(x, np.float64))
-    params, batch = jax.tree.map(wide, (case.params, case.batch))
-    hparams = {k: float(v) for k, v in case.hparams.items()}
-    run = lambda p: case.run(p, hparams, batch=batch)
-    step = jax.jit(jax.value_and_grad(run, has_aux=True))
-    _, grads = step(params)
+    params, hparams = widened((case.params, case.hparams))
+    batch = widened(case.batch)
+    _, grads = case.step(params, hparams, batch)
     for network in params:
       if case.objective.codebook and network in ('coder', 'bounded_coder'):
         continue  # its gradient is a straight-through estimate
@@ -181,8 +180,8 @@ def test_each_network_descends_its_own_loss_alone(case):
 
       def along(distance, network=network, direction=direction):
         moved = optax.tree.add_scale(params[network], distance, direction)
-        (loss, terms), _ = step({**params, network: moved})
-        return _own_loss(network, loss, terms, hparams)
+        values, _ = case.step({**params, network: moved}, hparams, batch)
+        return _own_loss(network, *values, hparams)
 
       quotient = (along(1e-5) - along(-1e-5)) / 2e-5
       slope = optax.tree.vdot(grads[network], direction)

@@ -55,7 +55,8 @@ def test_the_share_of_curvature_of_a_quadratic_decoder():
   curves = rng.normal(size=(2, 3, 3))
   curves += curves.transpose(0, 2, 1)
   scale = np.array([0.5, 1.0, 2.0])
-  decode = lambda z: jnp.einsum('bi,kij,bj->bk', z, jnp.asarray(curves), z)
+  of_type = lambda z: jnp.asarray(curves, z.dtype)
+  decode = lambda z: jnp.einsum('bi,kij,bj->bk', z, of_type(z), z)
   scale = jnp.asarray(scale)
   z = jnp.asarray(rng.normal(size=(4, 3)))
   signs = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))
@@ -65,22 +66,22 @@ def test_the_share_of_curvature_of_a_quadratic_decoder():
   hessians = np.square(curves * np.outer(scale, scale))
   diagonal = sum(np.trace(h) for h in hessians)
   expected = 1 - diagonal / hessians.sum()
+  share_of = jax.jit(losses.hessian_share, static_argnums=0)
   with jax.enable_x64(True):
-    found = losses.hessian_share(decode, z, scale, signs, normals)
+    found = share_of(decode, z, scale, signs, normals)
     drawn = normals.reshape(-1, 64, 3)
-    few = losses.hessian_share(decode, drawn[0], scale, pairs, drawn)
+    few = share_of(decode, drawn[0], scale, pairs, drawn)
   np.testing.assert_allclose(found, expected, rtol=0.05)
   assert np.asarray(few).mean() == pytest.approx(expected, rel=0.05)
   layers = lambda z: [decode(z), jnp.sin(z @ jnp.ones((3, 2)))]
   shares = [
-    losses.hessian_share(f, z, scale, signs, normals[:9])
+    share_of(f, z, scale, signs, normals[:9])
     for f in (layers, decode, lambda z: layers(z)[1])
   ]
   np.testing.assert_allclose(shares[0], shares[1] + shares[2], rtol=1e-4)
   alone = lambda z: jnp.sin(z) + z**2  # each output has a latent of its own
-  np.testing.assert_allclose(
-    losses.hessian_share(alone, z, scale, signs, normals[:9]), 0, atol=1e-5
-  )
+  none = share_of(alone, z, scale, signs, normals[:9])
+  np.testing.assert_allclose(none, 0, atol=1e-5)
 
 
 def test_the_loss_and_the_straight_through_gradient(make_case):
@@ -88,27 +89,33 @@ def test_the_loss_and_the_straight_through_gradient(make_case):
   nll, share = jnp.asarray(RNG.uniform(size=(2, 5)))
   on_grid = gridded.on_grid(z, 4)
   weights = {'multiinformation': 2.0, 'hessian': 3.0}
-  loss, terms = losses.tripod(nll, z, on_grid, **weights, share=share)
-  kernels = losses.latent_multiinformation(on_grid, jnp.std(z, 0))
+  loss, terms = jax.jit(losses.tripod)(nll, z, on_grid, **weights, share=share)
+  scale = jnp.std(z, 0)
+  kernels = jax.jit(losses.latent_multiinformation)(on_grid, scale)
   np.testing.assert_allclose(
     loss, nll.mean() + 2 * kernels + 3 * share.mean(), rtol=1e-6
   )
   assert terms['hessian_share'] == pytest.approx(share.mean())
   still = jnp.ones((5, 3))  # codes that do not differ have a gradient of 0
   penalised = lambda z: losses.tripod(nll, z, still, **weights, share=share)[0]
-  np.testing.assert_array_equal(jax.grad(penalised)(still), np.zeros((5, 3)))
+  slope = jax.jit(jax.grad(penalised))(still)
+  np.testing.assert_array_equal(slope, np.zeros((5, 3)))
   case = make_case('tripod')
   none = {'multiinformation': 0.0, 'hessian': 0.0}
-  found = jax.grad(lambda p: case.run(p, none)[0])(case.params)
+  found = jax.jit(jax.grad(lambda p: case.run(p, none)[0]))(case.params)
   images, params = case.batch['images'], case.params
 
   def nll_at(code):
     outputs = case.nets['decoder'](params['decoder'], code)
     return case.context.nll(params, outputs, images).mean()
 
-  encode = lambda p: case.nets['bounded_coder'](p, images)
-  own, pullback = jax.vjp(encode, params['bounded_coder'])
-  (expected,) = pullback(jax.grad(nll_at)(gridded.on_grid(own, 12)))
+  @jax.jit
+  def straight_through(coder):
+    encode = lambda p: case.nets['bounded_coder'](p, images)
+    own, pullback = jax.vjp(encode, coder)
+    return pullback(jax.grad(nll_at)(gridded.on_grid(own, 12)))
+
+  (expected,) = straight_through(params['bounded_coder'])
   for name, gradient in expected.items():
     np.testing.assert_allclose(
       found['bounded_coder'][name], gradient, atol=1e-6

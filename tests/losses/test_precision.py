@@ -30,24 +30,31 @@ def exact_parts(z, mean, logvar):
 def test_half_precision_posteriors_are_summed_in_single(draw, dtype):
   """The very same rounded inputs in float64 are the right answer."""
   z, mean, logvar = (a.astype(dtype) for a in draw(32, 6))
-  parts = losses.kl_decomposition(z, mean, logvar, dataset_size=N)
-  np.testing.assert_allclose(parts, exact_parts(z, mean, logvar), atol=1e-3)
+
+  @jax.jit  # or each operation is compiled by itself
+  def compute(z, mean, logvar):
+    args = jnp.zeros(32, dtype), z, mean, logvar
+    return {
+      'parts': losses.kl_decomposition(z, mean, logvar, dataset_size=N),
+      'kl': losses.gaussian_kl(mean, logvar),
+      'dip': losses.dip_vae(*args, lambda_od=1.0, lambda_d=1.0, kind='ii'),
+      'hfs': losses.hfs(*args, beta=1.0, gamma=1.0, delta=1.0),
+      'codes': losses.tripod(
+        *args[:3], multiinformation=1.0, hessian=1.0, share=args[0]
+      ),
+      'pair': losses.aggregate_pair(mean, logvar, z, logvar, kind='gvae').mean,
+    }
+
+  found = compute(z, mean, logvar)
+  assert {x.dtype.name for x in jax.tree.leaves(found)} == {'float32'}
+  exact = exact_parts(z, mean, logvar)
+  np.testing.assert_allclose(found['parts'], exact, atol=1e-3)
   m, v = (np.asarray(a, np.float64) for a in (mean, logvar))
-  kl = losses.gaussian_kl(mean, logvar)
-  assert kl.dtype == jnp.float32
-  np.testing.assert_allclose(kl, (m**2 + np.expm1(v) - v) / 2, rtol=1e-5)
-  args = jnp.zeros(32, dtype), z, mean, logvar
-  loss, terms = losses.dip_vae(*args, lambda_od=1.0, lambda_d=1.0, kind='ii')
-  hfs = losses.hfs(*args, beta=1.0, gamma=1.0, delta=1.0)
-  codes = losses.tripod(
-    *args[:3], multiinformation=1.0, hessian=1.0, share=args[0]
-  )
-  leaves = jax.tree.leaves((loss, terms, hfs, codes))
-  assert {x.dtype.name for x in leaves} == {'float32'}
+  kl = (m**2 + np.expm1(v) - v) / 2
+  np.testing.assert_allclose(found['kl'], kl, rtol=1e-5)
   shrunk = np.maximum(1 - m.std(0), 0).sum()
-  np.testing.assert_allclose(hfs[1]['support_shrinkage'], shrunk, rtol=1e-5)
-  pair = losses.aggregate_pair(mean, logvar, z, logvar, kind='gvae')
-  assert pair.mean.dtype == jnp.float32
+  support = found['hfs'][1]
+  np.testing.assert_allclose(support['support_shrinkage'], shrunk, rtol=1e-5)
 
 
 def test_half_precision_does_not_overflow():
@@ -58,6 +65,14 @@ def test_half_precision_does_not_overflow():
   np.testing.assert_allclose(losses.density_ratio_tc(logits), 600)
 
 
+@jax.jit
+def _at_vanishing(mean, logvar):
+  z = losses.reparameterize(jax.random.key(0), mean, logvar)
+  value_and_grad = jax.value_and_grad(losses.total_correlation, (0, 1, 2))
+  pair = losses.aggregate_pair(mean, logvar, mean, logvar, kind='mlvae')
+  return *value_and_grad(z, mean, logvar), pair
+
+
 @pytest.mark.parametrize('x64', [False, True])
 @pytest.mark.parametrize('logvar', [-30.0, -80.0, -95.0, -120.0])
 def test_vanishing_variances(x64, logvar):
@@ -65,14 +80,10 @@ def test_vanishing_variances(x64, logvar):
   with jax.enable_x64(x64):
     mean = jnp.asarray(np.random.default_rng(0).normal(size=(8, 3)), float)
     spread = jnp.full(mean.shape, logvar)
-    z = losses.reparameterize(jax.random.key(0), mean, spread)
-    value, grads = jax.jit(
-      jax.value_and_grad(losses.total_correlation, (0, 1, 2))
-    )(z, mean, spread)
+    value, grads, pair = _at_vanishing(mean, spread)
     np.testing.assert_allclose(value, 0, atol=1e-4)
     assert all(np.isfinite(g).all() for g in grads)
     np.testing.assert_allclose(grads[2], 0, atol=1e-5)
-    pair = losses.aggregate_pair(mean, spread, mean, spread, kind='mlvae')
     assert np.isfinite(pair.mean).all()
 
 

@@ -1,5 +1,7 @@
 """Wiring that the contract does not see: batches, noise, options."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,14 +10,16 @@ import pytest
 from bvae_jax import losses
 
 
+def compiled(case, *args, **changes):
+  """The loss and the terms of a case, made by one program."""
+  return jax.jit(functools.partial(case.run, **changes))(*args)
+
+
 def test_tcvae_hands_over_the_data_size(make_case):
   case = make_case('beta_tcvae', estimator='mws')
-  _, small = case.run(case.params, case.hparams)
-  _, large = case.run(
-    case.params,
-    case.hparams,
-    context=case.context._replace(dataset_size=10_000),
-  )
+  _, small = compiled(case, case.params, case.hparams)
+  more = case.context._replace(dataset_size=10_000)
+  _, large = compiled(case, case.params, case.hparams, context=more)
   np.testing.assert_allclose(
     large['total_correlation'] - small['total_correlation'],
     3 * np.log(10),  # (D - 1) log of the ratio of the sizes
@@ -28,9 +32,9 @@ def test_tcvae_hands_over_the_data_size(make_case):
 )
 def test_which_batch_is_permuted(make_case, permutation, used):
   case = make_case('factor_vae', permutation=permutation)
-  _, before = case.run(case.params, case.hparams)
+  _, before = compiled(case, case.params, case.hparams)
   batch = {**case.batch, 'second_images': case.batch['second_images'] ** 2}
-  _, after = case.run(case.params, case.hparams, batch=batch)
+  _, after = compiled(case, case.params, case.hparams, batch=batch)
   changed = {k for k in before if not np.array_equal(before[k], after[k])}
   changed -= {'discriminator_accuracy'}  # too coarse to show every change
   assert changed == ({'discriminator_loss'} if used else set())
@@ -48,8 +52,8 @@ def test_a_pair_of_one_image_is_the_beta_vae(make_case, name):
   case, plain = make_case(name), make_case('beta_vae')
   batch = {**case.batch, 'pair_images': case.batch['images']}
   hparams = {'beta': 3.0}
-  loss, terms = case.run(case.params, hparams, batch=batch)
-  _, expected = plain.run(case.params, hparams, batch=batch)
+  loss, terms = compiled(case, case.params, hparams, batch=batch)
+  _, expected = compiled(plain, case.params, hparams, batch=batch)
   assert terms['shared_latents'] == 0
   np.testing.assert_allclose(terms['kl'], expected['kl'], rtol=1e-6)
   np.testing.assert_allclose(loss, terms['nll'] + 3 * terms['kl'], rtol=1e-6)
@@ -57,8 +61,9 @@ def test_a_pair_of_one_image_is_the_beta_vae(make_case, name):
 
 def test_labelled_images_enter_the_penalty_alone(make_case):
   case, plain = make_case('semi_supervised'), make_case('vae')
-  loss, terms = case.run(case.params, {'beta': 1.0, 'gamma_sup': 0.0})
-  expected, _ = plain.run(case.params, {}, batch=case.batch)
+  weights = {'beta': 1.0, 'gamma_sup': 0.0}
+  loss, terms = compiled(case, case.params, weights)
+  expected, _ = compiled(plain, case.params, {}, batch=case.batch)
   np.testing.assert_allclose(loss, expected, rtol=1e-6)
   assert terms['supervised_penalty'] > 0
 
@@ -118,6 +123,7 @@ def test_learned_scale_is_trained(make_case):
   case = make_case('vae')
   context = case.context._replace(nll=losses.LIKELIHOODS['gaussian_learned'])
   params = {**case.params, 'likelihood': {'log_scale': jnp.zeros(())}}
-  grads = jax.grad(lambda p: case.run(p, {}, context=context)[0])(params)
+  loss = lambda p: case.run(p, {}, context=context)[0]
+  grads = jax.jit(jax.grad(loss))(params)
   # At scale 1 the residuals of images in [0, 1] are small: it must shrink.
   assert 0 < grads['likelihood']['log_scale'] <= 9
