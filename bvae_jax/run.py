@@ -140,12 +140,12 @@ def evaluate_again(
     if folder.holds_study:
       first = 'it is a study: give its --config'
     raise workdir_lib.WorkdirError(f'{folder.path} holds no run; {first}')
-  config = folder.config() if config is None else config
-  config_lib.validate(config)
-  folder.check(config, (*_FREE, *folder.moved(config)))
-  programs_lib.require_checkpoint(folder)
-  experiment = _prepare(config)
-  with folder.lock():
+  with folder.lock():  # from before its config is read: it may grow
+    config = folder.config() if config is None else config
+    config_lib.validate(config)
+    folder.check(config, (*_FREE, *folder.moved(config)))
+    programs_lib.require_checkpoint(folder)
+    experiment = _prepare(config)
     states = _restored(experiment, folder)
     return _score(folder, experiment, states, stored.results(folder, config))
 

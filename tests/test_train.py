@@ -23,6 +23,7 @@ from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import hooks, loop, monitor
 from bvae_jax.training import program as program_lib
 from bvae_jax.training import programs as programs_lib
+from bvae_jax.workdir import locks
 
 
 def run_chunk(config, layout, steps=1):
@@ -241,7 +242,7 @@ def test_a_population_is_split_where_that_shortens_each_devices_share():
 
 
 def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
-  tmp_path, no_pages
+  tmp_path, monkeypatch, no_pages
 ):
   make = lambda steps, seeds=(0, 1, 2), **changes: helpers.small_config(
     num_steps=steps, seeds=seeds, grid={'beta': (1.0, 2.0)}, **changes
@@ -274,6 +275,19 @@ def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
     run_lib.evaluate_again(make(8), tmp_path / 'parts')
   with pytest.raises(ValueError, match='num_devices=99, but there are'):
     run_lib.train_and_evaluate(make(8, num_devices=99), tmp_path / 'parts')
+
+  def grows_meanwhile(*_):  # it would be scored by the config of before
+    with (
+      pytest.raises(locks.Busy),
+      workdir_lib.Workdir(tmp_path / 'parts').lock(),
+    ):
+      raise AssertionError
+    raise ValueError('no further')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(run_lib, '_prepare', grows_meanwhile)
+    with pytest.raises(ValueError, match='no further'):
+      run_lib.evaluate_again(None, tmp_path / 'parts')
   shutil.rmtree(tmp_path / 'parts' / 'checkpoints')
   with pytest.raises(OSError, match='has no checkpoint yet'):
     run_lib.evaluate_again(make(6, num_devices=99), tmp_path / 'parts')

@@ -1,5 +1,6 @@
 """explorer.html: a trained model in the browser, without a server."""
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -12,8 +13,9 @@ from bvae_jax.evaluation.results import Results
 from bvae_jax.explore import content, page
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
+from bvae_jax.workdir import locks
 
-__all__ = ['FILE', 'write']
+__all__ = ['FILE', 'put', 'render', 'scores', 'write']
 
 FILE = 'explorer.html'
 _LOG = logging.getLogger(__name__)
@@ -41,6 +43,38 @@ def write(
   members = [(m, population.select(states.params, m)) for m in chosen]
   text = render(folder.resolve().name, experiment, members, results)
   workdir.replace_file(folder / FILE, text)
+
+
+def scores(folder: workdir.Workdir) -> bytes:
+  """The scores that a run has now: results.json, nothing where it has none."""
+  there = folder.results_path.exists()
+  return folder.results_path.read_bytes() if there else b''
+
+
+def put(folder: workdir.Workdir, text: str, seen: bytes) -> pathlib.Path:
+  """Replaces explorer.html of a run that may be training.
+
+  Args:
+    folder: of the run.
+    text: the page.
+    seen: the run's `scores` before its members were read.
+
+  Returns: the page's path.
+
+  Raises:
+    WorkdirError: the run was scored since; its command wrote the newer page.
+  """
+  with contextlib.ExitStack() as held:
+    with contextlib.suppress(locks.Busy):  # a run that trains can be looked at
+      held.enter_context(folder.lock())
+    if scores(folder) != seen:
+      raise workdir.WorkdirError(
+        f'{folder.path} was scored meanwhile, and got its page; run the '
+        'command again where that shows other members or images'
+      )
+    workdir.replace_file(folder.path / FILE, text)
+    folder.seal([FILE])
+  return folder.path / FILE
 
 
 def render(

@@ -4,7 +4,6 @@
 [--images=FOLDER] [--serve]`
 """
 
-import contextlib
 import pathlib
 import sys
 
@@ -14,7 +13,6 @@ from absl import app, flags
 from bvae_jax import cli, explore, trained, workdir
 from bvae_jax.data import decode
 from bvae_jax.explore import serve, shown
-from bvae_jax.workdir import locks
 
 _MEMBERS = flags.DEFINE_list(
   'members',
@@ -67,6 +65,7 @@ def _own_images(folder: str, image_shape: tuple[int, int, int]) -> np.ndarray:
 def _write(path: str) -> None:
   folder = workdir.Workdir(path)
   folder.check_writable()
+  scores = explore.scores(folder)
   models = trained.load_all(folder.path, _MEMBERS.value)
   members = {model.member: model for model in models}
   first = models[0]
@@ -80,12 +79,7 @@ def _write(path: str) -> None:
     first.results,
     own,
   )
-  target = folder.path / explore.FILE
-  with contextlib.ExitStack() as held:
-    with contextlib.suppress(locks.Busy):  # a run that trains can be looked at
-      held.enter_context(folder.lock())
-    workdir.replace_file(target, text)
-    folder.seal([explore.FILE])
+  target = explore.put(folder, text, scores)
   print(f'{target}: open it in a browser')
   if _SERVE.value:
     serve.forever(target, _PORT.value)

@@ -74,13 +74,13 @@ def redraw(path: pathlib.Path) -> pathlib.Path:
     _units(path)
     study.write(path, plan.read_plan(path), execute.gather(path))
     return path / 'report.html'
-  config, results = compare.load(path)
+  compare.load(path)  # refuses what is no finished run, before it is locked
   folder = workdir.Workdir(path)
-  folder.check_writable()
-  experiment = experiment_lib.build(config)
-  provenance.check_images(folder, experiment.dataset)
-  states = programs_lib.restore(experiment, folder)
-  with folder.lock():
+  with folder.lock():  # before it is read: nobody scores it anew meanwhile
+    config, results = compare.load(path)
+    experiment = experiment_lib.build(config)
+    provenance.check_images(folder, experiment.dataset)
+    states = programs_lib.restore(experiment, folder)
     report.write(path, experiment, states, results, folder.read_log())
     folder.seal(['report.html', 'traversals.gif'])
   return path / 'report.html'

@@ -22,7 +22,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 import bvae_jax
-from bvae_jax import data, explore, population
+from bvae_jax import data, explore, population, workdir
 from bvae_jax.data import pixels
 from bvae_jax.explore import content, page, serve, shown
 from bvae_jax.explore.networks import Networks
@@ -269,6 +269,19 @@ def test_one_file_is_served_on_loopback_alone(tmp_path):
     with pytest.raises(OSError, match='choose another --port'):
       serve.server(path, port)
     running.shutdown()
+
+
+def test_a_page_of_scores_that_were_replaced_meanwhile_is_not_put(tmp_path):
+  folder = workdir.Workdir(tmp_path)
+  folder.results_path.write_text('1')
+  seen = explore.scores(folder)
+  folder.seal()
+  assert explore.put(folder, 'page', seen).read_text() == 'page'
+  assert not folder.changed()
+  folder.results_path.write_text('2')
+  with pytest.raises(OSError, match='was scored meanwhile'):
+    explore.put(folder, 'old', seen)
+  assert (tmp_path / explore.FILE).read_text() == 'page'
 
 
 def test_the_command_writes_it_anew_or_ends_in_one_line(small_run, tmp_path):

@@ -9,9 +9,12 @@ import pages
 import pytest
 from scipy import stats
 
+from bvae_jax import run
 from bvae_jax.evaluation import statistics
 from bvae_jax.report import __main__ as command
 from bvae_jax.report import compare
+from bvae_jax.training import programs
+from bvae_jax.workdir import locks
 
 
 def by_seed(values, first=0):
@@ -151,5 +154,14 @@ def test_the_page_of_one_run_is_drawn_anew(other_run, monkeypatch):
   page = other_run / 'report.html'
   page.unlink()
   monkeypatch.setenv('HOME', str(other_run.parent))
+  restore, held = programs.restore, []
+
+  def scored_meanwhile(experiment, folder):
+    with pytest.raises(locks.Busy):  # its page would be the old one's
+      run.evaluate_again(None, other_run)
+    held.append(folder)
+    return restore(experiment, folder)
+
+  monkeypatch.setattr(programs, 'restore', scored_meanwhile)
   command.main([f'~/{other_run.name}'])
-  assert pages.tree(page.read_text()).iter('h2')
+  assert held and pages.tree(page.read_text()).iter('h2')
