@@ -17,10 +17,11 @@ from bvae_jax.models.dense import (
   lookup,
 )
 from bvae_jax.models.residual import ResidualDecoder
+from bvae_jax.models.styled import StyledDecoder
 
 
 class DeconvDecoder(nn.Module):
-  """Two dense layers, then four transposed convolutions 4x4 of stride 2.
+  """Dense layers, then four transposed convolutions 4x4 of stride 2.
 
   ReLU between all of them. It draws the next multiples of 16 and keeps the
   middle, H x W.
@@ -28,12 +29,13 @@ class DeconvDecoder(nn.Module):
   Attributes:
     image_shape: (H, W, C).
     features: channels of all but the last transposed convolution.
-    width: of the first dense layer.
+    widths: of the dense layers but the last, which makes the first image.
   """
 
   image_shape: Sequence[int] = (64, 64, 1)
   features: Sequence[int] = (64, 32, 32)
-  width: int = 256
+  widths: Sequence[int] = (256,)
+  smallest = padding.SMALLEST
 
   @nn.compact
   def __call__(self, z: jax.Array) -> jax.Array:
@@ -42,7 +44,7 @@ class DeconvDecoder(nn.Module):
       padding.padded_side(side) // padding.MULTIPLE for side in (height, width)
     )
     shape = (rows, columns, self.features[0])
-    x = Dense(math.prod(shape))(MLP((self.width,))(z)).reshape(-1, *shape)
+    x = Dense(math.prod(shape))(MLP(self.widths)(z)).reshape(-1, *shape)
     for features in self.features:
       x = ConvTranspose(features, relu=True)(x)
       keep_hidden(self, x)
@@ -71,20 +73,25 @@ class MLPDecoder(nn.Module):
 
 
 # deconv_locatello: Locatello et al. 2019 (arXiv:1811.12359), appendix.
+# deconv_burgess32: Burgess et al. 2018 (arXiv:1804.03599), appendix A.1.
 # mlp_higgins: Higgins et al. 2017 (beta-VAE), table of appendix A, 2D shapes:
 #   1200, 1200, 1200 with tanh, where its encoder has ReLU.
 # residual_hsu: Hsu et al. 2024 (Tripod, arXiv:2404.10282).
+# styled_hsu: Hsu et al. 2023 (QLAE, arXiv:2305.18378).
 # mlp_small_tanh: for objectives that look at curvature, which ReLU has none of.
 DECODERS = {
   'deconv_locatello': DeconvDecoder,
+  'deconv_burgess32': functools.partial(
+    DeconvDecoder, features=(32, 32, 32), widths=(256, 256)
+  ),
   'mlp_higgins': MLPDecoder,
   'mlp_small': functools.partial(
     MLPDecoder, widths=(128, 256), activation='relu'
   ),
   'mlp_small_tanh': functools.partial(MLPDecoder, widths=(128, 256)),
   'residual_hsu': ResidualDecoder,
+  'styled_hsu': StyledDecoder,
 }
-_DOUBLING = DeconvDecoder | ResidualDecoder
 
 
 def make_decoder(name: str, image_shape: Sequence[int]) -> nn.Module:
@@ -98,5 +105,5 @@ def make_decoder(name: str, image_shape: Sequence[int]) -> nn.Module:
     ValueError: if the name is unknown or the network cannot make the images.
   """
   decoder = lookup('decoder', name, DECODERS)(image_shape=tuple(image_shape))
-  check_image_shape(name, image_shape, isinstance(decoder, _DOUBLING))
+  check_image_shape(name, image_shape, getattr(decoder, 'smallest', 1))
   return decoder

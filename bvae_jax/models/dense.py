@@ -7,8 +7,6 @@ from typing import Any
 import jax
 from flax import linen as nn
 
-from bvae_jax.models import padding
-
 # `float` is float32, or float64 where jax_enable_x64 is on.
 Dense = functools.partial(
   nn.Dense, kernel_init=nn.initializers.glorot_uniform(), param_dtype=float
@@ -60,26 +58,25 @@ def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
 
 
 def check_image_shape(
-  name: str, image_shape: Sequence[int], halves: bool
+  name: str, image_shape: Sequence[int], smallest: int
 ) -> None:
   """Refuses images that a network cannot take.
 
   Args:
     name: of the network.
     image_shape: of the images.
-    halves: whether it halves or doubles them four times.
+    smallest: side that it takes [pixels].
 
   Raises:
     ValueError: if `image_shape` is not (H, W, C) of positive integers, or if
-      the network halves images and a side is under 8.
+      a side is under `smallest`.
   """
   image_shape = tuple(image_shape)
   if len(image_shape) != 3 or min(image_shape) < 1:
     raise ValueError(f'expected an image shape (H, W, C), got {image_shape}')
   height, width, _ = image_shape
-  if halves and min(height, width) < padding.SMALLEST:
+  if min(height, width) < smallest:
     raise ValueError(
       f'{name} halves the image four times and needs sides of at least '
-      f'{padding.SMALLEST}, got {image_shape}: enlarge the images, or choose '
-      'an mlp'
+      f'{smallest}, got {image_shape}: enlarge the images, or choose an mlp'
     )

@@ -17,30 +17,32 @@ from bvae_jax.models.dense import (
   normalized,
 )
 from bvae_jax.models.residual import ResidualTrunk
+from bvae_jax.models.styled import StyledTrunk
 
 
 class ConvTrunk(nn.Module):
-  """Four convolutions of stride 2 and a dense layer, ReLU after each.
+  """Four convolutions of stride 2, then dense layers, ReLU after each.
 
-  [B, H, W, C] -> [B, width]; zeros around the image make H and W multiples of
-  16.
+  [B, H, W, C] -> [B, widths[-1]]; zeros around the image make H and W multiples
+  of 16.
 
   Attributes:
     sizes: of the kernels [pixels], even.
-    features: channels of each layer.
-    width: of the dense layer.
+    features: channels of each convolution.
+    widths: of the dense layers.
   """
 
   sizes: Sequence[int]
   features: Sequence[int] = (32, 32, 64, 64)
-  width: int = 256
+  widths: Sequence[int] = (256,)
+  smallest = padding.SMALLEST
 
   @nn.compact
   def __call__(self, images: jax.Array) -> jax.Array:
     x = padding.pad(images)
     for layer, features in enumerate(self.features):
       x = Conv(features, self.sizes[layer], relu=layer > 0)(x)
-    return MLP((self.width,))(nn.relu(x))
+    return MLP(self.widths)(nn.relu(x))
 
 
 def _features(trunk: nn.Module, images: jax.Array) -> jax.Array:
@@ -118,18 +120,20 @@ class Critic(nn.Module):
 
 
 # conv_locatello: Locatello et al. 2019 (arXiv:1811.12359), appendix.
-# conv_burgess: the same with 4x4 kernels throughout, as in Burgess et al. 2018,
-#   whose own network has 32 channels throughout and two dense layers of 256.
+# conv_burgess32: Burgess et al. 2018 (arXiv:1804.03599), appendix A.1.
+# conv_burgess: conv_locatello with the 4x4 kernels of that.
 # mlp_higgins: Higgins et al. 2017 (beta-VAE), table of appendix A, 2D shapes.
 # residual_hsu: Hsu et al. 2024 (Tripod, arXiv:2404.10282).
+# conv_hsu: Hsu et al. 2023 (QLAE, arXiv:2305.18378).
 TRUNKS = {
   'conv_locatello': ConvTrunk(sizes=(4, 4, 2, 2)),
   'conv_burgess': ConvTrunk(sizes=(4, 4, 4, 4)),
+  'conv_burgess32': ConvTrunk((4, 4, 4, 4), (32, 32, 32, 32), (256, 256)),
   'mlp_higgins': MLP((1200, 1200)),
   'mlp_small': MLP((256, 128)),
   'residual_hsu': ResidualTrunk(),
+  'conv_hsu': StyledTrunk(),
 }
-_HALVING = ConvTrunk | ResidualTrunk
 ENCODERS = {
   name: functools.partial(Encoder, trunk) for name, trunk in TRUNKS.items()
 }
@@ -150,7 +154,7 @@ def make_encoder(
   """
   encoder = lookup('encoder', name, ENCODERS)(num_latents=num_latents)
   trunk = getattr(encoder, 'trunk', None)
-  check_image_shape(name, image_shape, isinstance(trunk, _HALVING))
+  check_image_shape(name, image_shape, getattr(trunk, 'smallest', 1))
   return encoder
 
 

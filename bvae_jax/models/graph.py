@@ -86,7 +86,8 @@ def graph(module: nn.Module, params: Any, input_shape: Sequence[int]) -> Layers:
 def _unlisted(module: nn.Module) -> ValueError:
   return ValueError(
     f'{type(module).__name__} has no list of layers; the networks of '
-    'bvae_jax.models but residual_hsu have one, and bvae_jax.load runs any'
+    'bvae_jax.models have one but those of Hsu et al., and bvae_jax.load runs '
+    'any'
   )
 
 

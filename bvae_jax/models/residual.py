@@ -22,12 +22,12 @@ from bvae_jax.models.dense import keep_hidden
 
 _STYLE = 256  # width of the style
 _LayerNorm = functools.partial(nn.LayerNorm, epsilon=1e-5, param_dtype=float)
-_InstanceNorm = functools.partial(
+InstanceNorm = functools.partial(
   nn.InstanceNorm, epsilon=1e-5, param_dtype=float, use_fast_variance=False
 )
 
 
-def _uniform(fan_in: int) -> Callable:
+def uniform_init(fan_in: int) -> Callable:
   """Initial weights and biases, uniform between -1 / sqrt(fan_in) and that."""
 
   def draw(key: jax.Array, shape: Sequence[int], dtype: type) -> jax.Array:
@@ -42,6 +42,11 @@ class Conv(nn.Module):
 
   A sum of matmuls, as in `_products`: the gradients of `lax.conv` are slow on
   CPUs, and so is its vmap over members everywhere.
+
+  Attributes:
+    features: F.
+    size: of the kernel [pixels], odd.
+    bias: whether a bias [F] is added.
   """
 
   features: int
@@ -51,7 +56,7 @@ class Conv(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     *_, height, width, channels = x.shape
-    init = _uniform(self.size**2 * channels)
+    init = uniform_init(self.size**2 * channels)
     shape = (self.size, self.size, channels, self.features)
     kernel = self.param('kernel', init, shape, float)
     n = self.size // 2
@@ -66,8 +71,9 @@ class Conv(nn.Module):
     return y + self.param('bias', init, (self.features,), float)
 
 
-def _dense(x: jax.Array, features: int) -> jax.Array:
-  init = _uniform(x.shape[-1])
+def dense(x: jax.Array, features: int) -> jax.Array:
+  """A dense layer of the module that calls it, with `uniform_init`."""
+  init = uniform_init(x.shape[-1])
   return nn.Dense(
     features, kernel_init=init, bias_init=init, param_dtype=float
   )(x)
@@ -75,7 +81,7 @@ def _dense(x: jax.Array, features: int) -> jax.Array:
 
 def _smooth(x: jax.Array, features: int) -> jax.Array:
   """A dense layer, normalised, with its activation."""
-  return nn.gelu(_LayerNorm()(_dense(x, features)))
+  return nn.gelu(_LayerNorm()(dense(x, features)))
 
 
 class Block(nn.Module):
@@ -88,9 +94,9 @@ class Block(nn.Module):
     y, plain = x, style is None
     for _ in range(2):
       y = Conv(self.features, 3, bias=False)(y)
-      y = _InstanceNorm(use_bias=plain, use_scale=plain)(y)
+      y = InstanceNorm(use_bias=plain, use_scale=plain)(y)
       if style is not None:
-        moves = _dense(style, 2 * self.features)[:, None, None]
+        moves = dense(style, 2 * self.features)[:, None, None]
         scale, shift = jnp.split(moves, 2, axis=-1)
         y = y * (1 + scale) + shift
       y = nn.gelu(y)
@@ -111,6 +117,7 @@ class ResidualTrunk(nn.Module):
 
   features: Sequence[int] = (32, 64, 128, 256, 512)
   normalized = True  # before its activation: no `Coder` need do it
+  smallest = padding.SMALLEST
 
   @nn.compact
   def __call__(self, images: jax.Array) -> jax.Array:
@@ -140,6 +147,7 @@ class ResidualDecoder(nn.Module):
 
   image_shape: Sequence[int] = (64, 64, 1)
   features: Sequence[int] = (512, 256, 128, 64)
+  smallest = padding.SMALLEST
 
   @nn.compact
   def __call__(self, z: jax.Array) -> jax.Array:

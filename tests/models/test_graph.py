@@ -10,7 +10,7 @@ from bvae_jax.models.graph import OPERATIONS, Layer, evaluate, graph
 
 _KEY = jax.random.key(0)
 _SHAPES = {'conv': (20, 33, 3), 'mlp': (5, 4, 2)}
-_UNLISTED = {'residual_hsu'}
+_UNLISTED = {'residual_hsu', 'conv_hsu', 'styled_hsu'}
 
 
 def _noisy(params):

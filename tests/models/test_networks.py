@@ -38,14 +38,16 @@ def build(kind, name):
   return make_discriminator(name), z
 
 
-# Twenty million weights: test_residual has small ones of the kind.
-LARGE = {'residual_hsu'}
+# Millions of weights: test_residual has small ones of the kind.
+LARGE = {'residual_hsu', 'conv_hsu', 'styled_hsu'}
 NETWORKS = [
   *(('encoder', name) for name in sorted(ENCODERS.keys() - LARGE)),
   *(('critic', name) for name in sorted(ENCODERS.keys() - LARGE)),
   *(('decoder', name) for name in sorted(DECODERS.keys() - LARGE)),
   *(('discriminator', name) for name in DISCRIMINATORS),
 ]
+WIDER = ((1, 32), (32, 64), (64, 128), (128, 256))
+NARROWER = ((256, 256), (256, 128), (128, 64), (64, 32))
 OUTPUTS = {
   'encoder': ((5, LATENTS), (5, LATENTS)),
   'critic': ((5,), (5, LATENTS), (5, LATENTS)),
@@ -86,11 +88,28 @@ def test_contract(kind, name):
     # conv: sum k k C F + F; dense: C F + F; counted by hand.
     ('encoder', 'conv_locatello', 544 + 16416 + 8256 + 16448 + 262400 + 5140),
     ('encoder', 'conv_burgess', 544 + 16416 + 32832 + 65600 + 262400 + 5140),
+    ('encoder', 'conv_burgess32', 544 + 3 * 16416 + 131328 + 65792 + 5140),
+    # 3x3 and 4x4 kernels without biases, scales and shifts of the norms.
+    (
+      'encoder',
+      'conv_hsu',
+      sum(9 * c * f + 25 * f * f + 6 * f for c, f in WIDER)
+      + (1048832 + 65792 + 5140),
+    ),
     ('encoder', 'mlp_higgins', 4916400 + 1441200 + 24020),
     (
       'decoder',
       'deconv_locatello',
       2816 + 263168 + 65600 + 32800 + 16416 + 513,
+    ),
+    ('decoder', 'deconv_burgess32', 2816 + 65792 + 131584 + 3 * 16416 + 513),
+    # A constant, the style, kernels, moves of each layer, the last convolution.
+    (
+      'decoder',
+      'styled_hsu',
+      (4 * 4 * 256 + 2816 + 65792)
+      + sum(9 * c * f + 25 * f * f + 3 * 257 * 2 * f for c, f in NARROWER)
+      + 9 * 32,
     ),
     ('decoder', 'mlp_higgins', 13200 + 2 * 1441200 + 4919296),
     ('discriminator', 'mlp', 11000 + 5 * 1001000 + 2002),
@@ -193,6 +212,8 @@ def test_large_images_by_their_shapes(shape):
       r'8, got \(64, 7, 1\)',
     ),
     (lambda: make_decoder('deconv_locatello', (5, 28, 1)), r'\(5, 28, 1\)'),
+    (lambda: make_encoder('conv_hsu', 4, SHAPE), r'17, got \(16, 32, 3\)'),
+    (lambda: make_decoder('styled_hsu', SHAPE), r'17, got \(16, 32, 3\)'),
     (lambda: make_encoder('mlp_small', 4, (64, 64)), r'\(64, 64\)'),
   ],
 )

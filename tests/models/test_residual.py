@@ -1,4 +1,4 @@
-"""Tripod's networks beside NumPy, float64."""
+"""The networks of Tripod and QLAE beside NumPy, float64."""
 
 import functools
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import models
-from bvae_jax.models import residual
+from bvae_jax.models import residual, styled
 from bvae_jax.training import experiment
 
 _RNG = np.random.default_rng(0)
@@ -17,9 +17,9 @@ def _gelu(x):
   return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
-def _norm(x, axes):
+def _norm(x, axes, epsilon=1e-5):
   x = x - x.mean(axes, keepdims=True)
-  return x / np.sqrt((x**2).mean(axes, keepdims=True) + 1e-5)
+  return x / np.sqrt((x**2).mean(axes, keepdims=True) + epsilon)
 
 
 def _dense(x, p):
@@ -83,6 +83,81 @@ def _noisy(module, x):
   params = jax.jit(module.init)(jax.random.key(0), x)['params']
   move = lambda p: np.asarray(p) + 0.1 * _RNG.standard_normal(p.shape)
   return jax.tree.map(move, params)
+
+
+def _halved(x, kernel):
+  padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+  _, h, w, _ = x.shape
+  return sum(
+    padded[:, u : u + h : 2, v : v + w : 2] @ kernel[u, v]
+    for u, v in np.ndindex(4, 4)
+  )
+
+
+def _doubled(x, kernel):
+  batch, h, w, _ = x.shape
+  y = np.zeros((batch, 2 * h + 2, 2 * w + 2, kernel.shape[-1]))
+  for u, v in np.ndindex(4, 4):
+    y[:, 3 - u :, 3 - v :][:, : 2 * h : 2, : 2 * w : 2] += x @ kernel[u, v]
+  return y[:, 1:-1, 1:-1]
+
+
+def _leaky(x):
+  return np.where(x > 0, x, 0.2 * x)
+
+
+def _two_dense(x, p):
+  for i in range(2):
+    x = np.maximum(_dense(x.reshape(len(x), -1), p[f'Dense_{i}']), 0)
+  return x
+
+
+def _styled_layers(p):
+  """Parameters of each convolution, and the function that reads them."""
+  for i in range(12):
+    if i % 3 == 2:
+      yield i, p[f'_Resized_{i // 3}']['kernel']
+    else:
+      yield i, p[f'Conv_{i // 3 * 2 + i % 3}']
+
+
+def _styled_trunk(x, p):
+  for i, layer in _styled_layers(p):
+    x = _halved(x, layer) if i % 3 == 2 else _conv(x, layer)
+    norm = p[f'InstanceNorm_{i}']
+    x = _leaky(_norm(x, (1, 2), 1e-6) * norm['scale'] + norm['bias'])
+  return _two_dense(x, p)
+
+
+def _styled_decoder(z, p):
+  style = _two_dense(z, p)
+  x = np.stack([p['constant']] * len(z))
+  for i, layer in _styled_layers(p):
+    x = _leaky(_doubled(x, layer) if i % 3 == 2 else _conv(x, layer))
+    moves = np.maximum(_dense(style, p[f'Dense_{i + 2}']), 0)[:, None, None]
+    scale, shift = np.split(moves, 2, -1)
+    x = _norm(x, (1, 2), 1e-6) * scale + shift
+  return _conv(x, p['Conv_8'])
+
+
+def test_those_of_qlae_are_those_of_its_code():
+  with jax.enable_x64(True):
+    images = _RNG.random((3, 32, 32, 2))
+    trunk = styled.StyledTrunk((4, 6, 6, 8))
+    params = _noisy(trunk, images)
+    np.testing.assert_allclose(
+      jax.jit(trunk.apply)({'params': params}, images),
+      _styled_trunk(images, params),
+      atol=1e-10,
+    )
+    z = _RNG.standard_normal((3, 5))
+    decoder = styled.StyledDecoder((32, 32, 2), (8, 6, 6, 4))
+    params = _noisy(decoder, z)
+    np.testing.assert_allclose(
+      jax.jit(decoder.apply)({'params': params}, z),
+      _styled_decoder(z, params),
+      atol=1e-10,
+    )
 
 
 def test_the_networks_are_those_of_the_paper():
