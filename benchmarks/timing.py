@@ -13,7 +13,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -104,6 +104,21 @@ def process(*argv: str, **environment: str) -> tuple[str, float, float]:
   return done.stdout, time.perf_counter() - wall, used() - cpu
 
 
+def lines(*argv: str) -> Iterator[str]:
+  """The lines that `python *argv` prints, as it prints them.
+
+  Raises:
+    SystemExit: it failed, and has said why.
+  """
+  with subprocess.Popen(
+    [sys.executable, *argv], stdout=subprocess.PIPE, text=True
+  ) as child:
+    assert child.stdout
+    yield from child.stdout
+  if child.returncode:
+    raise SystemExit(f'python {" ".join(argv)} failed: {child.returncode}')
+
+
 def chip() -> str:
   """The processor's own name for itself."""
   try:
@@ -133,6 +148,9 @@ def setting() -> dict[str, Any]:
 
 
 def write(path: str | os.PathLike, results: Any) -> None:
+  """At once, so that who reads it meanwhile finds all of it or the last."""
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
-  path.write_text(json.dumps(results, indent=2) + '\n')
+  part = path.with_name(path.name + '.part')
+  part.write_text(json.dumps(results, indent=2) + '\n')
+  part.replace(path)
