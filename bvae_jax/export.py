@@ -48,6 +48,13 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
     import safetensors.numpy
   except ImportError as error:
     raise ImportError(f'safetensors {onnx_graph.EXTRA}') from error
+  target = workdir.Workdir(folder)
+  if (target.started or target.holds_study) and not target.is_export:
+    raise workdir.WorkdirError(
+      f'{target.path} holds a study, or a config.json that is not of an '
+      'export, as a run does; give another folder'
+    )
+  target.check_writable()
   networks = networks_lib.networks(model.experiment, model.params)
   files = {
     'model.safetensors': safetensors.numpy.save(_tensors(networks)),
@@ -55,12 +62,6 @@ def export(model: trained.Model, folder: str | os.PathLike) -> pathlib.Path:
     'README.md': card(model),
     **onnx_files(model, networks),
   }
-  target = workdir.Workdir(folder)
-  if (target.started or target.holds_study) and not target.is_export:
-    raise workdir.WorkdirError(
-      f'{target.path} holds a study, or a config.json that is not of an '
-      'export, as a run does; give another folder'
-    )
   folder = target.path
   workdir.check_replaceable(*(folder / name for name in files))
   workdir.replace_files({folder / n: content for n, content in files.items()})

@@ -43,6 +43,25 @@ def test_a_workdir_that_is_a_file_is_refused(tmp_path):
   assert (tmp_path / 'file').read_text() == ''
 
 
+def test_a_folder_that_cannot_be_made_is_told_before_any_work(
+  tmp_path, monkeypatch
+):
+  (tmp_path / 'file').touch()
+  (tmp_path / 'link').symlink_to('nowhere')
+  target = lambda *names: workdir.Folder(tmp_path.joinpath(*names))
+  for name, told in (('file', 'file is a file; '), ('link', 'a broken link; ')):
+    for names in ((name,), (name, 'a', 'b')):
+      with pytest.raises(workdir.WorkdirError, match=told):
+        target(*names).check_writable()
+  target('a', 'b').check_writable()
+  monkeypatch.setattr(os, 'access', lambda path, mode: path != tmp_path)
+  with pytest.raises(workdir.WorkdirError, match=f'{tmp_path} is not writable'):
+    target('a', 'b').check_writable()
+  with pytest.raises(workdir.WorkdirError, match='copy it and give the copy'):
+    target().check_writable()
+  assert not (tmp_path / 'a').exists()
+
+
 def test_a_run_of_before_lacks_keys_that_came_later(folder):
   path = folder.path / 'config.json'
   old = json.loads(path.read_text())

@@ -134,6 +134,7 @@ def write(paths: Sequence[pathlib.Path], out: pathlib.Path) -> None:
       there and of something else.
   """
   beside = out.with_suffix('.json'), out.with_suffix('.csv')
+  workdir_lib.Folder(out.parent).check_writable()
   workdir_lib.check_replaceable(out, *beside)
   study = gather(paths)
   found = figures(study)

@@ -117,15 +117,27 @@ class Folder:
     """Refuses, before any work, a folder that its results could not go to.
 
     Raises:
-      WorkdirError: it is a file, or there and closed to this user.
+      WorkdirError: it is a file or lies below one, or it, or where it is to
+        be made, is closed to this user.
     """
-    if self.path.exists() and not self.path.is_dir():
-      raise WorkdirError(f'{self.path} is a file; choose a folder')
-    if self.path.is_dir() and not os.access(self.path, os.W_OK | os.X_OK):
+    whole = self.path.absolute()
+    # What is not there is made below the nearest folder that is.
+    there = next(p for p in (whole, *whole.parents) if os.path.lexists(p))
+    shown = self.path if there == whole else there
+    if not there.is_dir():
+      what = 'a file' if there.exists() else 'a broken link'
+      raise WorkdirError(f'{shown} is {what}; choose a folder')
+    if os.access(there, os.W_OK | os.X_OK):
+      return
+    if there != whole:
       raise WorkdirError(
-        f'workdir {self.path} is not writable; copy it and give the copy, or '
-        'choose another'
+        f'{self.path} cannot be made: {there} is not writable; choose another '
+        'folder'
       )
+    raise WorkdirError(
+      f'workdir {self.path} is not writable; copy it and give the copy, or '
+      'choose another'
+    )
 
   @contextlib.contextmanager
   def lock(self) -> Iterator[None]:
