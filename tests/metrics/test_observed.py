@@ -86,18 +86,16 @@ def test_pairs_share_a_value_that_occurs_as_often_as_among_the_points():
 
   labels = np.array([[0, 0], [0, 1], [0, 0], [1, 1], [1, -1], [2, 0]])
   groups = _observed.Groups.of(labels, (4, 2))
-  factor, first, second = map(
-    np.asarray, _observed.shared_factor_pairs(KEY, groups, 400, 5)
-  )
+  pairs = lambda key: _observed.shared_factor_pairs(key, groups, 400, 5)
+  factor, first, second = map(np.asarray, jax.jit(pairs)(KEY))
   of_pair = factor[:, None]
   assert (labels[first, of_pair] == labels[second, of_pair]).all()
   assert set(first[factor == 0].ravel()) == {0, 1, 2, 3, 4}
   assert set(first[factor == 1].ravel()) == {0, 1, 2, 3, 5}
   share = (labels[first, of_pair][factor == 0] == 0).mean()
   assert share == pytest.approx(3 / 5, abs=0.06)
-  factor, rows = map(
-    np.asarray, _observed.fixed_factor_rows(KEY, groups, 200, 6)
-  )
+  fixed = lambda key: _observed.fixed_factor_rows(key, groups, 200, 6)
+  factor, rows = map(np.asarray, jax.jit(fixed)(KEY))
   values = labels[rows, factor[:, None]]
   assert (values == values[:, :1]).all()
 

@@ -1,5 +1,7 @@
 """Solvers, populations, label counts, standard errors."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import metrics_reference as reference
@@ -12,6 +14,13 @@ from bvae_jax import metrics
 from bvae_jax.metrics import _bins, _common, _modularity, _solvers, _splits
 
 SIZES = (3, 4, 5)
+
+# One program each: operations one by one take longer to compile.
+bin_points = jax.jit(_bins.bin_points, static_argnums=2)
+histogram_of = jax.jit(_splits.histogram_of)
+best_splits = jax.jit(_splits.best_splits)
+every_split = jax.jit(_splits.every_split, static_argnums=4)
+discretize = jax.jit(_common.discretize, static_argnums=1)
 
 
 def test_lbfgs_minimises_a_quadratic():
@@ -31,6 +40,21 @@ def test_lbfgs_minimises_a_quadratic():
   )
 
 
+@functools.partial(jax.jit, static_argnames='num_classes')
+def probabilities(codes, labels, strength, sample_weight, num_classes):
+  """Of each class at the codes of a fit, [N, C]; one program."""
+  fit = _solvers.fit_logistic(
+    codes,
+    labels,
+    num_classes,
+    strength=strength,
+    sample_weight=sample_weight,
+    tolerance=1e-6,
+    max_turns=500,
+  )
+  return jax.nn.softmax(fit.logits(codes))
+
+
 @pytest.mark.parametrize('strength', [0.01, 1.0, 100.0])
 @pytest.mark.parametrize('balanced', [False, True])
 def test_logistic_regression_agrees_with_sklearn(strength, balanced, leaky):
@@ -44,16 +68,7 @@ def test_logistic_regression_agrees_with_sklearn(strength, balanced, leaky):
     tol=1e-9,
   ).fit(codes.astype(float), labels)
   weight = len(labels) / 5 / np.bincount(labels)[labels] if balanced else None
-  fit = _solvers.fit_logistic(
-    codes,
-    labels,
-    7,
-    strength=strength,
-    sample_weight=weight,
-    tolerance=1e-6,
-    max_turns=500,
-  )
-  actual = jax.nn.softmax(fit.logits(codes))
+  actual = probabilities(codes, labels, strength, weight, num_classes=7)
   np.testing.assert_array_equal(actual[:, 5:], 0)
   np.testing.assert_allclose(
     actual[:, :5], model.predict_proba(codes), atol=2e-3
@@ -66,15 +81,8 @@ def test_logistic_regression_of_a_fold_that_lacks_a_class(leaky):
   held_out = labels == 3
   model = linear_model.LogisticRegression(tol=1e-9, solver='newton-cholesky')
   model.fit(leaky.codes[~held_out], labels[~held_out])
-  fit = _solvers.fit_logistic(
-    leaky.codes,
-    labels,
-    5,
-    sample_weight=(~held_out).astype(np.float32),
-    tolerance=1e-6,
-    max_turns=500,
-  )
-  actual = jax.nn.softmax(fit.logits(leaky.codes))
+  weight = (~held_out).astype(np.float32)
+  actual = probabilities(leaky.codes, labels, 1.0, weight, num_classes=5)
   np.testing.assert_array_equal(actual[:, 3], 0)
   np.testing.assert_allclose(
     actual[:, [0, 1, 2, 4]], model.predict_proba(leaky.codes), atol=2e-3
@@ -101,7 +109,7 @@ def test_bins_agree_with_numpy(num_bins):
   values = random.randn(500, 3).astype(np.float32)
   values[:, 2] = 1.5
   expected = reference.bins(values[:, :2], num_bins) - 1
-  actual = _common.discretize(values, num_bins)
+  actual = discretize(values, num_bins)
   np.testing.assert_array_equal(actual[:, :2], expected)
   np.testing.assert_array_equal(actual[:, 2], 0)
 
@@ -112,7 +120,7 @@ def test_values_on_an_edge_are_where_exact_fractions_put_them():
     exact = [min(k * num_bins // (values - 1), num_bins - 1) for k in grid]
     for scale, shift in ((1, 0), (0.1, 0), (1 / 3, -1), (0.37, 5.1), (-7, 2)):
       codes = np.float32(grid / (values - 1) * scale + shift)[:, None]
-      found = _common.discretize(codes, num_bins)[:, 0]
+      found = discretize(codes, num_bins)[:, 0]
       expected = exact
       if scale < 0:
         steps = (values - 1 - grid) * num_bins // (values - 1)
@@ -262,10 +270,10 @@ def test_splits_are_those_of_a_loop(num_bins, slack, leaky):
   """The best of all places between points; near to it with coarse bins."""
   codes = jnp.asarray(leaky.codes)
   residual = np.eye(5, dtype=np.float32)[leaky.factors[:, 2]] - 0.2
-  bins = _bins.bin_points(codes, codes[:1], num_bins)
+  bins = bin_points(codes, codes[:1], num_bins)
   node = jnp.zeros(residual.shape, jnp.int32)
-  histogram = _splits.histogram_of(bins, residual, node, None)
-  latent, rank, gain = _splits.best_splits(
+  histogram = histogram_of(bins, residual, node, None)
+  latent, rank, gain = best_splits(
     jax.random.key(0), bins, histogram, residual, node
   )
   order = np.argsort(leaky.codes, 0)
@@ -281,10 +289,10 @@ def test_splits_are_those_of_a_loop(num_bins, slack, leaky):
   if num_bins == len(codes):
     np.testing.assert_array_equal(rank[0], where[0])
     node = jnp.where(codes[:, :1] > 0.3, 1, node)
-    histogram = _splits.histogram_of(bins, residual, node, histogram)
+    histogram = histogram_of(bins, residual, node, histogram)
     key, residual = jax.random.key(1), jnp.asarray(residual)
-    coarse = _splits.best_splits(key, bins, histogram, residual, node)
-    every = _splits.every_split(key, bins, residual, node, 2)
+    coarse = best_splits(key, bins, histogram, residual, node)
+    every = every_split(key, bins, residual, node, 2)
     np.testing.assert_allclose(every[2], coarse[2], rtol=1e-3)
     np.testing.assert_array_equal(every[0], coarse[0])
     inside = np.arange(2)[:, None, None] == node.T[None]
@@ -292,7 +300,7 @@ def test_splits_are_those_of_a_loop(num_bins, slack, leaky):
       inside & (bins.train.T[latent] <= rank[..., None])
     )
     np.testing.assert_array_equal(left(*every), left(*coarse))
-    split = lambda *x: _splits.every_split(key, bins, residual, *x)
+    split = lambda *x: every_split(key, bins, residual, *x)
     latent, rank, gain = split(jnp.where(node > 0, 3, node), 3)
     assert (rank[1:] == len(codes)).all() and (gain[1:] == 0).all()  # empty
     np.testing.assert_array_equal(rank[0], every[1][0])
@@ -304,12 +312,12 @@ def test_of_equal_splits_the_first_is_taken(noise):
   codes = jnp.arange(6.0)[:, None]
   residual = jnp.asarray([[1, 1, -2, -2, 1, 1]], jnp.float32).T / 3
   residual = residual.at[-1].multiply(1 + noise)
-  bins, node = _bins.bin_points(codes, codes, 6), jnp.zeros((6, 1), int)
-  histogram = _splits.histogram_of(bins, residual, node, None)
+  bins, node = bin_points(codes, codes, 6), jnp.zeros((6, 1), int)
+  histogram = histogram_of(bins, residual, node, None)
   key = jax.random.key(0)
   for _, rank, gain in (
-    _splits.every_split(key, bins, residual, node, 1),
-    _splits.best_splits(key, bins, histogram, residual, node),
+    every_split(key, bins, residual, node, 1),
+    best_splits(key, bins, histogram, residual, node),
   ):
     assert rank.tolist() == [[1]]
     assert gain.item() == pytest.approx(4 / 18 + 4 / 36)
