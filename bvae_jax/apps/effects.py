@@ -8,10 +8,12 @@ where f' is f with factor k drawn anew (Sobol's total index, by Jansen 1999):
 0 where the latent ignores the factor, 1 where it follows it alone. Of a perfect
 encoder, T is a permutation. What all factors claim beyond 1 is interaction.
 
-Of a grid, f' is drawn. Of observed points, an image that is nearest in all
-other factors stands for it (`observed.partners`), so that factor k is drawn as
-it goes with the others; what differs even between images that are alike in all
-factors is taken off.
+Of a grid, f' is drawn, each new value as often for each old one, and 2 Var z is
+Var z(f) + Var z(f'): from 2,000 pairs a share is off by 0.01, not 0.04.
+
+Of observed points, an image that is nearest in all other factors stands for it
+(`observed.partners`), so that factor k is drawn as it goes with the others;
+what differs even between images that are alike in all factors is taken off.
 """
 
 from typing import Any, NamedTuple
@@ -78,20 +80,19 @@ def on_factors(
   mean, logvar = (np.asarray(x) for x in coder.encode(sample.images))
   variance = mean.var(0)
   alive = variance > 1e-12
-  share = lambda moved: (
-    ((moved - mean) ** 2).mean(0) / np.where(alive, 2 * variance, 1) * alive
+  share = lambda moved, other=variance: (
+    ((moved - mean) ** 2).mean(0) / np.where(alive, variance + other, 1) * alive
   )
+  rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
   total, residual, apart = [], np.zeros_like(variance), 0.0
   if dataset.is_grid:
     for k, size in enumerate(known.sizes):
-      key, own = jax.random.split(key)
       other = sample.factors.copy()
-      other[:, k] = np.asarray(jax.random.randint(own, (num_points,), 0, size))
+      other[:, k] = anew(other[:, k], size, rng)
       moved = data.factors_to_index(jnp.asarray(other), known.sizes)
-      images = dataset.images_like(moved, index)
-      total.append(share(np.asarray(coder.encode(images)[0])))
+      codes = np.asarray(coder.encode(dataset.images_like(moved, index))[0])
+      total.append(share(codes, codes.var(0)))
   else:
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     table, factors = sample.factors, known.factors
     residual = share(mean[observed.partners(table, factors, None, rng)[0]])
     for k in range(len(factors)):
@@ -108,6 +109,24 @@ def on_factors(
     total, by_latent, total.argmax(0), coders.carried(coder, mean, logvar),
     coders.deviations(mean), residual, apart,
   )  # fmt: skip
+
+
+def anew(values: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+  """New values [N] of a factor, each as likely for each old value.
+
+  The pairs (old, new) are as equal in number as they can be, so that a share is
+  not off by how the draw fell, alike for all members that are compared.
+
+  Args:
+    values: int [N] from 0 to size - 1.
+    size: of the factor.
+    rng: of the draw.
+  """
+  order = rng.permutation(len(values))
+  order = order[np.argsort(values[order], kind='stable')]
+  shifts = np.empty_like(values)
+  shifts[order] = rng.permutation(size)[np.arange(len(values)) % size]
+  return (values + shifts) % size
 
 
 def on_latents(

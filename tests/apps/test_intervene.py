@@ -21,9 +21,9 @@ from bvae_jax.evaluation import statistics
 
 def test_the_shares_of_a_perfect_coder_are_a_permutation(world):
   key = jax.random.key(0)
-  found = effects.on_factors(world.coder, world.dataset, key, 4000)
+  found = effects.on_factors(world.coder, world.dataset, key)
   expected = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]])
-  np.testing.assert_allclose(found.total, expected, atol=0.08)
+  np.testing.assert_allclose(found.total, expected, atol=0.01)
   assert not found.total[expected == 0].any()
   np.testing.assert_allclose(found.irs[:3], 1, atol=1e-5)
   assert found.owner[:3].tolist() == [2, 0, 1]
