@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from bvae_jax import config as config_lib
-from bvae_jax import data, workdir
+from bvae_jax import data, population, workdir
 from bvae_jax.data import storage
 from bvae_jax.evaluation import provenance
 from bvae_jax.evaluation import results as results_lib
@@ -219,6 +219,19 @@ def test_damaged_groups_and_results_are_noticed(folder, text):
   folder.results_path.write_text(text)
   with pytest.raises(results_lib.Damaged, match='computed anew'):
     results_lib.Results.read(folder.results_path)
+
+
+def test_seeds_are_told_from_new_ones_without_groups_json(folder):
+  more = helpers.small_config(seeds=(0, 1))
+  before = (folder.path / 'config.json').read_bytes()
+  for group in (0, 1):
+    (folder.path / 'checkpoints' / f'group_{group}').mkdir(parents=True)
+  with pytest.raises(workdir.WorkdirError, match='of the 2 programs in'):
+    folder.open(more)
+  assert (folder.path / 'config.json').read_bytes() == before
+  (folder.path / 'checkpoints' / 'group_1').rmdir()
+  folder.open(more)  # a single program is that of the seeds of before
+  assert folder.cohorts(more) == [population.Cohort((0,), 1)]
 
 
 def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(

@@ -10,7 +10,7 @@ import ml_collections
 from bvae_jax import config as config_lib
 from bvae_jax import parallel, population
 from bvae_jax.config import own
-from bvae_jax.workdir import files, folder, metrics_log
+from bvae_jax.workdir import files, folder, groups, metrics_log
 
 _LOG = logging.getLogger(__name__)
 
@@ -93,13 +93,13 @@ class Workdir(folder.Folder):
 
   def _extend(self, old: dict, grown: tuple[str, ...]) -> None:
     """Keeps a smaller run's results beside those of the run to come."""
-    count, what = (
-      (old['num_steps'], 'steps')
-      if 'num_steps' in grown
-      else (len(old['seeds']), 'seeds')
-    )
+    what = 'steps' if 'num_steps' in grown else 'seeds'
+    count = old['num_steps'] if what == 'steps' else len(old['seeds'])
     _LOG.info('a run of %d %s lies here; it is continued', count, what)
-    self.keep_cohorts(self.cohorts(config_lib.as_config(old)))
+    cohorts = self.cohorts(config_lib.as_config(old))
+    if 'seeds' in grown:
+      cohorts = groups.before(cohorts, self.path, old['seeds'])
+    self.keep_cohorts(cohorts)
     self.discard(folder.MANIFEST)
     self.discard('training.json')
     if self.results_path.exists() and parallel.is_first_host():
