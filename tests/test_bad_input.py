@@ -281,6 +281,10 @@ COMMANDS = [
   ('--config=ok.py --workdir=ok.py', 'is a file'),
   ('--config=ok.py --workdir=ok.py/below', 'is a file'),
   ('--config=ok.py --hosts=here', '--hosts'),
+  (
+    '--config=ok.py --hosts=here,two,0',
+    "error: --hosts='here,two,0' must be 'auto' or 'ADDRESS:PORT,COUNT,INDEX'",
+  ),
   ('--config=ok.py --hosts=localhost:1,x,0', '--hosts'),
   ('--config=ok.py --hosts=localhost,1,0', '--hosts'),
   ('--config=ok.py --hosts=localhost:1,0,0', '--hosts'),
@@ -289,18 +293,35 @@ COMMANDS = [
 ]
 
 # Every command line in a child of one process that has imported all there is.
+# A child leaves at once: to take apart what is imported takes longer than the
+# command.
 DRIVER = """
-import gc, os, sys
+import gc, os, sys, traceback
 import pytest
 from absl import app
 from bvae_jax import main
 gc.freeze()  # or each child, as it ends, copies all there is
+
+def status():
+  try:
+    app.run(main.main, flags_parser=main.parse)
+  except SystemExit as end:
+    if not isinstance(end.code, str):
+      return end.code or 0
+    print(end.code, file=sys.stderr)
+  except Exception:
+    traceback.print_exc()
+  return 1
+
 for line in sys.stdin.read().splitlines():
   print(f'\\0{line}', flush=True)
   if not os.fork():
     os.dup2(1, 2)
     sys.argv = ['main', *line.split()]
-    app.run(main.main, flags_parser=main.parse)
+    code = status()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
   print(f'\\1{os.waitstatus_to_exitcode(os.wait()[1])}', flush=True)
 """
 

@@ -168,12 +168,3 @@ def test_only_what_jax_says_is_laid_on_another_host(monkeypatch):
     with pytest.raises(expected) as found, parallel.leaving():
       call()
     assert found.type is expected
-
-
-def test_wrong_hosts_are_named(path, tmp_path):
-  process = start(path, tmp_path / 'run', 1, 'here,two,0')
-  output, _ = process.communicate(timeout=100)
-  assert process.returncode == 1
-  assert output.splitlines()[-1] == (
-    "error: --hosts='here,two,0' must be 'auto' or 'ADDRESS:PORT,COUNT,INDEX'"
-  )
