@@ -30,12 +30,11 @@ def heat_map(
       axis=alt.Axis(orient='top', labelAngle=-45 if long else 0),
     ),
     y=alt.Y('row:N', sort=None, title=None, axis=alt.Axis(labelLimit=260)),
-    tooltip=['row:N', 'column:N', 'value:Q'],
+    tooltip=parts.tips('row:N', 'column:N', 'value:Q'),
   )
+  below = alt.when('datum.value < 0').then(alt.value(BELOW))
   cells = base.mark_rect().encode(
-    color=alt.when('datum.value < 0')
-    .then(alt.value(BELOW))
-    .otherwise(alt.value(UP)),
+    color=alt.ColorValue(**below.otherwise(alt.value(UP))),
     opacity=alt.Opacity(
       'share:Q', scale=alt.Scale(domain=[0, 1], range=FILL), legend=None
     ),
@@ -66,7 +65,7 @@ def bars(rows: Rows, *, title: str, numbers: bool = True) -> alt.LayerChart:
   value: dict[str, Any] = {'shorthand': 'value:Q', 'title': None, 'scale': unit}
   x, y = (value, name) if lie else (name, value)
   base = alt.Chart().encode(
-    x=alt.X(**x), y=alt.Y(**y), tooltip=['name:N', 'value:Q']
+    x=alt.X(**x), y=alt.Y(**y), tooltip=parts.tips('name:N', 'value:Q')
   )
   layers = [base.mark_bar(color=NEUTRAL, opacity=0.6)]
   if numbers:
@@ -110,11 +109,11 @@ def intervals(
     ),
     y=y,
     color=alt.Color('group:N', sort=groups, legend=alt.Legend(title=None)),
-    tooltip=['group:N', 'x:Q', 'value:Q', 'low:Q', 'high:Q'],
+    tooltip=parts.tips('group:N', 'x:Q', 'value:Q', 'low:Q', 'high:Q'),
   )
   layers = [
     base.mark_line(),
-    base.mark_rule().encode(y='low:Q', y2='high:Q'),
+    base.mark_rule().encode(y=alt.Y('low:Q'), y2=alt.Y2('high:Q')),
     base.mark_circle(size=40, opacity=1),
   ]
   if floor is not None:
@@ -158,20 +157,20 @@ def graph(
   ).encode(
     x=alt.X('x:Q', axis=None, scale=scale),
     y=alt.Y('y:Q', axis=None),
-    text='name:N',
+    text=alt.Text('name:N'),
   )
   line = (
     alt.Chart()
     .mark_rule(color=UP, opacity=0.7)
     .encode(
       x=alt.X('x:Q', axis=None, scale=scale),
-      x2='x2:Q',
+      x2=alt.X2('x2:Q'),
       y=alt.Y('y:Q', axis=None),
-      y2='y2:Q',
+      y2=alt.Y2('y2:Q'),
       strokeWidth=alt.StrokeWidth(
         'value:Q', scale=alt.Scale(domain=[0, 1], range=[1, 7]), legend=None
       ),
-      tooltip=['from_name:N', 'to_name:N', 'value:Q'],
+      tooltip=parts.tips('from_name:N', 'to_name:N', 'value:Q'),
     )
   )
   return parts.whole(

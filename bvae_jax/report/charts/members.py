@@ -31,7 +31,7 @@ def curves(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
     x=alt.X('step:Q', title='step', axis=parts.short()),
     y=parts.y_axis('value', span),
     color=parts.colour(**keys),
-    detail='member:N',
+    detail=alt.Detail('member:N'),
   )
   line = base.mark_line(clip=True).encode(opacity=opacity, **parts.style(crowd))
   seen = 0 if longest > 1 else 1  # a line of one step is nothing to see
@@ -40,7 +40,7 @@ def curves(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
     title,
     rows,
     line.add_params(*params),
-    point.encode(tooltip=['member:N', 'step:Q', 'value:Q']),
+    point.encode(tooltip=parts.tips('member:N', 'step:Q', 'value:Q')),
     outside=outside,
   )
 
@@ -89,7 +89,7 @@ def strip(
     'value:Q', scale=scale, title=None, axis=alt.Axis(tickCount=5, grid=False)
   )
   y = alt.Y('lane:Q', scale=alt.Scale(domain=[-0.7, 6]), axis=None)
-  tips = ['member:N', 'value:Q']
+  tips = parts.tips('member:N', 'value:Q')
   points = parts.points(base, tips, len(rows) > 100, **keys)
   median = base.transform_filter(_COUNTED).mark_rule(
     strokeDash=[2, 3], color=NEUTRAL, clip=True
@@ -118,7 +118,7 @@ def latents(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
     .encode(x=x, y=alt.Y('mean(value):Q', title=None))
   )
   members = len({row['member'] for row in rows})
-  tips = ['member:N', 'latent:N', 'value:Q']
+  tips = parts.tips('member:N', 'latent:N', 'value:Q')
   points = parts.points(base, tips, members > 12, **keys)
   points = points.encode(x=x, y=alt.Y('value:Q', title=None))
   return parts.whole(title, rows, bar, points, width=720, height=200)
@@ -159,26 +159,25 @@ def scatter(
   axis = parts.ticks(ticks) if ticks else alt.Axis(tickCount=5)
   x = alt.X('x:Q', scale=scale, title=x_title or None, axis=axis)
   base = alt.Chart()
-  tips = [
+  tips = parts.tips(
     'member:N',
     alt.Tooltip('x:Q', title=x_title or 'x'),
     alt.Tooltip('y:Q', title=title),
-  ]
+  )
   points = parts.points(base, tips, len(rows) > 100, **keys)
   layers = [points.encode(x=x, y=parts.y_axis('y', span))]
   if lines:
+    dashed = alt.when('datum.level').then(alt.value([6, 3]))
     path = alt.Chart(alt.Data(values=list(lines))).mark_line(clip=True)
     layers.insert(
       0,
       path.encode(
         x=x,
         y=parts.y_axis('y', span),
-        order='order:Q',
+        order=alt.Order('order:Q'),
         color=parts.colour(**keys),
-        detail='group:N',
-        strokeDash=alt.when('datum.level')
-        .then(alt.value([6, 3]))
-        .otherwise(alt.value([1, 0])),
+        detail=alt.Detail('group:N'),
+        strokeDash=alt.StrokeDashValue(**dashed.otherwise(alt.value([1, 0]))),
       ),
     )
   return parts.whole(title, rows, *layers, outside=max(outside, left_out))
@@ -208,7 +207,8 @@ def distribution(
   across = alt.Scale(domain=[-0.6, 1.6])
   place = alt.YOffset('shift:Q', scale=across)
   middle = alt.YOffsetDatum(0.5, scale=across)
-  points = parts.points(base, ['member:N', 'value:Q'], len(rows) > 100, **keys)
+  tips = parts.tips('member:N', 'value:Q')
+  points = parts.points(base, tips, len(rows) > 100, **keys)
   tick = base.mark_tick(size=15, thickness=2.5, color=NEUTRAL, clip=True)
   mean = tick.encode(x=alt.X('mean(value):Q', title=None), y=y, yOffset=middle)
   scale = alt.Scale(domain=list(span), zero=False, nice=False)

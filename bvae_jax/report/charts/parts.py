@@ -69,9 +69,11 @@ def whole(
   rows = [{'group': row.get('member', ''), 'role': '', **row} for row in rows]
   words = f'{title} ({outside} outside)' if outside else title
   with schemapi.debug_mode(False):  # no check of every row
-    chart = alt.layer(*layers, data=alt.Data(values=rows))
-    return chart.properties(
-      title=alt.Title(words, anchor='start', fontSize=12), **(SIZE | size)
+    return alt.layer(
+      *layers,
+      data=alt.Data(values=rows),
+      title=alt.Title(words, anchor='start', fontSize=12),
+      **(SIZE | size),
     )
 
 
@@ -119,11 +121,20 @@ def faded(full: float, **keys: Unpack[Keys]) -> tuple[Any, list[alt.Parameter]]:
     by = {'fields': ['group'], 'bind': 'legend'}
     params.append(alt.selection_point(name='keys', **by))
   chosen = alt.when(functools.reduce(operator.and_, params))
-  return chosen.then(alt.value(full)).otherwise(alt.value(0.06)), params
+  found = chosen.then(alt.value(full)).otherwise(alt.value(0.06))
+  return alt.OpacityValue(**found), params
+
+
+def tips(*fields: str | alt.Tooltip) -> list[alt.Tooltip]:
+  """What is told of a mark under the pointer.
+
+  Altair takes a field by itself as well, but needs 5 ms to find its class.
+  """
+  return [alt.Tooltip(x) if isinstance(x, str) else x for x in fields]
 
 
 def points(
-  base: alt.Chart, tooltip: list[str], crowd: bool, **keys: Unpack[Keys]
+  base: alt.Chart, tooltip: list[alt.Tooltip], crowd: bool, **keys: Unpack[Keys]
 ) -> alt.Chart:
   """Points, those of the best and the median member ringed and larger."""
   opacity, params = faded(0.85, **keys)
