@@ -3,8 +3,8 @@ r"""beta-VAEs of your own images, without labels.
     python -m bvae_jax.main --config=configs/own_images.py \
       --config.dataset.path=DIR
 
-DIR is a folder of images (nested or not; png, jpg, webp, bmp, gif), or a .npy,
-.npz or HDF5 file with one array of images. They are cropped to 64x64
+DIR is a folder of images (nested or not; png, jpg, webp, tif and others), or a
+.npy, .npz or HDF5 file with an array of images. They are cropped to 64x64
 (`--config.dataset.fit=pad` keeps all of each), and decoded once.
 
 Three seeds of two values of beta: the UDR (Duan et al. 2020) says which beta

@@ -17,7 +17,8 @@ REQUIRED = {'config': 'FILE[:PRESET]', 'workdir': 'DIR'}
 WORKERS = flags.DEFINE_integer(
   'workers',
   None,
-  'Units at the same time; default: 1, on Slurm 256.',
+  'Units at the same time; default: 1, on Slurm 256. A Ray cluster that runs '
+  'already takes as many as it has room for.',
   lower_bound=1,
 )
 GPUS = flags.DEFINE_integer(
@@ -30,7 +31,11 @@ _MEMBERS = flags.DEFINE_integer(
   lower_bound=0,
 )
 RETRIES = flags.DEFINE_integer(
-  'retries', 3, 'Fresh starts of a unit whose process dies.', lower_bound=0
+  'retries',
+  3,
+  'Fresh starts of a unit whose process dies; on Slurm none: it is left to the '
+  'next command.',
+  lower_bound=0,
 )
 
 

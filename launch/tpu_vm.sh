@@ -10,7 +10,7 @@ accelerator=v5litepod-8        # a slice of one host
 version=v2-alpha-tpuv5-lite    # the VM's software
 bucket=gs://BUCKET             # your own
 workdir=runs/study             # on the VM; mirrored to $bucket/study
-attempts=4                     # VMs that may be taken away, and one more
+attempts=4                     # VMs, one after the other, until one has done it
 command="python -m launch.local --config=study_2019:quick --workdir=$workdir"
 
 # --- nothing to edit from here ---

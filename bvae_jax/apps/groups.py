@@ -75,7 +75,7 @@ def gaps(predicted: Any, target: Any, group: Any) -> Gaps:
     if not chosen.any():
       raise ValueError(
         f'group {s} has no test image of target {t}: choose another --factor '
-        'or --target, or more --images'
+        'or --target'
       )
     rate[s, t] = predicted[chosen].mean()
   right = (1 - rate[:, 0] + rate[:, 1]) / 2

@@ -63,8 +63,9 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
         'label_keys': (),  # the arrays of labels beside it
         'image_size': 64,
         'factor_stride': (),
-        # Of `images`: 0 as found, 1 grey, 3 RGB; 'crop' or 'pad' to a square;
-        # refuse files that cannot be decoded, which else are left out.
+        # Of `images` (the first two of `tfds:NAME` as well): 0 as found, 1
+        # grey, 3 RGB; 'crop' or 'pad' to a square; refuse files that cannot be
+        # decoded, which else are left out.
         'channels': 0,
         'fit': 'crop',
         'strict': False,

@@ -5,9 +5,10 @@ MEANINGS = {
   'objective': 'the loss: a name in losses.OBJECTIVES; a config file sets it',
   'hparams': "the objective's scalars, such as hparams.beta; each may be swept",
   'options': "the objective's choices that are fixed when it is compiled",
-  'schedules': 'a scalar on the move: {name: {kind: constant|linear|cosine|'
-  'step, start, steps, delay}}, from start to its value; or {name: {kind, '
-  'points}}, through pairs (step, share of its value)',
+  'schedules': 'a scalar on the move: {name: {kind: linear|cosine|step|'
+  'constant, start, steps, delay}}, from start (0) to its value in so many '
+  'steps after the delay (0); or {name: {kind, points}}, through pairs (step, '
+  'share of its value)',
   'seeds': 'a member for each seed, at every point of the grid',
   'grid': "the sweep: grid.beta='(1.,4.)' is a member for each value",
   'tied': 'names in grid whose values go side by side instead of as a product',
@@ -28,8 +29,10 @@ MEANINGS = {
   'num_latents': 'latents of a code',
   'likelihood': 'how images are scored; a name in losses.LIKELIHOODS',
   'dataset.name': 'a name in data.DATASETS, or tfds:NAME',
-  'dataset.path': 'the file or folder of a set that is read from one',
-  'dataset.data_dir': "of prepared sets; empty: the user's cache",
+  'dataset.path': 'the file or folder of a set that is read from one; a '
+  'picture of yours for dsprites_textured',
+  'dataset.data_dir': "of prepared sets; empty: the user's cache, of tfds:NAME "
+  "TFDS's own folder",
   'dataset.storage': 'images on the device, streamed from the host, or auto',
   'dataset.holdout': 'the share of the images that is not trained on',
   'dataset.holdout_where': 'combinations not trained on: FACTOR=VALUES, ...',
@@ -39,9 +42,10 @@ MEANINGS = {
   'dataset.label_keys': 'the arrays of labels beside it',
   'dataset.image_size': 'height and width [pixels]',
   'dataset.factor_stride': 'keep every n-th value of each factor',
-  'dataset.channels': 'of own images: 0 as found, 1 grey, 3 RGB',
-  'dataset.fit': 'of own images: crop or pad to a square',
-  'dataset.strict': 'refuse files that cannot be decoded, else leave them out',
+  'dataset.channels': 'of own images and tfds:NAME: 0 as found, 1 grey, 3 RGB',
+  'dataset.fit': 'of own images and tfds:NAME: crop or pad to a square',
+  'dataset.strict': 'refuse a folder with files that cannot be decoded, else '
+  'leave them out',
   'encoder': 'a name in models.ENCODERS',
   'decoder': 'a name in models.DECODERS',
   'discriminator': 'a name in models.DISCRIMINATORS (FactorVAE)',

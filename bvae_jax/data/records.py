@@ -32,8 +32,8 @@ def load(config: Any) -> dataset.Dataset:
 
   Raises:
     FileNotFoundError: no such set is prepared there.
-    ImportError: TFDS lacks array_record on this platform.
-    ValueError: it holds no images, or no array_record, or several versions.
+    ValueError: it holds no images, or no array_record (or TFDS has none of that
+      on this platform), or there are several versions.
   """
   if config.factor_stride:
     raise ValueError(

@@ -37,7 +37,8 @@ class Sample(NamedTuple):
     test_codes: float [T, D].
     test_factors: int [T, K]; None without factors.
     code_table: float [prod(factor_sizes), D] posterior means of every factor
-      combination, last factor fastest; None without factors.
+      combination, last factor fastest; None without factors, or where nobody
+      asked for a metric with a `table`.
     logvar_table: the same of the log-variances; None where codes have none.
     table_factors: [M, K], where the tables are of M observed points in place of
       a grid; None of a grid.
@@ -65,8 +66,8 @@ class Metric:
     needs: what must be known: 'codes' alone, 'factors' of the points, these and
       'variances' of the posterior, or the codes of a 'population' of models.
     compute: (key, sample, factor_sizes) -> Scored, sizes with 0 of a continuous
-      factor; of a population (codes
-      [M, N, D], kl [M, D]) -> Scored with leaves [M].
+      factor; of a population (codes [M, N, D], kl [M, D]) -> Scored with leaves
+      [M].
     table: whether it looks at the codes of every image, in `code_table`.
 
   Raises:

@@ -125,7 +125,8 @@ def make_nets(
 
   Returns:
     {name: apply(params of the network, x)}; `hidden=True` gives the outputs of
-    its hidden layers, a list, in place of its own.
+    its hidden layers, a list, in place of its own, and is a ValueError of a
+    network that keeps none.
   """
 
   def cast(tree: Any, to: Any) -> Any:

@@ -62,7 +62,8 @@ class Folder:
   """Files that the first of several hosts writes.
 
   Raises:
-    WorkdirError: the path is a file, or is not writable.
+    WorkdirError: the path is no name of a folder here: that of a bucket, no
+      UTF-8, or below the home of nobody.
   """
 
   def __init__(self, path: str | os.PathLike):

@@ -19,7 +19,7 @@ class Workdir(folder.Folder):
   """The files of one run.
 
   Raises:
-    WorkdirError: the path is a file, is not writable, or holds another run.
+    WorkdirError: as `Folder` does; `open` refuses a folder of another run.
   """
 
   def __init__(self, path: str | os.PathLike):

@@ -25,7 +25,8 @@ def test_gaps_are_differences_of_rates():
   assert found == (0.75, 0.5, 0.5)
   often = np.r_[0, 0, 0, np.arange(8)]  # three of one combination more
   assert groups.gaps(predicted[often], target[often], group[often]) == found
-  with pytest.raises(ValueError, match='no test image'):
+  told = 'no test image of target 0: choose another --factor or --target$'
+  with pytest.raises(ValueError, match=told):
     groups.gaps(predicted, target, 0 * group)
 
 
