@@ -20,8 +20,7 @@ _OURS = (labels.NAME, 'thumbs.db', 'desktop.ini')  # and what Windows lays there
 def load(config: Any) -> dataset.Dataset:
   """Returns the images of a folder or file, with labels where there are some.
 
-  They are decoded once, into the user's cache, and are bytes on the device, or
-  on the host (`storage.place`).
+  Decoded once, into the user's cache, they are bytes on the device or the host.
   Where the labels are every combination of two factors or more, once each, the
   images are a grid, in its order.
 
