@@ -1,4 +1,4 @@
-"""Compares finished runs on one page, or draws the page of one run anew.
+"""Compares finished runs on one page, or draws the page of one anew.
 
     python -m bvae_jax.report RUN RUN ... [--out=compare.html]
     python -m bvae_jax.report RUN

@@ -18,7 +18,7 @@ from bvae_jax.training import progress as progress_lib
 
 _LOG = logging.getLogger(__name__)
 
-MAX_PICTURES = 20  # of a run's traversals
+STRETCHES = 20  # of a run, each with a picture of traversals
 _NAMED = 3  # members in a warning, of more
 
 
@@ -136,12 +136,13 @@ class Save(Hook):
 
 
 class Pictures(Hook):
-  """Traversals of the first member while it trains, at most `MAX_PICTURES`.
+  """Traversals of the first member while it trains.
 
   Args:
     folder: of the run.
     draw: from one member's parameters to a PNG.
-    num_steps: of the run; pictures lie at least num_steps / MAX_PICTURES apart.
+    num_steps: of the run; there is one picture in each of `STRETCHES` equal
+      parts of them, of the part's first checkpoint, and one of the end.
   """
 
   def __init__(
@@ -160,7 +161,7 @@ class Pictures(Hook):
     }
 
   def _slot(self, at: int) -> int:
-    return at * MAX_PICTURES // self._num_steps
+    return at * STRETCHES // self._num_steps
 
   def __call__(self, chunk: Chunk) -> None:
     """Draws the first checkpoint of each stretch, and the last."""
