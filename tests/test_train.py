@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from jax import lax
 
-from bvae_jax import config as config_lib
 from bvae_jax import losses, parallel, population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
+from bvae_jax.evaluation import results as results_lib
 from bvae_jax.metrics import _solvers
 from bvae_jax.parallel import memory, threads
 from bvae_jax.training import experiment as experiment_lib
@@ -461,27 +461,23 @@ class At:
     pass
 
 
-@pytest.fixture(scope='module')
-def finished(tmp_path_factory):
-  """The folder of a finished run of one member, and its results."""
-  folder = tmp_path_factory.mktemp('finished')
-  return folder, run_lib.train_and_evaluate(helpers.small_config(), folder)
-
-
 def test_a_finished_run_does_no_work_and_a_changed_config_is_refused(
-  finished, monkeypatch
+  small_run, tmp_path, monkeypatch
 ):
-  config, (folder, first) = helpers.small_config(), finished
+  folder = tmp_path / 'run'
+  shutil.copytree(small_run, folder)
+  config = workdir_lib.Workdir(folder).config()
+  first = results_lib.Results.read(folder / 'results.json')
   monkeypatch.setattr(programs_lib, 'plan', None)
   again = run_lib.train_and_evaluate(config, folder)
-  assert again['members'] == config_lib.plain(first)['members']
+  assert again == first
   config.hparams.beta = 5.0
   with pytest.raises(OSError, match=r'hparams.beta: 6.0 -> 5.0'):
     run_lib.train_and_evaluate(config, folder)
 
 
 def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
-  finished, tmp_path, caplog
+  small_run, tmp_path, caplog, no_pages
 ):
   config = helpers.small_config(seeds=(0,))
   config.grid.learning_rate = (1e-3, 1e38)
@@ -490,7 +486,8 @@ def test_a_member_that_meets_a_nan_is_frozen_and_its_neighbours_are_not(
   assert good['status'] == 'ok' and good['steps'] == 6
   assert bad['status'] == 'stopped by a NaN' and bad['steps'] < 6
   assert 'learning_rate=1e+38' in caplog.text and 'frozen' in caplog.text
-  (alone,) = finished[1]['members']
+  whole = json.loads((small_run / 'results.json').read_text())
+  alone = whole['members'][0]
   assert alone['seed'] == 0
   assert good['elbo']['nll'] == pytest.approx(alone['elbo']['nll'], rel=1e-5)
   text = (tmp_path / 'results.json').read_text()
