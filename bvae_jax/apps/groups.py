@@ -200,6 +200,9 @@ def names(
 
   The two that go together most in the data, where they do; of a whole grid the
   last ordinal factor and the coarsest one.
+
+  Raises:
+    ValueError: fewer than two factors are known.
   """
   known = dataset.require_factors('fair').factors
   if len(known) < 2:

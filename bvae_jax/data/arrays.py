@@ -136,7 +136,12 @@ def open_member(archive: zipfile.ZipFile, name: str) -> tuple[Any, Any]:
 
 
 def member_chunks(archive: zipfile.ZipFile, name: str) -> Iterator[np.ndarray]:
-  """Reads a member, `CHUNK` rows at a time; all at once in Fortran order."""
+  """Reads a member, `CHUNK` rows at a time; all at once in Fortran order.
+
+  Raises:
+    ValueError, RuntimeError: as `open_member` does.
+    EOFError: it ends early.
+  """
   stream, (shape, fortran, dtype) = open_member(archive, name)
   count = shape[0] if fortran else CHUNK
   for start in range(0, shape[0], max(count, 1)):

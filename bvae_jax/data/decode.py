@@ -127,7 +127,11 @@ def read(
 
 
 def resize(image: Any, image_size: int, fit: str) -> np.ndarray:
-  """A Pillow image, L or RGB, as uint8 [image_size, image_size, C]."""
+  """A Pillow image, L or RGB, as uint8 [image_size, image_size, C].
+
+  Raises:
+    ValueError: padded, its shorter side would be less than half a pixel.
+  """
   from PIL import Image, ImageOps
 
   method = ImageOps.fit if fit == 'crop' else ImageOps.pad

@@ -91,8 +91,8 @@ class Results(Record):
   def ranking(self) -> tuple[str, tuple[int, ...]]:
     """The score that ranks the members, and the members from worst to best.
 
-    The first metric that has values, else the ELBO. Members that are not ok
-    count only where none is.
+    The first metric that has values, but for those of `UNRANKED`, else the
+    ELBO. Members that are not ok count only where none is.
     """
     keys = [key for key in self.metrics if key not in UNRANKED]
     for key in [*keys, 'elbo']:

@@ -26,8 +26,8 @@ def load(workdir: str | os.PathLike, *, member: int | str = 'best') -> Model:
   Args:
     workdir: the run's folder; of a run that still trains, the last checkpoint.
     member: its place in the population, from 0; or 'best' or 'median', by the
-      first metric of the run; or 'udr', the one that agrees most with other
-      seeds, which needs no factors.
+      first metric of the run (`Results.ranking`); or 'udr', the one that agrees
+      most with other seeds, which needs no factors.
 
   Raises:
     OSError: the folder holds no run, or no checkpoint.
@@ -39,7 +39,16 @@ def load(workdir: str | os.PathLike, *, member: int | str = 'best') -> Model:
 def load_all(
   workdir: str | os.PathLike, members: Sequence[int | str] | None = None
 ) -> tuple[Model, ...]:
-  """Several members of a run, as `load`; all of them by default."""
+  """Several members of a run.
+
+  Args:
+    workdir: the run's folder, as of `load`.
+    members: each as of `load`, in this order; all of them by default.
+
+  Raises:
+    OSError: as `load` does.
+    ValueError: as `load` does, or no member is named.
+  """
   folder = workdir_lib.Workdir(workdir)
   config = folder.config()
   results = _results(folder)
