@@ -6,6 +6,8 @@ They share XLA's threads, and each is a call of one compiled program, so that
 how many there are at once changes no bit of a result.
 """
 
+import itertools
+import math
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any
@@ -37,6 +39,8 @@ def _part(tree: Any, member: int) -> Any:
 class Cores(Layout):
   """The members of a population on one CPU, as many at once as it takes."""
 
+  fewest = 50  # steps of a turn, each of which looks at one more
+
   def replicate(self, tree: Any) -> Any:
     """What all members share."""
     return jax.device_put(tree, self.devices[0])
@@ -52,7 +56,8 @@ class Cores(Layout):
   def init(self, function: Callable, key_data: jax.Array) -> Any:
     """`function(keys [M])` as `spread` lays it."""
     of_keys = lambda data: function(jax.random.wrap_key_data(data))
-    return self.spread(jax.jit(of_keys)(key_data))
+    options = memory.compiler_options()
+    return self.spread(jax.jit(of_keys, compiler_options=options)(key_data))
 
   def collect(self, tree: Any) -> Any:
     """The inverse of `spread`: host leaves [M, ...]."""
@@ -62,6 +67,19 @@ class Cores(Layout):
   def shared(self, numbers: list[int]) -> jax.Array:
     """Integers for all members."""
     return self.replicate(np.array(numbers, np.int32))
+
+  def _turns(self, most: int, steps: int, count: int) -> list[list[int]]:
+    """The plans that each member follows one after the other.
+
+    As many as leave none alone at the end, while others wait for it: of three
+    members on two cores (0, 1), (2, 0), (1, 2), and not (0, 1), (2).
+    """
+    wanted = most // math.gcd(most, self.num_members)
+    turns = max(1, min(wanted, steps // self.fewest))
+    cuts = [steps * i // turns for i in range(turns + 1)]
+    parts = [[end - begin, 0] for begin, end in itertools.pairwise(cuts)]
+    parts[-1][1] = count
+    return parts
 
   def compile(self, chunk: Callable, shapes: tuple) -> memory.Compiled:
     """Compiles a member's chunk, and calls it for each; see `Layout`."""
@@ -74,13 +92,20 @@ class Cores(Layout):
     one = memory.compile_ahead(jax.jit(of_data, donate_argnums=1), first)
     most = min(threads.side_by_side(one), self.num_members)
 
-    def call(*arguments: Any) -> Any:
-      def of(member: int) -> Any:
-        return jax.block_until_ready(one.call(*_part(arguments, member)))
+    def call(arrays, running, keys, hparams, plan, feed) -> Any:
+      def of(member: int, plan: jax.Array, before: Any) -> Any:
+        state = before.result()[0] if before else _part(running, member)
+        own = _part((keys, hparams, plan, feed), member)
+        return jax.block_until_ready(one.call(arrays, state, *own))
 
+      found: list[Any] = [None] * self.num_members
       with futures.ThreadPoolExecutor(most) as pool:
-        found = [*pool.map(of, range(self.num_members))]
-      return jax.tree.map(lambda *xs: Parts(xs), *found)
+        for part in self._turns(most, *map(int, plan)):
+          found = [
+            pool.submit(of, member, self.shared(part), before)
+            for member, before in enumerate(found)
+          ]
+      return jax.tree.map(lambda *xs: Parts(xs), *(f.result() for f in found))
 
     _, *own, _, feed = first
     size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves((own, feed)))
