@@ -54,9 +54,15 @@ class Cores(Layout):
     return self.replicate(jax.tree.map(split, tree))
 
   def init(self, function: Callable, key_data: jax.Array) -> Any:
-    """`function(keys [M])` as `spread` lays it."""
+    """`function(keys [M])` as `spread` lays it.
+
+    At XLA's second level it is compiled in a third of the time, to the same
+    weights. Training is not: it takes 0.6 of the time to compile at that level,
+    and thousands of steps later a sum is rounded otherwise.
+    """
     of_keys = lambda data: function(jax.random.wrap_key_data(data))
-    options = memory.compiler_options()
+    fast = not jax.config.read('jax_disable_most_optimizations')
+    options = {'xla_backend_optimization_level': 2} if fast else {}
     return self.spread(jax.jit(of_keys, compiler_options=options)(key_data))
 
   def collect(self, tree: Any) -> Any:

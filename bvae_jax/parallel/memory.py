@@ -101,25 +101,12 @@ def leaves_nothing(function: Callable[P, R]) -> Callable[P, R]:
   return called
 
 
-def compiler_options() -> dict[str, Any]:
-  """XLA's, of programs that take long to compile.
-
-  On a CPU the second of its levels: the same code as by the third, so far as we
-  saw, in 0.6 of the time. JAX_DISABLE_MOST_OPTIMIZATIONS, as the tests set it,
-  asks for less than that.
-  """
-  lower = jax.config.read('jax_disable_most_optimizations')
-  if lower or jax.default_backend() != 'cpu':
-    return {}
-  return {'xla_backend_optimization_level': 2}
-
-
 def compile_ahead(function: Callable, shapes: tuple) -> Compiled:
   """Compiles a function, as jit and pmap give it, for some shapes."""
   if jax.process_count() > 1:
     return Compiled(function)
   staged: Any = function
-  compiled = staged.lower(*shapes).compile(compiler_options())
+  compiled = staged.lower(*shapes).compile()
   stats = compiled.memory_analysis()
   needed = (
     stats.argument_size_in_bytes
