@@ -38,15 +38,14 @@ def metric_rows(scale: float) -> Iterable[timing.Row]:
     path = pathlib.Path(folder) / 'metrics.json'
     argv = ['-m', 'benchmarks.metrics', f'--json={path}']
     argv.append(f'--only={",".join(quick)}')
-    rows = []
+    done = 0
     for line in timing.lines(*argv):
       print(line, end='', flush=True)
       measured = json.loads(path.read_text())['rows'] if path.exists() else []
-      for r in measured[len(rows) :]:
+      for r in measured[done:]:
         detail = f'reference {r["reference_s"]:.3g} s, ours {r["warm_s"]:.3g} s'
-        ratios = [r['ratio']] * 3
-        rows.append(timing.Row(r['metric'], *ratios, None, 'x', '', detail))
-        yield rows[-1]
+        yield timing.Row(r['metric'], *[r['ratio']] * 3, None, 'x', '', detail)
+      done = len(measured)
 
 
 def rows(part: str, scale: float) -> Iterable[timing.Row]:

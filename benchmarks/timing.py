@@ -20,6 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import workdir
+
 PACKAGES = ('jax', 'flax', 'torch', 'scikit-learn', 'numpy')
 FOLDER = pathlib.Path('runs/benchmarks')
 
@@ -151,6 +153,4 @@ def write(path: str | os.PathLike, results: Any) -> None:
   """At once, so that who reads it meanwhile finds all of it or the last."""
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
-  part = path.with_name(path.name + '.part')
-  part.write_text(json.dumps(results, indent=2) + '\n')
-  part.replace(path)
+  workdir.replace_file(path, json.dumps(results, indent=2) + '\n')

@@ -116,9 +116,8 @@ def elsewhere(missing: str, argv: Sequence[str]) -> str:
     if found is None or name not in found['path'].split('.'):
       continue
     unit, path = found['unit'] or '', found['path']
-    if not unit and path.split('.')[0] == name in config_lib.default_config(
-      'vae'
-    ):
+    of_a_run = name in config_lib.default_config('vae')
+    if of_a_run and not unit and path.split('.')[0] == name:
       return f'; of all units of a study: --{_EVERY}{path}'
     homes = _homes(name)
     if homes and path not in homes:

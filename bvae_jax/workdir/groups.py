@@ -3,8 +3,55 @@
 import pathlib
 from collections.abc import Sequence
 
+import ml_collections
+
 from bvae_jax import population
 from bvae_jax.workdir import files
+
+FILE = 'groups.json'
+
+
+def read(
+  run: pathlib.Path, config: ml_collections.ConfigDict
+) -> list[population.Cohort]:
+  """The cohorts of a run: seeds that train together, and their programs.
+
+  None of them where there is no such file. A file of before, {"groups": N}, is
+  of all seeds.
+
+  Args:
+    run: its folder.
+    config: of the run.
+
+  Raises:
+    WorkdirError: the file holds something else.
+  """
+  path = run / FILE
+  if not path.exists():
+    return []
+  found = files.read_json(path)
+  if 'groups' in found:
+    found = {'cohorts': [[list(config.seeds), found['groups']]]}
+  try:
+    cohorts = [population.Cohort(tuple(s), n) for s, n in found['cohorts']]
+    # A kill may have left those of seeds that the run does not have yet.
+    cohorts = [c for c in cohorts if {*c.seeds} & {*config.seeds}]
+    members = len(population.members(config)) // len(config.seeds)
+    whole = all(
+      {*c.seeds} <= {*config.seeds}
+      and type(c.programs) is int
+      and 1 <= c.programs <= members * len(c.seeds)
+      for c in cohorts
+    )
+  except (KeyError, TypeError, ValueError):
+    whole, cohorts = False, []
+  if not whole:
+    raise files.WorkdirError(
+      f'{path} is damaged (it must be {{"cohorts": [[SEEDS, N], ...]}} with N'
+      ' programs a cohort, together the number of folders in checkpoints); '
+      'write that by hand'
+    )
+  return cohorts
 
 
 def before(
@@ -27,7 +74,7 @@ def before(
   programs = len([*run.glob('checkpoints/group_*')])
   if programs > 1:
     raise files.WorkdirError(
-      f'{run / "groups.json"} is not there, which tells new seeds from those '
+      f'{run / FILE} is not there, which tells new seeds from those '
       f'of the {programs} programs in checkpoints; put a copy of it back, or '
       'choose another --workdir'
     )

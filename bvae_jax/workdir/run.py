@@ -108,44 +108,12 @@ class Workdir(folder.Folder):
   def cohorts(
     self, config: ml_collections.ConfigDict
   ) -> list[population.Cohort]:
-    """Which seeds of a run train together, from groups.json.
-
-    None of them where there is no such file. A file of before, {"groups": N},
-    is of all seeds.
-
-    Raises:
-      WorkdirError: the file holds something else.
-    """
-    path = self.path / 'groups.json'
-    if not path.exists():
-      return []
-    found = files.read_json(path)
-    if 'groups' in found:
-      found = {'cohorts': [[list(config.seeds), found['groups']]]}
-    try:
-      cohorts = [population.Cohort(tuple(s), n) for s, n in found['cohorts']]
-      # A kill may have left those of seeds that the run does not have yet.
-      cohorts = [c for c in cohorts if {*c.seeds} & {*config.seeds}]
-      members = len(population.members(config)) // len(config.seeds)
-      whole = all(
-        {*c.seeds} <= {*config.seeds}
-        and type(c.programs) is int
-        and 1 <= c.programs <= members * len(c.seeds)
-        for c in cohorts
-      )
-    except (KeyError, TypeError, ValueError):
-      whole, cohorts = False, []
-    if not whole:
-      raise files.WorkdirError(
-        f'{path} is damaged (it must be {{"cohorts": [[SEEDS, N], ...]}} with N'
-        ' programs a cohort, together the number of folders in checkpoints); '
-        'write that by hand'
-      )
-    return cohorts
+    """Which seeds of a run train together; see `groups.read`."""
+    return groups.read(self.path, config)
 
   def keep_cohorts(self, cohorts: list[population.Cohort]) -> None:
     """Writes groups.json."""
-    self.replace('groups.json', json.dumps({'cohorts': cohorts}) + '\n')
+    self.replace(groups.FILE, json.dumps({'cohorts': cohorts}) + '\n')
 
   @property
   def started(self) -> bool:

@@ -85,6 +85,13 @@ def _noisy(module, x):
   return jax.tree.map(move, params)
 
 
+def _compare(module, x, function):
+  """A module is what NumPy makes of its parameters."""
+  params = _noisy(module, x)
+  found = jax.jit(module.apply)({'params': params}, x)
+  np.testing.assert_allclose(found, function(x, params), atol=1e-10)
+
+
 def _halved(x, kernel):
   padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
   _, h, w, _ = x.shape
@@ -113,7 +120,7 @@ def _two_dense(x, p):
 
 
 def _styled_layers(p):
-  """Parameters of each convolution, and the function that reads them."""
+  """The place of each convolution from 0, and its parameters."""
   for i in range(12):
     if i % 3 == 2:
       yield i, p[f'_Resized_{i // 3}']['kernel']
@@ -142,34 +149,16 @@ def _styled_decoder(z, p):
 
 def test_those_of_qlae_are_those_of_its_code():
   with jax.enable_x64(True):
-    images = _RNG.random((3, 32, 32, 2))
-    trunk = styled.StyledTrunk((4, 6, 6, 8))
-    params = _noisy(trunk, images)
-    np.testing.assert_allclose(
-      jax.jit(trunk.apply)({'params': params}, images),
-      _styled_trunk(images, params),
-      atol=1e-10,
-    )
-    z = _RNG.standard_normal((3, 5))
+    images, z = _RNG.random((3, 32, 32, 2)), _RNG.standard_normal((3, 5))
+    _compare(styled.StyledTrunk((4, 6, 6, 8)), images, _styled_trunk)
     decoder = styled.StyledDecoder((32, 32, 2), (8, 6, 6, 4))
-    params = _noisy(decoder, z)
-    np.testing.assert_allclose(
-      jax.jit(decoder.apply)({'params': params}, z),
-      _styled_decoder(z, params),
-      atol=1e-10,
-    )
+    _compare(decoder, z, _styled_decoder)
 
 
 def test_the_networks_are_those_of_the_paper():
   with jax.enable_x64(True):
     images = _RNG.random((3, 32, 32, 2))
-    trunk = residual.ResidualTrunk((4, 6, 6, 8, 8))
-    params = _noisy(trunk, images)
-    np.testing.assert_allclose(
-      jax.jit(trunk.apply)({'params': params}, images),
-      _trunk(images, params),
-      atol=1e-10,
-    )
+    _compare(residual.ResidualTrunk((4, 6, 6, 8, 8)), images, _trunk)
     z = _RNG.standard_normal((3, 5))
     decoder = residual.ResidualDecoder((32, 32, 2), (8, 8, 6, 4))
     params = _noisy(decoder, z)
