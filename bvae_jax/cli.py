@@ -15,9 +15,10 @@ from absl import flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
-from bvae_jax import catalogue, keys, parallel, usage
+from bvae_jax import catalogue, parallel, usage
 from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
+from bvae_jax.config import keys
 from bvae_jax.studies import execute
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -96,6 +97,8 @@ def require(required: Mapping[str, str]) -> None:
 
 def _told(error: Exception, argv: list[str]) -> str:
   """What is wrong: a key that no config has, or the config's own code."""
+  if value := keys.below_a_value(argv):
+    return f'--{value} is one value; give --{value}=VALUE'
   *_, (frame, _) = traceback.walk_tb(error.__traceback__)
   text = f'{type(error).__name__}: {error}'
   if isinstance(error, OSError | ValueError):

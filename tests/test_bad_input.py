@@ -211,7 +211,11 @@ COMMANDS = [
   ('--config=ok.py:slow', "unknown preset 'slow'"),
   ('--config=table.py:slow', "--config: KeyError: 'slow'"),
   ('--config=unknown.py', "error: objective='mine' is unknown; valid: ada_g"),
-  ('--config=ok.py --config.hparams.beta.x=1', 'no such config key: '),
+  *(
+    (f'--config=ok.py --config.{key}.x=1', f'--config.{key} is one value')
+    for key in ('hparams.beta', 'encoder', 'seeds')
+  ),
+  ('--config=two.py --config.every.encoder.x=1', '--config.every.encoder is '),
   *(
     (
       f'--config={name}.py --config.{part}schedules.beta.kind=linear',

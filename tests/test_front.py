@@ -15,9 +15,9 @@ import ml_collections
 import pytest
 
 from bvae_jax import __main__ as front
-from bvae_jax import catalogue, cli, keys, usage, workdir
+from bvae_jax import catalogue, cli, usage, workdir
 from bvae_jax import config as config_lib
-from bvae_jax.config import meanings, own
+from bvae_jax.config import keys, meanings, own
 
 ROOT = pathlib.Path(__file__).parent.parent
 

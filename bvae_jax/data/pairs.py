@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import draws
 from bvae_jax.data import grid, samplers
 from bvae_jax.data.correlated import Correlation
 
@@ -194,5 +195,5 @@ def _changed(
       one = jax.random.bernoulli(coin_key, 0.5, count.shape)
       count = jnp.where(one, 1, count)
   # Each row is a random order of 0 to K - 1, of which k are below k.
-  order = jnp.argsort(jax.random.uniform(choice_key, shape), axis=-1)
+  order = jnp.argsort(draws.uniform(choice_key, shape), axis=-1)
   return order < count[:, None]

@@ -7,6 +7,7 @@ matter of the wiring that calls them.
 import jax
 import jax.numpy as jnp
 
+from bvae_jax import draws
 from bvae_jax.losses import checks
 
 
@@ -28,7 +29,7 @@ def permute_dims(key: jax.Array, z: jax.Array) -> jax.Array:
   Source: Kim & Mnih 2018, algorithm 1.
   """
   checks.check_posterior(z=z, min_batch=2)
-  return jax.random.permutation(key, z, axis=0, independent=True)
+  return draws.shuffle(key, z)
 
 
 def discriminator_loss(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from bvae_jax import draws
 from bvae_jax.losses import checks
 
 # Which term of a log line to show, and what to say beside it.
@@ -76,10 +77,8 @@ def gaussian_total_correlation(
   # No gradient at 0, where a root has an infinite one.
   scale = jnp.sqrt(jnp.where(varies, variance, 1.0))
   unit = jnp.where(varies, centred / scale, 0.0)
-  permute = lambda key: jax.random.permutation(
-    key, unit, axis=0, independent=True
-  )
-  permuted = jax.vmap(permute)(jax.random.split(key, num_permutations))
+  shuffle = lambda key: draws.shuffle(key, unit)
+  permuted = jax.lax.map(shuffle, jax.random.split(key, num_permutations))
   # One matrix at a time: `memory.Compiled` says what a batch of them does.
   without = jax.lax.map(_gaussian, jax.vmap(_correlation)(permuted))
   error = jnp.std(without, ddof=1) * math.sqrt(1 + 1 / num_permutations)

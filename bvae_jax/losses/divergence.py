@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from bvae_jax import draws
 from bvae_jax.losses import checks
 
 COLLAPSED = 0.01  # nats; a latent with a mean KL under it carries nothing
@@ -59,7 +60,7 @@ def reparameterize(
   """
   checks.check_posterior(mean=mean, logvar=logvar)
   mean, logvar = checks.at_least_float32(mean, logvar)
-  noise = jax.random.normal(key, mean.shape, mean.dtype)
+  noise = draws.normal(key, mean.shape, mean.dtype)
   return mean + jnp.exp(0.5 * logvar) * noise
 
 

@@ -17,6 +17,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from bvae_jax import draws
 from bvae_jax.losses import adversarial, checks, divergence, objectives
 
 PRIORS = ('normal', 'uniform')
@@ -51,7 +52,7 @@ def sample_prior(
   code = sample_posterior(key, flat, flat, num_categories=num_categories)
   if prior == 'normal':
     return code
-  square = jax.random.uniform(key, shape, code.dtype, -_EDGE, _EDGE)
+  square = draws.uniform(key, shape, code.dtype, -_EDGE, _EDGE)
   split = shape[1] - num_categories
   return jnp.concatenate([square[:, :split], code[:, split:]], axis=1)
 

@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from bvae_jax import draws
 from bvae_jax.losses import adversarial, checks, weak
 
 Result = tuple[jax.Array, dict[str, jax.Array]]
@@ -228,7 +229,8 @@ def _sample(
 
 def batch_noise(key: jax.Array, context: Context, *shape: int) -> jax.Array:
   """Noise [b, *shape], the same whatever the number of devices."""
-  return context.shard(jax.random.normal(key, (context.batch_size, *shape)))
+  noise = draws.normal(key, (context.batch_size, *shape))
+  return context.shard(noise)
 
 
 def _interleave(first: jax.Array, second: jax.Array) -> jax.Array:

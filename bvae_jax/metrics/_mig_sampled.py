@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import draws
 from bvae_jax.metrics import _common, _grid, _inputs, _keys, _scored, _settings
 
 # A deviation of e^60, whose sixfold margin and differences float32 holds.
@@ -74,7 +75,7 @@ def _information(key, code_table, logvar_table, labels, sizes, counts):
   row_key, noise_key = jax.random.split(key)
   num_rows = code_table.shape[0]
   rows = jax.random.randint(row_key, (num_samples,), 0, num_rows)
-  noise = jax.random.normal(noise_key, (num_samples, code_table.shape[1]))
+  noise = draws.normal(noise_key, (num_samples, code_table.shape[1]))
   samples = code_table[rows] + jnp.exp(logvar_table[rows] / 2) * noise
   first = np.cumsum((0, *sizes[:-1]))
   if labels is None:

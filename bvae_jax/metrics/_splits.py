@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import draws
+
 _LATENTS = 16  # that are searched together, so that a step stays in cache
 _TIED = 1e-6  # of a gain: two splits so near are equal, whatever the rounding
 
@@ -104,12 +106,8 @@ def _candidates(histogram, ends):
 
   zero = jnp.zeros(histogram.shape[1:])
   shape = (histogram.shape[1], *histogram.shape[3:])
-  init = (
-    zero,
-    jnp.full(shape, -1.0),
-    jnp.zeros((4, *shape), jnp.int32),
-    jnp.zeros((4, *zero.shape)),
-  )
+  chunk, before = jnp.zeros((4, *shape), jnp.int32), jnp.zeros((4, *zero.shape))
+  init = (zero, jnp.full(shape, -1.0), chunk, before)
   (_, _, chunks, befores), _ = jax.lax.scan(
     step, init, (histogram, ends, jnp.arange(len(ends)))
   )
@@ -118,7 +116,7 @@ def _candidates(histogram, ends):
 
 def _drawn(key, tied, where):
   """One of those that are tied along the first axis, and its place."""
-  choice = jnp.where(tied, jax.random.uniform(key, tied.shape), -1.0).argmax(0)
+  choice = jnp.where(tied, draws.uniform(key, tied.shape), -1.0).argmax(0)
   return choice, jnp.take_along_axis(where, choice[None], 0)[0]
 
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import draws
 from bvae_jax.metrics import _inputs, _keys
 
 # A component with a smaller share of the largest one's standard deviation is
@@ -145,7 +146,7 @@ def _ica(codes, key) -> Affine:
   both = white.kept[:, None] & white.kept[None]
 
   # Components that are left out stay apart: their rows and columns see zeros.
-  start = jax.random.normal(key, both.shape, codes.dtype)
+  start = draws.normal(key, both.shape, codes.dtype)
   start = jnp.where(both, start, jnp.eye(len(both), dtype=codes.dtype))
 
   def turn(weights, _):

@@ -16,10 +16,10 @@ from absl import flags
 from ml_collections import config_flags
 
 import bvae_jax
-from bvae_jax import catalogue, data, export, keys, losses, metrics, models
+from bvae_jax import catalogue, data, export, losses, metrics, models
 from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
-from bvae_jax.config import own
+from bvae_jax.config import keys, own
 from bvae_jax.data import prepare
 from bvae_jax.studies import plan
 

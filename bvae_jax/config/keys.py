@@ -125,15 +125,28 @@ def elsewhere(missing: str, argv: Sequence[str]) -> str:
   return ''
 
 
-def _homes(name: str) -> list[str]:
-  """Where configs of an objective have a key: `hparams.beta` of `beta`."""
+def _known() -> set[str]:
+  """The keys of all configs of an objective, `hparams.beta`, but a scalar's."""
   every = map(config_lib.default_config, losses.OBJECTIVES)
   keys = {key for run in every for key in config_lib.flat(run.to_dict())}
-  return sorted(
-    key
-    for key in keys
-    if key.split('.')[-1] == name and key.split('.')[0] not in _OF_SCALARS
-  )
+  return {key for key in keys if key.split('.')[0] not in _OF_SCALARS}
+
+
+def _homes(name: str) -> list[str]:
+  """Where configs of an objective have a key: `hparams.beta` of `beta`."""
+  return sorted(key for key in _known() if key.split('.')[-1] == name)
+
+
+def below_a_value(argv: Sequence[str]) -> str:
+  """`config.encoder` of `--config.encoder.features=4`; '' if there is none."""
+  for word in argv:
+    found = _PLACE.fullmatch(_key(word))
+    above = found['path'].rpartition('.')[0] if found else ''
+    while above and above not in _known():
+      above = above.rpartition('.')[0]
+    if found and above:
+      return f'config.{found["unit"] or ""}{above}'
+  return ''
 
 
 def plainly(line: str) -> str:
