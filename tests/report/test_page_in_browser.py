@@ -1,5 +1,6 @@
 """The script of a page, run: what is sorted, what is told, and no warning."""
 
+import numpy as np
 import pages
 
 from bvae_jax.report import charts, markup, page
@@ -20,13 +21,16 @@ setTimeout(() => {
     return cells(body.rows, i);
   });
   document.querySelector('thead th:last-child').click();
+  const title = document.querySelectorAll('.chart:last-child tspan');
+  const pictures = [...document.images].slice(0, 2).map(img => img.className);
   const falling = cells(body.rows, 2);
   document.querySelector('details.values').open = true;
   setTimeout(() => {
     const rows = document.querySelector('details.values tbody').rows;
     document.body.innerHTML = '<pre id="found"></pre>';
     document.body.firstChild.textContent = JSON.stringify({
-      sorted, falling, told,
+      sorted, falling, told, pictures,
+      lines: title.length,
       values: [...rows].map(row => [...row.cells].map(c => c.textContent)),
     });
   }, 500);
@@ -39,7 +43,7 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
   table = markup.table(
     ['setting', 'rate', 'score'],
     [
-      ['beta 10', '0.001', '−0.2 ± 0.1'],
+      ['beta 10', '+0.001', '−0.2 ± 0.1'],
       ['beta 2', '1e-05', '1,000.5'],
       ['beta 1', '0.0001', '−3'],
       ['beta 4', '–', '–'],
@@ -52,18 +56,25 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
   curve = charts.curves(
     [{'member': 'a', 'step': s, 'value': 1.0} for s in (0, 9)], title='ELBO'
   )
-  sections = [page.Section('S', table + markup.panels([drawn, curve], 'c'))]
+  long = charts.bars([{'name': 'a', 'value': 1.0}], title='a long name ' * 9)
+  pictures = markup.join(
+    markup.image(np.zeros((1, width, 1), np.uint8), 'p') for width in (9, 4000)
+  )
+  content = table + pictures + markup.panels([drawn, curve, long], 'c')
+  sections = [page.Section('S', content)]
   text = page.document(page.Head('t', '', [], []), sections, {})
   path = tmp_path / 'page.html'
   path.write_text(text.replace('<head>', '<head>' + _FIRST, 1) + _LAST)
   found = pages.written(path, 'found', 6000)
   assert found['sorted'] == [
     ['beta 1', 'beta 2', 'beta 4', 'beta 10'],
-    ['1e-05', '0.0001', '0.001', '–'],
+    ['1e-05', '0.0001', '+0.001', '–'],
     ['−3', '−0.2 ± 0.1', '1,000.5', '–'],
   ]
   assert found['falling'] == ['1,000.5', '−0.2 ± 0.1', '−3', '–']
   assert found['told'] == []
+  assert found['lines'] > 1  # of the title, beside which the chart is whole
+  assert found['pictures'] == ['', 'shrunk']  # smooth, where it is made smaller
   assert found['values'][:3] == [
     ['MIG'], ['group', 'member', 'x', 'y'], ['seed=0', 'seed=0', '1', '−0.5']
   ]  # fmt: skip

@@ -25,10 +25,12 @@ function unpack(text) {
 function theme() {
   const [ink, muted, rule] = ['--ink', '--muted', '--rule'].map(css);
   return {
-    background: 'transparent', text: {color: ink}, title: {color: ink},
+    background: css('--paper'),  // a saved chart is read on any page
+    text: {color: ink}, title: {color: ink},
     view: {stroke: null}, font: 'system-ui, sans-serif',
     axis: {labelColor: muted, titleColor: muted, gridColor: rule,
-           tickColor: rule, domainColor: muted, titleFontWeight: 'normal'},
+           tickColor: rule, domainColor: muted, titleFontWeight: 'normal',
+           labelSeparation: 4},
     legend: {labelColor: ink, titleColor: ink},
   };
 }
@@ -38,12 +40,23 @@ const picked = new Map();  // of each section, what is singled out
 const rowsOf = spec => [spec, ...spec.layer].flatMap(
   part => part.data ? part.data.values : []);
 
+// A title in lines of so many letters; a longer one would squeeze its chart.
+
+const lines = (words, most) => words.split(' ').reduce((found, word) => {
+  const last = found.pop();
+  return last && last.length + word.length >= most ? [...found, last, word]
+    : [...found, last ? `${last} ${word}` : word];
+}, ['']);
+
 async function draw(box) {
   const spec = unpack(box.dataset.spec);
+  if (spec.width === 'container')
+    spec.title.text = lines(spec.title.text, box.clientWidth / 8);
   const {view} = await vegaEmbed(box, spec, {
     config: theme(), renderer: rowsOf(spec).length > 1500 ? 'canvas' : 'svg',
     actions: {export: {svg: true, png: true}, source: false, compiled: false,
               editor: false},
+    scaleFactor: {png: 3},
     downloadFileName: box.getAttribute('aria-label'),
   });
   views.set(box, view);
@@ -127,7 +140,7 @@ for (const details of all('details.values'))
 // Tables sort by their heads.
 
 function number(words) {
-  const found = words.replace(/,/g, '').replace(/−/g, '-').match(/^-?[\d.]+(e[-+]?\d+)?/i);
+  const found = words.replace(/,/g, '').replace(/−/g, '-').match(/^[-+]?[\d.]+(e[-+]?\d+)?/i);
   return found ? parseFloat(found[0]) : NaN;
 }
 
@@ -157,7 +170,16 @@ for (const head of all('thead th')) {
   });
 }
 
-// Pictures enlarge; the one that moves pauses.
+// Pictures enlarge; the one that moves pauses. One that is shown smaller than it
+// is must be smooth, or whole lines of it are gone.
+
+const shrunk = new ResizeObserver(found => {
+  for (const {target: img} of found) {
+    const width = img.naturalWidth || img.getAttribute('width');
+    img.classList.toggle('shrunk', img.clientWidth * devicePixelRatio < width);
+  }
+});
+all('img').forEach(img => shrunk.observe(img));
 
 const large = document.getElementById('large');
 for (const img of all('figure img')) {
