@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from bvae_jax.apps import coders, pictures, probes, responses, tasks, transfer
-from bvae_jax.apps.options import Options, doubts
+from bvae_jax.apps.options import Options, called, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.report.markup import count
 
@@ -154,7 +154,10 @@ def run(options: Options) -> Section:
     },
     (table,),
     {'augment.svg': picture},
-    {'augment.svg': f'{COPIES} copies of one labelled image.'},
+    {
+      'augment.svg': f'{COPIES} copies of one labelled image, by '
+      f'{called(models[0])}.'
+    },
     (
       f'The highest mean is that of: {best}.',
       'A copy from the decoder loses what the code does not hold; where that '

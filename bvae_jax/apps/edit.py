@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bvae_jax.apps import coders, linear, pictures, renders, responses, truth
-from bvae_jax.apps.options import Options, doubts, load_members
+from bvae_jax.apps.options import Options, called, doubts, load_members
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
 from bvae_jax.report.markup import count
@@ -126,12 +126,10 @@ def run(options: Options) -> Section:
         done = edit(
           member, work.images, bench.wanted, draw, place, factor, latent=own
         )
-        truths.append(
-          truth.measure(
-            bench.judge, known, done.images, alone, work.factors, place,
-            bench.wanted,
-          )
-        )  # fmt: skip
+        truths.append(truth.measure(
+          bench.judge, known, done.images, alone, work.factors, place,
+          bench.wanted,
+        ))  # fmt: skip
         drifts.append(done.drift.mean())
         shares.append(done.share)
       if m == 0:
@@ -171,7 +169,7 @@ def run(options: Options) -> Section:
     {'edit.svg': drawn},
     {
       'edit.svg': 'Images before and after the edit; of a grid, also as the '
-      'renderer would have them.'
+      f'renderer would have them. This run: {called(models[0])}.'
     },
     (*_notes(name, figures, named), *doubts(models)),
   )
@@ -231,6 +229,11 @@ def _notes(name, figures, named):
       f'{"the best one" if named is None else "it"}. The edit does not do what '
       'its name says.'
     )
+  yield (
+    'Progress: the share of the way to the wanted value, below 0 away from it; '
+    'arrived: how often it is there; drift: of the edited image encoded again, '
+    f'in deviations; share found: of the set latent’s variance, that of {name}.'
+  )
   yield (
     'Blur moves factors too: an edit is only as good as the reconstruction '
     'that it starts from (the bracketed figures).'

@@ -115,7 +115,10 @@ def run(options: Options) -> Section:
     ).images[0]
     near = sample.images[found.neighbours[order]]
     strips = np.concatenate([walks, near], 1)
-    names = [f'z{d} · {own[d]:.2f} {unit} {does[d]}' for d in order]
+    names = [
+      f'z{d} · {own[d]:.2f} {unit}' + (does[d] and f' · {does[d]}')
+      for d in order
+    ]
     heads = ['−2σ', *[''] * 4, '+2σ', 'nearest', *[''] * (near.shape[1] - 1)]
     file = f'explain_member_{model.member}.svg'
     files[file] = pictures.labelled(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bvae_jax.apps import coders, erasure, groups, pictures, probes, responses
-from bvae_jax.apps.options import Options, doubts
+from bvae_jax.apps.options import Options, called, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.evaluation import statistics
@@ -133,8 +133,9 @@ def run(options: Options) -> Section:
     },
     (table,),
     {'fair.svg': pictured},
-    {'fair.svg': f'Counterfactual images: the latents that know {sensitive} '
-     'are those of the mean of each group, the others stay.'},
+    {'fair.svg': f'Counterfactual images of {called(models[0])}: the latents '
+     f'that know {sensitive} are those of the mean of each group, the others '
+     'stay.'},
     (*_notes(sensitive, target, dropped, cells, seen), *doubts(models)),
   )  # fmt: skip
 
@@ -168,6 +169,11 @@ def _notes(sensitive, target, dropped, cells, seen):
     f'Dropping latents changes the accuracy from {before[0].mean:.3f} to '
     f'{after[0].mean:.3f}, the parity gap from {before[1].mean:.3f} to '
     f'{after[1].mean:.3f}.'
+  )
+  yield (
+    'Demographic parity gap: between the two groups, how often the second part '
+    f'of {target} is predicted; equal opportunity gap: the same where it is '
+    'right. 0 is fair.'
   )
   yield (
     f'LEACE erases what is linear in {sensitive} under the correlated '

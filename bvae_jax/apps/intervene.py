@@ -36,7 +36,8 @@ def run(options: Options) -> Section:
     ),
     'intervene_graph.svg': charts.graph(
       (first.total * (first.carried >= coders.IDLE))[:, order], names, ordered,
-      options.threshold, f'Edges from a share of {options.threshold} on',
+      options.threshold,
+      f'Edges from a share of {options.threshold} on ({shown})',
     ),
   }  # fmt: skip
   captions = (
@@ -58,7 +59,7 @@ def run(options: Options) -> Section:
   lost = [n for n, e in zip(names, largest) if e.mean < 0.5]
   overall = Table(
     'By factor, over the members: the largest share of any latent, and how '
-    'many latents answer',
+    f'many latents answer: with a share of {options.threshold} or more',
     ('factor', 'largest share', 'latents that answer'),
     tuple((n, str(e), str(c)) for n, e, c in zip(names, largest, answered)),
   )

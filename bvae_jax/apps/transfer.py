@@ -139,10 +139,11 @@ def run(options: Options) -> Section:
       },
     }
     tables += _tables(name, goal, enough, lines, shift)
-    files[f'transfer_{name}.svg'] = charts.curves(
+    file = f'transfer_factor_{goal.place}.svg'  # a name may hold a slash
+    files[file] = charts.curves(
       enough, lines, f'Accuracy of {name}', 'labelled images', floor=floor
     )
-    shown[f'transfer_{name}.svg'] = (
+    shown[file] = (
       f'{name} in {goal.num_classes} classes; dashed: always the commonest.'
     )
     notes.append(_verdict(name, enough, lines))

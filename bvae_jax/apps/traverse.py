@@ -154,7 +154,10 @@ def run(options: Options) -> Section:
       if k >= coders.IDLE
     ]
   first = f'traverse_member_{models[0].member}.gif'
-  shown[first] = 'The walks of the first member side by side, a row an anchor.'
+  shown[first] = (
+    'The walks of the first member side by side: a row an image, a column a '
+    'latent in the order of its figure.'
+  )
   history, notes = training_film(options)
   if history:
     files['traverse_training.gif'] = history

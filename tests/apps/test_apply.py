@@ -17,6 +17,7 @@ from bvae_jax.apps import (
   edit,
   explain,
   fair,
+  pictures,
   probes,
   section,
   tasks,
@@ -48,6 +49,7 @@ def test_sections_make_one_page(run):
   assert 'http' not in html.replace('http://www.w3.org/2000/svg', '')
   assert f'1 seed at step 2; it has {section.state(run)} now' in html
   assert 'member 1, seed=1, image' in html  # of a title: who it is of
+  assert re.search(r'z\d · \d\.\d\d nats · (shape|scale|x|y) 0\.', html)
   for model, one in zip(trained.load_all(run), explained.figures['members']):
     codes = np.asarray(model.encode(model.dataset.images(np.arange(216)))[0])
     gaps = np.abs(codes - codes[7])
@@ -148,6 +150,18 @@ def test_draws_that_are_much_the_same_have_no_interval(run, monkeypatch):
   assert figures['shift']['labels'] == len(drawn[-1][0]) < 54
   assert len(figures['shift']['accuracy']['pixels'][0]['values']) == 1
   assert any(n.startswith('There is one draw of 80 of 108') for n in told.notes)
+  assert [*told.files] == ['transfer_factor_1.svg']  # no name, with its slashes
+
+
+def test_pictures_have_room_for_their_words():
+  image = np.zeros((1, 1, 8, 8, 1))
+  width = lambda *words: int(
+    re.search(r' width="(\d+)"', pictures.labelled(image, *words))[1]
+  )
+  assert width(['z0'], (), 'a title of some length') >= 22 * 7.5
+  assert (
+    width(['大きさの値']) >= width(['size1']) + 5 * 6
+  )  # of two letters each
 
 
 def test_the_command_knows_its_applications(capsys):

@@ -77,3 +77,15 @@ def test_every_chart_is_valid_vega_lite():
     ]
   for chart in drawn:
     json.dumps(chart.to_dict(validate=True), allow_nan=False)
+
+
+def test_a_graph_has_room_for_its_names():
+  """A letter takes 7 pixels in a wide font; none is cut off."""
+  for size in (4, 80):
+    drawn = charts.graph([], title='t', left=['x' * size], right=['z0'])
+    spec = drawn.to_dict(validate=False)
+    low, high = spec['layer'][0]['encoding']['x']['scale']['domain']
+    before = spec['width'] * (-0.03 - low) / (high - low)  # the names' end
+    assert before >= 7 * size and spec['width'] == pytest.approx(
+      max(86, 12 + 7 * size) + 250 + 86
+    )

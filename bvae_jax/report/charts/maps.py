@@ -146,7 +146,12 @@ def graph(
   ]
   reached = {row['to_name'] for row in rows}
   idle = lambda name: '' if name in reached else ' (idle)'
-  scale = alt.Scale(domain=[-0.35, 1.35])
+  # Pixels for the names, also in a wide font, and between them.
+  room = lambda names: max(86, 12 + 7 * max(map(len, names)))
+  before, between, after = room(left), 250, room(right)
+  scale = alt.Scale(
+    domain=[-before / between, 1 + after / between], nice=False, zero=False
+  )
   names = lambda chosen, x, told: alt.Chart(
     alt.Data(
       values=[
@@ -179,6 +184,6 @@ def graph(
     line,
     names(left, -0.03, lambda _: '').mark_text(align='right'),
     names(right, 1.03, idle).mark_text(align='left'),
-    width=420,
+    width=before + between + after,
     height=28 * max(len(left), len(right)),
   )
