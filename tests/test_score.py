@@ -142,7 +142,7 @@ def test_the_command_writes_results_and_names_factors(
   words = np.array(['cube', 'ball', 'cone'])[factors[:, 0]]
   rows = [f'{w},{b},{c}' for w, (_, b, c) in zip(words, factors)]
   rows[7] = ',' + rows[7].partition(',')[2]
-  (tmp_path / 'f.csv').write_text('\n'.join(['shape,x,y', *rows]))
+  (tmp_path / 'f.csv').write_text('\n'.join(['shape,w/h,y', *rows]))
   score.main(
     [
       f'--codes={tmp_path / "codes.npy"}',
@@ -156,13 +156,14 @@ def test_the_command_writes_results_and_names_factors(
   assert 'mig/shape' in printed and '±' in printed
   assert 'that factor: shape 1' in printed
   found = json.loads((tmp_path / 'out' / 'results.json').read_text())
-  assert found['dataset']['factor_names'] == ['shape', 'x', 'y']
+  assert found['dataset']['factor_names'] == ['shape', 'w/h', 'y']
   assert found['members'][0]['errors']['mig'] > 0
   assert (tmp_path / 'out' / 'results.csv').exists()
   page = pages.tree((tmp_path / 'out' / score.PAGE).read_text())
   cells = {row[0].text: [c.text for c in row[1:]] for row in page.iter('tr')}
   member = found['members'][0]
-  assert cells['shape'] == ['3', f'{member["metrics"]["mig/shape"]:.3f}']
+  for name, size in (('shape', '3'), ('w/h', '4')):
+    assert cells[name] == [size, f'{member["metrics"][f"mig/{name}"]:.3f}']
   errors = f'{member["errors"]["mig"]:.3f}'
   assert cells['MIG'] == [f'{member["metrics"]["mig"]:.3f}', errors]
   assert len(pages.charts(page)['MIG']) == 3 * codes.shape[1]

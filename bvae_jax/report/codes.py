@@ -12,17 +12,24 @@ from bvae_jax.report.sections import panels
 _MOST = 40  # codes in a map
 
 
-def _is_factors(results: Results, name: str) -> bool:
-  """Whether a figure is of one factor."""
-  return name.rpartition('/')[2] in results.dataset.factor_names
+def _of_factors(results: Results, name: str) -> str:
+  """METRIC or METRIC/SCORE of a figure of one factor; '' of any other figure.
+
+  The factor's own name may hold a slash.
+  """
+  factors = sorted(results.dataset.factor_names, key=len, reverse=True)
+  own = (name.removesuffix(f'/{factor}') for factor in factors)
+  return next((score for score in own if score != name), '')
 
 
 def _label(name: str) -> str:
   """METRIC or METRIC/SCORE for readers."""
   metric, _, score = name.partition('/')
+  short = names.name(metric)
   if not score:
-    return names.name(metric)
-  short = metric.upper() if len(metric) < 5 else metric.capitalize()
+    return short
+  if short.lower().replace(' ', '') != metric.replace('_', ''):  # of one score
+    short = metric.upper() if len(metric) < 5 else metric.capitalize()
   return f'{short}: {score}'.replace('_', ' ')
 
 
@@ -38,14 +45,17 @@ def _table(results: Results) -> Markup:
   rows = [
     [_label(name), number(value), number(member.errors.get(name))]
     for name, value in member.metrics.items()
-    if not _is_factors(results, name) and not _repeats(name)
+    if not _of_factors(results, name) and not _repeats(name)
   ]
   resamples = results.evaluation.get('num_resamples', 0)
   return markup.figure(
     markup.table(['', 'score', 'standard error'], rows),
-    f'Standard errors over {resamples} resamples of the points.'
-    if resamples
-    else 'No standard errors were asked for: --num_resamples=20 gives them.',
+    (
+      f'Standard errors over {resamples} resamples of the points.'
+      if resamples
+      else 'No standard errors were asked for: --num_resamples=20 gives them.'
+    )
+    + names.directions(results.metrics),
   )
 
 
@@ -53,9 +63,7 @@ def _factors(results: Results) -> Markup:
   """A row a factor, a column a score that has figures of each."""
   member = results.members[0]
   scores = dict.fromkeys(
-    name.rpartition('/')[0]
-    for name in member.metrics
-    if _is_factors(results, name)
+    score for name in member.metrics if (score := _of_factors(results, name))
   )
   if not scores:
     return Markup()

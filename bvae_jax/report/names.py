@@ -1,6 +1,7 @@
 """What scores, and the terms of the ELBO, are called on pages."""
 
 import re
+from collections.abc import Iterable
 
 from bvae_jax import losses
 
@@ -53,3 +54,11 @@ def name(key: str) -> str:
 def short(key: str) -> str:
   """A score's name without its unit."""
   return re.sub(r' \[.*?\]', '', name(key))
+
+
+def directions(keys: Iterable[str]) -> str:
+  """Which of some scores are better where they are lower, in a sentence."""
+  keys = [*keys]
+  lower = ', '.join(short(key) for key in keys if key in LOWER)
+  price = '; the KL is a price' if 'kl' in keys else ''
+  return f' Higher is better{f", but lower for {lower}" * bool(lower)}{price}.'

@@ -89,6 +89,20 @@ def test_each_data_set_has_its_part_of_the_page(study):
   assert 'beta_tcvae beta 2' in drawn.content and drawn.title == 'Scores'
 
 
+def test_a_score_that_a_data_set_lacks_has_no_table_of_chances(study):
+  without = lambda m: dataclasses.replace(
+    m, metrics={k: v for k, v in m.metrics.items() if k != 'sap'}
+  )
+  results = {
+    unit: dataclasses.replace(own, members=tuple(map(without, own.members)))
+    if unit.endswith('scene3d')
+    else own
+    for unit, own in study.results.items()
+  }
+  drawn = claims.chances(dataclasses.replace(study, results=results))
+  assert 'SAP, dsprites' in drawn and 'SAP, scene3d' not in drawn
+
+
 def test_no_figure_takes_data_sets_for_settings(study):
   """SAP is the seed alone, and higher by 5 on one of the sets."""
   higher = lambda m: dataclasses.replace(

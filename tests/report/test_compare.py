@@ -13,6 +13,7 @@ from bvae_jax import run
 from bvae_jax.evaluation import statistics
 from bvae_jax.report import __main__ as command
 from bvae_jax.report import compare
+from bvae_jax.report.sections.study import differences
 from bvae_jax.training import programs
 from bvae_jax.workdir import locks
 
@@ -148,6 +149,16 @@ def test_more_runs_than_pairs_are_compared_with_the_first(small_run, tmp_path):
   pairs = {(t['a'], t['b']) for t in found['tests']}
   assert pairs == {('run', f'run_{i}') for i in range(6)}
   assert not found['differing_keys'] and not found['warnings']
+
+
+def test_one_seed_has_a_difference_without_an_interval(monkeypatch):
+  apart = statistics.difference({0: 1.0}, {0: 0.5})
+  one = differences.Test('mig', ('a', 'b'), apart, 1.0)
+  monkeypatch.setattr(differences, 'tests', lambda _: [one])
+  drawn = differences.section(None).content
+  assert (
+    '<td>0.500</td><td>1.00</td>' in drawn
+  )  # then the chance, and no [–, –]
 
 
 def test_the_page_of_one_run_is_drawn_anew(other_run, monkeypatch):

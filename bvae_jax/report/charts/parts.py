@@ -67,7 +67,7 @@ def whole(
 ) -> Any:
   """A panel of layers of rows under its title; each gets a group and a role."""
   rows = [{'group': row.get('member', ''), 'role': '', **row} for row in rows]
-  words = f'{title} ({outside} outside)' if outside else title
+  words = f'{title} ({outside} beyond the axis)' if outside else title
   with schemapi.debug_mode(False):  # no check of every row
     return alt.layer(
       *layers,
@@ -174,7 +174,7 @@ def svg(chart: Any) -> str:
   config = {
     'background': 'transparent',
     'padding': {'left': 5, 'top': 5, 'bottom': 5, 'right': 20},  # wide fonts
-    'title': {'color': ink},
+    'title': {'color': ink, 'offset': 14},  # also: over names that stand
     'text': {'color': ink},
     'legend': {'labelColor': ink, 'titleColor': ink},
     'view': {'stroke': None},

@@ -12,13 +12,6 @@ from bvae_jax.report.sections import panels
 from bvae_jax.report.view import View
 
 
-def _directions(view: View) -> str:
-  """Which of the scores are better where they are lower."""
-  lower = [names.short(key) for key in view.keys if key in names.LOWER]
-  price = '; the KL is a price' if 'kl' in view.bounds else ''
-  return f' Higher is better, but lower for {", ".join(lower)}{price}.'
-
-
 def _settings(view: View) -> Markup:
   """Mean ± std over seeds at each setting, and the seeds' share of variance."""
   columns = [(v, markup.digits(v)) for v in map(view.values, view.keys)]
@@ -42,7 +35,9 @@ def _settings(view: View) -> Markup:
       'between seeds of one setting: 1 where the setting explains nothing.'
     )
   head = ['', 'members', *map(names.name, view.keys)]
-  return markup.figure(markup.table(head, rows), caption + _directions(view))
+  return markup.figure(
+    markup.table(head, rows), caption + names.directions(view.keys)
+  )
 
 
 def _summary(view: View) -> Markup:
@@ -66,7 +61,7 @@ def _summary(view: View) -> Markup:
     markup.table(['', 'mean ± std', 'median', 'min', 'max'], rows),
     f'Over {count(healthy, "member")}; std is that of the sample'
     + (f'; {count(left_out, "stopped member")} left out.' if left_out else '.')
-    + _directions(view),
+    + names.directions(view.keys),
   )
 
 

@@ -118,9 +118,13 @@ def chances(study: Study) -> Markup:
       rows = [
         [a, *(_chance(best[a], best[b], a == b) for b in best)] for a in best
       ]
+      if all(cell == markup.MISSING for _, *cells in rows for cell in cells):
+        continue
       words = f'{names.name(score)}, {data}'
       inner = markup.table(['', *best], rows)
       tables.append(markup.element('fold', words, inner, not tables))
+  if not tables:
+    return Markup()
   return markup.figure(
     markup.join(tables),
     'The chance that a seed of the row, drawn at random, scores above one of '

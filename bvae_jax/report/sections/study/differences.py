@@ -120,12 +120,14 @@ def section(study: Study) -> page.Section:
   for test in found:
     d = test.found
     places = markup.digits(d.means)
+    known = math.isfinite(d.low)  # of one seed there is no interval
+    ends = f' {markup.interval(d.low, d.high, places)}' if known else ''
     rows.append(
       [
         names.name(test.score),
         *test.groups,
         *(number(mean, places) for mean in d.means),
-        f'{number(d.mean, places)} {markup.interval(d.low, d.high, places)}',
+        number(d.mean, places) + ends,
         number(d.chance, 2),
         test.how,
         number(d.p, 4),

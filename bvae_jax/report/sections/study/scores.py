@@ -61,7 +61,7 @@ def _table(study: Study) -> Markup:
   return markup.figure(
     markup.table(['', 'seeds', *map(names.name, keys)], rows),
     'Every setting, mean ± std over its seeds; below it the 95 % interval of '
-    'the mean (Student’s t).',
+    f'the mean (Student’s t).{names.directions(keys)}',
   )
 
 

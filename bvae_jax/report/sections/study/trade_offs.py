@@ -10,6 +10,11 @@ from bvae_jax.report.sections import panels
 from bvae_jax.report.study_view import LOGGED, Study
 
 
+def _legend(study: Study) -> Markup:
+  """Whose the points are; those of a single method are ringed by their role."""
+  return (panels.legend if study.single else panels.keys)(study.everyone)
+
+
 def against(study: Study, pairs: Iterable[tuple[str, str]]) -> Markup:
   """Panels of one score against another, a line a method."""
   views = list(study.methods.values())
@@ -17,7 +22,7 @@ def against(study: Study, pairs: Iterable[tuple[str, str]]) -> Markup:
     [panels.against(views, x, y) for x, y in pairs],
     'A point a member; the lines run through the means over the seeds of each '
     'setting.',
-    above=panels.keys(study.everyone),
+    above=_legend(study),
   )
 
 
@@ -39,7 +44,7 @@ def over_hparam(study: Study) -> page.Section:
     markup.panels(
       [panels.against(views, name, key, hparam=True) for key in keys],
       f'Against {name}: a point a member, the lines their means.{note}',
-      above=panels.keys(study.everyone),
+      above=_legend(study),
     )
     for name in shared
   )
