@@ -82,7 +82,12 @@ def _config(
 ) -> dict[str, Any]:
   elbo = {} if model.result is None else model.result.elbo
   layers = lambda part: [
-    {'operation': layer.operation, 'shape': list(layer.shape)} for layer in part
+    {
+      'operation': layer.operation,
+      'inputs': list(layer.inputs),
+      'shape': list(layer.shape),
+    }
+    for layer in part
   ]
   return config_lib.plain(
     {

@@ -11,6 +11,7 @@ import sys
 
 import jax
 import ml_collections
+import numpy as np
 import pytest
 
 from bvae_jax import config as config_lib
@@ -70,6 +71,13 @@ def set_value(config, key, value):
     config = config[name]
   del config[last]  # a field keeps the type of its first value
   config[last] = value
+
+
+def drawn(module, x):
+  """Parameters of a Flax module for x, float64 and normal; compiles nothing."""
+  shapes = jax.eval_shape(module.init, jax.random.key(0), x)['params']
+  rng = np.random.default_rng(0)
+  return jax.tree.map(lambda p: 0.2 * rng.standard_normal(p.shape), shapes)
 
 
 def initial(experiment, key):

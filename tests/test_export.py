@@ -14,8 +14,9 @@ import onnxruntime
 import pytest
 
 import bvae_jax
-from bvae_jax import data, export, trained
-from bvae_jax.models import graph, onnx_graph
+from bvae_jax import data, export, models, trained
+from bvae_jax.models import graph, onnx_graph, residual, styled
+from bvae_jax.models.graph_of import graph_of
 from bvae_jax.training import experiment as experiment_lib
 
 
@@ -80,7 +81,7 @@ def test_a_category_is_the_likeliest():
   np.testing.assert_array_equal(graph.evaluate(layers, z), expected)
   made = onnx_graph.model_of(layers, 'z', (3,), ('y',), 3)
   np.testing.assert_array_equal(onnx_graph.run(made, z)[0], expected)
-  found = _docs()['run']([('category', (2,), None, None)], z)
+  found = _docs()['run']([('category', (-1,), (2,), None, None)], z)
   np.testing.assert_array_equal(found, expected)
 
 
@@ -89,6 +90,36 @@ def test_onnx_is_the_flax_model(model, folder, tmp_path):
   for objective in ('beta_vae', 'qlae', 'tripod'):
     conv = _conv_model(objective)
     _check(conv, export.export(conv, tmp_path / objective))
+
+
+def _hsu():
+  """Small networks of Tripod and QLAE, of latents with a codebook."""
+  shape, rng = (20, 33, 2), np.random.default_rng(0)
+  images, z = rng.random((3, *shape)), rng.standard_normal((3, 5))
+  book = graph.Layer('nearest', (np.sort(rng.standard_normal((5, 4)), 1),))
+  for trunk, decoder in (
+    (residual.ResidualTrunk((4, 6, 6, 8, 8)), residual.ResidualDecoder),
+    (styled.StyledTrunk((4, 6, 6, 8)), styled.StyledDecoder),
+  ):
+    coder, decoder = models.Coder(trunk, 5), decoder(shape, (8, 8, 6, 4))
+    codes = graph_of(coder, helpers.drawn(coder, images), shape)
+    drawn = graph_of(decoder, helpers.drawn(decoder, z), (5,))
+    yield codes, images, 5
+    yield [book, *drawn, graph.Layer('sigmoid')], z, 0
+
+
+def test_layers_that_read_others_than_the_last():
+  run = _docs()['run']
+  for layers, x, width in _hsu():
+    expected = graph.evaluate(layers, x)
+    made = onnx_graph.model_of(layers, 'x', x.shape[1:], ('y',), width)
+    (found,) = onnx_graph.run(made, x)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    listed = [
+      (one.operation, one.inputs, one.shape, *(*one.weights, None, None)[:2])
+      for one in layers
+    ]
+    np.testing.assert_allclose(run(listed, x), expected, atol=1e-10)
 
 
 def test_the_config_says_what_is_there(model, folder):

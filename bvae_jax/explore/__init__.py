@@ -87,7 +87,8 @@ def render(
   """The page of some members, under `page.LIMIT` bytes where that can be.
 
   Members after the first are left out if they do not fit, then the first one's
-  encoder, without which no upload can be shown.
+  encoder, without which no upload can be shown. Over `page.LARGEST` one line
+  stands in its place.
 
   Args:
     title: the name of the run.
@@ -112,9 +113,12 @@ def render(
       alone = first._replace(networks=first.networks._replace(encoder=[]))
       found = dataclasses.replace(found, members=[alone])
     else:
-      _LOG.warning(
-        'explorer.html has %.0f MB: so large is the decoder', len(text) / 1e6
-      )
+      told = f'{len(text) / 1e6:.0f} MB: so large is the decoder'
+      if len(text) > page.LARGEST:
+        told = f'it would have {told}'
+        _LOG.warning('no explorer.html: %s', told)
+        return page.sorry(title, told)
+      _LOG.warning('explorer.html has %s', told)
       break
     _LOG.info('explorer.html over %.0f MB: %s', page.LIMIT / 1e6, told)
     text = page.assemble(found)

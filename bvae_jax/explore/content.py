@@ -18,6 +18,7 @@ from bvae_jax.training import experiment as experiment_lib
 NUM_PRIOR = 256  # codes of the prior
 QUANTILES = (0.005, 0.995)  # of a latent's means, what the data shows
 _BINS = 10  # of a continuous factor
+_AT_ONCE = 50  # images whose layers are in memory
 _kl = jax.jit(losses.code_kl, static_argnames='num_categories')
 
 
@@ -128,7 +129,10 @@ def _member(
   labels: np.ndarray,
   results: Results | None,
 ) -> Member:
-  codes = graph.evaluate(nets.encoder, images.astype(np.float32) / 255)
+  parts = np.split(images, range(_AT_ONCE, len(images), _AT_ONCE))
+  codes = np.concatenate(
+    [graph.evaluate(nets.encoder, p.astype(np.float32) / 255) for p in parts]
+  )
   if not np.isfinite(codes).all():
     raise ValueError(
       f'member {place} has codes that are not finite; choose others with '

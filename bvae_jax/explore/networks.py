@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bvae_jax.models import graph
+from bvae_jax.models.graph_of import graph_of
 from bvae_jax.training import experiment as experiment_lib
 
 
@@ -41,8 +42,8 @@ def networks(experiment: experiment_lib.Experiment, params: Any) -> Networks:
   count = experiment.config.num_latents
   name = next(role.name for role in experiment.roles if role.posterior)
   modules, image_shape = experiment.modules, experiment.dataset.image_shape
-  encoder = graph.graph(modules[name], params[name], image_shape)
-  decoder = graph.graph(modules['decoder'], params['decoder'], (count,))
+  encoder = graph_of(modules[name], params[name], image_shape)
+  decoder = graph_of(modules['decoder'], params['decoder'], (count,))
   kernel, bias = decoder[0].weights
   first = dataclasses.replace(decoder[0], weights=(kernel[:count], bias))
   sigmoid = graph.Layer('sigmoid')

@@ -15,7 +15,8 @@ from bvae_jax.data import tiles
 from bvae_jax.explore import content
 from bvae_jax.models import graph
 
-LIMIT = 5_000_000  # bytes
+LIMIT = 5_000_000  # bytes, over which a page leaves out what it can
+LARGEST = 64_000_000  # bytes, over which there is none
 _HERE = pathlib.Path(__file__).parent
 _SCRIPTS = [
   'network',
@@ -104,6 +105,7 @@ def _network(layers: Sequence[graph.Layer]) -> dict[str, Any]:
     'layers': [
       {
         'op': layer.operation,
+        'inputs': layer.inputs,
         'shape': layer.shape,
         'weights': [w.shape for w in layer.weights],
       }

@@ -144,23 +144,24 @@ function showRows() {
   }
 }
 
-// Strips are drawn when the sliders rest, a row at a time.
+// Strips are drawn when the sliders rest, as many images at a time as leave the
+// page at hand.
 let stripTimer = 0;
 
 function drawStrips() {
   clearTimeout(stripTimer);
   const m = model(), z = [...STATE.z];
-  const todo = rows.filter(({row}) => !row.closest('details:not([open])'));
+  const todo = rows.filter(({row}) => !row.closest('details:not([open])'))
+    .flatMap(({d, strip, values}) => values.map((v, s) => ({d, strip, v, s})));
   const next = () => {
-    const one = todo.shift();
-    if (!one) return;
-    const context = one.strip.getContext('2d');
-    one.values.forEach((v, s) => {
-      const code = [...z];
-      code[one.d] = v;
-      context.putImageData(toImageData(decoded(m, code)), s * WIDTH, 0);
-    });
-    stripTimer = setTimeout(next, 0);
+    const until = performance.now() + 50; // ms
+    while (todo.length && performance.now() < until) {
+      const {d, strip, v, s} = todo.shift(), code = [...z];
+      code[d] = v;
+      strip.getContext('2d').putImageData(
+        toImageData(decoded(m, code)), s * WIDTH, 0);
+    }
+    if (todo.length) stripTimer = setTimeout(next, 0);
   };
   stripTimer = setTimeout(next, 150);
 }

@@ -35,13 +35,41 @@ class _Graph:
     self.value = name
 
 
-def _add_layer(built: _Graph, layer: graph.Layer) -> None:
+# gelu(x) = x sigmoid(_GELU (x + 0.044715 x^3))
+_GELU = 2 * (2 / np.pi) ** 0.5
+
+
+def _add_layer(built: _Graph, layer: graph.Layer, inputs: list[str]) -> None:
   """Appends the nodes of a layer; images stay [B, H, W, C] between layers."""
+  built.value = inputs[0] if inputs else ''
   ints = lambda values: built.weight(np.array(values, np.int64))
+  number = lambda value: built.weight(np.array(value, np.float32))
   weights = [np.asarray(w, np.float32) for w in layer.weights]
   match layer.operation:
     case 'relu' | 'tanh' | 'sigmoid' as kind:
       built.add(kind.capitalize())
+    case 'leaky_relu':
+      built.add('LeakyRelu', alpha=0.2)
+    case 'gelu':
+      x = built.value
+      built.add('Mul', x)
+      built.add('Mul', number(0.044715 * _GELU))
+      built.add('Add', number(_GELU))
+      built.add('Mul', x)
+      built.add('Sigmoid')
+      built.add('Mul', x)
+    case 'add' | 'multiply' as kind:
+      other = inputs[1] if inputs[1:] else built.weight(*weights)
+      built.add({'add': 'Add', 'multiply': 'Mul'}[kind], other)
+    case 'constant':
+      built.value = built.weight(weights[0][None])
+    case 'mean':
+      built.add('ReduceMean', axes=(1, 2), keepdims=0)
+    case 'instance_norm':
+      built.add('Transpose', perm=(0, 3, 1, 2))
+      scale, bias = map(built.weight, weights)
+      built.add('InstanceNormalization', scale, bias, epsilon=dense.EPSILON)
+      built.add('Transpose', perm=(0, 2, 3, 1))
     case 'normalize':
       one = built.weight(np.ones(1, np.float32))
       built.add('LayerNormalization', one, axis=-1, epsilon=dense.EPSILON)
@@ -59,18 +87,19 @@ def _add_layer(built: _Graph, layer: graph.Layer) -> None:
       built.add('Slice', ints((top, left)), ints(ends), ints((1, 2)))
     case 'conv' | 'conv_transpose' as kind:
       kernel, bias = weights
+      size = len(kernel)
       transposed = kind == 'conv_transpose'
       # [k, k, C, F] as [F, C, k, k]; the transpose reads it backwards.
       axes = (2, 3, 0, 1) if transposed else (3, 2, 0, 1)
       kernel = kernel[::-1, ::-1] if transposed else kernel
       kernel = np.ascontiguousarray(kernel.transpose(axes))
-      pads = [kernel.shape[-1] // 2 - 1] * 4
+      pads = [(size - 1) // 2] * 4
       built.add('Transpose', perm=(0, 3, 1, 2))
       built.add(
         'ConvTranspose' if transposed else 'Conv',
         built.weight(kernel),
         built.weight(bias),
-        strides=(2, 2),
+        strides=(2 - size % 2,) * 2,
         pads=pads,
       )
       built.add('Transpose', perm=(0, 2, 3, 1))
@@ -126,8 +155,10 @@ def model_of(
   except ImportError as error:
     raise ImportError(f'onnx {EXTRA}') from error
   built = _Graph(onnx, name)
+  values = [name]
   for layer in layers:
-    _add_layer(built, layer)
+    _add_layer(built, layer, [values[place] for place in layer.inputs])
+    values.append(built.value)
   final = ('B', width) if width else (None,) * 4
   if len(outputs) == 1:
     built.nodes[-1].output[0] = outputs[0]

@@ -21,9 +21,10 @@ from bvae_jax.models import padding
 from bvae_jax.models.dense import keep_hidden
 
 _STYLE = 256  # width of the style
-_LayerNorm = functools.partial(nn.LayerNorm, epsilon=1e-5, param_dtype=float)
+EPSILON = 1e-5  # added to variances
+_LayerNorm = functools.partial(nn.LayerNorm, epsilon=EPSILON, param_dtype=float)
 InstanceNorm = functools.partial(
-  nn.InstanceNorm, epsilon=1e-5, param_dtype=float, use_fast_variance=False
+  nn.InstanceNorm, epsilon=EPSILON, param_dtype=float, use_fast_variance=False
 )
 
 

@@ -92,8 +92,17 @@ def _convolutional(rng):
   book = layer('nearest', (np.sort(rng.standard_normal((3, 4)), axis=1),))
   encoder = [
     layer('pad', shape=(1, 3, 2, 2)),
+    layer('multiply', (np.full(1, 2.0),)),
     layer('conv', weights(4, 4, 3, 5)),
     layer('relu'),
+    layer('conv', weights(3, 3, 5, 5)),
+    layer('instance_norm', (rng.random(5), rng.random(5))),
+    layer('leaky_relu'),
+    layer('add', inputs=(-1, -4)),
+    layer('mean'),
+    layer('gelu'),
+    layer('reshape', shape=(1, 1, 5)),
+    layer('multiply', inputs=(-4, -1)),
     layer('conv', weights(2, 2, 5, 2)),
     layer('reshape', shape=(4 * 6 * 2,)),
     layer('normalize'),
@@ -106,12 +115,16 @@ def _convolutional(rng):
     layer('dense', weights(3, 4 * 6 * 2)),
     layer('tanh'),
     layer('reshape', shape=(4, 6, 2)),
+    layer('constant', (rng.standard_normal((4, 6, 2)),), inputs=()),
+    layer('add', inputs=(-1, -2)),
     layer('conv_transpose', weights(4, 4, 2, 4)),
     layer('relu'),
     layer('conv_transpose', weights(2, 2, 4, 3)),
     layer('crop', shape=(1, 2, 12, 20)),
     layer('sigmoid'),
   ]
+  used = {one.operation for one in encoder + decoder}
+  assert used == set(graph.OPERATIONS)
   return Networks(encoder, decoder)
 
 
@@ -243,7 +256,12 @@ def test_a_page_that_would_be_too_large_leaves_out(
     one = len(text())
   assert one < 0.7 * both and 'member 1 is left out' in caplog.text
   monkeypatch.setattr(page, 'LIMIT', one - 1)
-  assert len(text()) < one
+  alone = len(text())
+  assert alone < one
+  monkeypatch.setattr(page, 'LIMIT', alone - 1)
+  assert len(text()) == alone and 'so large is the decoder' in caplog.text
+  monkeypatch.setattr(page, 'LARGEST', alone - 1)
+  assert 'No explorer of x: it would have' in text()
 
 
 def test_one_file_is_served_on_loopback_alone(tmp_path):

@@ -2,12 +2,14 @@
 
 import functools
 
+import helpers
 import jax
 import numpy as np
 import pytest
 
 from bvae_jax import models
-from bvae_jax.models import residual, styled
+from bvae_jax.models import graph, residual, styled
+from bvae_jax.models.graph_of import graph_of
 from bvae_jax.training import experiment
 
 _RNG = np.random.default_rng(0)
@@ -171,6 +173,37 @@ def test_the_networks_are_those_of_the_paper():
     for one in kept:
       other = next(h for h in hidden if h.shape == one.shape)
       np.testing.assert_allclose(one, other, atol=1e-10)
+
+
+def _graph_gives(module, x, params, expected):
+  found = graph.evaluate(graph_of(module, params, x.shape[1:]), x)
+  np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_their_lists_of_layers_compute_the_same():
+  images, z = _RNG.random((3, 20, 33, 2)), _RNG.standard_normal((3, 5))
+  around = np.pad(images, ((0, 0), (6, 6), (7, 8), (0, 0)))
+  trunks = {
+    residual.ResidualTrunk((4, 6, 6, 8, 8)): _trunk,
+    styled.StyledTrunk((4, 6, 6, 8)): lambda x, p: _norm(
+      _styled_trunk(x, p), -1, 1e-6
+    ),
+  }
+  for trunk, function in trunks.items():
+    coder = models.Coder(trunk, 3, bounded=True)
+    params = helpers.drawn(coder, images)
+    features = function(around, params['trunk'])
+    expected = np.tanh(_dense(features, params['mean']))
+    _graph_gives(coder, images, params, expected)
+  shape, features = images.shape[1:], (8, 8, 6, 4)
+  decoder = residual.ResidualDecoder(shape, features)
+  params = helpers.drawn(decoder, z)
+  drawn, _ = _decoder(z, params)
+  _graph_gives(decoder, z, params, drawn[:, 6:26, 7:40])
+  decoder = styled.StyledDecoder(shape, features)
+  params = helpers.drawn(decoder, z)
+  drawn = _styled_decoder(z, params)
+  _graph_gives(decoder, z, params, drawn[:, 6:26, 7:40])
 
 
 def test_their_sizes_and_first_weights():
