@@ -111,19 +111,19 @@ def called(model: trained.Model) -> str:
 
 
 def doubts(models: tuple[trained.Model, ...]) -> Iterator[str]:
-  """Lines on what makes the members' figures doubtful."""
+  """Sentences on what makes the members' figures doubtful."""
   for model in models:
     if model.result is not None and not model.result.ok:
-      yield f'member {model.member}: {model.result.status}'
+      yield f'Member {model.member}: {model.result.status}.'
     if model.result is not None and model.step != model.result.steps:
       yield (
-        f'member {model.member}: its codes are those of step {model.step:,}, '
-        f'and its scores those of step {model.result.steps:,}'
+        f'Member {model.member}: its codes are those of step {model.step:,}, '
+        f'and its scores those of step {model.result.steps:,}.'
       )
     if model.result is not None and model.result.active_latents == 0:
       yield (
-        f'member {model.member} has collapsed: its codes carry nothing, and '
-        'what an application finds of it means nothing'
+        f'Member {model.member} has collapsed: its codes carry nothing, and '
+        'what an application finds of it means nothing.'
       )
   first = models[0].hparams
   others = [m.hparams for m in models if m.hparams != first]
@@ -131,6 +131,6 @@ def doubts(models: tuple[trained.Model, ...]) -> Iterator[str]:
     names = [n for n in first if any(h[n] != first[n] for h in others)]
     alike = [str(m.member) for m in models if m.hparams == first]
     yield (
-      f'these members differ in {", ".join(names)}, and means are over all '
-      f'of them; --members={",".join(alike)} are of one setting'
+      f'These members differ in {", ".join(names)}, and means are over all '
+      f'of them; --members={",".join(alike)} are of one setting.'
     )

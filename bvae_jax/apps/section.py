@@ -138,7 +138,7 @@ def _section(
   tables = [
     markup.figure(
       markup.table(head, [[*map(_cell, row)] for row in rows]),
-      markup.minus(caption),
+      markup.minus(f'{caption.removesuffix(".")}.'),
     )
     for caption, head, rows in one['tables']
   ]

@@ -118,7 +118,7 @@ def run(options: Options) -> Section:
       except ValueError as error:
         if size == most:
           raise
-        notes.append(f'{name}: {size} labels are left out ({error}).')
+        notes.append(f'Of {name}, {size} labels are left out ({error}).')
         continue
       enough.append(size)
       each = compare(options.key, encoder, rows_of, draws, test, goal, most)
@@ -240,4 +240,4 @@ def _verdict(name, labels, lines):
     max(lines, key=lambda m: lines[m][i].mean) for i in range(len(labels))
   ]
   told = ', '.join(f'{b} with {n}' for b, n in zip(best, labels))
-  return f'{name}: the highest mean is that of {told} labels.'
+  return f'Of {name}, the highest mean is that of {told} labels.'

@@ -33,12 +33,14 @@ class Count(NamedTuple):
     images: with each value, or in each of 20 bins [S].
     missing: images without a label.
     values: what the values are called; may be empty.
+    edges: of the bins of a continuous factor [S + 1].
   """
 
   name: str
   images: np.ndarray
   missing: int
   values: tuple[str, ...] = ()
+  edges: np.ndarray | None = None
 
 
 class Look(NamedTuple):
@@ -120,12 +122,13 @@ def counts(dataset: data.Dataset) -> list[Count]:
   found = []
   for k, factor in enumerate(known.factors):
     there = values[told[:, k], k].astype(np.float64)
+    edges = None
     if factor.kind == 'continuous':
-      histogram = np.histogram(there, _BINS)[0]
+      histogram, edges = np.histogram(there, _BINS)
     else:
       histogram = np.bincount(there.astype(int), minlength=factor.size)
     missing = len(values) - len(there)
-    found.append(Count(factor.name, histogram, missing, factor.values))
+    found.append(Count(factor.name, histogram, missing, factor.values, edges))
   return found
 
 

@@ -82,7 +82,7 @@ def gather(paths: Sequence[pathlib.Path]) -> Study:
     {name: config for name, (config, _) in loaded.items()},
     dict(zip(names, paths)),
     results,
-    {name: name for name in names},
+    lambda runs: {run: run for run in runs},
   )
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -27,6 +27,8 @@ LOGGED = (
   'mutual_information_mss',
   'total_correlation_mss',
 )
+
+Named = Callable[[Mapping[str, dict]], Mapping[str, str]]
 
 
 class Column(NamedTuple):
@@ -59,6 +61,7 @@ class Study:
     methods: the members of each method; one method may have several units.
     sources: of each method, the (unit, member of the unit) of each member.
     everyone: the members of all methods.
+    named: the method of each unit, from the units' configs.
   """
 
   config: dict[str, Any]
@@ -68,6 +71,7 @@ class Study:
   methods: dict[str, View]
   sources: dict[str, list[tuple[str, int]]]
   everyone: View
+  named: Named
 
   @property
   def single(self) -> bool:
@@ -97,23 +101,18 @@ class Study:
   @functools.cached_property
   def parts(self) -> dict[str, 'Study']:
     """The study of each data set; of a single one, the study."""
-    sets: dict[str, dict[str, Results]] = {}
-    names = kinds.data_sets(self.config['units'])
-    for unit, result in self.results.items():
-      sets.setdefault(names[unit], {})[unit] = result
+    data = kinds.data_sets(self.config['units'])
+    sets = dict.fromkeys(data[unit] for unit in self.results)
     if len(sets) == 1:
       return {name: self for name in sets}
-    configs = self.config['units']
-    return {
-      name: assemble(
-        self.config,
-        self.units,
-        self.folders,
-        found,
-        kinds.methods({unit: configs[unit] for unit in found}),
-      )
-      for name, found in sets.items()
-    }
+
+    def part(name: str) -> Study:
+      own = lambda of: {u: of[u] for u in of if data[u] == name}
+      config = {**self.config, 'units': own(self.config['units'])}
+      done = own(self.results)
+      return assemble(config, self.units, self.folders, done, self.named)
+
+    return {name: part(name) for name in sets}
 
 
 def _with_log(log: list[dict], results: Results) -> list[Member]:
@@ -193,7 +192,7 @@ def make(
     config.units,
     {unit: plan.unit_path(folder, unit) for unit in plain['units']},
     results,
-    kinds.methods(plain['units']),
+    kinds.methods,
   )
 
 
@@ -202,7 +201,7 @@ def assemble(
   units: Mapping[str, ml_collections.ConfigDict],
   folders: Mapping[str, pathlib.Path],
   results: dict[str, Results],
-  names: Mapping[str, str],
+  named: Named,
 ) -> Study:
   """A study of its parts, which are those of `Study`.
 
@@ -210,9 +209,9 @@ def assemble(
     config: plain; it holds `units`.
     units, folders: of every unit.
     results: of the units that are done, at least one.
-    names: the method of each unit.
+    named: the method of each unit, from the units' configs.
   """
-  sources = _sources(results, names)
+  sources = _sources(results, named(config['units']))
   logs = {unit: workdir.Workdir(folders[unit]).read_log() for unit in results}
   logged = {unit: _with_log(logs[unit], r) for unit, r in results.items()}
   methods = {}
@@ -246,4 +245,6 @@ def assemble(
       marks=[mark for view in views for mark in view.marks],
       legend=[pair for view in views for pair in view.legend],
     )
-  return Study(config, units, folders, results, methods, sources, everyone)
+  return Study(
+    config, units, folders, results, methods, sources, everyone, named
+  )

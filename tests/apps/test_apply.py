@@ -25,7 +25,7 @@ from bvae_jax.apps import (
   traverse,
   truth,
 )
-from bvae_jax.apps.options import Options
+from bvae_jax.apps.options import Options, doubts
 from bvae_jax.data import factors as factors_lib
 
 
@@ -113,16 +113,18 @@ def test_members_that_stopped_are_left_out_and_doubts_told(
   assert 'members 1 did not train to the end' in caplog.text
   named = Options(run, members=(0, 1, 0))
   assert [m.member for m in named.load()[0]] == [0, 1]
-  assert 'member 1: stopped by a NaN' in caplog.text
+  assert 'Member 1: stopped by a NaN.' in caplog.text
   # As of a checkpoint before the last one, which is damaged.
   assert '1: its codes are those of step 1, and its scores those' in caplog.text
   assert '0: its codes' not in caplog.text
   assert f'differ in {", ".join(two.hparams)}, and means' in caplog.text
+  lines = doubts(named.load()[0])
+  assert all(line[0].isupper() and line[-1] == '.' for line in lines)
   told = traverse.run(named._replace(anchors=1, steps=2, latents=(0,))).notes
-  assert 'member 1: stopped by a NaN' in told  # the page says so too
+  assert 'Member 1: stopped by a NaN.' in told  # the page says so too
   monkeypatch.setattr(augment, '_score', lambda *_: 0.5)
   told = augment.run(named._replace(labels=(40,), repeats=3))
-  assert 'member 1: stopped by a NaN' in told.notes
+  assert 'Member 1: stopped by a NaN.' in told.notes
   assert np.shape(told.figures['latents']) == (2, 3, 1)  # of every draw
 
 
@@ -141,7 +143,7 @@ def test_draws_that_are_much_the_same_have_no_interval(run, monkeypatch):
   )
   figures = told.figures['scale']
   assert figures['labels'] == [10, 80]  # two are never two of two classes
-  assert told.notes[0].startswith('scale: 2 labels are left out (')
+  assert told.notes[0].startswith('Of scale, 2 labels are left out (')
   for method in ('codes', 'pixels', 'network'):
     few, many = figures['accuracy'][method]
     assert few['values'] == (0, 1, 2) and np.isfinite(few['low'])

@@ -48,6 +48,20 @@ def test_counts_leave_missing_labels_out():
   assert show.counts(dataset)[0].images.tolist() == [50_000] * 3
 
 
+def test_bins_of_a_continuous_factor_are_named_by_value():
+  values = np.float32([[-1.0, np.nan], [0.0, 3.5], [1.0, 103.5]])
+  factors = [data.Factor(n, 'continuous', 0) for n in ('angle', 'mass')]
+  table = data.Table.of(factors, values)
+  dataset = data.Dataset('x', 'x', (8, 8, 1), 3, (), print, table)
+  look = show.Look(np.zeros((3, 8, 8, 1)), {}, show.counts(dataset))
+  charts = pages.charts(pages.tree(f'<div>{figures.figures(look)}</div>'))
+  angle = [(row['name'], row['value']) for row in charts['angle']]
+  assert angle[:2] == [('−1.00', 1), ('−0.90', 0)] and len(angle) == 20
+  assert (angle[10], angle[-1]) == (('0.00', 1), ('0.90', 1))
+  mass = [row['name'] for row in charts['mass']]
+  assert mass[:2] == ['3.5', '8.5'] and mass[-1] == '98.5'  # steps of 5
+
+
 def test_one_array_of_several_is_shown(tmp_path, monkeypatch, capsys):
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
   monkeypatch.setenv('HOME', str(tmp_path))

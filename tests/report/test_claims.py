@@ -11,7 +11,7 @@ from bvae_jax.evaluation import records
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.report import study as study_page
 from bvae_jax.report import study_view
-from bvae_jax.report.sections.study import claims, scores
+from bvae_jax.report.sections.study import claims, head, scores
 from configs import common
 
 SETS = ('dsprites', 'scene3d')
@@ -89,6 +89,27 @@ def test_each_data_set_has_its_part_of_the_page(study):
   assert 'beta_tcvae beta 2' in drawn.content and drawn.title == 'Scores'
 
 
+def test_the_parts_of_runs_keep_their_names(study):
+  def answers(units):
+    own = {unit: study.config['units'][unit] for unit in units}
+    found = study_view.assemble(
+      {**study.config, 'units': own}, study.units, study.folders,
+      {unit: study.results[unit] for unit in units},
+      lambda runs: {run: run for run in runs},
+    )  # fmt: skip
+    tree = pages.tree(f'<div>{head.answers(found)}</div>')
+    return [e.text for e in tree.iter('p')]
+
+  first, second = answers(study.results)
+  assert first.startswith(
+    'dsprites: Highest median MIG: 0.600 with beta_tcvae_dsprites beta 2 '
+    '(3 seeds, 0.600 to 0.600); the next method has 0.200 with beta_vae_'
+  )
+  assert 'with beta_tcvae_scene3d beta 2' in second
+  first, _ = answers([f'beta_vae_{name}' for name in SETS])
+  assert first.startswith('dsprites (beta_vae_dsprites): Highest median MIG')
+
+
 def test_a_score_that_a_data_set_lacks_has_no_table_of_chances(study):
   without = lambda m: dataclasses.replace(
     m, metrics={k: v for k, v in m.metrics.items() if k != 'sap'}
@@ -116,7 +137,7 @@ def test_no_figure_takes_data_sets_for_settings(study):
   }
   found = study_view.assemble(
     study.config, study.units, study.folders, results,
-    {unit: unit for unit in results},
+    lambda units: {unit: unit for unit in units},
   )  # fmt: skip
   table = rows(study_page.PAGES['seeds'].sections[1](found).content)
   assert [row[1:3] for row in table if row[0] == 'seed'] == [

@@ -13,7 +13,17 @@ addEventListener('error', e => told.push(e.message));
 # Sorts by each column in turn, then by the last the other way, and opens the
 # values of the chart.
 _LAST = """<script>
+const tip = mark => {
+  const at = {bubbles: true, ...mark.getBoundingClientRect().toJSON()};
+  for (const kind of ['pointermove', 'mousemove'])
+    mark.dispatchEvent(new PointerEvent(kind, at));
+  const rows = document.querySelectorAll('#vg-tooltip-element tr');
+  return [...rows].map(row => [...row.cells].map(c => c.textContent).join(' '));
+};
 setTimeout(() => {
+  const boxes = [...document.querySelectorAll('.chart')].slice(0, 3);
+  const tips = boxes.map(box => tip(
+    box.querySelector('.mark-symbol.role-mark path, .mark-rect path')));
   const cells = (rows, i) => [...rows].map(row => row.cells[i]?.textContent);
   const body = document.querySelector('tbody');
   const sorted = [...document.querySelectorAll('thead th')].map((head, i) => {
@@ -29,7 +39,7 @@ setTimeout(() => {
     const rows = document.querySelector('details.values tbody').rows;
     document.body.innerHTML = '<pre id="found"></pre>';
     document.body.firstChild.textContent = JSON.stringify({
-      sorted, falling, told, pictures,
+      sorted, falling, told, pictures, tips,
       lines: title.length,
       values: [...rows].map(row => [...row.cells].map(c => c.textContent)),
     });
@@ -54,13 +64,17 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
   ]
   drawn = charts.scatter(rows, title='MIG', log_x=True, ticks=[1.0, 64.0])
   curve = charts.curves(
-    [{'member': 'a', 'step': s, 'value': 1.0} for s in (0, 9)], title='ELBO'
+    [{'member': 'a', 'step': s, 'value': 1.0} for s in (0, 9)],
+    title='ELBO [nats]',
+    each='latent',
   )
-  long = charts.bars([{'name': 'a', 'value': 1.0}], title='a long name ' * 9)
+  bar = {'name': '3.5', 'value': 1.0}
+  named = charts.bars([bar], title='it\'s "x"', value='images')
+  long = charts.bars([bar], title='a long name ' * 9)
   pictures = markup.join(
     markup.image(np.zeros((1, width, 1), np.uint8), 'p') for width in (9, 4000)
   )
-  content = table + pictures + markup.panels([drawn, curve, long], 'c')
+  content = table + pictures + markup.panels([drawn, curve, named, long], 'c')
   sections = [page.Section('S', content)]
   text = page.document(page.Head('t', '', [], []), sections, {})
   path = tmp_path / 'page.html'
@@ -73,6 +87,11 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
   ]
   assert found['falling'] == ['1,000.5', '−0.2 ± 0.1', '−3', '–']
   assert found['told'] == []
+  assert found['tips'] == [
+    ['member seed=0', 'x 1', 'MIG −0.5'],
+    ['latent a', 'step 0', 'ELBO [nats] 1'],
+    ['it\'s "x" 3.5', 'images 1'],
+  ]
   assert found['lines'] > 1  # of the title, beside which the chart is whole
   assert found['pictures'] == ['', 'shrunk']  # smooth, where it is made smaller
   assert found['values'][:3] == [

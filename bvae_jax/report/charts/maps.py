@@ -30,7 +30,7 @@ def heat_map(
       axis=alt.Axis(orient='top', labelAngle=-45 if long else 0),
     ),
     y=alt.Y('row:N', sort=None, title=None, axis=alt.Axis(labelLimit=260)),
-    tooltip=parts.tips('row:N', 'column:N', 'value:Q'),
+    tooltip=parts.tips('row:N', 'column:N', value=title),
   )
   below = alt.when('datum.value < 0').then(alt.value(BELOW))
   cells = base.mark_rect().encode(
@@ -48,10 +48,18 @@ def heat_map(
   )
 
 
-def bars(rows: Rows, *, title: str, numbers: bool = True) -> alt.LayerChart:
-  """A bar a name from zero, perhaps with its number; rows: name, value.
+def bars(
+  rows: Rows, *, title: str, numbers: bool = True, value: str = ''
+) -> alt.LayerChart:
+  """A bar a name from zero; rows: name, value.
 
   They stand where names are short, and else lie, so that each name is read.
+
+  Args:
+    rows: the bars.
+    title: of the chart.
+    numbers: whether a bar's number stands at its end.
+    value: what the numbers are, where the title is that of the names.
   """
   lie = max((len(row['name']) for row in rows), default=0) > 8
   unit = alt.Scale() if any(parts.values_of(rows)) else alt.Scale(domain=[0, 1])
@@ -62,11 +70,15 @@ def bars(rows: Rows, *, title: str, numbers: bool = True) -> alt.LayerChart:
     'title': None,
     'axis': axis,
   }
-  value: dict[str, Any] = {'shorthand': 'value:Q', 'title': None, 'scale': unit}
-  x, y = (value, name) if lie else (name, value)
-  base = alt.Chart().encode(
-    x=alt.X(**x), y=alt.Y(**y), tooltip=parts.tips('name:N', 'value:Q')
-  )
+  length: dict[str, Any] = {
+    'shorthand': 'value:Q',
+    'title': None,
+    'scale': unit,
+  }
+  x, y = (length, name) if lie else (name, length)
+  who = alt.Tooltip('name:N', title=title if value else 'name')
+  told = [who, *parts.tips(value=value or title)]
+  base = alt.Chart().encode(x=alt.X(**x), y=alt.Y(**y), tooltip=told)
   layers = [base.mark_bar(color=NEUTRAL, opacity=0.6)]
   if numbers:
     place: dict[str, Any] = {'dx': 4, 'align': 'left'} if lie else {'dy': -6}

@@ -14,8 +14,17 @@ from bvae_jax.report.charts.parts import Keys, Rows
 _COUNTED = '!datum.stopped'  # members that count in means
 
 
-def curves(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
-  """A line a member over training; rows: member, step, value."""
+def curves(
+  rows: Rows, *, title: str, each: str = 'member', **keys: Unpack[Keys]
+) -> alt.LayerChart:
+  """A line a member over training; rows: member, step, value.
+
+  Args:
+    rows: the lines.
+    title: names the values.
+    each: what a line is of.
+    **keys: see `Keys`.
+  """
   members = list(dict.fromkeys(row['member'] for row in rows))
   by = {m: [] for m in members}
   for row in rows:
@@ -33,6 +42,7 @@ def curves(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
     color=parts.colour(**keys),
     detail=alt.Detail('member:N'),
   )
+  who = alt.Tooltip('member:N', title=each)
   line = base.mark_line(clip=True).encode(opacity=opacity, **parts.style(crowd))
   seen = 0 if longest > 1 else 1  # a line of one step is nothing to see
   point = base.mark_point(clip=True, filled=True, size=70, opacity=seen)
@@ -40,7 +50,7 @@ def curves(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
     title,
     rows,
     line.add_params(*params),
-    point.encode(tooltip=parts.tips('member:N', 'step:Q', 'value:Q')),
+    point.encode(tooltip=[who, *parts.tips(step='step', value=title)]),
     outside=outside,
   )
 
@@ -89,7 +99,7 @@ def strip(
     'value:Q', scale=scale, title=None, axis=alt.Axis(tickCount=5, grid=False)
   )
   y = alt.Y('lane:Q', scale=alt.Scale(domain=[-0.7, 6]), axis=None)
-  tips = parts.tips('member:N', 'value:Q')
+  tips = parts.tips('member:N', value=title)
   points = parts.points(base, tips, len(rows) > 100, **keys)
   median = base.transform_filter(_COUNTED).mark_rule(
     strokeDash=[2, 3], color=NEUTRAL, clip=True
@@ -118,7 +128,7 @@ def latents(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
     .encode(x=x, y=alt.Y('mean(value):Q', title=None))
   )
   members = len({row['member'] for row in rows})
-  tips = parts.tips('member:N', 'latent:N', 'value:Q')
+  tips = parts.tips('member:N', 'latent:N', value=title)
   points = parts.points(base, tips, members > 12, **keys)
   points = points.encode(x=x, y=alt.Y('value:Q', title=None))
   return parts.whole(title, rows, bar, points, width=720, height=200)
@@ -159,11 +169,7 @@ def scatter(
   axis = parts.ticks(ticks) if ticks else alt.Axis(tickCount=5)
   x = alt.X('x:Q', scale=scale, title=x_title or None, axis=axis)
   base = alt.Chart()
-  tips = parts.tips(
-    'member:N',
-    alt.Tooltip('x:Q', title=x_title or 'x'),
-    alt.Tooltip('y:Q', title=title),
-  )
+  tips = parts.tips('member:N', x=x_title or 'x', y=title)
   points = parts.points(base, tips, len(rows) > 100, **keys)
   layers = [points.encode(x=x, y=parts.y_axis('y', span))]
   if lines:
@@ -207,7 +213,7 @@ def distribution(
   across = alt.Scale(domain=[-0.6, 1.6])
   place = alt.YOffset('shift:Q', scale=across)
   middle = alt.YOffsetDatum(0.5, scale=across)
-  tips = parts.tips('member:N', 'value:Q')
+  tips = parts.tips('member:N', value=title)
   points = parts.points(base, tips, len(rows) > 100, **keys)
   tick = base.mark_tick(size=15, thickness=2.5, color=NEUTRAL, clip=True)
   mean = tick.encode(x=alt.X('mean(value):Q', title=None), y=y, yOffset=middle)

@@ -125,12 +125,13 @@ def faded(full: float, **keys: Unpack[Keys]) -> tuple[Any, list[alt.Parameter]]:
   return alt.OpacityValue(**found), params
 
 
-def tips(*fields: str | alt.Tooltip) -> list[alt.Tooltip]:
-  """What is told of a mark under the pointer.
+def tips(*fields: str, **titles: str) -> list[alt.Tooltip]:
+  """What is told of a mark under the pointer: fields, and numbers by titles.
 
   Altair takes a field by itself as well, but needs 5 ms to find its class.
   """
-  return [alt.Tooltip(x) if isinstance(x, str) else x for x in fields]
+  named = [alt.Tooltip(f'{key}:Q', title=t) for key, t in titles.items()]
+  return [*map(alt.Tooltip, fields), *named]
 
 
 def points(

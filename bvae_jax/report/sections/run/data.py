@@ -1,5 +1,9 @@
 """A data set on a page: samples, factors one by one, histograms, labels."""
 
+import math
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from markupsafe import Markup
 
@@ -45,6 +49,15 @@ def _varied(look: show.Look) -> Markup:
   )
 
 
+def _called(factor: show.Count) -> Sequence[Any]:
+  """What the bars of a factor are called; a bin is by where it begins."""
+  if factor.edges is None:
+    return factor.values or range(len(factor.images))
+  step = factor.edges[1] - factor.edges[0]
+  places = max(0, 1 - math.floor(math.log10(step)))
+  return [markup.number(float(edge), places) for edge in factor.edges[:-1]]
+
+
 def _histograms(look: show.Look) -> Markup:
   """How often each value is there; of a grid it needs no chart."""
   if not look.counts or look.varied:
@@ -52,18 +65,21 @@ def _histograms(look: show.Look) -> Markup:
   panels = []
   for factor in look.counts:
     step = -(-len(factor.images) // _EACH)  # neighbours share a bar
-    names = factor.values or range(len(factor.images))
+    names = _called(factor)
     rows = [
       {'name': str(names[i]), 'value': int(factor.images[i : i + step].sum())}
       for i in range(0, len(factor.images), step)
     ]
-    panels.append(charts.bars(rows, title=factor.name, numbers=False))
+    panels.append(
+      charts.bars(rows, title=factor.name, numbers=False, value='images')
+    )
   rows = [[f.name, int(f.images.sum()), f.missing] for f in look.counts]
   table = markup.table(['', 'images with a label', 'without'], rows)
   return markup.panels(
     panels,
-    'How many images have each value of a factor; a '
-    'continuous one is cut into 20 bins from its least to its largest value.',
+    'How many images have each value of a factor; a continuous one is cut into '
+    '20 bins from its least to its largest value, each named by where it '
+    'begins.',
     above=table,
   )
 
@@ -77,7 +93,7 @@ def _dependence(look: show.Look) -> Markup:
     for one, two, v in look.dependence[:_PAIRS]
   ]
   return markup.panels(
-    [charts.bars(rows, title='Factors that go together')],
+    [charts.bars(rows, title='Factors that go together', value='Cramér’s V')],
     f'Cramér’s V of the {len(rows)} strongest of {len(look.dependence)} pairs '
     'of factors in training: 0 where independent, 1 where one tells the other. '
     f'From {dependence.STRONG} on, scores that compare latents mislead, unless '

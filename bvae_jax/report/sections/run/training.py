@@ -75,7 +75,7 @@ def _latents(view: View) -> list[Any]:
   unit = '' if view.points else ' [nats]'
   title = f'{what} of each latent, best member{unit}'
   colours[others] = charts.NEUTRAL
-  return [charts.curves(rows, title=title, colours=colours)]
+  return [charts.curves(rows, title=title, each='latent', colours=colours)]
 
 
 def _logged(view: View) -> set[str]:

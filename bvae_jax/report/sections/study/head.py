@@ -65,8 +65,10 @@ def answers(
     alike = score not in names.BOUNDS or _one_likelihood(part)
     best = answer.sentence(part.by_method, score) if alike else ''
     words = f'{best} {more(part)}'.strip()
-    several = f'{data}: ' if len(study.parts) > 1 and words else ''
-    found.append(answer.shown(several + words))
+    if words and len(study.parts) > 1:
+      of = f' ({next(iter(part.methods))})' if part.single else ''
+      words = f'{data}{of}: {words}'
+    found.append(answer.shown(words))
   return markup.join(found)
 
 
