@@ -8,6 +8,7 @@ from sklearn import decomposition
 
 from bvae_jax import population
 from bvae_jax.evaluation import floors, results, tables
+from bvae_jax.evaluation import principal as principal_lib
 from bvae_jax.training import experiment as experiment_lib
 
 
@@ -44,8 +45,10 @@ def test_the_floors_are_what_they_are_called(experiment, made):
   )
 
 
+@pytest.mark.parametrize('dense', [1000, 0])
 @pytest.mark.parametrize('count', [30, 12])  # of pixels there are 20
-def test_components_of_pixels_are_scikit_learns(count):
+def test_components_of_pixels_are_scikit_learns(count, dense, monkeypatch):
+  monkeypatch.setattr(principal_lib, '_DENSE', dense)
   images = np.random.default_rng(0).normal(size=(count, 4, 5, 1))
   found = floors.project(*floors.principal_axes(images, 3), images)
   expected = decomposition.PCA(3, whiten=True, svd_solver='full').fit_transform(
@@ -56,6 +59,8 @@ def test_components_of_pixels_are_scikit_learns(count):
   np.testing.assert_allclose(found, expected, atol=1e-4)
   few = floors.project(*floors.principal_axes(images[:3], 6), images)
   assert (few[:, 2:] == 0).all() and (few[:, :2].std(0) > 0.1).all()
+  alike = floors.project(*floors.principal_axes(images * 0, 3), images)
+  assert (alike == 0).all()
 
 
 def test_they_are_scored_kept_and_merged(experiment, made, monkeypatch):

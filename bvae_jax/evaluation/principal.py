@@ -3,6 +3,9 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import linalg as sparse
+
+_DENSE = 1500  # rows of a matrix that is decomposed whole: about a second
 
 
 class Components(NamedTuple):
@@ -30,9 +33,7 @@ def components(images: Any, count: int) -> Components:
   rows = rows - mean
   few = len(rows) < rows.shape[1]
   products = rows @ rows.T if few else rows.T @ rows
-  variance, vectors = np.linalg.eigh(products / len(rows))
-  largest = slice(-1, -count - 1, -1)
-  variance, axes = np.maximum(variance[largest], 0), vectors[:, largest]
+  variance, axes = _largest(products / len(rows), count)
   good = variance > 1e-10 * variance[0]
   if few:  # X^T u / sqrt(n lambda)
     lengths = np.sqrt(len(rows) * np.where(good, variance, 1))
@@ -43,3 +44,17 @@ def components(images: Any, count: int) -> Components:
     np.pad(axes, ((0, 0), (0, missing))).T,
     np.pad(variance * good, (0, missing)),
   )
+
+
+def _largest(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+  """The largest eigenvalues, in order, and their vectors [N, count].
+
+  Source: Lanczos' method, as in ARPACK (Lehoucq et al. 1998), of large ones.
+  """
+  if len(matrix) <= max(_DENSE, 2 * count + 1) or not matrix.any():
+    values, vectors = np.linalg.eigh(matrix)
+  else:
+    start = np.random.RandomState(0).normal(size=len(matrix))
+    values, vectors = sparse.eigsh(matrix, count, v0=start)
+  order = np.argsort(values)[: -count - 1 : -1]
+  return np.maximum(values[order], 0), vectors[:, order]

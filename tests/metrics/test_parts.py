@@ -75,6 +75,21 @@ def test_logistic_regression_agrees_with_sklearn(strength, balanced, leaky):
   )
 
 
+def test_logistic_regression_of_more_columns_than_points(leaky):
+  """As scikit-learn, of images: no column is centred."""
+  random = np.random.RandomState(0)
+  codes = leaky.codes[:40] @ random.normal(size=(6, 90)) + 3
+  codes = (codes + random.normal(size=codes.shape)).astype(np.float32)
+  labels = leaky.factors[:40, 2]
+  model = linear_model.LogisticRegression(solver='newton-cholesky', tol=1e-9)
+  model.fit(codes.astype(float), labels)
+  new = random.normal(size=(20, 90)).astype(np.float32) + 3
+  fit = _solvers.fit_logistic(codes, labels, 5, tolerance=1e-6, max_turns=500)
+  np.testing.assert_allclose(
+    jax.nn.softmax(fit.logits(new)), model.predict_proba(new), atol=2e-3
+  )
+
+
 def test_logistic_regression_of_a_fold_that_lacks_a_class(leaky):
   """Points of no weight count for nothing, whatever their class."""
   labels = leaky.factors[:, 2]
