@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import re
 
 import helpers
 import numpy as np
@@ -23,6 +24,7 @@ from bvae_jax.report.sections.study import (
   labels,
   seed,
   trade_offs,
+  units,
 )
 from bvae_jax.studies import execute
 from bvae_jax.training import experiment as experiment_lib
@@ -214,7 +216,17 @@ def test_the_choice_of_a_setting_is_the_highest_median(tmp_path):
   assert 'beta_vae beta 2' in bold and 'beta_vae beta 1' not in bold
   # MIG rises with beta; SAP and UDR do not, and the first of equals is taken.
   cells = rows_of(tree, 'beta_vae')
-  assert cells[1:] == ['beta 20.20', 'beta 10.10', 'beta 10.10']
+  assert cells[1:] == ['beta 20.200', 'beta 10.100', 'beta 10.100']
+
+
+def test_a_column_of_units_has_equal_decimals(tmp_path):
+  config, results = build(['beta_vae', 'dip_1'], 'tuning')
+  high = lambda m: dataclasses.replace(m, metrics={**m.metrics, 'mig': 20.5})
+  members = tuple(map(high, results['dip_1'].members))
+  results['dip_1'] = dataclasses.replace(results['dip_1'], members=members)
+  drawn = units.section(study_view.make(tmp_path, config, results)).content
+  found = re.findall(r'<td>([\d.]+) ±', str(drawn))
+  assert '20.50' in found and '0.15' in found and '0.150' not in found
 
 
 def test_the_table_of_a_page():

@@ -89,7 +89,7 @@ def _by_each_score(study: Study) -> Markup:
       cells.append(
         markup.MISSING
         if chosen is None or value is None
-        else markup.element('cell', _words(view, chosen), number(value, 2))
+        else markup.element('cell', _words(view, chosen), number(value))
       )
     rows.append([method, *cells])
   return markup.table(['', *map(names.short, keys)], rows, kind='words')
