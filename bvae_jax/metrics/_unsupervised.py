@@ -30,17 +30,19 @@ def _unsupervised_scores(codes, *, num_bins):
   # In the largest unit, whose square may be more than float32 holds.
   whole = _common.power_of_two(span.max())
   share = jnp.where(varies, unit / whole, 0.0)
-  # tr (diag(C) C)^1/2 is the sum of the singular values of the centred codes,
-  # each times its own deviation: exact where a latent is far smaller than
-  # another, as the roots of small eigenvalues are not.
+  # tr C + tr G^2 - 2 tr (G C G)^1/2, where G^2 = diag(C), as the distance that
+  # it is: |R - U G|^2 with R^T R = C, U the polar factor of R G. A difference of
+  # traces loses digits, and a root of an eigenvalue those of a small latent.
   scaled = codes / unit[None]
   centred = (scaled - scaled.mean(0, keepdims=True)) * share[None]
   std = std * share
-  triangle = jnp.linalg.qr(centred * std[None], mode='r')
-  root = jnp.linalg.svd(triangle, compute_uv=False).sum()
+  fewer = max(0, num_latents - len(centred))  # points than latents
+  triangle = jnp.linalg.qr(jnp.pad(centred, ((0, fewer), (0, 0))), mode='r')
+  root = triangle / jnp.sqrt(len(codes) - 1)
+  left, _, right = jnp.linalg.svd(root * std[None])
+  polar = jnp.matmul(left, right, precision='highest')
+  wasserstein = jnp.square(root - polar * std[None]).sum()
   trace = jnp.square(std).sum()
-  wasserstein = 2 * trace - 2 * root / jnp.sqrt(codes.shape[0] - 1)
-  wasserstein = jnp.maximum(wasserstein, 0.0)
   bins = _common.discretize(codes, num_bins)
   sizes = (num_bins,) * num_latents
   information = _common.mutual_information(bins, sizes, bins, sizes)

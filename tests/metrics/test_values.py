@@ -126,6 +126,20 @@ def test_wasserstein_correlation_of_latents_of_many_scales(make_case):
   assert 0 <= found == pytest.approx(expected, abs=2e-6)
 
 
+@pytest.mark.parametrize('points, latents', [(4000, 4), (20, 30)])
+def test_wasserstein_correlation_keeps_its_digits(points, latents):
+  """Of nearly independent latents, and of more latents than points."""
+  codes = np.random.RandomState(0).normal(size=(points, latents))
+  codes = codes.astype(np.float32)
+  name = 'gaussian_wasserstein_correlation'
+  found = float(metrics.unsupervised_scores(codes)[name])
+  covariance = np.cov(codes.astype(np.float64), rowvar=False)
+  std = np.sqrt(np.diag(covariance))
+  roots = np.linalg.eigvalsh(std[:, None] * covariance * std).clip(0) ** 0.5
+  expected = 2 * (std**2).sum() - 2 * roots.sum()
+  assert found == pytest.approx(expected, rel=1e-4)
+
+
 def test_total_correlation_of_duplicates_is_finite(perfect):
   """Two pairs of equal latents: log(1 / eps) / 2 nats each, not infinity."""
   codes = np.concatenate([perfect.codes[:, :2]] * 2, 1)
