@@ -31,8 +31,8 @@ def _unsupervised_scores(codes, *, num_bins):
   whole = _common.power_of_two(span.max())
   share = jnp.where(varies, unit / whole, 0.0)
   # tr C + tr G^2 - 2 tr (G C G)^1/2, where G^2 = diag(C), as the distance that
-  # it is: |R - U G|^2 with R^T R = C, U the polar factor of R G. A difference of
-  # traces loses digits, and a root of an eigenvalue those of a small latent.
+  # it is: |R - U G|^2 with R^T R = C and U the polar factor of R G. Differences
+  # of traces lose digits, and roots of eigenvalues those of a small latent.
   scaled = codes / unit[None]
   centred = (scaled - scaled.mean(0, keepdims=True)) * share[None]
   std = std * share
