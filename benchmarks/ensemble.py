@@ -22,7 +22,7 @@ from benchmarks import timing
 
 STEPS = 2000
 BATCH, SIZE, LATENTS, RATE = 64, 32, 10, 1e-3
-_NEAR = 1.2  # times the best of a round: who has another
+_NEAR = 1.2  # times the best: who takes less has another round
 PEERS = ('loop', 'loop compile', 'vmap', 'vmap compile')
 
 

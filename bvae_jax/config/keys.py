@@ -139,10 +139,11 @@ def _homes(name: str) -> list[str]:
 
 def below_a_value(argv: Sequence[str]) -> str:
   """`config.encoder` of `--config.encoder.features=4`; '' if there is none."""
+  known = _known()
   for word in argv:
     found = _PLACE.fullmatch(_key(word))
     above = found['path'].rpartition('.')[0] if found else ''
-    while above and above not in _known():
+    while above and above not in known:
       above = above.rpartition('.')[0]
     if found and above:
       return f'config.{found["unit"] or ""}{above}'
