@@ -188,7 +188,7 @@ def test_a_damaged_unit_is_scored_anew_and_another_runs_is_refused(
 
 
 def test_a_unit_is_not_run_by_two_processes(tmp_path, monkeypatch):
-  monkeypatch.setattr(unit, 'GLANCE', 0.1)
+  monkeypatch.setattr(locks, 'GLANCE', 0.1)
   plan.write_plan(helpers.small_config(), tmp_path)
   assert plan.status(tmp_path) == {'run': 'todo'}
   folder = plan.unit_path(tmp_path, 'run')

@@ -24,9 +24,13 @@ from bvae_jax.data.dataset import Dataset
 from bvae_jax.data.decode import FITS
 from bvae_jax.data.dsprites import render_dsprites
 from bvae_jax.data.factors import Factor, Grid, Table
-from bvae_jax.data.grid import factor_grid, factors_to_index, index_to_factors
+from bvae_jax.data.grid import (
+  factor_grid,
+  factors_to_index,
+  index_to_factors,
+  sample_index,
+)
 from bvae_jax.data.pairs import pairs_of_table, sample_pairs
-from bvae_jax.data.samplers import sample_index
 from bvae_jax.data.scene3d import render_scene3d
 
 __all__ = [

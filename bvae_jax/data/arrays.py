@@ -3,7 +3,6 @@
 import math
 import pathlib
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,13 +44,8 @@ class _Member(Stored):
       _, (self.shape, _, self.dtype) = open_member(archive, name)
 
   def chunks(self) -> Iterator[np.ndarray]:
-    try:
-      with zipfile.ZipFile(self._path) as archive:
-        yield from member_chunks(archive, self._name)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-      raise ValueError(
-        f'{self._path}: damaged or cut short: {error}'
-      ) from error
+    with files.named_errors(self._path), zipfile.ZipFile(self._path) as archive:
+      yield from member_chunks(archive, self._name)
 
 
 class _Dataset(Stored):
@@ -63,14 +57,10 @@ class _Dataset(Stored):
       self.shape, self.dtype = file[name].shape, file[name].dtype
 
   def chunks(self) -> Iterator[np.ndarray]:
-    try:
-      with files.require_h5py().File(self._path, 'r') as file:
-        for start in range(0, self.shape[0], CHUNK):
-          yield file[self._name][start : start + CHUNK]
-    except OSError as error:
-      raise ValueError(
-        f'{self._path}: damaged or cut short: {error}'
-      ) from error
+    h5py = files.require_h5py()
+    with files.named_errors(self._path), h5py.File(self._path, 'r') as file:
+      for start in range(0, self.shape[0], CHUNK):
+        yield file[self._name][start : start + CHUNK]
 
 
 def names(path: pathlib.Path) -> list[str]:
@@ -85,17 +75,12 @@ def names(path: pathlib.Path) -> list[str]:
   if kind not in ('zip', 'hdf5'):
     what = files.foreign(path) or 'no .npz or HDF5 file by its first bytes'
     raise ValueError(f'{path}: {what}')
-  try:
-    if kind == 'zip':
-      with zipfile.ZipFile(path) as archive:
-        found = archive.namelist()
-      return [n.removesuffix('.npy') for n in found if n.endswith('.npy')]
-    with files.require_h5py().File(path, 'r') as file:
-      everything = []
-      file.visititems(lambda name, item: everything.append((name, item)))
-      return [name for name, item in everything if hasattr(item, 'shape')]
-  except (zipfile.BadZipFile, OSError, RuntimeError) as error:
-    raise ValueError(f'{path}: damaged or cut short: {error}') from error
+  with files.named_errors(path):
+    if kind == 'hdf5':
+      return list(files.hdf5_shapes(path))
+    with zipfile.ZipFile(path) as archive:
+      found = archive.namelist()
+    return [n.removesuffix('.npy') for n in found if n.endswith('.npy')]
 
 
 def open_stored(path: pathlib.Path, name: str) -> Stored:
@@ -110,13 +95,8 @@ def open_stored(path: pathlib.Path, name: str) -> Stored:
     raise ValueError(
       f'{path}: holds no {name}, only {", ".join(found) or "nothing"}'
     )
-  try:
-    kind = _Member if files.kind(path) == 'zip' else _Dataset
-    return kind(path, name)
-  except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-    raise ValueError(f'{path}: damaged or cut short: {error}') from error
-  except (RuntimeError, NotImplementedError, ValueError) as error:
-    raise ValueError(f'{path}: {error}') from error
+  with files.named_errors(path):
+    return (_Member if files.kind(path) == 'zip' else _Dataset)(path, name)
 
 
 def open_member(archive: zipfile.ZipFile, name: str) -> tuple[Any, Any]:

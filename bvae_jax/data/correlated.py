@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax.data import grid, samplers
+from bvae_jax.data import grid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Correlation:
   def draw(self, key: jax.Array, count: int, sizes: Sequence[int]) -> jax.Array:
     """Draws positions of a grid of sizes, i.i.d., int32 [count]."""
     free_key, pair_key = jax.random.split(key)
-    free = samplers.sample_index(free_key, count, grid.num_combinations(sizes))
+    free = grid.sample_index(free_key, count, grid.num_combinations(sizes))
     one, two = self._draw_pair(pair_key, count, sizes)
     factors = grid.index_to_factors(free, sizes)
     factors = self._set(factors, one, two)

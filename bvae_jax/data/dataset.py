@@ -11,7 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from bvae_jax import parallel
-from bvae_jax.data import cache, samplers
+from bvae_jax.data import cache, grid
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.correlated import Correlation
 
@@ -162,7 +162,7 @@ class Dataset:
     """
     if self.correlation is not None:
       return self.correlation.draw(key, count, self.factor_sizes)
-    place = samplers.sample_index(key, count, self.num_train)
+    place = grid.sample_index(key, count, self.num_train)
     if self.split is None:
       return place
     return jnp.asarray(self.split.train)[place]

@@ -21,16 +21,13 @@ _OTHERS = {
   b'version https://git-lfs': (
     'a Git LFS pointer, not the file itself; run `git lfs pull`'
   ),
-  b'\x80\x02': 'a pickle, which could run any code; save it with np.savez',
-  b'\x80\x03': 'a pickle, which could run any code; save it with np.savez',
-  b'\x80\x04': 'a pickle, which could run any code; save it with np.savez',
-  b'\x80\x05': 'a pickle, which could run any code; save it with np.savez',
+  **dict.fromkeys(
+    (b'\x80\x02', b'\x80\x03', b'\x80\x04', b'\x80\x05'),
+    'a pickle, which could run any code; save it with np.savez',
+  ),
   b'\x1f\x8b': 'a gzip file; unpack it first',
   b'MATLAB': 'a MATLAB file; save its arrays as .npz, images as [N, H, W, C]',
-  b'\x89PNG': ONE_IMAGE,
-  b'\xff\xd8\xff': ONE_IMAGE,
-  b'GIF8': ONE_IMAGE,
-  b'RIFF': ONE_IMAGE,
+  **dict.fromkeys((b'\x89PNG', b'\xff\xd8\xff', b'GIF8', b'RIFF'), ONE_IMAGE),
 }
 
 
@@ -72,7 +69,7 @@ def open_array(
   if not found:
     what = foreign(path) or 'no .npy, .npz or HDF5 file by its first bytes'
     raise ValueError(f'{path}: {what}')
-  with _named_errors(path):
+  with named_errors(path):
     if found == 'npy':
       return _npy(path, key)
     return (_npz if found == 'zip' else _hdf5)(path, key, ranks)
@@ -85,14 +82,14 @@ def shapes(path: pathlib.Path) -> dict[str, tuple[int, ...]]:
     ValueError: the file is damaged.
   """
   found = kind(path)
-  with _named_errors(path):
+  with named_errors(path):
     if found == 'zip':
       return _npz_shapes(path)[0]
-    return _hdf5_shapes(path) if found == 'hdf5' else {}
+    return hdf5_shapes(path) if found == 'hdf5' else {}
 
 
 @contextlib.contextmanager
-def _named_errors(path: pathlib.Path) -> Iterator[None]:
+def named_errors(path: pathlib.Path) -> Iterator[None]:
   """What can be wrong with a file, as a ValueError that names it."""
   try:
     yield
@@ -177,7 +174,7 @@ def require_h5py() -> Any:
 
 
 def _hdf5(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
-  h5py, found = require_h5py(), _hdf5_shapes(path)
+  h5py, found = require_h5py(), hdf5_shapes(path)
   key = key.strip('/')
   name = _named(key, found, found) if key else _one(found, found, ranks)
   opened: Any = h5py.File(path, 'r')
@@ -189,7 +186,7 @@ def _hdf5(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
       raise ValueError(f'{name} is no UTF-8; save its text anew') from None
 
 
-def _hdf5_shapes(path: pathlib.Path) -> dict[str, tuple[int, ...]]:
+def hdf5_shapes(path: pathlib.Path) -> dict[str, tuple[int, ...]]:
   h5py = require_h5py()
   found = {}
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import draws
-from bvae_jax.data import grid, samplers
+from bvae_jax.data import grid
 from bvae_jax.data.correlated import Correlation
 
 _MOST = 10_000_000  # places that a table's partners may take
@@ -165,7 +165,7 @@ def _partners(labels: np.ndarray, changing: Sequence[int]) -> _Partners:
 
 def _uniform_factors(key, batch_size, sizes) -> jax.Array:
   """Returns uniform factors, int32 [B, K]."""
-  index = samplers.sample_index(key, batch_size, grid.num_combinations(sizes))
+  index = grid.sample_index(key, batch_size, grid.num_combinations(sizes))
   return grid.index_to_factors(index, sizes)
 
 

@@ -1,9 +1,5 @@
 // What the user does.
 
-const ERRORS = [];
-addEventListener('error', (event) => ERRORS.push(event.message));
-addEventListener('unhandledrejection', (event) =>
-  ERRORS.push(String(event.reason)));
 const SHEETS = {};
 const LARGEST = 1e8; // pixels of a picture: a browser fails beyond, silently
 let at = 0; // which image of the data comes next
@@ -190,7 +186,7 @@ function fillChoices() {
   $('description').textContent = DATA.description;
 }
 
-async function start() {
+function start() {
   SHEETS.images = readSheet(DATA.images, $('images-sheet'));
   SHEETS.grid = readSheet(DATA.grid, $('grid-sheet'));
   fillChoices();
@@ -198,9 +194,6 @@ async function start() {
   buildFactors();
   wire();
   choose();
-  if (location.hash.startsWith('#check=')) {
-    await check(JSON.parse(decodeURIComponent(location.hash.slice(7))));
-  }
 }
 
 addEventListener('load', start);

@@ -26,7 +26,6 @@ _SCRIPTS = [
   'gif',
   'saving',
   'explorer',
-  'check',
 ]
 _COLUMNS = 25  # images side by side in a sheet
 

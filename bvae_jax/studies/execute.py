@@ -21,38 +21,21 @@ from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.evaluation import tables
 from bvae_jax.evaluation.results import Results
-from bvae_jax.studies.plan import (
-  Path,
-  as_study,
-  finished,
-  read_plan,
-  state,
-  status,
-  unit_path,
-  with_jobs,
-  write_plan,
-)
-from bvae_jax.studies.unit import fail, run_unit
+from bvae_jax.studies import plan, unit
 from bvae_jax.training import progress
-from bvae_jax.workdir.locks import (
-  PATIENCE,
-  RUN_LOCK,
-  UNIT_LOCK,
-  is_held,
-  locked,
-)
+from bvae_jax.workdir import locks
 
 _LOG = logging.getLogger(__name__)
 _POLL = 5.0  # seconds between looks at units that run elsewhere
 
-Executor = Callable[[Path, list[str]], dict[str, str]]
+Executor = Callable[[plan.Path, list[str]], dict[str, str]]
 
 
 class Unfinished(RuntimeError):
   """The study has ended, some of its units have not been done."""
 
 
-def gather(workdir: Path) -> dict[str, Results]:
+def gather(workdir: plan.Path) -> dict[str, Results]:
   """Collects the results of the units that are done.
 
   Returns:
@@ -60,10 +43,10 @@ def gather(workdir: Path) -> dict[str, Results]:
   """
   folder = workdir_lib.Folder(workdir).path
   results = {
-    name: Results.read(unit_path(workdir, name) / 'results.json')
-    for name in finished(workdir)
+    name: Results.read(plan.unit_path(workdir, name) / 'results.json')
+    for name in plan.finished(workdir)
   }
-  with locked(folder / RUN_LOCK, f'{folder}', PATIENCE):
+  with locks.locked(folder / locks.RUN_LOCK, f'{folder}', locks.PATIENCE):
     found = {name: result.to_json() for name, result in results.items()}
     text = workdir_lib.json_text(found)
     workdir_lib.replace_file(folder / 'results.json', text)
@@ -77,15 +60,15 @@ def _member_steps(config: ml_collections.ConfigDict) -> int:
   return len(population.members(config)) * config.num_steps
 
 
-def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
+def in_process(workdir: plan.Path, names: list[str]) -> dict[str, str]:
   """The plainest executor: one unit after the other, in this process."""
   failures = {}
-  units = read_plan(workdir).units
+  units = plan.read_plan(workdir).units
   left = {name: _member_steps(units[name.partition('@')[0]]) for name in names}
   begin, done = time.monotonic(), 0
   for number, name in enumerate(names, 1):
     steps = left.pop(name)
-    if state(workdir, name) != 'todo':  # another process was faster
+    if plan.state(workdir, name) != 'todo':  # another process was faster
       continue
     seconds = (time.monotonic() - begin) / done if done else 0.0
     _LOG.info(
@@ -99,7 +82,7 @@ def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
     )
     done += steps
     try:
-      run_unit(workdir, name)
+      unit.run_unit(workdir, name)
     except run_lib.Interrupted:
       raise
     except Exception as error:
@@ -109,42 +92,44 @@ def in_process(workdir: Path, names: list[str]) -> dict[str, str]:
   return failures
 
 
-def _forgive(workdir: Path) -> None:
+def _forgive(workdir: plan.Path) -> None:
   """Units that failed before are to be done again."""
-  for name, found in status(workdir).items():
+  for name, found in plan.status(workdir).items():
     if found == 'failed':
-      (unit_path(workdir, name) / workdir_lib.FAILURE).unlink(missing_ok=True)
+      (plan.unit_path(workdir, name) / workdir_lib.FAILURE).unlink(
+        missing_ok=True
+      )
 
 
-def _mend(workdir: Path) -> None:
+def _mend(workdir: plan.Path) -> None:
   """Units whose results or pages are damaged are to be done again.
 
   Raises:
     WorkdirError: the folder of one holds a run of another config.
   """
-  units = read_plan(workdir).units
-  for name in finished(workdir):
-    folder = unit_path(workdir, name)
-    busy = [folder / lock for lock in (UNIT_LOCK, RUN_LOCK)]
-    if any(lock.exists() and is_held(lock) for lock in busy):
+  units = plan.read_plan(workdir).units
+  for name in plan.finished(workdir):
+    folder = plan.unit_path(workdir, name)
+    busy = [folder / lock for lock in (locks.UNIT_LOCK, locks.RUN_LOCK)]
+    if any(lock.exists() and locks.is_held(lock) for lock in busy):
       continue  # its last pages are being drawn
     if not run_lib.is_finished(units[name], folder):
       (folder / 'report.html').unlink(missing_ok=True)
 
 
-def _finish(workdir: Path) -> dict[str, Results]:
+def _finish(workdir: plan.Path) -> dict[str, Results]:
   """Gathers what is done, and draws the study's page of it."""
   from bvae_jax.report import study as page  # the libraries of pages
 
   results = gather(workdir)
   if results:
-    page.write(workdir, read_plan(workdir), results)
+    page.write(workdir, plan.read_plan(workdir), results)
     _LOG.info('%s: open it in a browser', pathlib.Path(workdir) / 'report.html')
   return results
 
 
 def evaluate_again(
-  config: ml_collections.ConfigDict, workdir: Path
+  config: ml_collections.ConfigDict, workdir: plan.Path
 ) -> dict[str, Results]:
   """Scores the units that are done anew, perhaps with other metrics.
 
@@ -159,8 +144,9 @@ def evaluate_again(
     WorkdirError: there is no study, or none of its units is done.
   """
   workdir = workdir_lib.Folder(workdir).path
-  config = with_jobs(config, read_plan(workdir).get('members_per_job', 0))
-  units = [name for name in finished(workdir) if name in config.units]
+  members_per_job = plan.read_plan(workdir).get('members_per_job', 0)
+  config = plan.with_jobs(config, members_per_job)
+  units = [name for name in plan.finished(workdir) if name in config.units]
   if not units:
     raise workdir_lib.WorkdirError(
       f'{workdir}: no unit is done; run the same command without '
@@ -168,14 +154,14 @@ def evaluate_again(
     )
   for name in units:
     _LOG.info('unit %s', name)
-    run_lib.evaluate_again(config.units[name], unit_path(workdir, name))
+    run_lib.evaluate_again(config.units[name], plan.unit_path(workdir, name))
     jax.clear_caches()
   return _finish(workdir)
 
 
 def run(
   config: ml_collections.ConfigDict,
-  workdir: Path,
+  workdir: plan.Path,
   execute: Executor = in_process,
   members_per_job: int = 0,
 ) -> dict[str, Results]:
@@ -205,23 +191,23 @@ def run(
 
   page.find_page(config.get('page', ''))  # before hours of training
   workdir = workdir_lib.Folder(workdir).path
-  config = as_study(config, workdir.name)
-  config = with_jobs(config, members_per_job)
-  write_plan(config, workdir)
+  config = plan.as_study(config, workdir.name)
+  config = plan.with_jobs(config, members_per_job)
+  plan.write_plan(config, workdir)
   _forgive(workdir)
   _mend(workdir)
   failures = {}
   while True:
-    now = status(workdir)
+    now = plan.status(workdir)
     names = [n for n, s in now.items() if s == 'todo' and n not in failures]
     counts = {s: list(now.values()).count(s) for s in sorted({*now.values()})}
     _LOG.info('units: %s', ', '.join(f'{n} {s}' for s, n in counts.items()))
     if names:
       found = execute(workdir, names)
       for name, why in found.items():
-        left = state(workdir, name)
+        left = plan.state(workdir, name)
         if left == 'todo':  # its process is gone and left no error.txt
-          fail(workdir, name, why)
+          unit.fail(workdir, name, why)
         if left in ('todo', 'failed'):
           failures[name] = why
     elif 'running' in counts:
@@ -230,8 +216,8 @@ def run(
       break
   results = _finish(workdir)
   failures.update(
-    (name, workdir_lib.failure(unit_path(workdir, name)))
-    for name, found in status(workdir).items()
+    (name, workdir_lib.failure(plan.unit_path(workdir, name)))
+    for name, found in plan.status(workdir).items()
     if found == 'failed' and name not in failures
   )
   if failures:

@@ -23,13 +23,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import population
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.studies import growth
-from bvae_jax.workdir.locks import (
-  PATIENCE,
-  RUN_LOCK,
-  UNIT_LOCK,
-  is_held,
-  locked,
-)
+from bvae_jax.workdir import locks
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
 
@@ -138,7 +132,7 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
   new = config_lib.plain(config.to_dict())
   text = workdir_lib.json_text(new)
   path = folder / workdir_lib.PLAN
-  with locked(folder / RUN_LOCK, f'{path}', PATIENCE):
+  with locks.locked(folder / locks.RUN_LOCK, f'{path}', locks.PATIENCE):
     workdir_lib.sweep(folder, workdir_lib.PLAN, 'results.json', 'results.csv')
     if not path.exists():
       workdir_lib.replace_file(path, text)
@@ -205,7 +199,7 @@ def state(workdir: Path, name: str) -> str:
     return 'done'
   if not folder.exists():
     return 'todo'
-  if is_held(folder / UNIT_LOCK):
+  if locks.is_held(folder / locks.UNIT_LOCK):
     return 'running'
   return 'failed' if (folder / workdir_lib.FAILURE).exists() else 'todo'
 

@@ -1,5 +1,9 @@
 """One unit of a study, run by whoever comes first."""
 
+import json
+import os
+import pathlib
+import shutil
 import traceback
 
 import ml_collections
@@ -8,9 +12,8 @@ from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.config import own
-from bvae_jax.studies import merge
 from bvae_jax.studies.plan import Path, jobs, read_plan, state, unit_path
-from bvae_jax.workdir.locks import GLANCE, UNIT_LOCK, locked
+from bvae_jax.workdir import locks
 
 
 def fail(workdir: Path, name: str, message: str) -> None:
@@ -28,6 +31,33 @@ def _check(config: ml_collections.ConfigDict) -> None:
     config_lib.validate(config)
   except config_lib.ConfigError as error:
     raise config_lib.ConfigError(f'{error}; {own.HINT}') from None
+
+
+def _merge(folder: pathlib.Path, parts: list[pathlib.Path]) -> None:
+  """Moves checkpoints and logs of trained parts where an unsplit run has them.
+
+  A part is one program of the population, so that the folder then holds a run
+  that is trained and not yet scored. Called again, it goes on.
+
+  Args:
+    folder: the unit's.
+    parts: those of its parts, in order.
+  """
+  (folder / 'checkpoints').mkdir(parents=True, exist_ok=True)
+  for part in parts:
+    for group in sorted(part.glob('checkpoints/group_*')):
+      os.replace(group, folder / 'checkpoints' / group.name)
+  if (parts[0] / 'traversals').is_dir():
+    shutil.copytree(
+      parts[0] / 'traversals', folder / 'traversals', dirs_exist_ok=True
+    )
+  logs = [(part / 'metrics.jsonl').read_text() for part in parts]
+  workdir_lib.replace_file(folder / 'metrics.jsonl', ''.join(logs))
+  notes = [workdir_lib.read_json(part / 'training.json') for part in parts]
+  seconds = 'seconds_from_first_to_last_line'
+  total = round(sum(note[seconds] or 0 for note in notes), 1)
+  text = json.dumps({**notes[0], seconds: total})
+  workdir_lib.replace_file(folder / 'training.json', text + '\n')
 
 
 def run_unit(workdir: Path, name: str) -> None:
@@ -52,7 +82,7 @@ def run_unit(workdir: Path, name: str) -> None:
   unit, _, part = name.partition('@')
   folder = unit_path(workdir, name)
   folder.mkdir(parents=True, exist_ok=True)
-  with locked(folder / UNIT_LOCK, f'unit {name}', GLANCE):
+  with locks.locked(folder / locks.UNIT_LOCK, f'unit {name}', locks.GLANCE):
     (folder / workdir_lib.FAILURE).unlink(missing_ok=True)
     config = read_plan(workdir)  # it may have been mended meanwhile
     try:
@@ -61,7 +91,7 @@ def run_unit(workdir: Path, name: str) -> None:
         run_lib.train_part(config.units[unit], folder, int(part))
       else:
         if parts[unit]:
-          merge.merge(folder, [unit_path(workdir, n) for n in parts[unit]])
+          _merge(folder, [unit_path(workdir, n) for n in parts[unit]])
         run_lib.train_and_evaluate(config.units[unit], folder)
     except run_lib.Interrupted:
       raise

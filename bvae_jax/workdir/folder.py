@@ -10,14 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from bvae_jax import parallel
-from bvae_jax.workdir import locks
-from bvae_jax.workdir.files import (
-  WorkdirError,
-  json_text,
-  read_json,
-  replace_file,
-  sweep,
-)
+from bvae_jax.workdir import files, locks
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,7 +45,7 @@ def _check_nameable(text: str) -> None:
   encoding = sys.getfilesystemencoding()
   if encoding != 'utf-8' and not os.path.abspath(text).isascii():
     shown = os.fsencode(text).decode(errors='replace')
-    raise WorkdirError(
+    raise files.WorkdirError(
       f'workdir {shown}: file names are {encoding} in this locale; set '
       'PYTHONUTF8=1'
     )
@@ -69,17 +62,19 @@ class Folder:
   def __init__(self, path: str | os.PathLike):
     text = os.fspath(path)
     if re.match(r'[A-Za-z][\w+.-]*://', text):
-      raise WorkdirError(
+      raise files.WorkdirError(
         f'workdir {text} is no folder of this machine; choose a local path, or '
         'mount the bucket and give the folder where it is mounted'
       )
     _check_nameable(text)
     if text != text.encode(errors='replace').decode():
-      raise WorkdirError(f'workdir {text!r} is no UTF-8; choose another name')
+      raise files.WorkdirError(
+        f'workdir {text!r} is no UTF-8; choose another name'
+      )
     try:
       self.path = pathlib.Path(text).expanduser()
     except RuntimeError as error:  # ~NAME of nobody
-      raise WorkdirError(
+      raise files.WorkdirError(
         f'workdir {text}: no such user here; give the whole path'
       ) from error
 
@@ -90,7 +85,7 @@ class Folder:
 
   def _make(self) -> None:
     if self.holds_study:
-      raise WorkdirError(
+      raise files.WorkdirError(
         f'workdir {self.path} holds a study; choose another --workdir'
       )
     self.make()
@@ -104,12 +99,12 @@ class Folder:
     try:
       self.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-      raise WorkdirError(
+      raise files.WorkdirError(
         f'workdir {self.path} is a file or a broken link, or lies below one; '
         'choose a folder'
       ) from error
     except OSError as error:
-      raise WorkdirError(
+      raise files.WorkdirError(
         f'workdir {self.path} cannot be made: {error.strerror}'
       ) from error
     self.check_writable()
@@ -127,15 +122,15 @@ class Folder:
     shown = self.path if there == whole else there
     if not there.is_dir():
       what = 'a file' if there.exists() else 'a broken link'
-      raise WorkdirError(f'{shown} is {what}; choose a folder')
+      raise files.WorkdirError(f'{shown} is {what}; choose a folder')
     if os.access(there, os.W_OK | os.X_OK):
       return
     if there != whole:
-      raise WorkdirError(
+      raise files.WorkdirError(
         f'{self.path} cannot be made: {there} is not writable; choose another '
         'folder'
       )
-    raise WorkdirError(
+    raise files.WorkdirError(
       f'workdir {self.path} is not writable; copy it and give the copy, or '
       'choose another'
     )
@@ -152,7 +147,7 @@ class Folder:
       yield
       return
     with locks.passing(self.path / locks.RUN_LOCK, f'workdir {self.path}'):
-      sweep(self.path, *_LOCKED)
+      files.sweep(self.path, *_LOCKED)
       yield
 
   def seal(self, names: Iterable[str] | None = None) -> None:
@@ -179,11 +174,11 @@ class Folder:
         if path.is_file() and not _PASSING.fullmatch(path.name)
       ]
     sums |= {name: _sha256(self.path / name) for name in names}
-    self.replace(MANIFEST, json_text(dict(sorted(sums.items()))))
+    self.replace(MANIFEST, files.json_text(dict(sorted(sums.items()))))
 
   def _sums(self) -> dict[str, str]:
     path = self.path / MANIFEST
-    return read_json(path) if path.exists() else {}
+    return files.read_json(path) if path.exists() else {}
 
   def changed(self, only: str = '') -> list[str]:
     """Files that are missing, or other than manifest.json has them.
@@ -220,7 +215,7 @@ class Folder:
   def replace(self, name: str, content: str | bytes) -> None:
     """Replaces a file of the run; of several hosts, the first one does."""
     if parallel.is_first_host():
-      replace_file(self.path / name, content)
+      files.replace_file(self.path / name, content)
 
   def discard(self, name: str) -> None:
     """Removes a file of the run if it is there."""

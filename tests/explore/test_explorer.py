@@ -7,12 +7,13 @@ import http.client
 import io
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
-import urllib.parse
 
 import helpers
 import jax
@@ -32,9 +33,16 @@ from bvae_jax.training import step
 
 
 def _check(path, codes):
-  """What a page says after it decoded the codes and was used."""
-  fragment = urllib.parse.quote(json.dumps(np.asarray(codes).tolist()))
-  return pages.written(f'{path}#check={fragment}', 'checked', 9000)
+  """What a page says after it decoded the codes and was used by `check.js`."""
+  script = pathlib.Path(__file__).with_name('check.js').read_text('utf-8')
+  script = script.replace('CODES', json.dumps(np.asarray(codes).tolist()))
+  page, begin = pathlib.Path(path).read_text('utf-8'), '<script>\nconst SOURCE'
+  assert begin in page
+  with tempfile.TemporaryDirectory() as folder:
+    used = pathlib.Path(folder) / 'used.html'
+    whole = page.replace(begin, f'<script>{script}</script>{begin}')
+    used.write_text(whole, encoding='utf-8')
+    return pages.written(used, 'checked', 9000)
 
 
 def _frames(found):

@@ -1,12 +1,17 @@
-// What a test asks of the page.
+// What a test asks of explorer.html, in whose copy this script stands first.
+
+const ERRORS = [];
+addEventListener('error', (event) => ERRORS.push(event.message));
+addEventListener('unhandledrejection', (event) =>
+  ERRORS.push(String(event.reason)));
 
 // What a finger, a key or a screen reader has to find.
 const targets = () => [...document.querySelectorAll(
   'button, input, select, summary, a, [tabindex]')]
   .filter((node) => node.offsetHeight);
 
-// `#check=[[...], ...]` decodes those codes and uses the page as a user would,
-// then leaves what it found in it: for tests, which need no driver so.
+// Decodes codes and uses the page as a user would, then leaves what it found in
+// it: no driver is needed so.
 async function check(codes) {
   const shown = () => $('decoded').toDataURL();
   const before = shown(), slider = rows[0].slider;
@@ -75,3 +80,5 @@ async function check(codes) {
   document.body.append(make('pre', {
     id: 'checked', textContent: JSON.stringify(report)}));
 }
+
+addEventListener('load', () => setTimeout(() => check(CODES))); // it has begun
