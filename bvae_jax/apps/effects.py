@@ -54,16 +54,13 @@ class Interventions(NamedTuple):
   apart: float
 
 
-def pairs(dataset: data.Dataset, most: int = POINTS) -> int:
+def pairs(dataset: data.Dataset) -> int:
   """How many images an intervention is on: of observed points, all at most."""
-  return most if dataset.is_grid else min(most, dataset.num_images)
+  return POINTS if dataset.is_grid else min(POINTS, dataset.num_images)
 
 
 def on_factors(
-  coder: coders.Posterior,
-  dataset: data.Dataset,
-  key: jax.Array,
-  num_points: int = POINTS,
+  coder: coders.Posterior, dataset: data.Dataset, key: jax.Array
 ) -> Interventions:
   """Draws each factor anew in turn, and encodes both worlds.
 
@@ -73,10 +70,10 @@ def on_factors(
   known = dataset.require_factors('intervene')
   if dataset.is_grid:
     key, own = jax.random.split(key)
-    index = data.sample_index(own, num_points, dataset.num_images)
+    index = data.sample_index(own, POINTS, dataset.num_images)
     sample = coders.take(dataset, index)
   else:
-    sample = coders.draw(dataset, key, pairs(dataset, num_points))
+    sample = coders.draw(dataset, key, pairs(dataset))
   mean, logvar = (np.asarray(x) for x in coder.encode(sample.images))
   variance = mean.var(0)
   alive = variance > 1e-12
@@ -145,11 +142,9 @@ def on_latents(
   if dataset.is_grid:
     index = data.sample_index(key, _MOVED, dataset.num_images)
     sample = coders.take(dataset, index)
-    own, most = (
-      jax.random.fold_in(key, 1),
-      min(observed.MOST, dataset.num_images),
-    )
-    judge = renders.judge(dataset, coders.draw(dataset, own, most), index)
+    most = min(observed.MOST, dataset.num_images)
+    likest = coders.draw(dataset, jax.random.fold_in(key, 1), most)
+    judge = renders.judge(dataset, likest, index)
   else:
     sample, others = observed.halves(dataset, key, _MOVED)
     judge = lambda images, _: observed.nearest(images, others)

@@ -28,15 +28,10 @@ def _columns(words: str) -> int:
 
 
 def labelled(
-  images: Any,
-  rows: Sequence[str],
-  columns: Sequence[str] = (),
-  title: str = '',
-  *,
-  tile: int = 48,
+  images: Any, rows: Sequence[str], columns: Sequence[str] = (), title: str = ''
 ) -> str:
   """An SVG of images [R, S, H, W, C] with a label a row and a column."""
-  pixels = tiled(images, tile=tile)
+  pixels = tiled(images)
   height, width = pixels.shape[:2]
   cell, step = (height + _PAD) / len(rows), (width + _PAD) / (len(columns) or 1)
   left = 12 + round(6.6 * max(map(_columns, rows)))

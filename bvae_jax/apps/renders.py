@@ -1,6 +1,5 @@
 """The true factors of any image: those of the render that is nearest to it."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from bvae_jax.apps import coders, observed
 
 STARTS = 4  # of a search, beside those that are given
 _BLOCK = 32  # images whose candidates are rendered together
+_ROUNDS = 3  # times that every factor is swept
 
 
 def _tried(found, sizes, k):
@@ -31,13 +31,15 @@ def _chosen(renders, images, found, k):
   return found.at[:, k].set(best), jnp.take_along_axis(error, best[:, None], 1)
 
 
-@functools.partial(jax.jit, static_argnames='k')
 def _sweep(dataset, images, found, of, *, k):
   """The best value of factor k, the others as found: [B], its error [B]."""
   sizes = dataset.factor_sizes
   index = data.factors_to_index(_tried(found, sizes, k), sizes)
   of = jnp.broadcast_to(of[:, None], index.shape)
   return _chosen(dataset.images_like(index, of), images, found, k)
+
+
+_compiled_sweep = jax.jit(_sweep, static_argnames='k')
 
 
 def judge(
@@ -67,7 +69,7 @@ def judge(
 
 
 def nearest(
-  dataset: data.Dataset, images: Any, starts: Any, of: Any, *, rounds: int = 3
+  dataset: data.Dataset, images: Any, starts: Any, of: Any
 ) -> tuple[np.ndarray, np.ndarray]:
   """Factors of the render nearest to each image, by coordinate descent.
 
@@ -80,7 +82,6 @@ def nearest(
     images: in [0, 1], [B, H, W, C].
     starts: factors to start from, int [T, B, K].
     of: places in the data set [B] of images that had the same noise, if any.
-    rounds: times that every factor is swept.
 
   Returns:
     Factors int [B, K], and the mean squared error of their renders [B].
@@ -88,14 +89,11 @@ def nearest(
   Raises:
     ValueError: the data set is no grid.
   """
-  sizes = dataset.require_grid('the nearest render').sizes
+  dataset.require_grid('the nearest render')
   ends, errors, of = [], [], jnp.asarray(of)
   for start in np.asarray(starts, np.int32):
     blocks = [slice(i, i + _BLOCK) for i in range(0, len(start), _BLOCK)]
-    parts = [
-      _descend(dataset, sizes, images[b], start[b], of[b], rounds)
-      for b in blocks
-    ]
+    parts = [_descend(dataset, images[b], start[b], of[b]) for b in blocks]
     ends.append(np.concatenate([end for end, _ in parts]))
     errors.append(np.concatenate([error for _, error in parts]))
   best = np.argmin(errors, axis=0)
@@ -103,26 +101,19 @@ def nearest(
   return np.stack(ends)[best, each], np.stack(errors)[best, each]
 
 
-def _descend(dataset, sizes, images, found, of, rounds):
+def _descend(dataset, images, found, of):
   count = len(images)
   pad = _BLOCK - count  # one shape, so one compilation a factor
   images = np.concatenate([images, np.repeat(images[:1], pad, 0)])
   found = jnp.asarray(np.concatenate([found, np.repeat(found[:1], pad, 0)]))
   of = jnp.concatenate([of, jnp.repeat(of[:1], pad, 0)])
   error = np.zeros((len(images), 1))
-  for _ in range(rounds):
+  # Images that stay on the host are looked up outside of what is compiled.
+  sweep = _compiled_sweep if dataset.rows is None else _sweep
+  for _ in range(_ROUNDS):
     before = found
-    for k in range(len(sizes)):
-      if dataset.rows is None:
-        found, error = _sweep(dataset, images, found, of, k=k)
-      else:
-        found, error = _sweep_rows(dataset, images, found, sizes, k)
+    for k in range(len(dataset.factor_sizes)):
+      found, error = sweep(dataset, images, found, of, k=k)
     if np.array_equal(before, found):
       break
   return np.asarray(found)[:count], np.asarray(error)[:count, 0]
-
-
-def _sweep_rows(dataset, images, found, sizes, k):
-  """`_sweep` of a grid whose images stay on the host."""
-  index = data.factors_to_index(_tried(found, sizes, k), sizes)
-  return _chosen(dataset.images(index), images, found, k)

@@ -196,13 +196,9 @@ def training_film(options: Options) -> tuple[bytes | None, list[str]]:
     return None, [
       'The run left fewer than two strips in traversals/: no film of training.'
     ]
-  frames = [Image.open(path).convert('RGB') for path in strips]
-  size = frames[-1].size
-  zoom = max(1, 800 // size[0])
-  size = size[0] * zoom, size[1] * zoom
-  large = [
-    np.asarray(frame.resize(size, Image.Resampling.NEAREST)) for frame in frames
-  ]
+  frames = [np.asarray(Image.open(path).convert('RGB')) for path in strips]
+  zoom = max(1, 800 // frames[-1].shape[1])
+  large = [image_lib.enlarged(frame, zoom) for frame in frames]
   steps = ', '.join(
     path.stem.removeprefix('step_').lstrip('0') for path in strips
   )

@@ -23,24 +23,4 @@ from bvae_jax.config.kept import (
 )
 from bvae_jax.config.validation import TRACKERS, validate
 
-__all__ = [
-  'FREE_KEYS',
-  'OPTIONAL',
-  'SCORE_KEYS',
-  'TRACKERS',
-  'ConfigError',
-  'as_config',
-  'complete',
-  'default_config',
-  'differing_keys',
-  'flat',
-  'grid',
-  'grown_keys',
-  'idle',
-  'on_any_host',
-  'plain',
-  'scalars',
-  'validate',
-]
-
 own.load()

@@ -1,4 +1,7 @@
-"""Every key of a config and its default; the scalars that belong to members."""
+"""Every key of a config and its default; the scalars that belong to members.
+
+`meanings` says what each key means.
+"""
 
 import ml_collections
 
@@ -28,44 +31,35 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'objective': objective,
       'hparams': hparams,
       'options': {**entry.options, **entry.study.get('options', {})},
-      # {name: {'kind', 'start', 'steps', 'delay'}}: the hyperparameter moves
-      # from `start` to its value over `steps` steps, after `delay` steps. Or
-      # {name: {'kind', 'points'}}: through pairs (step, share of its value).
       'schedules': dict(entry.study.get('schedules', {})),
       'seeds': (0,),
       'grid': {name: () for name in (*hparams, *optimizer.RATES)},
-      'tied': (),  # names in `grid` whose values go side by side, no product
+      'tied': (),
       'num_steps': 300_000,
       'batch_size': 64,
       'optimizer': 'adam',
       'learning_rate': 1e-4,
-      'discriminator_rate': 0.0,  # of adversaries; 0: the learning rate
+      'discriminator_rate': 0.0,
       'weight_decay': 0.0,
-      'clip_norm': 0.0,  # the largest norm of a gradient; 0: none
-      'ema_decay': 0.0,  # of an average of the parameters; 0: none is kept
-      # What networks are trained in; parameters and losses are float32.
+      'clip_norm': 0.0,
+      'ema_decay': 0.0,
       'precision': 'float32',
-      'matmul_precision': 'default',  # of the backend's
+      'matmul_precision': 'default',
       'num_latents': 10,
       'likelihood': 'bernoulli',
       'dataset': {
         'name': 'dsprites',
         'path': '',
-        'data_dir': '',  # of prepared sets; in the user's cache by default
-        # Stored images on the 'device', streamed from the 'host', or 'auto'.
+        'data_dir': '',
         'storage': 'auto',
-        'holdout': 0.0,  # the share of the images that is not trained on
-        # Combinations that are not trained on, as ('shape=2', 'x=16..31').
+        'holdout': 0.0,
         'holdout_where': (),
-        'correlated': (),  # two factors that go together in training
-        'sigma': 0.2,  # how loosely; on values from 0 to 1
-        'image_key': '',  # the array of images in a file that holds several
-        'label_keys': (),  # the arrays of labels beside it
+        'correlated': (),
+        'sigma': 0.2,
+        'image_key': '',
+        'label_keys': (),
         'image_size': 64,
         'factor_stride': (),
-        # Of `images` (the first two of `tfds:NAME` as well): 0 as found, 1
-        # grey, 3 RGB; 'crop' or 'pad' to a square; refuse files that cannot be
-        # decoded, which else are left out.
         'channels': 0,
         'fit': 'crop',
         'strict': False,
@@ -76,30 +70,24 @@ def default_config(objective: str) -> ml_collections.ConfigDict:
       'log_every': 1000,
       'checkpoint_every': 10_000,
       'keep_checkpoints': 2,
-      'evaluate_every': 0,  # steps between two looks at scores; 0: none
-      'evaluate_metrics': ('mig',),  # at each of them
-      # ('nll', 'min', 5): a member stops once 5 of its log lines in a row have
-      # brought no new smallest nll. (): none does.
+      'evaluate_every': 0,
+      'evaluate_metrics': ('mig',),
       'stop_when': (),
       'profile': False,
       'tensorboard': False,
-      'trackers': (),  # names in TRACKERS
-      # `members`: each device trains its share of the population; `data`: each
-      # device computes its share of every batch.
+      'trackers': (),
       'parallel': 'members',
-      'num_devices': 0,  # 0: as many as shorten the work
-      'members_per_program': 0,  # 0: as many as fit the memory
-      'member_batch': 0,  # members under one vmap; 0: 1 on CPU, else to 16
+      'num_devices': 0,
+      'members_per_program': 0,
+      'member_batch': 0,
       'metrics': ('mig', 'factor_vae_score', 'unsupervised'),
       'evaluation': {
         'num_train': 10_000,
         'num_test': 5_000,
         'num_elbo': 10_000,
         'num_resamples': 0,
-        # What codes are turned into before they are scored: 'none', 'pca' or
-        # 'ica', fitted on the training points.
         'transform': 'none',
-        'floors': False,  # score untrained representations beside the members
+        'floors': False,
         'seed': 0,
       },
     }

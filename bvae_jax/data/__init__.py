@@ -96,10 +96,7 @@ def load(config: Any) -> Dataset:
   foreign = config.name in DATASETS and config.name not in _SHIPPED
   if not foreign:
     loaders.check_keys(config)
-  if config.name.startswith(records.PREFIX):
-    made = records.load(config)
-  else:
-    made = DATASETS[config.name](config)
+  made = DATASETS.get(config.name, records.load)(config)
   if not isinstance(made, Dataset):
     raise ValueError(
       f'data set {config.name}: its function in DATASETS must return a '

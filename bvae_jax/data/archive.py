@@ -64,10 +64,8 @@ def load(config: Any) -> dataset.Dataset:
       rows = _arrange(names, classes, config.factor_stride)
       images = _Images(archive, len(classes))
       pixels.block_width(image_size, images.size)
-      arrays = images.bits(rows)
-      packed = arrays is not None
-      if arrays is None:
-        arrays = images.bytes(rows)
+      packed = images.bits(rows)
+      arrays = images.bytes(rows) if packed is None else packed
   except (zipfile.BadZipFile, zlib.error, EOFError) as error:
     raise ValueError(f'{path}: damaged .npz archive: {error}') from error
   except (ValueError, RuntimeError, NotImplementedError) as error:
@@ -81,7 +79,7 @@ def load(config: Any) -> dataset.Dataset:
     image_shape=(image_size, image_size, images.channels),
     num_images=len(arrays),
     arrays=arrays,
-    images_fn=pooled(packed, images.size, image_size),
+    images_fn=pooled(packed is not None, images.size, image_size),
     factors=rows.factors,
   )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from bvae_jax.data import pixels
 
@@ -32,8 +33,6 @@ def is_grey(path: pathlib.Path) -> bool:
   Raises:
     OSError: no image file.
   """
-  from PIL import Image
-
   with Image.open(path) as image:
     if image.mode != 'P':
       return image.mode in _GREY or image.mode.startswith('I;16')
@@ -77,8 +76,6 @@ def _extremes(path: pathlib.Path) -> tuple[str, float, float]:
     OSError: no image file.
     ValueError: numbers of 8 bits, or a value that is no number.
   """
-  from PIL import Image
-
   if not path.is_file():
     raise ValueError('no file')
   with open(path, 'rb') as stream:
@@ -117,8 +114,6 @@ def read(
     ends: the range of numbers over 8 bits by their type (`ends_of`); by default
       all 16 bits, or that of the file.
   """
-  from PIL import Image, ImageOps
-
   with Image.open(path) as image:
     image.draft(None, (2 * image_size, 2 * image_size))  # of a large JPEG
     image.load()
@@ -132,8 +127,6 @@ def resize(image: Any, image_size: int, fit: str) -> np.ndarray:
   Raises:
     ValueError: padded, its shorter side would be less than half a pixel.
   """
-  from PIL import Image, ImageOps
-
   method = ImageOps.fit if fit == 'crop' else ImageOps.pad
   size = image_size, image_size
   if fit == 'pad' and min(image.size) * image_size < max(image.size) / 2:
@@ -147,24 +140,20 @@ def resize(image: Any, image_size: int, fit: str) -> np.ndarray:
 
 
 def from_pixels(
-  pixels: np.ndarray, image_size: int, channels: int, fit: str
+  values: np.ndarray, image_size: int, channels: int, fit: str
 ) -> np.ndarray:
   """Resizes uint8 [H, W, 1 to 4] to uint8 [image_size, image_size, channels].
 
   Two channels are grey with transparency, four are RGB with transparency.
   """
-  from PIL import Image
-
-  mode = {1: 'L', 2: 'LA', 3: 'RGB', 4: 'RGBA'}[pixels.shape[-1]]
-  squeezed = pixels[..., 0] if mode == 'L' else pixels
+  mode = {1: 'L', 2: 'LA', 3: 'RGB', 4: 'RGBA'}[values.shape[-1]]
+  squeezed = values[..., 0] if mode == 'L' else values
   image = Image.fromarray(np.ascontiguousarray(squeezed))
   return resize(_plain(image, channels), image_size, fit)
 
 
 def _plain(image: Any, channels: int, ends: Ends = {}) -> Any:  # noqa: B006
   """A Pillow image of any mode as L or RGB, over white where transparent."""
-  from PIL import Image
-
   if image.mode[0] in 'IF':  # I;16 is 16 bits, I and F are 32
     values = np.asarray(image)
     usual = (0, 65535) if ';' in image.mode else pixels.extremes(values)

@@ -10,8 +10,6 @@ import jax.numpy as jnp
 from bvae_jax.data import dataset, grid
 from bvae_jax.data import factors as factors_lib
 
-Draw = Callable[[jax.Array], jax.Array]  # int [..., K] -> [..., H, W, C]
-
 
 def refuse_path(config) -> None:
   """Refuses `dataset.path` where nothing is read.
@@ -54,25 +52,17 @@ def on_grid(
   sizes, stride, thinning = grid.thin(factors.sizes, config.factor_stride)
   # Traced, not run: an image size that does not fit is refused here.
   jax.eval_shape(draw, jax.ShapeDtypeStruct((1, len(sizes)), jnp.int32))
+
+  def images(arrays: Any, index: jax.Array) -> jax.Array:
+    del arrays  # Nothing is stored.
+    return draw(grid.index_to_factors(index, sizes) * jnp.array(stride))
+
   return dataset.Dataset(
     name=config.name,
     description=description + thinning,
     image_shape=(size, size, channels),
     num_images=grid.num_combinations(sizes),
     arrays=(),
-    images_fn=functools.partial(_images, draw=draw, sizes=sizes, stride=stride),
+    images_fn=images,
     factors=factors.thinned(stride),
   )
-
-
-def _images(
-  arrays: Any,
-  index: jax.Array,
-  *,
-  draw: Draw,
-  sizes: tuple[int, ...],
-  stride: tuple[int, ...],
-) -> jax.Array:
-  """Draws the images at positions of the thinned grid."""
-  del arrays  # Nothing is stored.
-  return draw(grid.index_to_factors(index, sizes) * jnp.array(stride))

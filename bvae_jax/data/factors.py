@@ -225,11 +225,9 @@ def varying(found: Table | Grid | None) -> Table | Grid | None:
   kept = [k for k, size in enumerate(found.sizes) if size != 1]
   left = [f.name for f in found.factors if f.size == 1]
   _LOG.warning('factors of one value are left out: %s', ', '.join(left))
-  rest = tuple(found.factors[k] for k in kept)
   if not kept:
     return None
-  return (
-    Grid(rest)
-    if isinstance(found, Grid)
-    else Table(rest, found.values[:, kept])
-  )
+  rest = tuple(found.factors[k] for k in kept)
+  if isinstance(found, Grid):
+    return Grid(rest)
+  return Table(rest, found.values[:, kept])

@@ -185,11 +185,8 @@ def thin(
       f'dataset.factor_stride {stride} leaves a factor with a single value: '
       f'sizes {sizes} become {thinned}'
     )
-  if thinned == sizes:
-    return sizes, stride, ''
-  return (
-    thinned,
-    stride,
+  told = (
     f'; thinned by factor_stride {stride} to {math.prod(thinned)} of '
-    f'{math.prod(sizes)} images',
+    f'{math.prod(sizes)} images'
   )
+  return thinned, stride, '' if thinned == sizes else told

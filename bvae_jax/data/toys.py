@@ -20,18 +20,17 @@ _SPREAD = 1.5  # of the linear Gaussian's factors: they end at +-1.5
 _GAIN = 0.1  # s
 
 
-def _centres(factors: jax.Array, size: int, margin: float) -> jax.Array:
-  """Where factors [..., 2] put the thing, [..., 2] pixels inside margins."""
+def _centre(factors: jax.Array, size: int, margin: float) -> jax.Array:
+  """Where factors [..., 2] put the thing, x and y [2, ..., 1] in pixels."""
   room = size - 1 - 2 * margin
-  return margin + room * factors.astype(jnp.float32) / (_STEPS - 1)
+  place = margin + room * factors.astype(jnp.float32) / (_STEPS - 1)
+  return jnp.moveaxis(place, -1, 0)[..., None]
 
 
 def draw_blob(factors: jax.Array, *, image_size: int) -> jax.Array:
   """A spot of width H / 16 at factors (x, y) [..., 2], [..., H, H, 1]."""
   pixel = jnp.arange(image_size, dtype=jnp.float32)
-  x, y = jnp.moveaxis(
-    _centres(factors, image_size, image_size / 8)[..., None], -2, 0
-  )
+  x, y = _centre(factors, image_size, image_size / 8)
   width = image_size / 16
   across = jnp.exp(-((pixel - x) ** 2) / (2 * width**2))
   down = jnp.exp(-((pixel - y) ** 2) / (2 * width**2))
@@ -42,7 +41,7 @@ def draw_xy_square(factors: jax.Array, *, image_size: int) -> jax.Array:
   """A square of side H / 4 at factors (x, y) [..., 2], [..., H, H, 1]."""
   pixel = jnp.arange(image_size, dtype=jnp.float32)
   half = image_size / 8
-  x, y = jnp.moveaxis(_centres(factors, image_size, half)[..., None], -2, 0)
+  x, y = _centre(factors, image_size, half)
   across, down = jnp.abs(pixel - x) <= half, jnp.abs(pixel - y) <= half
   lit = down[..., :, None] & across[..., None, :]
   return lit[..., None].astype(jnp.float32)

@@ -39,7 +39,8 @@ def of_data(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   drawn = np.asarray(data.sample_index(key, count, dataset.num_images))
   if dataset.num_images == count:
     drawn = np.arange(count)
-  pixels = _pixels(dataset, np.concatenate([drawn, index]))
+  images = np.asarray(dataset.images(np.concatenate([drawn, index])))
+  pixels = np.round(images * 255).astype(np.uint8)
   labels = np.zeros((count, 0))
   if dataset.has_factors:
     labels = np.array(dataset.labels(drawn), np.float64)
@@ -54,12 +55,6 @@ def of_data(experiment: experiment_lib.Experiment) -> dict[str, Any]:
     'values': values,
     'grid': pixels[count:],
   }
-
-
-def _pixels(dataset: data.Dataset, index: np.ndarray) -> np.ndarray:
-  """Images of indices [n], uint8 [n, H, W, C]."""
-  found = np.asarray(dataset.images(index))
-  return np.round(found * 255).astype(np.uint8)
 
 
 def _chosen(

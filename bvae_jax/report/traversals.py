@@ -62,8 +62,7 @@ def _of_codes(
   experiment: experiment_lib.Experiment, params: Any, images: Any
 ) -> tuple[jax.Array, ...]:
   """`_moments` of one member."""
-  nets = {'encode': experiment.encode, 'kl': experiment.kl}
-  return _moments(params, images, **nets)
+  return _moments(params, images, encode=experiment.encode, kl=experiment.kl)
 
 
 def _scale(

@@ -55,16 +55,14 @@ def gather(workdir: plan.Path) -> dict[str, Results]:
   return results
 
 
-def _member_steps(config: ml_collections.ConfigDict) -> int:
-  """What a unit's time goes with: members times steps."""
-  return len(population.members(config)) * config.num_steps
-
-
 def in_process(workdir: plan.Path, names: list[str]) -> dict[str, str]:
   """The plainest executor: one unit after the other, in this process."""
   failures = {}
   units = plan.read_plan(workdir).units
-  left = {name: _member_steps(units[name.partition('@')[0]]) for name in names}
+  left = {}  # what the time of each goes with: members times steps
+  for name in names:
+    config = units[name.partition('@')[0]]
+    left[name] = len(population.members(config)) * config.num_steps
   begin, done = time.monotonic(), 0
   for number, name in enumerate(names, 1):
     steps = left.pop(name)

@@ -8,7 +8,7 @@ entry of the legend singles it out. In a notebook:
     charts.scatter([{'member': 'seed=0', 'x': 3.0, 'y': 0.2}], title='MIG')
 """
 
-from bvae_jax.report.charts.colours import BELOW, FILL, NEUTRAL, UP
+from bvae_jax.report.charts.colours import FILL, NEUTRAL, UP
 from bvae_jax.report.charts.maps import bars, graph, heat_map, intervals
 from bvae_jax.report.charts.members import (
   curves,
@@ -17,26 +17,4 @@ from bvae_jax.report.charts.members import (
   scatter,
   strip,
 )
-from bvae_jax.report.charts.parts import SIZE, Keys, Rows, domain, rounded, svg
-
-__all__ = [
-  'BELOW',
-  'FILL',
-  'NEUTRAL',
-  'SIZE',
-  'Keys',
-  'UP',
-  'Rows',
-  'bars',
-  'curves',
-  'distribution',
-  'domain',
-  'graph',
-  'heat_map',
-  'intervals',
-  'latents',
-  'rounded',
-  'scatter',
-  'strip',
-  'svg',
-]
+from bvae_jax.report.charts.parts import Rows, domain, rounded, svg

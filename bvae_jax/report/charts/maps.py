@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 
 from bvae_jax.report.charts import parts
 from bvae_jax.report.charts.colours import BELOW, FILL, NEUTRAL, UP
@@ -15,12 +16,10 @@ def heat_map(
   rows: Rows, *, title: str, limit: float | None = None
 ) -> alt.LayerChart:
   """Cells by size, blue up and orange below zero; rows: row, column, value."""
-  sizes = [abs(v) for v in parts.values_of(rows) if math.isfinite(v)]
-  limit = limit or max(sizes, default=0.0) or 1.0
-  rows = [
-    {**row, 'share': min(abs(v) / limit, 1.0) if math.isfinite(v) else 0.0}
-    for row, v in zip(rows, parts.values_of(rows))
-  ]
+  sizes = np.nan_to_num(np.abs(parts.values_of(rows)), posinf=0.0)
+  limit = limit or sizes.max(initial=0.0) or 1.0
+  shares = np.minimum(sizes / limit, 1.0).tolist()
+  rows = [{**row, 'share': share} for row, share in zip(rows, shares)]
   long = max((len(row['column']) for row in rows), default=0) > 6
   base = alt.Chart().encode(
     x=alt.X(
@@ -62,7 +61,8 @@ def bars(
     value: what the numbers are, where the title is that of the names.
   """
   lie = max((len(row['name']) for row in rows), default=0) > 8
-  unit = alt.Scale() if any(parts.values_of(rows)) else alt.Scale(domain=[0, 1])
+  flat = not parts.values_of(rows).any()
+  unit = alt.Scale(domain=[0, 1]) if flat else alt.Scale()
   axis = alt.Axis(labelAngle=0, labelOverlap=not lie and 'greedy')
   name: dict[str, Any] = {
     'shorthand': 'name:N',

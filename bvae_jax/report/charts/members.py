@@ -1,5 +1,6 @@
 """A mark a member: curves, points on a line, in columns, against each other."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, Unpack
@@ -25,15 +26,11 @@ def curves(
     each: what a line is of.
     **keys: see `Keys`.
   """
-  members = list(dict.fromkeys(row['member'] for row in rows))
-  by = {m: [] for m in members}
+  members: dict[str, list] = {}
   for row in rows:
-    by[row['member']].append(row['value'])
-  longest = max(map(len, by.values()), default=0)
-  grid = np.full((longest, len(members)), np.nan)
-  for m, values in enumerate(by.values()):
-    grid[: len(values), m] = parts.values_of([{'value': v} for v in values])
-  span, outside = parts.domain(grid)
+    members.setdefault(row['member'], []).append(row['value'])
+  values = np.array([*itertools.zip_longest(*members.values())], np.float64)
+  span, outside = parts.domain(values)
   crowd = len(members) > 12
   opacity, params = parts.faded(0.55 if crowd else 1.0, **keys)
   base = alt.Chart().encode(
@@ -44,7 +41,7 @@ def curves(
   )
   who = alt.Tooltip('member:N', title=each)
   line = base.mark_line(clip=True).encode(opacity=opacity, **parts.style(crowd))
-  seen = 0 if longest > 1 else 1  # a line of one step is nothing to see
+  seen = 0 if len(values) > 1 else 1  # a line of one step is nothing to see
   point = base.mark_point(clip=True, filled=True, size=70, opacity=seen)
   return parts.whole(
     title,
@@ -86,7 +83,7 @@ def strip(
     span: range of the axis; by default that of the values.
     **keys: see `Keys`.
   """
-  values = np.array(parts.values_of(rows))
+  values = parts.values_of(rows)
   if span is None:
     span, outside = parts.domain(values, pad=0.08)
   else:

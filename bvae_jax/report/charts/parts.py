@@ -57,9 +57,9 @@ def domain(
   return (first - margin, last + margin), int((~inside).sum())
 
 
-def values_of(rows: Rows, key: str = 'value') -> list[float]:
-  found = [row[key] for row in rows]
-  return [math.nan if v is None else v for v in found]
+def values_of(rows: Rows, key: str = 'value') -> np.ndarray:
+  """The numbers of a column, NaN where there is none."""
+  return np.array([row[key] for row in rows], np.float64)
 
 
 def whole(

@@ -163,11 +163,6 @@ def _floors(view: View) -> Markup:
   )
 
 
-def _heading(key: str) -> str:
-  """A flat name, which may be broken after each slash."""
-  return key.replace('_', ' ').replace('/', '/\u200b')
-
-
 def _every_score(view: View) -> Markup:
   """All figures of all metrics, folded."""
   keys = list(dict.fromkeys(k for e in view.entries for k in e.metrics))
@@ -179,7 +174,9 @@ def _every_score(view: View) -> Markup:
     [label, *(number(c[m], places) for c, places in columns)]
     for m, label in enumerate(view.labels)
   ]
-  inner = markup.table(['', *(_heading(k) for k in keys)], rows)
+  # A flat name may be broken after each slash.
+  heads = [key.replace('_', ' ').replace('/', '/\u200b') for key in keys]
+  inner = markup.table(['', *heads], rows)
   return markup.element('fold', 'Every figure of every metric', inner)
 
 

@@ -10,15 +10,13 @@ from bvae_jax.report.study_view import Study
 def section(study: Study) -> page.Section:
   """A row a unit: its own report and its mean scores."""
   keys = study.everyone.keys
-  places = {key: markup.digits(study.everyone.values(key)) for key in keys}
+  places = [markup.digits(study.everyone.values(key)) for key in keys]
   rows = []
   for unit, result in study.results.items():
     name = markup.element('link', unit, f'units/{unit}/report.html')
-    cells = []
-    for key in keys:
-      values = view_lib.values_of(result.ok, key)
-      cells.append(markup.spread(values, places[key]))
-    rows.append([name, len(result.members), *cells])
+    values = (view_lib.values_of(result.ok, key) for key in keys)
+    scores = map(markup.spread, values, places)
+    rows.append([name, len(result.members), *scores])
   figure = markup.figure(
     markup.table(['', 'members', *map(names.short, keys)], rows),
     Markup(
