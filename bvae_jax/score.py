@@ -13,6 +13,7 @@ from bvae_jax.data import point_files
 from bvae_jax.evaluation import labelled, tables
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation.external import score
+from bvae_jax.training import progress
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,11 +28,13 @@ def _text(results: results_lib.Results) -> str:
     'factors: ' + ', '.join(labelled.described(dataset)),
     *labelled.warnings(dataset),
   ]
+  width = max(map(len, member.metrics))
   for name, value in member.metrics.items():
     shown = '-' if value is None else f'{value:.4f}'
     error = member.errors.get(name)
     lines.append(
-      f'{name:<44}{shown:>10}' + ('' if error is None else f' ± {error:.4f}')
+      f'{name:<{width}}{shown:>10}'
+      + ('' if error is None else f' ± {error:.4f}')
     )
   return '\n'.join(lines)
 
@@ -66,7 +69,8 @@ def _parse(argv: list[str]) -> Any:
   parser.add_argument(
     '--metrics',
     default='',
-    help='names, with commas: '
+    help='names, with commas; by default all that the points allow, some of '
+    'which take minutes: '
     + ', '.join(n for n in metrics.METRICS if n != 'udr'),
   )
   parser.add_argument(
@@ -139,6 +143,7 @@ def _check_rows(
 def main(argv: list[str]) -> None:
   """Scores what the command line names."""
   logging.basicConfig(level=logging.WARNING, format='%(message)s')
+  logging.getLogger(progress.__name__).setLevel(logging.INFO)
   args = _parse(argv)
   cli.cache_compilations()
   with usage.one_line_errors():

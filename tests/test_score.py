@@ -142,7 +142,8 @@ def test_the_command_writes_results_and_names_factors(
   words = np.array(['cube', 'ball', 'cone'])[factors[:, 0]]
   rows = [f'{w},{b},{c}' for w, (_, b, c) in zip(words, factors)]
   rows[7] = ',' + rows[7].partition(',')[2]
-  (tmp_path / 'f.csv').write_text('\n'.join(['shape,w/h,y', *rows]))
+  long = 'height above the ground in thousandths of a metre'
+  (tmp_path / 'f.csv').write_text('\n'.join([f'shape,w/h,{long}', *rows]))
   score.main(
     [
       f'--codes={tmp_path / "codes.npy"}',
@@ -153,10 +154,12 @@ def test_the_command_writes_results_and_names_factors(
     ]
   )
   printed = capsys.readouterr().out
-  assert 'mig/shape' in printed and '±' in printed
+  rows = [line for line in printed.splitlines() if '±' in line]
+  assert 'mig/shape' in printed and len({row.index('.') for row in rows}) == 1
+  assert 'mig (1 of 1)' in caplog.text  # a long score is not silent
   assert 'that factor: shape 1' in printed
   found = json.loads((tmp_path / 'out' / 'results.json').read_text())
-  assert found['dataset']['factor_names'] == ['shape', 'w/h', 'y']
+  assert found['dataset']['factor_names'] == ['shape', 'w/h', long]
   assert found['members'][0]['errors']['mig'] > 0
   assert (tmp_path / 'out' / 'results.csv').exists()
   page = pages.tree((tmp_path / 'out' / score.PAGE).read_text())

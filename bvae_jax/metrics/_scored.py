@@ -51,11 +51,12 @@ def flat(
 
     @functools.wraps(function)
     def scores(*args: P.args, **kwargs: P.kwargs) -> dict[str, jax.Array]:
+      result = computed(*args, **kwargs)
       bound = signature.bind(*args, **kwargs).arguments
       factors = bound.get('factors', bound.get('table_factors'))
       names = getattr(factors, 'columns', None)
       names = None if names is None else [str(name) for name in names]
-      found = computed(*args, **kwargs).flat(names)
+      found = result.flat(names)
       return {main: found[main], **found}
 
     scores.__wrapped__ = computed

@@ -8,7 +8,10 @@ import numpy as np
 def require(fits: bool, name: str, expected: str, value: Any) -> None:
   """Raises the one line of a wrong argument unless it fits."""
   if not fits:
-    raise ValueError(f'{name} must be {expected}, got {value!r}')
+    told = repr(value)
+    if hasattr(value, 'dtype') and np.ndim(value):
+      told = f'{value.dtype} {np.shape(value)}'
+    raise ValueError(f'{name} must be {expected}, got {told}')
 
 
 def number(value: Any) -> float:

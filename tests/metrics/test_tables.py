@@ -205,6 +205,15 @@ def test_what_is_no_key_is_refused(key, make_case):
       draw()
 
 
+def test_arguments_in_another_order_are_one_line(make_case):
+  codes = make_case('perfect').table
+  with pytest.raises(ValueError, match=r'key must .*, got float') as error:
+    metrics.factor_vae_score(codes, codes, SIZES)
+  assert '\n' not in str(error.value)
+  with pytest.raises(TypeError, match=r'^sap\(\) missing 2'):
+    metrics.sap(codes, codes)
+
+
 def test_perfect_codes_are_fair(make_case):
   case = make_case('constant', 400, 1)
   score = metrics.fairness(
