@@ -57,7 +57,7 @@ class Pool:
   """
 
   def __init__(
-    self, workdir: plan.Path, *, workers: int, gpus: int, retries: int
+    self, workdir: plan.PathLike, *, workers: int, gpus: int, retries: int
   ):
     self.workdir, self.workers, self.retries = workdir, workers, retries
     self.stopped, self._running = None, set()
@@ -131,7 +131,7 @@ class Pool:
     return {name: why for name, why in found.items() if why}
 
 
-def execute(workdir: plan.Path, names: list[str]) -> dict[str, str]:
+def execute(workdir: plan.PathLike, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say."""
   pool = Pool(
     workdir,

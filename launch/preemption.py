@@ -17,7 +17,7 @@ from launch import common
 class Unit:
   """The callable that submitit pickles: `Unit()(workdir, name)`."""
 
-  def __call__(self, workdir: plan.Path, name: str) -> None:
+  def __call__(self, workdir: plan.PathLike, name: str) -> None:
     number = getattr(signal, f'SIG{submitit.JobEnvironment.USR_SIG}')
     requeue = signal.getsignal(number)
     idle = signal.getsignal(signal.SIGTERM)

@@ -32,7 +32,7 @@ class Watch:
     workdir: the study's folder.
   """
 
-  def __init__(self, workdir: plan.Path) -> None:
+  def __init__(self, workdir: plan.PathLike) -> None:
     self._workdir = workdir
     config = plan.read_plan(workdir)
     self._units, self._totals = config.units, {}

@@ -24,7 +24,7 @@ _ADDRESS = flags.DEFINE_string(
 
 
 def run_units(
-  workdir: plan.Path,
+  workdir: plan.PathLike,
   names: list[str],
   *,
   address: str | None = None,
@@ -89,7 +89,7 @@ def run_units(
   return failures
 
 
-def execute(workdir: plan.Path, names: list[str]) -> dict[str, str]:
+def execute(workdir: plan.PathLike, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say."""
   return run_units(
     workdir,

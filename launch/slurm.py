@@ -37,7 +37,7 @@ _MAX_TIMEOUTS = 100  # time limits that a unit may run into
 
 
 def submit(
-  workdir: plan.Path, names: list[str], *, cluster: str, **parameters
+  workdir: plan.PathLike, names: list[str], *, cluster: str, **parameters
 ) -> list:
   """Submits one job array with a job for each unit.
 
@@ -90,7 +90,7 @@ def wait(names: list[str], jobs: list) -> dict[str, str]:
   return failures
 
 
-def execute(workdir: plan.Path, names: list[str]) -> dict[str, str]:
+def execute(workdir: plan.PathLike, names: list[str]) -> dict[str, str]:
   """Runs the units as the flags say, and waits for them."""
   jobs = submit(
     workdir,

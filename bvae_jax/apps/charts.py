@@ -10,21 +10,15 @@ from bvae_jax.report import charts
 
 
 def heat_map(
-  values: Any,
-  rows: Sequence[str],
-  columns: Sequence[str],
-  title: str,
-  *,
-  limit: float = 1.0,
+  values: Any, rows: Sequence[str], columns: Sequence[str], title: str
 ) -> str:
-  """Cells [R][C] coloured by size up to `limit`, each with its number."""
-  values = np.asarray(values, np.float64).reshape(len(rows), len(columns))
+  """Cells [R][C] coloured by size up to 1, each with its number."""
   cells = [
     {'row': row, 'column': column, 'value': charts.rounded(float(value))}
     for row, line in zip(rows, values)
     for column, value in zip(columns, line)
   ]
-  return charts.svg(charts.heat_map(cells, title=title, limit=limit))
+  return charts.svg(charts.heat_map(cells, title=title, limit=1.0))
 
 
 def curves(

@@ -80,11 +80,7 @@ def write(section: Section, run: pathlib.Path) -> pathlib.Path:
     OSError: the folder cannot be written.
   """
   folder, target = run / FOLDER, run / PAGE
-  kept = {
-    field.name: getattr(section, field.name)
-    for field in dataclasses.fields(section)
-    if field.name != 'files'
-  }
+  kept = {k: value for k, value in vars(section).items() if k != 'files'}
   told = json.dumps(config_lib.plain(kept), indent=1)
   folder.mkdir(exist_ok=True)
   # Not the run's lock: it may be training.

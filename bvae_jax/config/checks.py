@@ -31,8 +31,7 @@ def choice(key: str, value: str, valid: Iterable[str]) -> None:
 
 def finite(key: str, value: Any, signed: bool = True) -> None:
   number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-  require(number, f'{key}={value!r} must be a finite number')
-  known = isinstance(value, int) or math.isfinite(value)
+  known = number and (isinstance(value, int) or math.isfinite(value))
   require(known, f'{key}={value!r} must be a finite number')
   size: Any = abs(value)
   require(

@@ -15,22 +15,17 @@ _EVERY = 'config.every.'
 _PLACE = re.compile(r'config\.(?P<unit>every\.|units\.[^.]+\.)?(?P<path>.*)')
 _OF_SCALARS = ('grid', 'schedules')  # their keys are names of scalars
 # What a flag's parser says of a value, and what a user is told.
-_TOLD = tuple(
-  (re.compile(pattern), told)
-  for pattern, told in (
-    (r'invalid literal for int\(\).*', 'must be a whole number, like 1000'),
-    (r'could not convert string to float.*', 'must be a number, like 0.5'),
-    (r"\('Non-boolean argument.*", 'must be true or false'),
-    (
-      r'Failed to parse .* as a ConfigDict.*',
-      """must be a dict, like "{'NAME': VALUE}", its names in quotes""",
-    ),
-    (
-      r'Error while parsing string: .* as tuple.*',
-      """must be a tuple, like "(0, 1)" or "('a', 'b')", words in quotes""",
-    ),
-  )
-)
+_TOLD = {
+  r'invalid literal for int\(\).*': 'must be a whole number, like 1000',
+  r'could not convert string to float.*': 'must be a number, like 0.5',
+  r"\('Non-boolean argument.*": 'must be true or false',
+  r'Failed to parse .* as a ConfigDict.*': (
+    """must be a dict, like "{'NAME': VALUE}", its names in quotes"""
+  ),
+  r'Error while parsing string: .* as tuple.*': (
+    """must be a tuple, like "(0, 1)" or "('a', 'b')", words in quotes"""
+  ),
+}
 
 
 def _key(word: str) -> str:
@@ -119,7 +114,7 @@ def elsewhere(missing: str, argv: Sequence[str]) -> str:
     of_a_run = name in config_lib.default_config('vae')
     if of_a_run and not unit and path.split('.')[0] == name:
       return f'; of all units of a study: --{_EVERY}{path}'
-    homes = _homes(name)
+    homes = sorted(key for key in _known() if key.split('.')[-1] == name)
     if homes and path not in homes:
       return f'; did you mean --config.{unit}{homes[0]}?'
   return ''
@@ -130,11 +125,6 @@ def _known() -> set[str]:
   every = map(config_lib.default_config, losses.OBJECTIVES)
   keys = {key for run in every for key in config_lib.flat(run.to_dict())}
   return {key for key in keys if key.split('.')[0] not in _OF_SCALARS}
-
-
-def _homes(name: str) -> list[str]:
-  """Where configs of an objective have a key: `hparams.beta` of `beta`."""
-  return sorted(key for key in _known() if key.split('.')[-1] == name)
 
 
 def below_a_value(argv: Sequence[str]) -> str:
@@ -152,8 +142,8 @@ def below_a_value(argv: Sequence[str]) -> str:
 
 def plainly(line: str) -> str:
   """What is wrong with a value, in words that tell which would be right."""
-  for pattern, told in _TOLD:
-    line = pattern.sub(told, line)
+  for pattern, told in _TOLD.items():
+    line = re.sub(pattern, told, line)
   return line
 
 

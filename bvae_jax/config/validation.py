@@ -125,9 +125,7 @@ def _validate_keys(config: ml_collections.ConfigDict) -> None:
   checks.choice('objective', config.objective, losses.OBJECTIVES)
   default = defaults.default_config(config.objective)
   for name in ('', 'dataset', 'evaluation'):
-    expected, found = (
-      tree[name] if name else tree for tree in (default, config)
-    )
+    expected, found = (t[name] if name else t for t in (default, config))
     checks.fields(name or 'the config', found)
     for key in expected:
       whole = f'{name}.{key}' if name else key

@@ -5,11 +5,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from bvae_jax.data import (
   archive,
   dsprites,
   images,
-  loaders,
   prepared,
   records,
   scene3d,
@@ -65,6 +66,15 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
   },
 }
 _SHIPPED = frozenset(DATASETS)  # others are what somebody registers
+# Keys of images of one's own, where they are off.
+_OWN = {
+  'image_key': '',
+  'label_keys': (),
+  'channels': 0,
+  'fit': 'crop',
+  'strict': False,
+}
+_LOOKED_AT = 256  # images, of all over the set
 
 
 def is_known(name: str) -> bool:
@@ -95,7 +105,7 @@ def load(config: Any) -> Dataset:
     )
   foreign = config.name in DATASETS and config.name not in _SHIPPED
   if not foreign:
-    loaders.check_keys(config)
+    _check_keys(config)
   made = DATASETS.get(config.name, records.load)(config)
   if not isinstance(made, Dataset):
     raise ValueError(
@@ -105,8 +115,50 @@ def load(config: Any) -> Dataset:
   made = dataclasses.replace(made, factors=factors_lib.varying(made.factors))
   placed = storage.place(made, config.get('storage', 'auto'))
   if foreign:
-    loaders.check_images(placed)
+    _check_images(placed)
   kept = shifts.hold_out(placed, config.get('holdout', 0.0))
   kept = shifts.hold_out_where(kept, config.get('holdout_where', ()))
   names, sigma = config.get('correlated', ()), config.get('sigma', 0.2)
   return shifts.correlate(kept, names, sigma)
+
+
+def _check_keys(config: Any) -> None:
+  """Refuses keys of `config.dataset` that a set which ships does not read.
+
+  Raises:
+    ValueError: one is given, and would have no effect.
+  """
+  read = set(_OWN) if config.name == 'images' else set()
+  if config.name.startswith(records.PREFIX):
+    read = {'channels', 'fit'}
+  for key, off in _OWN.items():
+    value = config.get(key, off)
+    if key not in read and (value or off) != off:
+      raise ValueError(
+        f'dataset.{key}={value!r} has no use for dataset.name={config.name}; '
+        'leave it out'
+      )
+
+
+def _check_images(made: Dataset) -> None:
+  """Refuses images of somebody's loader that are not what `Dataset` asks for.
+
+  Raises:
+    ValueError: another shape than it says, or values outside [0, 1].
+  """
+  count = made.num_images
+  index = np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(np.int32)
+  images = np.asarray(made.images(index))
+  whole = f'data set {made.name}: its images'
+  if images.shape[1:] != tuple(made.image_shape):
+    raise ValueError(
+      f'{whole} are {images.shape[1:]}, and image_shape is '
+      f'{tuple(made.image_shape)}; let images_fn give [..., H, W, C] of '
+      'indices [...]'
+    )
+  low, high = float(images.min()), float(images.max())
+  if images.dtype.kind != 'f' or not (low >= -1e-3 and high <= 1 + 1e-3):
+    raise ValueError(
+      f'{whole} are {images.dtype} from {low:g} to {high:g}; let images_fn '
+      'give float32 from 0 to 1'
+    )

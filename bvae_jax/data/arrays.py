@@ -1,10 +1,11 @@
 """Named arrays in an .npz or HDF5 file, read some rows at a time."""
 
+import functools
 import math
 import pathlib
 import zipfile
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,15 +14,16 @@ from bvae_jax.data import files
 CHUNK = 4096  # images read at a time: `imgs` of dSprites is 3 GB in all
 
 
-class Stored:
-  """An array in a file."""
+class Stored(NamedTuple):
+  """An array in a file.
+
+  Attributes:
+    shape: of the array.
+    chunks: () -> all rows, in order.
+  """
 
   shape: tuple[int, ...]
-  dtype: np.dtype
-
-  def chunks(self) -> Iterator[np.ndarray]:
-    """All rows, in order."""
-    raise NotImplementedError
+  chunks: Callable[[], Iterator[np.ndarray]]
 
   def rows(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """All rows, in order, each chunk with the numbers of its rows."""
@@ -35,32 +37,16 @@ class Stored:
     return np.concatenate(list(self.chunks()))
 
 
-class _Member(Stored):
-  """A member of an .npz."""
-
-  def __init__(self, path: pathlib.Path, name: str) -> None:
-    self._path, self._name = path, name
-    with zipfile.ZipFile(path) as archive:
-      _, (self.shape, _, self.dtype) = open_member(archive, name)
-
-  def chunks(self) -> Iterator[np.ndarray]:
-    with files.named_errors(self._path), zipfile.ZipFile(self._path) as archive:
-      yield from member_chunks(archive, self._name)
+def _npz_chunks(path: pathlib.Path, name: str) -> Iterator[np.ndarray]:
+  with files.named_errors(path), zipfile.ZipFile(path) as archive:
+    yield from member_chunks(archive, name)
 
 
-class _Dataset(Stored):
-  """A dataset of an HDF5 file."""
-
-  def __init__(self, path: pathlib.Path, name: str) -> None:
-    self._path, self._name = path, name
-    with files.require_h5py().File(path, 'r') as file:
-      self.shape, self.dtype = file[name].shape, file[name].dtype
-
-  def chunks(self) -> Iterator[np.ndarray]:
-    h5py = files.require_h5py()
-    with files.named_errors(self._path), h5py.File(self._path, 'r') as file:
-      for start in range(0, self.shape[0], CHUNK):
-        yield file[self._name][start : start + CHUNK]
+def _hdf5_chunks(path: pathlib.Path, name: str) -> Iterator[np.ndarray]:
+  h5py = files.require_h5py()
+  with files.named_errors(path), h5py.File(path, 'r') as file:
+    for start in range(0, file[name].shape[0], CHUNK):
+      yield file[name][start : start + CHUNK]
 
 
 def names(path: pathlib.Path) -> list[str]:
@@ -96,7 +82,13 @@ def open_stored(path: pathlib.Path, name: str) -> Stored:
       f'{path}: holds no {name}, only {", ".join(found) or "nothing"}'
     )
   with files.named_errors(path):
-    return (_Member if files.kind(path) == 'zip' else _Dataset)(path, name)
+    if files.kind(path) == 'hdf5':
+      shape, chunks = files.hdf5_shapes(path)[name], _hdf5_chunks
+    else:
+      with zipfile.ZipFile(path) as archive:
+        _, (shape, _, _) = open_member(archive, name)
+      chunks = _npz_chunks
+    return Stored(shape, functools.partial(chunks, path, name))
 
 
 def open_member(archive: zipfile.ZipFile, name: str) -> tuple[Any, Any]:

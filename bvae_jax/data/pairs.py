@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -103,27 +103,24 @@ def pairs_of_table(
     for k in counts
     for choice in itertools.combinations(range(num_factors), k)
   ]
-  choices = jnp.asarray([p.changed for p in found])
-  if max(p.count.max() for p in found) == 1:
+  every = _Partners(*map(np.stack, zip(*found)))
+  if every.count.max() == 1:
     raise ValueError(
       'no two images agree in all factors but those that change '
       f'(options.num_changed={num_changed}); let more change, or give factors '
       'of which several images have the same values'
     )
-  order, begin, count = (
-    jnp.asarray(np.stack([getattr(p, name) for p in found]))
-    for name in ('order', 'begin', 'count')
-  )
+  every = jax.tree.map(jnp.asarray, every)
 
   def second(key: jax.Array, first: jax.Array) -> jax.Array:
     place_key, *changed_keys = jax.random.split(key, 3)
     shape = (len(first), num_factors)
     changed = _changed(changed_keys, shape, num_changed)
-    choice = jnp.argmax((changed[:, None] == choices).all(-1), axis=1)
+    choice = jnp.argmax((changed[:, None] == every.changed).all(-1), axis=1)
     place = jax.random.randint(
-      place_key, first.shape, 0, count[choice, first], jnp.int32
+      place_key, first.shape, 0, every.count[choice, first], jnp.int32
     )
-    return order[choice, begin[choice, first] + place]
+    return every.order[choice, every.begin[choice, first] + place]
 
   return second
 
@@ -138,10 +135,10 @@ class _Partners(NamedTuple):
     count: how many agree with it, itself included [N].
   """
 
-  changed: np.ndarray
-  order: np.ndarray
-  begin: np.ndarray
-  count: np.ndarray
+  changed: Any
+  order: Any
+  begin: Any
+  count: Any
 
 
 def _partners(labels: np.ndarray, changing: Sequence[int]) -> _Partners:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bvae_jax.data import arrays, factors_csv, file_names, files, labels
+from bvae_jax.data.factors_csv import is_number, number
 
 _LOG = logging.getLogger(__name__)
 _NAMED = 5  # of what a file holds, in a message
@@ -68,10 +69,10 @@ def _csv(path: pathlib.Path, key: str) -> Table:
   longer = all(len(row) == len(rows[0]) + 1 for row in rows[1:])
   if longer and len(rows) > 1 and _is_head(rows):
     rows[0].insert(0, '')  # R's write.table: row names without a head
-  for number, row in enumerate(rows, 1):
+  for place, row in enumerate(rows, 1):
     if len(row) != len(rows[0]):
       raise ValueError(
-        f'{path}: row {number} has {len(row)} cells, the first {len(rows[0])}'
+        f'{path}: row {place} has {len(row)} cells, the first {len(rows[0])}'
       )
   counted = rows[0][0].lower() in file_names.INDICES and _tells_apart(rows[1:])
   names = tuple(rows.pop(0)) if counted or _is_head(rows) else ()
@@ -90,14 +91,12 @@ def _csv(path: pathlib.Path, key: str) -> Table:
       rows, names = [row[1:] for row in rows], names[1:]
   elif counted or (len(rows) > _FEW and _tells_apart(rows, words=True)):
     _LOG.warning('%s: its first column names the rows: left out', path)
-    called = tuple(map(_value, (row[0] for row in rows)))
+    called = tuple(number(c) if is_number(c) else c for c, *_ in rows)
     rows, names = [row[1:] for row in rows], names[1:]
   blank = lambda cell: cell.lower() in labels.BLANKS
   rows = [['' if blank(cell) else cell for cell in row] for row in rows]
-  is_number = factors_csv.is_number
   if all(not cell or is_number(cell) for row in rows for cell in row):
-    number = lambda cell: factors_csv.number(cell or 'nan')
-    values = [[number(cell) for cell in row] for row in rows]
+    values = [[number(cell or 'nan') for cell in row] for row in rows]
     return Table(np.array(values), names, called)
   for k, cells in enumerate(zip(*rows)):
     labels.tell_of_words(names[k] if names else f'{k}', cells)
@@ -109,7 +108,7 @@ def _apart(rows: list[list[str]]) -> list[list[str]]:
   if len(rows[0]) > 1 or len(rows[0][0].split()) == 1:
     return rows
   cells = [cell for row in rows[1:] for cell in row[0].split()]
-  numbers = all(map(factors_csv.is_number, cells))
+  numbers = all(map(is_number, cells))
   return [row[0].split() for row in rows] if numbers else rows
 
 
@@ -117,7 +116,7 @@ def _tells_apart(rows: list[list[str]], words: bool = False) -> bool:
   """Whether the first of several columns is another (word) in each row."""
   first = {row[0] for row in rows if len(row) > 1}
   fits = len(first) == len(rows)
-  return fits and not (words and any(map(factors_csv.is_number, first)))
+  return fits and not (words and any(map(is_number, first)))
 
 
 def _counts(rows: list[list[str]]) -> bool:
@@ -133,15 +132,10 @@ def _is_head(rows: list[list[str]]) -> bool:
 
   The latter above whole numbers may be points as well, and is taken for some.
   """
-  if not any(map(factors_csv.is_number, rows[0])):
+  if not any(map(is_number, rows[0])):
     return True
   counted = rows[0] == [str(i) for i in range(len(rows[0]))]
   return counted and any('.' in cell for row in rows[1:] for cell in row)
-
-
-def _value(cell: str) -> float | str:
-  """The number that a cell spells, else the cell."""
-  return factors_csv.number(cell) if factors_csv.is_number(cell) else cell
 
 
 def _torch(path: pathlib.Path, key: str) -> np.ndarray:

@@ -11,7 +11,6 @@ where t is a random crop of a picture: a texture of waves, or one's own.
 Source: Locatello et al. (2019), arXiv:1811.12359, whose picture is The Scream.
 """
 
-import functools
 import pathlib
 from typing import Any
 
@@ -109,32 +108,27 @@ def load(config) -> dataset.Dataset:
   else:
     drawn.refuse_path(config)
   plain = dsprites.load(ml_collections.ConfigDict({**config, 'path': ''}))
-  noisy = functools.partial(_look, look=look, plain=plain.images_fn)
   size = config.image_size
+
+  def noisy(arrays: Any, index: jax.Array, keys: jax.Array) -> jax.Array:
+    """Images of indices [...] with the noise of keys [...]."""
+    masks = plain.images_fn((), index)
+    flat = masks.reshape(-1, *masks.shape[-3:])
+    of_key = lambda key, mask: look(key, mask, arrays)
+    images = jax.vmap(of_key)(keys.reshape(-1), flat)
+    return images.reshape(*masks.shape[:-1], 3)
+
+  def fixed(arrays: Any, index: jax.Array) -> jax.Array:
+    """Images of indices [...], each with its own noise."""
+    return noisy(arrays, index, dataset.noise_keys(index))
+
   return dataset.Dataset(
     name=config.name,
     description=f'{plain.description}; each look {how}, drawn anew',
     image_shape=(size, size, 3),
     num_images=plain.num_images,
     arrays=arrays,
-    images_fn=functools.partial(_fixed, noisy=noisy),
+    images_fn=fixed,
     noisy_fn=noisy,
     factors=plain.factors,
   )
-
-
-def _look(
-  arrays: Any, index: jax.Array, keys: jax.Array, *, look: Any, plain: Any
-) -> jax.Array:
-  """Images of indices [...] with the noise of keys [...]."""
-  masks = plain((), index)
-  flat = masks.reshape(-1, *masks.shape[-3:])
-  of_key = lambda key, mask: look(key, mask, arrays)
-  images = jax.vmap(of_key)(keys.reshape(-1), flat)
-  return images.reshape(*masks.shape[:-1], 3)
-
-
-def _fixed(arrays: Any, index: jax.Array, *, noisy: Any) -> jax.Array:
-  """Images of indices [...], each with its own noise."""
-  index = jnp.asarray(index)
-  return noisy(arrays, index, dataset.noise_keys(index))

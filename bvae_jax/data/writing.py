@@ -6,7 +6,6 @@ import math
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
 from concurrent import futures
 from typing import Any
 
@@ -107,8 +106,8 @@ def _fill(
   made = np.lib.format.open_memmap(
     making / 'images.npy', 'w+', np.uint8, (count, *row)
   )
-  there = np.zeros(count, bool)
-  for rows, images in _said(opened.chunks(), count):
+  there, told = np.zeros(count, bool), progress.Progress(_LOG)
+  for rows, images in opened.chunks():
     if images.dtype != np.uint8 or images.shape[1:] != opened.shape:
       raise ValueError(
         f'images must be bytes {opened.shape}, got {images.dtype} '
@@ -126,6 +125,7 @@ def _fill(
       images = np.packbits(lit.reshape(len(lit), -1), axis=-1)
     made[places[rows]] = images
     there[rows] = True
+    told.tell('prepared images', there.sum(), count)
     cache.advise(made, 'MADV_DONTNEED')
   if not there.all():
     raise ValueError(
@@ -134,15 +134,6 @@ def _fill(
     )
   made.flush()
   return 'bits' if bits else 'bytes'
-
-
-def _said(chunks: spec.Chunks, count: int) -> Iterator:
-  """The chunks, with a line of progress now and then."""
-  done, told = 0, progress.Progress(_LOG)
-  for rows, images in chunks:
-    yield rows, images
-    done += len(rows)
-    told.tell('prepared images', done, count)
 
 
 def _resized(images: np.ndarray, size: int) -> np.ndarray:

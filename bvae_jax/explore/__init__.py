@@ -15,8 +15,6 @@ from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 from bvae_jax.workdir import locks
 
-__all__ = ['FILE', 'put', 'render', 'scores', 'write']
-
 FILE = 'explorer.html'
 _LOG = logging.getLogger(__name__)
 

@@ -69,9 +69,8 @@ def _write(path: str) -> None:
   models = trained.load_all(folder.path, _MEMBERS.value)
   members = {model.member: model for model in models}
   first = models[0]
-  own = None
-  if _IMAGES.value:
-    own = _own_images(_IMAGES.value, first.image_shape)
+  given = _IMAGES.value
+  own = _own_images(given, first.image_shape) if given else None
   text = explore.render(
     folder.path.resolve().name,
     first.experiment._replace(dataset=first.dataset),

@@ -41,17 +41,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
   return args
 
 
-def _is_study(path: pathlib.Path) -> bool:
-  return workdir.Folder(path).holds_study
-
-
 def _units(path: pathlib.Path) -> list[pathlib.Path]:
   """The units of a study that are done; of a run, the run.
 
   Raises:
     WorkdirError: no unit is done.
   """
-  if not _is_study(path):
+  if not workdir.Folder(path).holds_study:
     return [path]
   done = plan.finished(path)
   if not done:
@@ -70,7 +66,7 @@ def redraw(path: pathlib.Path) -> pathlib.Path:
   Raises:
     OSError: there is none, or it is not finished.
   """
-  if _is_study(path):
+  if workdir.Folder(path).holds_study:
     _units(path)
     study.write(path, plan.read_plan(path), execute.gather(path))
     return path / 'report.html'

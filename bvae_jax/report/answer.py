@@ -46,8 +46,7 @@ Ranked = tuple[float, str, Setting]  # median, words, setting
 def _settings(method: str, view: View) -> Iterator[tuple[str, Setting]]:
   """The settings of a method, each with what a reader calls it."""
   for setting in selection.settings(view.entries):
-    place = tuple(setting.hparams[key] for key in view.swept)
-    yield f'{method} {view.words(place)}'.strip(), setting
+    yield f'{method} {view.words_of(setting.hparams)}'.strip(), setting
 
 
 def _ranked(methods: Mapping[str, View], score: str) -> list[list[Ranked]]:

@@ -35,11 +35,7 @@ def picture(pixels: np.ndarray) -> Image.Image:
   Raises:
     ValueError: another dtype, rank or number of channels.
   """
-  if (
-    pixels.dtype != np.uint8
-    or pixels.ndim != 3
-    or pixels.shape[-1] not in (1, 3)
-  ):
+  if pixels.dtype != np.uint8 or pixels.shape[2:] not in ((1,), (3,)):
     raise ValueError(
       'expected uint8 pixels [H, W, C] with 1 or 3 channels, got '
       f'{pixels.dtype} {pixels.shape}'

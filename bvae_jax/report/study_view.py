@@ -89,7 +89,7 @@ class Study:
     found, before = [], 0
     for method, view in self.methods.items():
       for setting, members in view.settings.items():
-        words = view.words(setting)
+        words = view.words[setting]
         name = f'{method} {words}'.strip()
         if self.single:
           name = words or method

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,13 +111,14 @@ class View:
     return {setting: own for setting, own in found.items() if own}
 
   @functools.cached_property
-  def _words(self) -> dict[Setting, str]:
+  def words(self) -> dict[Setting, str]:
+    """Each setting as text: `beta 4`."""
     every = [tuple(e.hparams[k] for k in self.swept) for e in self.entries]
     return population.words(self.swept, every)
 
-  def words(self, setting: Setting) -> str:
-    """A setting as text: `beta 4`."""
-    return self._words[setting]
+  def words_of(self, hparams: Mapping[str, float]) -> str:
+    """What of some hyperparameters is swept, as text."""
+    return self.words[tuple(hparams[key] for key in self.swept)]
 
   def values(self, key: str) -> np.ndarray:
     """A score, or a term of the ELBO, of each member; NaN where missing."""
@@ -161,10 +162,8 @@ class View:
     """Steps [L] and a logged term [L, M, ...]; NaN where a member has none."""
     steps = np.array([line['step'] for line in self.log])
     rows = [[m.get(key) for m in line['members']] for line in self.log]
-    shape = next(
-      (np.shape(x) for row in rows for x in row if x is not None), ()
-    )
-    gap = np.full(shape, np.nan)
+    known = (x for row in rows for x in row if x is not None)
+    gap = np.full(np.shape(next(known, 0.0)), np.nan)
     filled = [[gap if x is None else x for x in row] for row in rows]
     return steps, np.array(filled, np.float64)
 
@@ -216,11 +215,8 @@ def make(
   swept = population.varying(members)
   ok = np.array([e.ok for e in entries])
   later = (name for name in results.metrics if name in metrics.METRICS)
-  scores = [
-    s
-    for s in dict.fromkeys((*config['metrics'], *later))
-    if np.isfinite(values_of(entries, s)).any()
-  ]
+  asked = dict.fromkeys((*config['metrics'], *later))
+  scores = [s for s in asked if np.isfinite(values_of(entries, s)).any()]
   best, median = results.roles['best'], results.roles['median']
   groups, colours = _groups(members, labels, swept)
   if len(members) > _APART and not swept:

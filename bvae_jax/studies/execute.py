@@ -28,14 +28,14 @@ from bvae_jax.workdir import locks
 _LOG = logging.getLogger(__name__)
 _POLL = 5.0  # seconds between looks at units that run elsewhere
 
-Executor = Callable[[plan.Path, list[str]], dict[str, str]]
+Executor = Callable[[plan.PathLike, list[str]], dict[str, str]]
 
 
 class Unfinished(RuntimeError):
   """The study has ended, some of its units have not been done."""
 
 
-def gather(workdir: plan.Path) -> dict[str, Results]:
+def gather(workdir: plan.PathLike) -> dict[str, Results]:
   """Collects the results of the units that are done.
 
   Returns:
@@ -55,7 +55,7 @@ def gather(workdir: plan.Path) -> dict[str, Results]:
   return results
 
 
-def in_process(workdir: plan.Path, names: list[str]) -> dict[str, str]:
+def in_process(workdir: plan.PathLike, names: list[str]) -> dict[str, str]:
   """The plainest executor: one unit after the other, in this process."""
   failures = {}
   units = plan.read_plan(workdir).units
@@ -90,7 +90,7 @@ def in_process(workdir: plan.Path, names: list[str]) -> dict[str, str]:
   return failures
 
 
-def _forgive(workdir: plan.Path) -> None:
+def _forgive(workdir: plan.PathLike) -> None:
   """Units that failed before are to be done again."""
   for name, found in plan.status(workdir).items():
     if found == 'failed':
@@ -99,7 +99,7 @@ def _forgive(workdir: plan.Path) -> None:
       )
 
 
-def _mend(workdir: plan.Path) -> None:
+def _mend(workdir: plan.PathLike) -> None:
   """Units whose results or pages are damaged are to be done again.
 
   Raises:
@@ -115,7 +115,7 @@ def _mend(workdir: plan.Path) -> None:
       (folder / 'report.html').unlink(missing_ok=True)
 
 
-def _finish(workdir: plan.Path) -> dict[str, Results]:
+def _finish(workdir: plan.PathLike) -> dict[str, Results]:
   """Gathers what is done, and draws the study's page of it."""
   from bvae_jax.report import study as page  # the libraries of pages
 
@@ -127,7 +127,7 @@ def _finish(workdir: plan.Path) -> dict[str, Results]:
 
 
 def evaluate_again(
-  config: ml_collections.ConfigDict, workdir: plan.Path
+  config: ml_collections.ConfigDict, workdir: plan.PathLike
 ) -> dict[str, Results]:
   """Scores the units that are done anew, perhaps with other metrics.
 
@@ -159,7 +159,7 @@ def evaluate_again(
 
 def run(
   config: ml_collections.ConfigDict,
-  workdir: plan.Path,
+  workdir: plan.PathLike,
   execute: Executor = in_process,
   members_per_job: int = 0,
 ) -> dict[str, Results]:

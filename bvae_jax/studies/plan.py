@@ -27,7 +27,7 @@ from bvae_jax.workdir import locks
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._=,+-]*')
 
-Path = str | os.PathLike
+PathLike = str | os.PathLike
 
 
 def as_study(
@@ -105,7 +105,7 @@ def _check_same(folder: pathlib.Path, old: dict, new: dict) -> None:
     )
 
 
-def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
+def write_plan(config: ml_collections.ConfigDict, workdir: PathLike) -> None:
   """Writes plan.json, or checks that the folder holds this very plan.
 
   A plan with more seeds, steps or units than that in the folder continues it,
@@ -146,7 +146,7 @@ def write_plan(config: ml_collections.ConfigDict, workdir: Path) -> None:
       workdir_lib.replace_file(path, text)
 
 
-def read_plan(workdir: Path) -> ml_collections.ConfigDict:
+def read_plan(workdir: PathLike) -> ml_collections.ConfigDict:
   """The study's config, as plan.json holds it.
 
   Raises:
@@ -183,14 +183,14 @@ def jobs(config: ml_collections.ConfigDict) -> dict[str, list[str]]:
   return found
 
 
-def unit_path(workdir: Path, name: str) -> pathlib.Path:
+def unit_path(workdir: PathLike, name: str) -> pathlib.Path:
   """The run folder of a unit, or of a job that trains a part of it."""
   unit, _, part = name.partition('@')
   folder = workdir_lib.Folder(workdir).path / 'units' / unit
   return folder / 'parts' / part if part else folder
 
 
-def state(workdir: Path, name: str) -> str:
+def state(workdir: PathLike, name: str) -> str:
   """'done', 'running' (a process holds it), 'failed' or 'todo', of a job."""
   folder = unit_path(workdir, name)
   if '@' in name and (folder / 'training.json').exists():
@@ -204,13 +204,13 @@ def state(workdir: Path, name: str) -> str:
   return 'failed' if (folder / workdir_lib.FAILURE).exists() else 'todo'
 
 
-def finished(workdir: Path) -> list[str]:
+def finished(workdir: PathLike) -> list[str]:
   """The units that are trained, scored and drawn."""
   units = read_plan(workdir).units
   return [name for name in units if state(workdir, name) == 'done']
 
 
-def status(workdir: Path) -> dict[str, str]:
+def status(workdir: PathLike) -> dict[str, str]:
   """The state of every job of the plan.
 
   A unit whose parts are not all trained is 'waiting'.

@@ -12,11 +12,11 @@ from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.config import own
-from bvae_jax.studies.plan import Path, jobs, read_plan, state, unit_path
+from bvae_jax.studies.plan import PathLike, jobs, read_plan, state, unit_path
 from bvae_jax.workdir import locks
 
 
-def fail(workdir: Path, name: str, message: str) -> None:
+def fail(workdir: PathLike, name: str, message: str) -> None:
   """Records that a unit has failed, and why."""
   folder = unit_path(workdir, name)
   folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def _merge(folder: pathlib.Path, parts: list[pathlib.Path]) -> None:
   workdir_lib.replace_file(folder / 'training.json', text + '\n')
 
 
-def run_unit(workdir: Path, name: str) -> None:
+def run_unit(workdir: PathLike, name: str) -> None:
   """Runs, or resumes, one job of a plan; returns at once when it is done.
 
   Args:

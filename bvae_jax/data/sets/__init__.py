@@ -9,9 +9,7 @@ from bvae_jax.data.sets import (
   shapes3d,
   smallnorb,
 )
-from bvae_jax.data.sets.spec import Opened, RealSet, Remote
-
-__all__ = ['SETS', 'Opened', 'RealSet', 'Remote']
+from bvae_jax.data.sets.spec import RealSet
 
 SETS: dict[str, RealSet] = {
   real.name: real

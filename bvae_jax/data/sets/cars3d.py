@@ -92,6 +92,5 @@ SET = spec.RealSet(
     ),
   ),
   num_images=17_568,
-  image_size=64,
   open=_open,
 )

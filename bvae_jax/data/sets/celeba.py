@@ -100,6 +100,5 @@ SET = spec.RealSet(
     ),
   ),
   num_images=202_599,
-  image_size=64,
   open=_open,
 )

@@ -56,7 +56,6 @@ SET = spec.RealSet(
     ),
   ),
   num_images=737_280,
-  image_size=64,
   open=_open,
   either=True,
 )

@@ -85,7 +85,6 @@ def _set(kind: str, checksum: str, size: int = 0) -> spec.RealSet:
       ),
     ),
     num_images=grid.num_combinations(sizes),
-    image_size=64,
     open=functools.partial(open_as, sizes=sizes),
   )
 

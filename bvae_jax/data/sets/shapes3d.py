@@ -45,6 +45,5 @@ SET = spec.RealSet(
     ),
   ),
   num_images=480_000,
-  image_size=64,
   open=_open,
 )

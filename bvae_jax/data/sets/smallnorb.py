@@ -188,10 +188,9 @@ def _set(
     name=name,
     title=f'SmallNORB (LeCun et al. 2004), {what}',
     licence='research only',
-    page='https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/',
+    page=_URL,
     files=remotes,
     num_images=24_300 * len(halves),
-    image_size=64,
     open=functools.partial(_open, halves=halves),
   )
 

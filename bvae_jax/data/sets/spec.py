@@ -56,8 +56,8 @@ class RealSet(NamedTuple):
     page: where a person finds it.
     files: all that are needed; one of them where `either`.
     num_images: of the published set.
-    image_size: that it is prepared at unless asked otherwise [pixels].
     open: from the file, or the folder that holds the files.
+    image_size: that it is prepared at unless asked otherwise [pixels].
     either: whether each of the files holds the whole set.
   """
 
@@ -67,8 +67,8 @@ class RealSet(NamedTuple):
   page: str
   files: tuple[Remote, ...]
   num_images: int
-  image_size: int
   open: Callable[[Path], Opened]
+  image_size: int = 64
   either: bool = False
 
   @property

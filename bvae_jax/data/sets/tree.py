@@ -1,6 +1,7 @@
 """Files of a folder, a zip or a tar, read by name; nothing is unpacked."""
 
 import io
+import itertools
 import os
 import pathlib
 import tarfile
@@ -133,16 +134,6 @@ def pictures(
 
   found = members(path, lambda name: row_of(name) is not None)
   with futures.ThreadPoolExecutor(parallel.cores()) as pool:
-    block = []
-    for item in found:
-      block.append(item)
-      if len(block) == _AT_ONCE:
-        yield _block(pool, block, one, row_of)
-        block = []
-    if block:
-      yield _block(pool, block, one, row_of)
-
-
-def _block(pool: Any, block: list, one: Callable, row_of: Callable) -> tuple:
-  rows = np.array([row_of(name) for name, _ in block])
-  return rows, np.stack(list(pool.map(one, block)))
+    while block := list(itertools.islice(found, _AT_ONCE)):
+      rows = np.array([row_of(name) for name, _ in block])
+      yield rows, np.stack(list(pool.map(one, block)))

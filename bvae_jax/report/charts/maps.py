@@ -64,21 +64,13 @@ def bars(
   flat = not parts.values_of(rows).any()
   unit = alt.Scale(domain=[0, 1]) if flat else alt.Scale()
   axis = alt.Axis(labelAngle=0, labelOverlap=not lie and 'greedy')
-  name: dict[str, Any] = {
-    'shorthand': 'name:N',
-    'sort': None,
-    'title': None,
-    'axis': axis,
-  }
-  length: dict[str, Any] = {
-    'shorthand': 'value:Q',
-    'title': None,
-    'scale': unit,
-  }
-  x, y = (length, name) if lie else (name, length)
+  across, along = (alt.Y, alt.X) if lie else (alt.X, alt.Y)
+  name: Any = across('name:N', sort=None, title=None, axis=axis)
+  length: Any = along('value:Q', title=None, scale=unit)
   who = alt.Tooltip('name:N', title=title if value else 'name')
   told = [who, *parts.tips(value=value or title)]
-  base = alt.Chart().encode(x=alt.X(**x), y=alt.Y(**y), tooltip=told)
+  x, y = (length, name) if lie else (name, length)
+  base = alt.Chart().encode(x=x, y=y, tooltip=told)
   layers = [base.mark_bar(color=NEUTRAL, opacity=0.6)]
   if numbers:
     place: dict[str, Any] = {'dx': 4, 'align': 'left'} if lie else {'dy': -6}
@@ -164,31 +156,25 @@ def graph(
   scale = alt.Scale(
     domain=[-before / between, 1 + after / between], nice=False, zero=False
   )
-  names = lambda chosen, x, told: alt.Chart(
-    alt.Data(
-      values=[
-        {'x': x, 'y': place(name, chosen), 'name': name + told(name)}
-        for name in chosen
-      ]
-    )
-  ).encode(
-    x=alt.X('x:Q', axis=None, scale=scale),
-    y=alt.Y('y:Q', axis=None),
-    text=alt.Text('name:N'),
-  )
-  line = (
-    alt.Chart()
-    .mark_rule(color=UP, opacity=0.7)
-    .encode(
-      x=alt.X('x:Q', axis=None, scale=scale),
-      x2=alt.X2('x2:Q'),
-      y=alt.Y('y:Q', axis=None),
-      y2=alt.Y2('y2:Q'),
-      strokeWidth=alt.StrokeWidth(
-        'value:Q', scale=alt.Scale(domain=[0, 1], range=[1, 7]), legend=None
-      ),
-      tooltip=parts.tips('from_name:N', 'to_name:N', 'value:Q'),
-    )
+  x, y = alt.X('x:Q', axis=None, scale=scale), alt.Y('y:Q', axis=None)
+
+  def names(chosen: Sequence[str], at: float, told: Any) -> alt.Chart:
+    rows = [
+      {'x': at, 'y': place(name, chosen), 'name': name + told(name)}
+      for name in chosen
+    ]
+    drawn = alt.Chart(alt.Data(values=rows))
+    return drawn.encode(x=x, y=y, text=alt.Text('name:N'))
+
+  wide = alt.Scale(domain=[0, 1], range=[1, 7])
+  rule = alt.Chart().mark_rule(color=UP, opacity=0.7)
+  line = rule.encode(
+    x=x,
+    x2=alt.X2('x2:Q'),
+    y=y,
+    y2=alt.Y2('y2:Q'),
+    strokeWidth=alt.StrokeWidth('value:Q', scale=wide, legend=None),
+    tooltip=parts.tips('from_name:N', 'to_name:N', 'value:Q'),
   )
   return parts.whole(
     title,

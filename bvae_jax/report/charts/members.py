@@ -33,8 +33,9 @@ def curves(
   span, outside = parts.domain(values)
   crowd = len(members) > 12
   opacity, params = parts.faded(0.55 if crowd else 1.0, **keys)
+  axis = alt.Axis(tickCount=4, labelExpr="format(datum.value, '~s')")  # 100k
   base = alt.Chart().encode(
-    x=alt.X('step:Q', title='step', axis=parts.short()),
+    x=alt.X('step:Q', title='step', axis=axis),
     y=parts.y_axis('value', span),
     color=parts.colour(**keys),
     detail=alt.Detail('member:N'),
@@ -157,7 +158,7 @@ def scatter(
   levels = [row for row in lines if row.get('level')]
   span, outside = parts.domain(parts.values_of([*rows, *levels], 'y'))
   if log_x:
-    known = [v for v in parts.values_of(rows, 'x') if v > 0]
+    known = [v for v in parts.values_of(rows, 'x').tolist() if v > 0]
     low, high = min(known) / 1.15, max(known) * 1.15
     left_out = len(rows) - len(known)
   scale = alt.Scale(

@@ -164,11 +164,6 @@ def ticks(places: Sequence[float]) -> alt.Axis:
   return alt.Axis(values=list(places), labelExpr="format(datum.value, '~g')")
 
 
-def short() -> alt.Axis:
-  """An axis of counts: 0, 100k, 200k."""
-  return alt.Axis(tickCount=4, labelExpr="format(datum.value, '~s')")
-
-
 def svg(chart: Any) -> str:
   """The chart as an SVG file, in the colour of the text around it."""
   ink = 'currentColor'

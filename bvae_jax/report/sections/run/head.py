@@ -96,10 +96,8 @@ def _facts(view: View) -> list[tuple[str, str]]:
   config, results = view.config, view.results
   dataset, sizes = results['dataset'], config['evaluation']
   factors = ', '.join(labelled.described(dataset))
-  num_train, num_test = dataset.num_points or (
-    sizes['num_train'],
-    sizes['num_test'],
-  )
+  usual = sizes['num_train'], sizes['num_test']
+  num_train, num_test = dataset.num_points or usual
   shape = '×'.join(map(str, dataset.image_shape))
   images = f'{count(dataset.num_images, "image")} of {shape}'
   facts = [

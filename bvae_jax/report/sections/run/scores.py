@@ -17,7 +17,7 @@ def _settings(view: View) -> Markup:
   columns = [(v, markup.digits(v)) for v in map(view.values, view.keys)]
   rows = [
     [
-      view.words(setting),
+      view.words[setting],
       len(chosen),
       *(markup.spread(v[chosen], places) for v, places in columns),
     ]

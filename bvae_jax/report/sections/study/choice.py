@@ -8,7 +8,6 @@ from bvae_jax.report import markup, names, page
 from bvae_jax.report.markup import number
 from bvae_jax.report.sections.study import trade_offs
 from bvae_jax.report.study_view import Study
-from bvae_jax.report.view import View
 
 
 def by_udr(study: Study) -> page.Section:
@@ -56,11 +55,6 @@ def by_udr(study: Study) -> page.Section:
   )
 
 
-def _words(view: View, setting: selection.Setting) -> str:
-  """A setting as `kl_weight 30, capacity 6`."""
-  return view.words(tuple(setting.hparams[name] for name in view.swept))
-
-
 def _medians(study: Study) -> Markup:
   """A row a setting, the chosen one of each method in bold."""
   keys = study.everyone.keys
@@ -69,7 +63,7 @@ def _medians(study: Study) -> Markup:
   for method, view in study.methods.items():
     chosen = selection.choose(view.entries)
     for setting in selection.settings(view.entries):
-      name = f'{method} {_words(view, setting)}'
+      name = f'{method} {view.words_of(setting.hparams)}'
       if setting == chosen:
         name = markup.element('strong', name)
       medians = map(setting.median, keys)
@@ -86,11 +80,11 @@ def _by_each_score(study: Study) -> Markup:
     for key in keys:
       chosen = selection.choose(view.entries, key)
       value = chosen and chosen.median(selection.RULE)
-      cells.append(
-        markup.MISSING
-        if chosen is None or value is None
-        else markup.element('cell', _words(view, chosen), number(value))
-      )
+      if chosen is None or value is None:
+        cells.append(markup.MISSING)
+      else:
+        words = view.words_of(chosen.hparams)
+        cells.append(markup.element('cell', words, number(value)))
     rows.append([method, *cells])
   return markup.table(['', *map(names.short, keys)], rows, kind='words')
 

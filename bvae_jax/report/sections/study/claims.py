@@ -162,7 +162,7 @@ def dependence(study: Study) -> Markup:
         strength[chosen] = rank
         points += [
           panels.Point(
-            view.row(m, x=rank, y=values[m], setting=view.words(setting)),
+            view.row(m, x=rank, y=values[m], setting=view.words[setting]),
             view.marks[m].group,
             rank,
           )

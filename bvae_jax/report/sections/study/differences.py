@@ -1,6 +1,7 @@
 """Differences between the runs, or the methods, of a study, and their tests."""
 
 import dataclasses
+import itertools
 import math
 from typing import Any
 
@@ -62,26 +63,21 @@ def _pairs(study: Study) -> list[tuple[Column, Column]]:
   Where they share no value, every group with every other.
   """
   runs = list(study.methods)
-  every = len(runs) <= _EVERY_PAIR
-  columns = study.columns
-  at = lambda column: dict(
-    zip(study.methods[column.method].swept, column.setting)
-  )
+  own = {run: [c for c in study.columns if c.method == run] for run in runs}
+  pairs = list(itertools.combinations(runs, 2))
+  if len(runs) > _EVERY_PAIR:
+    pairs = pairs[: len(runs) - 1]  # of the first run
+
+  def alike(a: Column, b: Column) -> bool:
+    at, other = (
+      dict(zip(study.methods[c.method].swept, c.setting)) for c in (a, b)
+    )
+    return all(at[key] == other[key] for key in at.keys() & other.keys())
+
   found = []
-  for i, first in enumerate(runs[: len(runs) if every else 1]):
-    for second in runs[i + 1 :]:
-      both = [
-        (a, b)
-        for a in columns
-        for b in columns
-        if (a.method, b.method) == (first, second)
-      ]
-      equal = [
-        (a, b)
-        for a, b in both
-        if all(at(a)[k] == at(b)[k] for k in at(a).keys() & at(b).keys())
-      ]
-      found += equal or both
+  for first, second in pairs:
+    both = list(itertools.product(own[first], own[second]))
+    found += [pair for pair in both if alike(*pair)] or both
   return found
 
 
