@@ -82,10 +82,20 @@ def _find_config(argv: list[str]) -> list[str]:
 def _help() -> str:
   """The page of `--help`, its keys with the values of `--config`."""
   doc = sys.modules['__main__'].__doc__
-  if CONFIG.value is not None and 'units' not in CONFIG.value:
+  if CONFIG.value is None:
+    default = config_lib.default_config('beta_vae')
+    return usage.page(doc, default, 'the objective beta_vae')
+  if 'units' not in CONFIG.value:
     return usage.page(doc, CONFIG.value, 'this config')
-  default = config_lib.default_config('beta_vae')
-  return usage.page(doc, default, 'the objective beta_vae')
+  (first, config), *_ = units = sorted(CONFIG.value.units.items())
+  names = ', '.join(name for name, _ in units)
+  return usage.page(
+    doc,
+    config,
+    f'{first}, one of the {len(units)} units of this study ({names}); '
+    f'here a key of it is --config.units.{first}.KEY, of all units '
+    '--config.every.KEY',
+  )
 
 
 def require(required: Mapping[str, str]) -> None:

@@ -23,7 +23,6 @@ from bvae_jax import catalogue
 
 _WIDTH = 80
 
-
 _INTERRUPTED = 'interrupted; run the same command again'
 
 
@@ -220,8 +219,8 @@ def keys_text(config: ml_collections.ConfigDict) -> str:
     return found.to_dict() if nested else found
 
   return '\n'.join(
-    _entry(f'--config.{key}={value(key)!r}', meaning)
-    for key, meaning in meanings.MEANINGS.items()
+    _entry(f'--config.{key}={value(key)!r}', meanings.told(key))
+    for key in meanings.MEANINGS
   )
 
 
@@ -233,12 +232,13 @@ def page(doc: str | None, config: ml_collections.ConfigDict, title: str) -> str:
     config: whose values the keys are shown with.
     title: of that config.
   """
+  title = f'config keys, with the values of {title}:'
   return f"""{inspect.cleandoc(doc or '')}
 
 flags:
 {flags_text()}
 
-config keys, with the values of {title}:
+{textwrap.fill(title, _WIDTH)}
 {keys_text(config)}
 
 --config=list lists the configs."""

@@ -9,6 +9,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import types
 
 import helpers
 import ml_collections
@@ -125,7 +126,19 @@ def test_keys_are_shown_with_their_values():
   text = usage.keys_text(config)
   assert '--config.dataset.holdout=0.25\n' in text
   assert "'gamma': 1.0" in text
+  assert 'data.DATASETS, or tfds:NAME (blob, cars3d' in text
+  assert 'OPTIMIZERS, with its defaults (adam, ' in ' '.join(text.split())
   assert isinstance(config.hparams, ml_collections.ConfigDict)
+
+
+def test_the_help_of_a_study_is_of_one_of_its_units(monkeypatch):
+  units = {name: helpers.small_config(name) for name in ('vae', 'beta_vae')}
+  study = ml_collections.ConfigDict({'units': units})
+  monkeypatch.setattr(cli, 'CONFIG', types.SimpleNamespace(value=study))
+  page = ' '.join(cli._help().split())
+  assert 'of beta_vae, one of the 2 units of this study (beta_vae, vae)' in page
+  assert "--config.objective='beta_vae'" in page
+  assert '--config.units.beta_vae.KEY' in page
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """What each key of a config means, in words for `--help`."""
 
+import pkgutil
+import re
+
 # Of every key of `config.default_config`; a test compares the two.
 MEANINGS = {
   'objective': 'the loss: a name in losses.OBJECTIVES; a config file sets it',
@@ -79,3 +82,15 @@ MEANINGS = {
   'and ICA of pixels',
   'evaluation.seed': 'of the points and of what a metric draws',
 }
+
+_REGISTRY = re.compile(r'[a-z.]+\.[A-Z]+')
+
+
+def told(key: str) -> str:
+  """What a key means, and the names that it has to choose from."""
+  meaning = MEANINGS[key]
+  registry = _REGISTRY.search(meaning)
+  if not registry:
+    return meaning
+  names = pkgutil.resolve_name(f'bvae_jax.{registry[0]}')
+  return f'{meaning} ({", ".join(sorted(names))})'
