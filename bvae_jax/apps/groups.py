@@ -181,16 +181,16 @@ def split(
   target, group = (
     halves(whole.factors[:, places[k]], factors[k]) for k in (1, 0)
   )
-  parts = []
+  found = []
   for rows in np.split(np.arange(len(whole.index)), [len(train)]):
     sample = tasks.part(whole, rows)
-    parts.append(Groups(sample, target[rows], group[rows]))
+    found.append(Groups(sample, target[rows], group[rows]))
     if np.bincount(2 * group[rows] + target[rows], minlength=4).min() == 0:
       raise ValueError(
         f'fair: of {len(rows)} images none has one of the combinations of '
         f'{names[0]} and {names[1]}; choose other factors'
       )
-  return parts[0], parts[1]
+  return found[0], found[1]
 
 
 def names(

@@ -22,7 +22,7 @@ def tiled(images: Any, *, tile: int = 48) -> np.ndarray:
   return image_lib.grid(image_lib.enlarged(images, zoom), _PAD)
 
 
-def _columns(words: str) -> int:
+def _width(words: str) -> int:
   """How many letters' room a text takes: wide characters take that of two."""
   return sum(1 + (unicodedata.east_asian_width(c) in 'FW') for c in words)
 
@@ -34,7 +34,7 @@ def labelled(
   pixels = tiled(images)
   height, width = pixels.shape[:2]
   cell, step = (height + _PAD) / len(rows), (width + _PAD) / (len(columns) or 1)
-  left = 12 + round(6.6 * max(map(_columns, rows)))
+  left = 12 + round(6.6 * max(map(_width, rows)))
   top = (22 if title else 4) + (18 if columns else 0)
   picture = {
     'address': image_lib.data_uri('png', image_lib.png(pixels)),
@@ -49,6 +49,6 @@ def labelled(
     [(left - 8, top + (i + 0.5) * cell + 3, row) for i, row in enumerate(rows)],
     [(left + (j + 0.5) * step, top - 6, c) for j, c in enumerate(columns)],
     picture,
-    max(left + width + 2, 8 * _columns(title)),
+    max(left + width + 2, 8 * _width(title)),
     top + height + 4,
   )

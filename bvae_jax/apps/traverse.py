@@ -209,11 +209,8 @@ def _heads(values: np.ndarray, span: str) -> list[str]:
   """What stands above the columns."""
   if span == 'prior':
     return [f'{v:.1f}' for v in values[0]]
-  marks = [''] * values.shape[1]
-  marks[0], marks[-1] = (
-    ('−2σ', '+2σ') if span == 'posterior' else ('1 %', '99 %')
-  )
-  return marks
+  first, last = ('−2σ', '+2σ') if span == 'posterior' else ('1 %', '99 %')
+  return [first, *[''] * (values.shape[1] - 2), last]
 
 
 def check_index(index: int, num_images: int) -> int:

@@ -30,19 +30,16 @@ def _validate_scalars(config: ml_collections.ConfigDict) -> None:
   checks.integer('num_latents', config.num_latents, 1, _MOST_LATENTS)
   for key in ('tensorboard', 'profile'):
     checks.flag(key, config[key])
-  checks.flag('evaluation.floors', config.evaluation.floors)
+  evaluation = config.evaluation
+  checks.flag('evaluation.floors', evaluation.floors)
   for key in ('num_devices', 'members_per_program', 'member_batch'):
     checks.integer(key, config[key], 0)
   for key in ('num_train', 'num_test', 'num_elbo'):
-    count = config.evaluation[key]
-    checks.integer(f'evaluation.{key}', count, 1, checks.MOST_IMAGES)
-  checks.integer('evaluation.seed', config.evaluation.seed, 0, 2**32 - 1)
-  checks.choice(
-    'evaluation.transform',
-    config.evaluation.transform,
-    ('none', *metrics.TRANSFORMS),
-  )
-  checks.resamples('evaluation.num_resamples', config.evaluation.num_resamples)
+    checks.integer(f'evaluation.{key}', evaluation[key], 1, checks.MOST_IMAGES)
+  checks.integer('evaluation.seed', evaluation.seed, 0, 2**32 - 1)
+  transforms = 'none', *metrics.TRANSFORMS
+  checks.choice('evaluation.transform', evaluation.transform, transforms)
+  checks.resamples('evaluation.num_resamples', evaluation.num_resamples)
   for key in ('weight_decay', 'discriminator_rate', 'clip_norm'):
     checks.finite(key, config[key], signed=False)
   checks.share('ema_decay', config.ema_decay)

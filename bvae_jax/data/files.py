@@ -121,11 +121,6 @@ def header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
   return np.lib.format.read_array_header_2_0(stream)
 
 
-def names(archive: zipfile.ZipFile) -> list[str]:
-  """The members of a zip, but for what macOS lays beside them."""
-  return [n for n in archive.namelist() if not is_resource_fork(n)]
-
-
 def is_resource_fork(name: str) -> bool:
   """Whether a file of this name is what macOS lays beside another."""
   return name.rpartition('/')[2].startswith('._')
@@ -143,7 +138,11 @@ def _npz_shapes(
 ) -> tuple[dict[str, tuple[int, ...]], list[str]]:
   """The shapes of plain arrays, and the names of all, pickled ones too."""
   with zipfile.ZipFile(path) as archive:
-    members = [n for n in names(archive) if n.endswith('.npy')]
+    members = [
+      name
+      for name in archive.namelist()
+      if name.endswith('.npy') and not is_resource_fork(name)
+    ]
     if not members:
       raise ValueError('a zip of other files, no .npz; unpack it first')
     found = {}

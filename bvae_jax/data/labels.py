@@ -89,10 +89,9 @@ def of_arrays(
         f'{values.shape}'
       )
     base = key.rpartition('/')[2]
-    parts = [values] if values.ndim == 1 else values.T
     many = values.ndim == 2
-    names = [f'{base}_{k}' if many else base for k in range(len(parts))]
-    for name, part in zip(names, parts, strict=True):
+    for k, part in enumerate(values.T if many else [values]):
+      name = f'{base}_{k}' if many else base
       if name in columns:
         raise ValueError(f'{path}: dataset.label_keys names {name} twice')
       if part.dtype.kind not in 'biufSUO':

@@ -41,16 +41,16 @@ def of_data(experiment: experiment_lib.Experiment) -> dict[str, Any]:
     drawn = np.arange(count)
   images = np.asarray(dataset.images(np.concatenate([drawn, index])))
   pixels = np.round(images * 255).astype(np.uint8)
-  labels = np.zeros((count, 0))
-  if dataset.has_factors:
+  labels, factors = np.zeros((count, 0)), ()
+  if dataset.factors is not None:
     labels = np.array(dataset.labels(drawn), np.float64)
+    factors = dataset.factors.factors
   if isinstance(dataset.factors, data.Table):
     labels[~dataset.factors.known[drawn]] = np.nan
-  known = dataset.factors.factors if dataset.factors is not None else ()
   return {
     'description': dataset.description,
     'images': pixels[:count],
-    'factors': tuple((f.name, f.values) for f in known),
+    'factors': tuple((f.name, f.values) for f in factors),
     'labels': labels,
     'values': values,
     'grid': pixels[count:],

@@ -15,10 +15,8 @@ _SIZES = (1, *dsprites.FACTOR_SIZES)
 
 def _open(path: pathlib.Path) -> spec.Opened:
   images = arrays.open_stored(path, 'imgs')
-  found = arrays.names(path)
-  labels = (
-    'latents/classes' if 'latents/classes' in found else 'latents_classes'
-  )
+  of_hdf5 = 'latents/classes'
+  labels = of_hdf5 if of_hdf5 in arrays.names(path) else 'latents_classes'
   classes = arrays.open_stored(path, labels).whole()
   if classes.shape != (images.shape[0], 6):
     raise ValueError(

@@ -27,8 +27,7 @@ def _levels(
     for judge, by in _JUDGES.items():
       chance = common.values(study, plain, judge)
       if np.isfinite(chance).any():
-        chosen = values[[np.nanargmax(chance)]]
-        found[f'no labels, chosen by {by}'] = chosen
+        found[f'no labels, chosen by {by}'] = values[[np.nanargmax(chance)]]
   return {
     group: float(np.nanmean(values))
     for group, values in found.items()

@@ -11,10 +11,10 @@ from bvae_jax.report.study_view import Study
 def variance_shares(study: Study) -> dict[str, list[float]]:
   """Shares of each score's variance over all members; they add up to 1."""
   settings = [column.places for column in study.columns]
-  methods, before = [], 0
-  for view in study.methods.values():
-    methods.append((before + np.flatnonzero(view.healthy)).tolist())
-    before += len(view.entries)
+  methods = [
+    sorted(m for c in study.columns if c.method == method for m in c.places)
+    for method in study.methods
+  ]
   found = [study.everyone.values(key) for key in study.everyone.keys]
   seed = [statistics.seed_share(v, settings) for v in found]
   within = [statistics.seed_share(v, methods) for v in found]
