@@ -13,6 +13,7 @@ from bvae_jax.data import point_files
 from bvae_jax.evaluation import labelled, tables
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation.external import score
+from bvae_jax.report import names
 from bvae_jax.training import progress
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ def _text(results: results_lib.Results) -> str:
       f'{name:<{width}}{shown:>10}'
       + ('' if error is None else f' ± {error:.4f}')
     )
-  return '\n'.join(lines)
+  lower = [name for name in names.LOWER if name in member.metrics]
+  told = f', but lower for {" and ".join(lower)}' if lower else ''
+  return '\n'.join([*lines, f'higher is better{told}'])
 
 
 def _write(

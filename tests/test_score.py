@@ -148,7 +148,7 @@ def test_the_command_writes_results_and_names_factors(
     [
       f'--codes={tmp_path / "codes.npy"}',
       f'--factors={tmp_path / "f.csv"}',
-      '--metrics=mig',
+      '--metrics=mig,unsupervised',
       '--num_resamples=2',
       f'--out={tmp_path / "out"}',
     ]
@@ -156,7 +156,8 @@ def test_the_command_writes_results_and_names_factors(
   printed = capsys.readouterr().out
   rows = [line for line in printed.splitlines() if '±' in line]
   assert 'mig/shape' in printed and len({row.index('.') for row in rows}) == 1
-  assert 'mig (1 of 1)' in caplog.text  # a long score is not silent
+  assert 'mig (1 of 2)' in caplog.text  # a long score is not silent
+  assert '\nhigher is better, but lower for unsupervised\n' in printed
   assert 'that factor: shape 1' in printed
   found = json.loads((tmp_path / 'out' / 'results.json').read_text())
   assert found['dataset']['factor_names'] == ['shape', 'w/h', long]

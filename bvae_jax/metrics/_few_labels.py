@@ -24,7 +24,7 @@ def few_labels(
   Args:
     codes: float [N, D] posterior means, in random order.
     factors: int [N, K].
-    num_labels: 20 or more each; those above N become N.
+    num_labels: 20 or more each; those above N become N, also in names.
     factor_sizes: values of each factor (static), see `mig`.
 
   Returns:
@@ -41,8 +41,9 @@ def few_labels(
   codes, factors, sizes = _points.check_points(
     codes, factors, factor_sizes, min_points=min(num_labels)
   )
+  counts = sorted({min(n, len(codes)) for n in num_labels})
   found = {
     f'mig_{n}': _mig.of_points(codes[:n], factors[:n], sizes).scores['mig']
-    for n in sorted(num_labels)
+    for n in counts
   }
-  return _scored.Scored({'mig': found[f'mig_{min(num_labels)}'], **found})
+  return _scored.Scored({'mig': found[f'mig_{counts[0]}'], **found})
