@@ -111,6 +111,8 @@ def find_config(value: str) -> str:
     short = name.removeprefix('configs/').removesuffix('.py')
     if short not in known:
       near = did_you_mean(short, known) or '; --config=list lists those here'
+      if (path / 'config.json').is_file():
+        near = f'; that of the run there is {name.rstrip("/")}/config.json'
       raise FileNotFoundError(f'no such config file: {name}{near}')
     path = known[short]
   return f'{path}{colon}{preset}'

@@ -122,6 +122,13 @@ def _told(error: Exception, argv: list[str]) -> str:
   return f'--config: {" ".join(text.split())}'
 
 
+def _stray(words: list[str]) -> str:
+  """What stands there without a flag; a folder is most likely the workdir."""
+  folder = next((word for word in words if pathlib.Path(word).is_dir()), '')
+  hint = f'; did you mean --workdir={folder}?' if folder else ''
+  return ' '.join(words) + hint * ('workdir' in flags.FLAGS)
+
+
 def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   """Flags, or one line on what is wrong with them."""
   if '--version' in argv:
@@ -136,7 +143,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
     if asked:
       usage.show(_help())
     if len(rest) > 1:
-      raise flags.Error(f'stray argument(s): {" ".join(rest[1:])}')
+      raise flags.Error(f'stray argument(s): {_stray(rest[1:])}')
     require(required)
     if CONFIG.present:
       CONFIG.value.get('units')  # raises where the file could not be read
@@ -146,6 +153,7 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
     lines = str(error).splitlines()
     inner = 'Traceback' in str(error)  # of the config's own code: it comes last
     line = _CLASS.sub('', lines[-1]) if inner else keys.plainly(lines[0])
+    line += keys.of_flag(line, argv)
     sys.exit(f'error: {line}')
   except Exception as error:  # noqa: BLE001 (a config is a program)
     sys.exit(f'error: {_told(error, given)}')

@@ -249,6 +249,9 @@ COMMANDS = [
     'unit a: seeds=(2, 2) repeats a seed',
   ),
   ('--config=ok.py stray', 'stray argument(s): stray'),
+  ('--config=ok.py run', 'stray argument(s): run; did you mean --workdir=run?'),
+  ('--config=run', 'that of the run there is run/config.json'),
+  ('--config=ok.py --beta=2', 'did you mean --config.hparams.beta?'),
   ('--config=ok.py --confg=ok.py', 'confg'),
   ('--config=ok.py --mode=test', 'mode'),
   ('--config=ok.py --mode=evaluate', 'holds no run'),
@@ -338,6 +341,8 @@ def test_a_bad_command_is_one_line_and_writes_nothing(tmp_path):
   helpers.config_file(tmp_path / 'ok.py')
   for name, text in CONFIGS.items():
     (tmp_path / name).write_text(text.format(tests=os.path.dirname(__file__)))
+  (tmp_path / 'run').mkdir()
+  (tmp_path / 'run' / 'config.json').write_text('{}')
   before = sorted(tmp_path.rglob('*.*'))
   result = subprocess.run(
     [sys.executable, '-c', DRIVER], cwd=tmp_path, text=True, check=True,

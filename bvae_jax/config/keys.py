@@ -13,6 +13,7 @@ from bvae_jax import losses
 
 _EVERY = 'config.every.'
 _PLACE = re.compile(r'config\.(?P<unit>every\.|units\.[^.]+\.)?(?P<path>.*)')
+_UNKNOWN = re.compile(r"Unknown command line flag '(\w+)'")
 _OF_SCALARS = ('grid', 'schedules')  # their keys are names of scalars
 # What a flag's parser says of a value, and what a user is told.
 _TOLD = {
@@ -114,10 +115,23 @@ def elsewhere(missing: str, argv: Sequence[str]) -> str:
     of_a_run = name in config_lib.default_config('vae')
     if of_a_run and not unit and path.split('.')[0] == name:
       return f'; of all units of a study: --{_EVERY}{path}'
-    homes = sorted(key for key in _known() if key.split('.')[-1] == name)
+    homes = _homes(name)
     if homes and path not in homes:
       return f'; did you mean --config.{unit}{homes[0]}?'
   return ''
+
+
+def of_flag(line: str, argv: Sequence[str]) -> str:
+  """The key, if an error's unknown flag is one of the config that is given."""
+  flag = _UNKNOWN.fullmatch(line)
+  given = any(_key(word) == 'config' for word in argv)
+  homes = _homes(flag[1]) if flag and given else []
+  return f'; did you mean --config.{homes[0]}?' if homes else ''
+
+
+def _homes(name: str) -> list[str]:
+  """The keys, of any config, that end in a name."""
+  return sorted(key for key in _known() if key.split('.')[-1] == name)
 
 
 def _known() -> set[str]:
