@@ -13,7 +13,6 @@ import pathlib
 import time
 from collections.abc import Callable
 
-import jax
 import ml_collections
 
 from bvae_jax import population
@@ -86,7 +85,6 @@ def in_process(workdir: plan.PathLike, names: list[str]) -> dict[str, str]:
     except Exception as error:
       failures[name] = f'{type(error).__name__}: {error}'
       _LOG.error('unit %s: %s', name, failures[name])
-    jax.clear_caches()
   return failures
 
 
@@ -153,7 +151,6 @@ def evaluate_again(
   for name in units:
     _LOG.info('unit %s', name)
     run_lib.evaluate_again(config.units[name], plan.unit_path(workdir, name))
-    jax.clear_caches()
   return _finish(workdir)
 
 
