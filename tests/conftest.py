@@ -43,18 +43,16 @@ os.environ.update(
   JAX_DISABLE_MOST_OPTIMIZATIONS='1', JAX_TRACEBACK_IN_LOCATIONS_LIMIT='0'
 )
 # What one test has compiled, others load: workers and commands share a folder.
-# What compiles sooner than it is written and read is left out.
-_SLOW = 0.2  # seconds
 if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
   _cache = tempfile.mkdtemp(prefix='bvae_jax_tests_')
   atexit.register(shutil.rmtree, _cache, ignore_errors=True)
   os.environ.update(
     JAX_COMPILATION_CACHE_DIR=_cache,
-    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=str(_SLOW),
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
     JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES='-1',
   )
   jax.config.update('jax_compilation_cache_dir', _cache)
-  jax.config.update('jax_persistent_cache_min_compile_time_secs', _SLOW)
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
   jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
 
 
