@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from bvae_jax.data import pixels
 
@@ -33,6 +32,8 @@ def is_grey(path: pathlib.Path) -> bool:
   Raises:
     OSError: no image file.
   """
+  from PIL import Image
+
   with Image.open(path) as image:
     if image.mode != 'P':
       return image.mode in _GREY or image.mode.startswith('I;16')
@@ -76,6 +77,8 @@ def _extremes(path: pathlib.Path) -> tuple[str, float, float]:
     OSError: no image file.
     ValueError: numbers of 8 bits, or a value that is no number.
   """
+  from PIL import Image
+
   if not path.is_file():
     raise ValueError('no file')
   with open(path, 'rb') as stream:
@@ -114,6 +117,8 @@ def read(
     ends: the range of numbers over 8 bits by their type (`ends_of`); by default
       all 16 bits, or that of the file.
   """
+  from PIL import Image, ImageOps
+
   with Image.open(path) as image:
     image.draft(None, (2 * image_size, 2 * image_size))  # of a large JPEG
     image.load()
@@ -127,6 +132,8 @@ def resize(image: Any, image_size: int, fit: str) -> np.ndarray:
   Raises:
     ValueError: padded, its shorter side would be less than half a pixel.
   """
+  from PIL import Image, ImageOps
+
   method = ImageOps.fit if fit == 'crop' else ImageOps.pad
   size = image_size, image_size
   if fit == 'pad' and min(image.size) * image_size < max(image.size) / 2:
@@ -146,6 +153,8 @@ def from_pixels(
 
   Two channels are grey with transparency, four are RGB with transparency.
   """
+  from PIL import Image
+
   mode = {1: 'L', 2: 'LA', 3: 'RGB', 4: 'RGBA'}[values.shape[-1]]
   squeezed = values[..., 0] if mode == 'L' else values
   image = Image.fromarray(np.ascontiguousarray(squeezed))
@@ -154,6 +163,8 @@ def from_pixels(
 
 def _plain(image: Any, channels: int, ends: Ends = {}) -> Any:  # noqa: B006
   """A Pillow image of any mode as L or RGB, over white where transparent."""
+  from PIL import Image
+
   if image.mode[0] in 'IF':  # I;16 is 16 bits, I and F are 32
     values = np.asarray(image)
     usual = (0, 65535) if ';' in image.mode else pixels.extremes(values)

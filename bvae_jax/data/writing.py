@@ -10,7 +10,6 @@ from concurrent import futures
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from bvae_jax import parallel
 from bvae_jax.data import cache, decode, grid, prepared, progress, tiles
@@ -148,6 +147,8 @@ def _resized(images: np.ndarray, size: int) -> np.ndarray:
 
 def _sheet(making: pathlib.Path, facts: dict[str, Any]) -> None:
   """Draws images from all over the set."""
+  from PIL import Image
+
   chosen = np.linspace(0, facts['num_images'] - 1, _SHEET**2)
   images = np.stack(
     list(prepared.pictures(making, facts, chosen.round().astype(int)))

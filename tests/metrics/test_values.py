@@ -150,9 +150,9 @@ def test_total_correlation_of_duplicates_is_finite(perfect):
 @pytest.mark.parametrize(
   'kind, points',
   [
-    ('leaky', (1050, 150)),
-    ('duplicated', (250, 150)),
-    ('collapsed', (250, 150)),
+    ('leaky', (1100, 400)),
+    ('duplicated', (400, 400)),
+    ('collapsed', (400, 400)),
   ],
 )
 def test_dci(kind, points, make_case):
