@@ -3,6 +3,9 @@
 A number hangs on the key and on its place in C order, not on the shape. XLA
 unrolls the generator along a short last axis, such as latents, on CPUs: to
 compile 256 x 10 numbers takes an AMD EPYC five times as long as 2,560.
+
+A seed tells a run's numbers only if its keys are of one generator: Threefry,
+which is JAX's own choice, whatever a flag of JAX names in its place.
 """
 
 import functools
@@ -13,6 +16,30 @@ from typing import Any
 import jax
 import numpy as np
 from jax import lax
+
+_THREEFRY = 'threefry2x32'
+# Flags under which a key of Threefry draws other numbers: what they should be.
+_FLAGS = {'jax_threefry_partitionable': True, 'jax_random_seed_offset': 0}
+
+# Keys of what `jax.random.key_data` gives.
+of_data = functools.partial(jax.random.wrap_key_data, impl=_THREEFRY)
+
+
+def key(seed: Any) -> jax.Array:
+  """`jax.random.key(seed)`, of Threefry.
+
+  Args:
+    seed: an integer.
+
+  Raises:
+    ValueError: a flag of JAX makes other numbers of it.
+  """
+  for name, value in _FLAGS.items():
+    if (found := getattr(jax.config, name)) != value:
+      raise ValueError(
+        f'a seed draws other numbers under {name.upper()}={found}: unset it'
+      )
+  return jax.random.key(seed, impl=_THREEFRY)
 
 
 def _flat(

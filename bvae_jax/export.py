@@ -15,7 +15,7 @@ import numpy as np
 
 import bvae_jax
 from bvae_jax import config as config_lib
-from bvae_jax import trained, usage, workdir
+from bvae_jax import draws, trained, usage, workdir
 from bvae_jax.data import sets
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.explore import networks as networks_lib
@@ -125,7 +125,7 @@ def onnx_files(
   decoder = onnx_graph.model_of(
     networks.decoder, 'z', (latents,), ('images',), 0
   )
-  z = np.asarray(jax.random.normal(jax.random.key(0), (5, latents)))
+  z = np.asarray(jax.random.normal(draws.key(0), (5, latents)))
   images = np.asarray(model.decode(z))
   _compare('decoder', onnx_graph.run(decoder, z), [images])
   codes = model.encode(images)[: len(parts)]

@@ -16,6 +16,7 @@ import ml_collections
 import numpy as np
 
 from bvae_jax import config as config_lib
+from bvae_jax import draws
 
 
 class Member(NamedTuple):
@@ -70,7 +71,7 @@ def places(
 
 def keys(population: Sequence[Member]) -> jax.Array:
   """One typed PRNG key a member [M], from its seed alone."""
-  return jnp.stack([jax.random.key(m.seed) for m in population])
+  return jnp.stack([draws.key(m.seed) for m in population])
 
 
 def hparams(population: Sequence[Member]) -> dict[str, jax.Array]:

@@ -35,3 +35,15 @@ def test_shuffles(shape):
   key = jax.random.key(2)
   want = jax.random.permutation(key, x, axis=0, independent=True)
   np.testing.assert_array_equal(draws.shuffle(key, x), want)
+
+
+def test_a_seed_is_a_key_of_threefry_whatever_flags_say():
+  """Written out: the numbers of seed 5 since JAX 0.5."""
+  with jax.default_prng_impl('rbg'):
+    key = draws.key(5)
+    same = draws.of_data(jax.random.key_data(key))
+    got = jax.random.bits(key, (2,)), jax.random.bits(same, (2,))
+  np.testing.assert_array_equal(got, [[2003086470, 3955154020]] * 2)
+  told = r'JAX_THREEFRY_PARTITIONABLE=False: unset it'
+  with jax.threefry_partitionable(False), pytest.raises(ValueError, match=told):
+    draws.key(5)

@@ -47,3 +47,17 @@ def test_nothing_is_defined_that_nobody_uses():
     if count[name] == 1 and not called.fullmatch(name)
   ]
   assert not dead
+
+
+def test_keys_are_made_in_one_place():
+  """So that no flag of JAX changes what a seed draws."""
+  made = [
+    f'{path.relative_to(ROOT)}:{node.lineno}'
+    for path in FILES
+    if path.name != 'draws.py'
+    for node in ast.walk(ast.parse(path.read_text()))
+    if isinstance(node, ast.Attribute)
+    and ast.unparse(node)
+    in ('jax.random.key', 'jax.random.PRNGKey', 'jax.random.wrap_key_data')
+  ]
+  assert not made

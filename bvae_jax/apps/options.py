@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 
-from bvae_jax import apps, data, population, trained
+from bvae_jax import apps, data, draws, population, trained
 from bvae_jax.apps import coders
 
 SPANS = ('prior', 'posterior', 'percentile')  # ranges of a traversal
@@ -55,7 +55,7 @@ class Options(NamedTuple):
 
   @property
   def key(self) -> jax.Array:
-    return jax.random.key(self.seed)
+    return draws.key(self.seed)
 
   def load(self) -> tuple[tuple[trained.Model, ...], data.Dataset]:
     """The members, and the data set that they share.

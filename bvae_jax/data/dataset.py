@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from bvae_jax import parallel
+from bvae_jax import draws, parallel
 from bvae_jax.data import cache, grid
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.correlated import Correlation
@@ -246,5 +246,5 @@ class Dataset:
 def noise_keys(index: Any) -> jax.Array:
   """Keys of the noise that images [...] have whenever they are looked at."""
   index = jnp.asarray(index)
-  of_index = functools.partial(jax.random.fold_in, jax.random.key(0))
+  of_index = functools.partial(jax.random.fold_in, draws.key(0))
   return jax.vmap(of_index)(index.reshape(-1)).reshape(index.shape)

@@ -3,10 +3,10 @@
 import itertools
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import draws
 from bvae_jax.data.dataset import Dataset
 
 STRONG = 0.3  # from which on a pair of factors is warned of
@@ -66,7 +66,7 @@ def of(dataset: Dataset) -> tuple[float, ...]:
   if not dataset.has_factors:
     return ()
   if dataset.correlation is not None:
-    index = dataset.sample_train(jax.random.key(0), _MOST)
+    index = dataset.sample_train(draws.key(0), _MOST)
   elif dataset.split is not None:
     index = dataset.split.train
   elif dataset.is_grid:

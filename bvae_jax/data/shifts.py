@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import draws
 from bvae_jax.data import dataset, factors_csv
 from bvae_jax.data import factors as factors_lib
 from bvae_jax.data.correlated import Correlation
@@ -70,7 +71,7 @@ def hold_out(made: dataset.Dataset, share: float) -> dataset.Dataset:
       f'dataset.holdout={share} holds out {count} of {made.num_images} images; '
       'it must leave some on both sides'
     )
-  order = jax.random.permutation(jax.random.key(0), made.num_images)
+  order = jax.random.permutation(draws.key(0), made.num_images)
   parts = np.split(np.asarray(order, np.int32), [count])
   held_out, train = (np.sort(part) for part in parts)
   return dataclasses.replace(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data, parallel
+from bvae_jax import data, draws, parallel
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import progress
 
@@ -119,7 +119,7 @@ def bounds(
     A function of parameters with leading axis M; it is compiled once.
   """
   settings, dataset = experiment.config.evaluation, experiment.dataset
-  key = jax.random.key(settings.seed)
+  key = draws.key(settings.seed)
   chosen = dataset.sample_train(key, settings.num_elbo)
   trained = _elbo_of(experiment, key, chosen)
   if dataset.split is None:

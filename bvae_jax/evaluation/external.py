@@ -9,7 +9,7 @@ import ml_collections
 import numpy as np
 
 from bvae_jax import config as config_lib
-from bvae_jax import metrics
+from bvae_jax import draws, metrics
 from bvae_jax.config import checks
 from bvae_jax.data import dependence
 from bvae_jax.evaluation import hindrances, labelled, records, scores
@@ -82,7 +82,7 @@ def score(
       )
     metrics.check_codes(logvars, name='log-variances')
   if test_codes is None:
-    order = np.asarray(jax.random.permutation(jax.random.key(seed), count))
+    order = np.asarray(jax.random.permutation(draws.key(seed), count))
     num_train = count - round(TEST_SHARE * count)
     order = np.roll(order, num_train)  # the first third are test points
     codes, factors = codes[order], factors[order]

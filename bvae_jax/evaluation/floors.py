@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import config as config_lib
-from bvae_jax import metrics, population
+from bvae_jax import draws, metrics, population
 from bvae_jax.evaluation import codes as codes_lib
 from bvae_jax.evaluation import points as points_lib
 from bvae_jax.evaluation import principal, scores
@@ -35,9 +35,7 @@ def tables(
   fewer components than D, the rest are 0.
   """
   settings, dataset = experiment.config.evaluation, experiment.dataset
-  draw_key, image_key, ica_key = jax.random.split(
-    jax.random.key(settings.seed), 3
-  )
+  draw_key, image_key, ica_key = jax.random.split(draws.key(settings.seed), 3)
   latents: int = experiment.config.num_latents
   looked = points_lib.looked_at(experiment)
   index = np.arange(dataset.num_images) if looked is None else looked

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from bvae_jax import metrics
+from bvae_jax import draws, metrics
 
 
 def of_member(
@@ -11,9 +11,7 @@ def of_member(
 ) -> str:
   """Why a metric cannot be computed of points of one member, '' if it can."""
   trace = lambda seen: jax.eval_shape(
-    lambda key, found: metric.compute(key, found, sizes),
-    jax.random.key(0),
-    seen,
+    lambda key, found: metric.compute(key, found, sizes), draws.key(0), seen
   )
   # What there is where no other metric asks for tables.
   bare = points._replace(code_table=None, logvar_table=None, table_factors=None)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data, metrics
+from bvae_jax import data, draws, metrics
 from bvae_jax.evaluation.codes import Codes
 from bvae_jax.training import experiment as experiment_lib
 
@@ -27,7 +27,7 @@ def draw_points(
   about: none is drawn twice, and no test point is a training point; where there
   are fewer than asked for, both parts shrink alike.
   """
-  train_key, test_key = jax.random.split(jax.random.key(settings.seed))
+  train_key, test_key = jax.random.split(draws.key(settings.seed))
   count, num_train, num_test = (
     dataset.num_images,
     settings.num_train,
@@ -113,7 +113,7 @@ def transformed(name: str, seed: int, points: metrics.Sample) -> metrics.Sample:
   """
   if name == 'none':
     return points
-  key = jax.random.fold_in(jax.random.key(seed), _TRANSFORM)
+  key = jax.random.fold_in(draws.key(seed), _TRANSFORM)
   fit = lambda codes: metrics.TRANSFORMS[name](codes, key)
   fitted = jax.tree.map(
     np.asarray, jax.jit(lambda codes: jax.lax.map(fit, codes))(points.codes)

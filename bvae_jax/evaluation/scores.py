@@ -10,7 +10,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from bvae_jax import metrics, parallel, population
+from bvae_jax import draws, metrics, parallel, population
 from bvae_jax.training import progress
 
 _LOG = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def scores(
   Errors are there where the config asks for resamples.
   """
   resamples, members = config.evaluation.num_resamples, len(points.codes)
-  key = jax.random.key(config.evaluation.seed)
+  key = draws.key(config.evaluation.seed)
   on_cpu = jax.default_backend() == 'cpu'
   block = 1 if on_cpu else parallel.together(members, config.member_batch)
   found = {}

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import config as config_lib
-from bvae_jax import metrics, parallel, population
+from bvae_jax import draws, metrics, parallel, population
 from bvae_jax.evaluation import records, scores, selection, statistics
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evidence import representations
@@ -125,7 +125,7 @@ def run(
 
   def judge(place: int, name: str) -> scores.Found:
     begin = time.monotonic()
-    key = jax.random.fold_in(jax.random.key(seed), place)
+    key = jax.random.fold_in(draws.key(seed), place)
     found = _found(name, points, kl, chosen, key)
     _LOG.info('%s: %.1f s', name, time.monotonic() - begin)
     return found

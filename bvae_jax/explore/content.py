@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import losses, population
+from bvae_jax import draws, losses, population
 from bvae_jax.evaluation.results import Results
 from bvae_jax.explore import networks as networks_lib
 from bvae_jax.explore import shown as shown_lib
@@ -107,7 +107,7 @@ def make(
   )
   images, labels = shown['images'], shown['labels']
   points = experiment.objective.points
-  key = jax.random.key(experiment.config.evaluation.seed)
+  key = draws.key(experiment.config.evaluation.seed)
   return Content(
     title=title,
     **shown,

@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
-from bvae_jax import data
+from bvae_jax import data, draws
 from bvae_jax.training import experiment as experiment_lib
 
 NUM_IMAGES = 500
@@ -33,7 +32,7 @@ def of_data(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   """The fields of `Content` that tell of the run's own data set."""
   dataset = experiment.dataset
   index, values = _chosen(experiment)
-  key = jax.random.key(experiment.config.evaluation.seed)
+  key = draws.key(experiment.config.evaluation.seed)
   count = affordable(NUM_IMAGES, dataset.image_shape)
   count = min(count, dataset.num_images)
   drawn = np.asarray(data.sample_index(key, count, dataset.num_images))

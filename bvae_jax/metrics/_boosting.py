@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import draws
 from bvae_jax.metrics import _bins, _common, _splits
 
 # Defaults of scikit-learn.
@@ -141,7 +142,7 @@ def fit_boosted_trees(
     jnp.broadcast_to(prior, (test_codes.shape[0], target.shape[1])),
     jnp.zeros((codes.shape[1], len(sizes))),
   )
-  keys = jax.random.split(jax.random.key(seed), _ROUNDS)
+  keys = jax.random.split(draws.key(seed), _ROUNDS)
   (score, test_score, importance), _ = jax.lax.scan(grow, init, keys)
   total = importance.sum(0, keepdims=True)
   return BoostedTrees(

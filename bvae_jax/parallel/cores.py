@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from jax import core
 
+from bvae_jax import draws
 from bvae_jax.parallel import memory, threads
 from bvae_jax.parallel.layouts import Layout
 
@@ -60,7 +61,7 @@ class Cores(Layout):
     same weights. It would compile training in 0.6 of the time, but round a sum
     otherwise, once in thousands of steps.
     """
-    of_keys = lambda data: function(jax.random.wrap_key_data(data))
+    of_keys = lambda data: function(draws.of_data(data))
     fast = not jax.config.read('jax_disable_most_optimizations')
     options = {'xla_backend_optimization_level': 2} if fast else {}
     return self.spread(jax.jit(of_keys, compiler_options=options)(key_data))
@@ -91,7 +92,7 @@ class Cores(Layout):
     """Compiles a member's chunk, and calls it for each; see `Layout`."""
 
     def of_data(arrays, state, key, hparams, plan, feed):
-      key = jax.random.wrap_key_data(key)
+      key = draws.of_data(key)
       return chunk(arrays, state, key, hparams, plan, feed)
 
     first = _part(shapes, 0)

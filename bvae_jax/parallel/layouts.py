@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 from jax.experimental import multihost_utils
 
+from bvae_jax import draws
 from bvae_jax.parallel import maps, memory
 
 AXIS = 'devices'
@@ -98,7 +99,7 @@ class Layout:
 
   def init(self, function: Callable, key_data: jax.Array) -> Any:
     """`function(keys [M])` as `spread` lays it, each share on its device."""
-    of_keys = lambda data: function(jax.random.wrap_key_data(data))
+    of_keys = lambda data: function(draws.of_data(data))
     if self.mode == 'data':
       return self.replicate(jax.jit(of_keys)(key_data))
     local = [self.devices[i] for i in self._local]

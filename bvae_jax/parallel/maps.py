@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax import lax
 
+from bvae_jax import draws
 from bvae_jax.parallel import threads
 
 _BLOCKS = 64  # of indices that a device is given at once
@@ -63,9 +64,7 @@ def batched_map(function: Callable, batch_size: int) -> Callable:
   def mapped(arrays, states, keys, hparams, plan, feed):
     def one(x):
       state, key, values, own = x
-      return function(
-        arrays, state, jax.random.wrap_key_data(key), values, plan, own
-      )
+      return function(arrays, state, draws.of_data(key), values, plan, own)
 
     xs = (states, keys, hparams, feed)
     if 1 < keys.shape[0] <= batch_size:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data, trained
+from bvae_jax import data, draws, trained
 from bvae_jax.report import images as image_lib
 from bvae_jax.training import experiment as experiment_lib
 
@@ -28,7 +28,7 @@ def reference_images(experiment: experiment_lib.Experiment) -> np.ndarray:
   if dataset.is_grid:
     factors = np.array([size // 2 for size in dataset.factor_sizes])
     middle = data.factors_to_index(factors, dataset.factor_sizes)
-  key = jax.random.key(experiment.config.evaluation.seed)
+  key = draws.key(experiment.config.evaluation.seed)
   drawn = data.sample_index(key, NUM_REFERENCE, dataset.num_images)
   index = np.append(middle, drawn[1:])
   return np.asarray(dataset.images(index))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from bvae_jax import config as config_lib
-from bvae_jax import data, parallel
+from bvae_jax import data, draws, parallel
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import probe, step
 from bvae_jax.workdir import metrics_log
@@ -56,7 +56,7 @@ def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
     train_step = step.make_train_step(experiment, blank)
     return train_step(step.init(experiment, key), key, hparams)[1]
 
-  shapes = jax.eval_shape(one_step, jax.random.key(0))
+  shapes = jax.eval_shape(one_step, draws.key(0))
   taken = sorted({*shapes} & {*metrics_log.OF_MEMBER})
   if taken:
     raise ValueError(

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bvae_jax import draws
 from bvae_jax.training import batches, step
 from bvae_jax.training import chunk as chunk_lib
 from bvae_jax.training import experiment as experiment_lib
@@ -46,7 +47,7 @@ class Feeder:
     self._cpu = jax.local_devices(backend='cpu')[0]
     with jax.default_device(self._cpu):
       data = jax.device_put(jax.random.key_data(keys), self._cpu)
-      self._keys = jax.random.wrap_key_data(data)
+      self._keys = draws.of_data(data)
       probe = jax.vmap(lambda key: probe_lib.probe_index(experiment, key))
       self._probe = spread(rows.take(np.asarray(probe(self._keys))))
     self._shapes = jax.eval_shape(
