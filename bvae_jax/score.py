@@ -107,6 +107,7 @@ def _scored(args: Any) -> results_lib.Results:
   _check_rows('codes', codes, 'factors', factors)
   _check_rows('codes', codes, 'logvars', logvars)
   _check_rows('test_codes', test_codes, 'test_factors', test_factors)
+  factors, test_factors = point_files.varying(factors, test_factors)
   return score(
     codes.values,
     factors.values,

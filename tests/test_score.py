@@ -252,6 +252,29 @@ def test_a_column_that_counts_the_rows_is_no_code(tmp_path, caplog):
   assert 'row, counts the rows and is scored as a factor; call' in caplog.text
 
 
+def test_a_factor_of_one_value_is_left_out_as_of_a_folder(
+  points, tmp_path, monkeypatch, capsys, caplog
+):
+  """The others keep their names and scores; `none` has no value at all."""
+  monkeypatch.chdir(tmp_path)
+  codes, factors = points
+  np.save('codes.npy', codes)
+  rows = [f'{a},red,{b},NA,{c}' for a, b, c in factors]
+  pathlib.Path('f.csv').write_text('\n'.join(['a,hue,b,none,c', *rows]))
+  score.main(['--codes=codes.npy', '--factors=f.csv', '--metrics=mig'])
+  printed = capsys.readouterr().out
+  left = 'factors of one value, or of none, are left out: '
+  assert f'{left}hue, none' in caplog.text
+  want = score.score(codes, factors, names='abc', metrics_names=('mig',))
+  for name, value in want.members[0].metrics.items():
+    assert re.search(rf'^{name} +{value:.4f}$', printed, re.MULTILINE)
+  wide = np.insert(factors, 1, 7, axis=1)
+  tables = point_files.Table(wide), point_files.Table(wide[:2])
+  for table, rows in zip(point_files.varying(*tables), (factors, factors[:2])):
+    np.testing.assert_array_equal(table.values, rows)
+    assert table.names == ('factor_0', 'factor_2', 'factor_3')
+
+
 def _bad_files(folder):
   np.save(folder / 'codes.npy', np.random.default_rng(0).normal(size=(9, 3)))
   np.save(folder / 'f.npy', np.arange(18).reshape(9, 2) % 3)
@@ -268,7 +291,7 @@ def _bad_files(folder):
   (folder / 'named.csv').write_text('id,a,b\n' + ids(range(9)))
   (folder / 'mixed.csv').write_text('id,a,b\n' + ids(range(8, -1, -1)))
   (folder / 'twice.csv').write_text('a,a\n' + '1,2\n2,1\n0,0\n' * 3)
-  (folder / 'same.csv').write_text('shape,hue\n' + '1,2\n2,2\n0,2\n' * 3)
+  (folder / 'same.csv').write_text('shape,hue\n' + '1,2\n1,2\n1,2\n' * 3)
   (folder / 'run').mkdir()
   (folder / 'run' / 'config.json').write_text('{}')
   (folder / 'mine').mkdir()
@@ -313,7 +336,7 @@ def _bad_files(folder):
     ),
     ('named.csv', 'mixed.csv', '', 'row 1 0, and --factors 8: bring their'),
     ('codes.npy', 'twice.csv', '', 'a name of their own each'),
-    ('codes.npy', 'same.csv', '', 'factor hue is constant'),
+    ('codes.npy', 'same.csv', '', 'factor shape is constant'),
     ('codes.npy', 'f.npy', '--logvars=short.npy', 'log-variances (8,) beside'),
     ('codes.npy', 'f.npy', '--seed=-1', 'seed=-1 must not be negative'),
     ('codes.npy', 'f.npy', '--out=', '--out is empty: name a folder'),

@@ -1,5 +1,6 @@
 """Tables of points from files: codes, labels or log-variances of anybody."""
 
+import itertools
 import logging
 import pathlib
 from typing import Any, NamedTuple
@@ -56,6 +57,32 @@ def read(path: pathlib.Path, key: str) -> Table:
     alike = [n for n in held if n.rpartition('/')[2] == key or len(held) == 1]
     key = alike[0] if len(alike) == 1 else key
   return Table(np.asarray(files.open_array(path, key, ranks=(1, 2))))
+
+
+def varying(factors: Table, test: Table) -> tuple[Table, Table]:
+  """Both tables without the factors of one value, which tell nothing.
+
+  Args:
+    factors: of the points that are trained on.
+    test: of other points, of the same columns; its values may be None.
+  """
+  shape = factors.values.shape
+  unlike = test.values is not None and test.values.shape[1:] != shape[1:]
+  if len(shape) < 2 or unlike:  # refused as what it is
+    return factors, test
+  names = factors.names or tuple(f'factor_{k}' for k in range(shape[1]))
+  known = lambda value: str(value).strip().lower() not in labels.BLANKS
+  told = [sum(map(known, np.unique(column))) > 1 for column in factors.values.T]
+  if all(told) or not any(told):
+    return factors, test
+  left = ', '.join(name for name, varies in zip(names, told) if not varies)
+  _LOG.warning('factors of one value, or of none, are left out: %s', left)
+  names = tuple(itertools.compress(names, told))
+  part = lambda values: None if values is None else values[:, told]
+  return (
+    Table(part(factors.values), names, factors.rows),
+    Table(part(test.values), names, test.rows),
+  )
 
 
 def _csv(path: pathlib.Path, key: str) -> Table:
