@@ -145,6 +145,8 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
     if len(rest) > 1:
       raise flags.Error(f'stray argument(s): {_stray(rest[1:])}')
     require(required)
+    if WORKDIR.value == '':
+      raise flags.Error('--workdir is empty: name a folder')
     if CONFIG.present:
       CONFIG.value.get('units')  # raises where the file could not be read
       keys.override_units(CONFIG.value, every)

@@ -225,8 +225,10 @@ def _parse(argv: list[str]) -> Any:
   parser = usage.Parser(
     prog='python -m bvae_jax.export', description=__doc__, allow_abbrev=False
   )
-  parser.add_argument('--workdir', required=True, help='folder of the run')
-  parser.add_argument('--out', required=True, help='folder to write')
+  for name, text in (('--workdir', 'of the run'), ('--out', 'to write')):
+    parser.add_argument(
+      name, type=usage.folder, required=True, help=f'folder {text}'
+    )
   parser.add_argument(
     '--member', default='best', help='a number from 0, best, median or udr'
   )

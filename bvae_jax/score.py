@@ -90,7 +90,9 @@ def _parse(argv: list[str]) -> Any:
   )
   parser.add_argument('--seed', type=int, default=0, help='of all draws')
   parser.add_argument(
-    '--out', help=f'folder for results.json, results.csv and {PAGE}'
+    '--out',
+    type=usage.folder,
+    help=f'folder for results.json, results.csv and {PAGE}',
   )
   return parser.parse_args(argv)
 

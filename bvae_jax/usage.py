@@ -129,15 +129,15 @@ def listed(words: str) -> list[str]:
   return [word.strip() for word in words.split(',') if word.strip()]
 
 
+def folder(text: str) -> str:
+  """The folder that an argument names; one without a name is not this one."""
+  if not text:
+    raise argparse.ArgumentTypeError('is empty: name a folder')
+  return text
+
+
 class Parser(argparse.ArgumentParser):
   """A parser whose errors are one line, as those of the other commands."""
-
-  def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-    """As `argparse` does; a folder without a name is not this one."""
-    found = super().parse_args(args, namespace)
-    if getattr(found, 'out', None) != '':
-      return found
-    return self.error('--out is empty: name a folder')
 
   def print_help(self, file: Any = None) -> None:
     """As `argparse` does, to a reader that may have had enough."""

@@ -289,6 +289,7 @@ COMMANDS = [
     'tensorboard=maybe: must be tr',
   ),
   ('--config=ok.py --workdir=gs://bucket/run', 'local path'),
+  ('--config=ok.py --workdir=', '--workdir is empty: name a folder'),
   ('--config=ok.py --workdir=ok.py', 'is a file'),
   ('--config=ok.py --workdir=ok.py/below', 'is a file'),
   ('--config=ok.py --hosts=here', '--hosts'),

@@ -339,7 +339,7 @@ def _bad_files(folder):
     ('codes.npy', 'same.csv', '', 'factor shape is constant'),
     ('codes.npy', 'f.npy', '--logvars=short.npy', 'log-variances (8,) beside'),
     ('codes.npy', 'f.npy', '--seed=-1', 'seed=-1 must not be negative'),
-    ('codes.npy', 'f.npy', '--out=', '--out is empty: name a folder'),
+    ('codes.npy', 'f.npy', '--out=', '--out: is empty: name a folder'),
     ('codes.npy', 'f.npy', '--out=run', 'holds a run'),
     ('codes.npy', 'f.npy', '--out=f.npy', 'f.npy is a file; choose a folder'),
     ('codes.npy', 'f.npy', '--out=mine', 'mine/results.csv is there already'),

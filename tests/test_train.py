@@ -270,7 +270,7 @@ def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
     for name in ('whole', 'parts')
   )
   assert whole['members'] == parts['members']
-  with pytest.raises(OSError, match='num_steps: 6 -> 4'):
+  with pytest.raises(OSError, match=r'6 -> 4\).* \(a larger --config.num_st'):
     run_lib.train_and_evaluate(make(4), tmp_path / 'parts')
   before = {
     p: p.read_bytes() for p in tmp_path.glob('parts/*.*') if p.is_file()

@@ -173,7 +173,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
   )
   parser.add_argument('--data_dir', default='', help='of prepared sets')
   parser.add_argument('--image_size', type=int, default=64)
-  parser.add_argument('--out', default='.', help='the folder to write to')
+  parser.add_argument(
+    '--out', type=usage.folder, default='.', help='the folder to write to'
+  )
   return parser.parse_args(argv)
 
 

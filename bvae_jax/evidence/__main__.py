@@ -8,7 +8,6 @@ results.json, results.csv and report.html in DIR.
 
 import argparse
 import logging
-import pathlib
 import sys
 from typing import Any
 
@@ -58,7 +57,7 @@ def _parse(argv: list[str]) -> Any:
     '--seeds', type=int, default=3, help='of each representation (3)'
   )
   parser.add_argument(
-    '--out', type=pathlib.Path, required=True, metavar='DIR',
+    '--out', type=usage.folder, required=True, metavar='DIR',
     help='folder for results.json, results.csv and report.html',
   )  # fmt: skip
   args = parser.parse_args(argv)

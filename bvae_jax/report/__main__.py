@@ -30,7 +30,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     allow_abbrev=False,
   )
   parser.add_argument(
-    'runs', nargs='+', type=pathlib.Path, metavar='RUN', help='folders'
+    'runs', nargs='+', type=usage.folder, metavar='RUN', help='folders'
   )
   parser.add_argument(
     '--out', type=pathlib.Path, metavar='FILE', help='of a comparison'
@@ -88,7 +88,7 @@ def main(argv: Sequence[str]) -> None:
   args = _parse(argv)
   cli.cache_compilations()
   with usage.one_line_errors():
-    paths = [path.expanduser() for path in args.runs]
+    paths = [pathlib.Path(run).expanduser() for run in args.runs]
     runs = [unit for path in paths for unit in _units(path)]
     if len(paths) == 1 and args.out is None:
       page = redraw(paths[0])

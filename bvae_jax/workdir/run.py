@@ -13,6 +13,11 @@ from bvae_jax.config import own
 from bvae_jax.workdir import files, folder, groups, metrics_log
 
 _LOG = logging.getLogger(__name__)
+_GROWING = ('num_steps: ', 'seeds: ')
+_MORE = (
+  ' (a larger --config.num_steps, or further --config.seeds beside its own, '
+  'continues it)'
+)
 
 
 class Workdir(folder.Folder):
@@ -47,9 +52,12 @@ class Workdir(folder.Folder):
     new = config_lib.complete(config_lib.plain(config.to_dict()))
     changed = config_lib.differing_keys(old, new, free)
     if changed:
+      less = all(one.startswith(_GROWING) for one in changed)
       raise files.WorkdirError(
         f'workdir {self.path} holds a run with another config '
         f'({"; ".join(changed)}); choose another --workdir, or give its config'
+        + _MORE
+        * less
       )
     return old
 
