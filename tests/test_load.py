@@ -194,7 +194,7 @@ def test_a_run_without_scores_gives_its_last_checkpoint(small_run, tmp_path):
     bvae_jax.load(folder, member=0)
   assert (folder / 'groups.json').read_bytes() == groups
   shutil.rmtree(folder / 'checkpoints')
-  with pytest.raises(OSError, match='no checkpoint yet'):
+  with pytest.raises(OSError, match='has no checkpoint; wait for'):
     bvae_jax.load(folder, member=0)
 
 

@@ -293,7 +293,7 @@ def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
     with pytest.raises(ValueError, match='no further'):
       run_lib.evaluate_again(None, tmp_path / 'parts')
   shutil.rmtree(tmp_path / 'parts' / 'checkpoints')
-  with pytest.raises(OSError, match='has no checkpoint yet'):
+  with pytest.raises(OSError, match='has no checkpoint; it is scored: put'):
     run_lib.evaluate_again(make(6, num_devices=99), tmp_path / 'parts')
   assert all(p.read_bytes() == raw for p, raw in before.items())
 

@@ -115,10 +115,17 @@ def require_checkpoint(folder: workdir_lib.Workdir) -> None:
     WorkdirError: it has none.
   """
   if not reached(folder):
-    raise workdir_lib.WorkdirError(
-      f'{folder.path} has no checkpoint yet; wait for the first one, or run '
-      'its command again'
+    raise _lacks(folder, 'no checkpoint')
+
+
+def _lacks(folder: workdir_lib.Workdir, what: str) -> workdir_lib.WorkdirError:
+  way = 'wait for the first one, or run its command again'
+  if folder.results_path.exists():
+    way = (
+      'it is scored: put its folder checkpoints back, or move its results.json '
+      'away and run its command again, which trains it anew'
     )
+  return workdir_lib.WorkdirError(f'{folder.path} has {what}; {way}')
 
 
 def restore(
@@ -134,10 +141,7 @@ def restore(
 
   def lacks(seeds: set[int]) -> workdir_lib.WorkdirError:
     named = ', '.join(map(str, sorted(seeds)))
-    return workdir_lib.WorkdirError(
-      f'{folder.path} holds no whole checkpoint of seeds {named}; wait for the '
-      'first one, or run its command again'
-    )
+    return _lacks(folder, f'no whole checkpoint of seeds {named}')
 
   config = experiment.config.copy_and_resolve_references()
   known = {seed for c in folder.cohorts(config) for seed in c.seeds}

@@ -461,5 +461,5 @@ def test_total_correlation_is_read_from_the_log(trained):
 
 def test_a_lost_checkpoint_is_named(tmp_path):
   folder = workdir.Workdir(tmp_path)
-  with pytest.raises(workdir.WorkdirError, match='holds no whole checkpoint'):
+  with pytest.raises(workdir.WorkdirError, match='has no whole checkpoint'):
     programs_lib.restore(experiment_lib.build(UNITS['beta_vae']), folder)
