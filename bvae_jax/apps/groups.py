@@ -111,6 +111,14 @@ def parts(factor: factors_lib.Factor) -> str:
   return f'{factor.name} {first} or {rest[0] if len(rest) == 1 else "another"}'
 
 
+def lower_half(factor: factors_lib.Factor) -> str:
+  """The first half of a factor's values in words: kinds have no order."""
+  what = 'lower half'
+  if factor.kind == 'categorical':
+    what = f'first {factor.size // 2} of {factor.size} kinds'
+  return f'the {what} of {factor.name}'
+
+
 def own_law(
   places: tuple[int, int], factors: tuple[factors_lib.Factor, ...]
 ) -> Correlation:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from bvae_jax import data
-from bvae_jax.apps import charts, coders, linear, probes, tasks
+from bvae_jax.apps import charts, coders, groups, linear, probes, tasks
 from bvae_jax.apps.options import Options, doubts
 from bvae_jax.apps.section import Section, Table
 from bvae_jax.evaluation import statistics
@@ -26,13 +26,13 @@ class Shift(NamedTuple):
   """Accuracies where training is on one half of a factor.
 
   Attributes:
-    factor: its name.
+    factor: whose values tell the halves apart.
     labels: labelled images that are trained on.
     images: of which they are drawn.
     accuracy: {method: on the same half, and on the other}.
   """
 
-  factor: str
+  factor: data.Factor
   labels: int
   images: int
   accuracy: dict[str, list[statistics.Estimate]]
@@ -133,7 +133,7 @@ def run(options: Options) -> Section:
       'commonest_class': floor,
       'shift': shift
       and {
-        'factor': shift.factor,
+        'factor': shift.factor.name,
         'labels': shift.labels,
         'accuracy': _plain(shift.accuracy),
       },
@@ -216,7 +216,7 @@ def _shift(
     for test in tests
   ]
   both = {m: [one[m] for one in each] for m in each[0]}
-  return Shift(name, size, half, both)
+  return Shift(factor, size, half, both)
 
 
 def _tables(name, goal, labels, lines, shift):
@@ -228,8 +228,8 @@ def _tables(name, goal, labels, lines, shift):
   )
   if shift:
     yield Table(
-      f'Covariate shift: {name}, trained on {shift.labels} images of the lower '
-      f'half of {shift.factor}',
+      f'Covariate shift: {name}, trained on {shift.labels} images of '
+      + groups.lower_half(shift.factor),
       ('', 'tested on the same half', 'on the other half'),
       cells(shift.accuracy),
     )

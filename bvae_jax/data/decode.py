@@ -18,6 +18,7 @@ SUFFIXES = (
 # Those that may hold numbers over 8 bits.
 _WIDE = ('.tif', '.tiff', '.pgm', '.pnm', '.png', '.jp2')
 _PNG, _DEPTH = b'\x89PNG', 24  # its first bytes, and where its bits stand
+_BYTES = 'u1', 0.0, 255.0  # of every other file
 _GREY = ('1', 'L', 'LA', 'La', 'I', 'F')
 
 
@@ -42,32 +43,31 @@ def is_grey(path: pathlib.Path) -> bool:
 
 
 def ends_of(paths: Iterable[pathlib.Path]) -> Ends:
-  """The range of grey numbers of 16 or 32 bits, of all files of a type.
+  """The range of grey numbers, of all files of a type.
 
   One file alone may be dark or flat, and 16 bits may hold 0 to 255. What cannot
   be read is left out.
 
   Returns:
-    The least and the largest value of each type, as 'u2'.
+    The least and the largest value of each type, as 'u2'; all of 8 bits.
   """
   found = {}
   for path in paths:
-    if path.suffix.lower() not in _WIDE:
-      continue
     with contextlib.suppress(Exception):  # whoever decodes it says why
-      kind, low, high = _extremes(path)
+      wide = path.suffix.lower() in _WIDE
+      kind, low, high = _extremes(path) if wide else _BYTES
       least, most = found.get(kind, (low, high))
       found[kind] = min(low, least), max(high, most)
   return found
 
 
 def words_of(ends: Ends) -> str:
-  """How the numbers of `ends_of` are read; empty where there are none."""
+  """How the numbers of `ends_of` are read; empty where all are of 8 bits."""
   told = []
-  for kind, limits in ends.items():
+  for kind, limits in sorted(ends.items()):
     with contextlib.suppress(ValueError):  # told of each file
       told.append(pixels.scale_of(np.dtype(kind), *limits)[2])
-  return ', '.join(told)
+  return ' and '.join(told) if {*ends} - {_BYTES[0]} else ''
 
 
 def _extremes(path: pathlib.Path) -> tuple[str, float, float]:
@@ -75,7 +75,7 @@ def _extremes(path: pathlib.Path) -> tuple[str, float, float]:
 
   Raises:
     OSError: no image file.
-    ValueError: numbers of 8 bits, or a value that is no number.
+    ValueError: no file, or a value that is no number.
   """
   from PIL import Image
 
@@ -84,10 +84,10 @@ def _extremes(path: pathlib.Path) -> tuple[str, float, float]:
   with open(path, 'rb') as stream:
     head = stream.read(_DEPTH + 1)
   if head.startswith(_PNG) and head[-1] < 16:
-    raise ValueError('8 bits')
+    return _BYTES
   with Image.open(path) as image:
     if image.mode[0] not in 'IF':
-      raise ValueError('8 bits')
+      return _BYTES
     values = np.asarray(image)
   return _kind(values), *pixels.extremes(values)
 

@@ -45,6 +45,12 @@ def test_a_factor_is_cut_in_two_and_told(kind, size, values, cut, told):
   assert groups.parts(factor) == told
 
 
+def test_kinds_have_no_lower_half():
+  half = lambda kind, size: groups.lower_half(data.Factor('f', kind, size))
+  assert half('ordinal', 5) == half('continuous', 0) == 'the lower half of f'
+  assert half('categorical', 5) == 'the first 2 of 5 kinds of f'
+
+
 @pytest.mark.parametrize('weighted', (False, True))
 def test_leace_leaves_no_linear_trace_and_moves_least(weighted):
   rng = np.random.default_rng(0)

@@ -142,6 +142,10 @@ def test_16_bits_that_are_not_used_are_no_black_picture(suffix, folder):
   close(decoded(folder), expected[..., None])
   words = r'image files of uint16 from 0 to 65535 \(dark: the largest is 4080'
   assert re.search(words, load(folder).description)
+  Image.fromarray(GREYS).save(folder / 'c.png')
+  words = words.replace('uint16', 'uint8 from 0 to 255 and uint16')
+  assert re.search(words, load(folder).description)
+  close(decoded(folder)[2], GREYS[..., None])
 
 
 def test_crop_and_pad(folder):
