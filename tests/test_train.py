@@ -353,6 +353,7 @@ def test_free_memory_respects_cgroups_and_machines_that_do_not_say(
   for name, value in (('limit', 44), ('usage', 2)):
     (tmp_path / f'memory/memory.{name}_in_bytes').write_text(str(value))
   assert parallel.free_memory(tmp_path) == 42
+  assert parallel.host_memory(tmp_path) == 44
   sysconf = {'SC_PAGE_SIZE': 10, 'SC_PHYS_PAGES': 8}.__getitem__
 
   def macos(name):

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from bvae_jax import parallel
+
 _KINDS = {
   b'\x93NUMPY': 'npy',
   b'PK\x03\x04': 'zip',
@@ -129,8 +131,19 @@ def is_resource_fork(name: str) -> bool:
 def _npz(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
   plain, every = _npz_shapes(path)
   name = _named(key, plain, every) if key else _one(plain, every, ranks)
+  with zipfile.ZipFile(path) as archive:
+    _check_room(name, archive.getinfo(f'{name}.npy').file_size)
   with np.load(path, allow_pickle=False) as arrays:
     return arrays[name]
+
+
+def _check_room(name: str, size: int) -> None:
+  """Refuses an array of so many bytes before it fills the memory."""
+  if size > parallel.host_memory():
+    raise ValueError(
+      f'{name} has {size / 1e9:.3g} GB, more than the memory of this host; '
+      'save it as a .npy, which is read from the disk'
+    )
 
 
 def _npz_shapes(
@@ -178,6 +191,7 @@ def _hdf5(path: pathlib.Path, key: str, ranks: tuple[int, ...]) -> np.ndarray:
   name = _named(key, found, found) if key else _one(found, found, ranks)
   opened: Any = h5py.File(path, 'r')
   with opened as file:
+    _check_room(name, file[name].nbytes)
     words = h5py.check_string_dtype(file[name].dtype)
     try:  # h5py takes bytes of NumPy for ASCII
       return file[name].asstr('utf-8')[()] if words else file[name][()]

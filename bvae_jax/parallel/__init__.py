@@ -29,6 +29,7 @@ from bvae_jax.parallel.memory import (
   Compiled,
   ahead_of_time,
   free_memory,
+  host_memory,
   leaves_nothing,
   memory_limit,
 )

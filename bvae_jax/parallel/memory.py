@@ -1,5 +1,6 @@
 """The memory of devices and of this host; what a program takes of it."""
 
+import contextlib
 import functools
 import gc
 import os
@@ -19,6 +20,11 @@ R = TypeVar('R')
 
 _REGIONS = 20_000  # of the 65,530 that Linux lets a process map
 _LEFT = 1 << 24  # bytes of arrays
+_CGROUPS = pathlib.Path('/sys/fs/cgroup')
+_LIMITS = (  # of a cgroup, and what it has used: v2, v1
+  ('memory.max', 'memory.current'),
+  ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes'),
+)
 
 
 class Compiled(NamedTuple):
@@ -46,7 +52,16 @@ def memory_limit() -> float:
   return 0.8 * free_memory() / len(jax.local_devices())
 
 
-def free_memory(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
+def host_memory(cgroups: pathlib.Path = _CGROUPS) -> int:
+  """Bytes that this host has, free or not; `cgroups` as of `free_memory`."""
+  whole = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+  for limit, _ in _LIMITS:
+    with contextlib.suppress(OSError, ValueError):  # as in `free_memory`
+      whole = min(whole, int((cgroups / limit).read_text()))
+  return whole
+
+
+def free_memory(cgroups: pathlib.Path = _CGROUPS) -> int:
   """Bytes that this host has free, within the limits of its cgroup.
 
   Args:
@@ -57,10 +72,7 @@ def free_memory(cgroups: pathlib.Path = pathlib.Path('/sys/fs/cgroup')) -> int:
     free = os.sysconf('SC_AVPHYS_PAGES') * page
   except ValueError:  # macOS does not say: half of what there is
     free = os.sysconf('SC_PHYS_PAGES') * page // 2
-  for limit, used in (
-    ('memory.max', 'memory.current'),
-    ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes'),
-  ):
+  for limit, used in _LIMITS:
     try:
       room = [int((cgroups / name).read_text()) for name in (limit, used)]
     except (OSError, ValueError):  # another version of cgroups, or no limit

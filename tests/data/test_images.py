@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from bvae_jax import config as config_lib
-from bvae_jax import data
+from bvae_jax import data, parallel
 from bvae_jax.data import decode, labels, pixels
 from configs import own_images
 
@@ -281,7 +281,10 @@ def test_hdf5(tmp_path):
     load(tmp_path / 'a.h5', label_keys=('latin',))
   with pytest.raises(ValueError, match='no none among deep/images, labels, l'):
     load(tmp_path / 'a.h5', label_keys=('none',))
-  close(decoded(tmp_path / 'a.h5'), IMAGES)
+  with h5py.File(tmp_path / 'vast.h5', 'w') as file:  # 17.6 PB of none
+    file.create_dataset('x', (2**40, 128, 128), np.uint8, chunks=(1, 4, 4))
+  with pytest.raises(ValueError, match='x has 1.8e.07 GB, more than the mem'):
+    load(tmp_path / 'vast.h5')
   close(decoded(tmp_path / 'a.h5', image_key='/deep/images'), IMAGES)
 
 
@@ -290,6 +293,15 @@ def test_an_npz_that_macos_packed_anew(tmp_path):
   with zipfile.ZipFile(tmp_path / 'a.npz', 'a') as archive:
     archive.writestr('__MACOSX/._x.npy', b'\0\5\x16\7')
   close(decoded(tmp_path / 'a.npz'), IMAGES)
+
+
+def test_an_npz_that_memory_does_not_hold_is_not_unpacked(
+  tmp_path, monkeypatch
+):
+  np.savez_compressed(tmp_path / 'a.npz', x=np.zeros((1000, 10, 10)))
+  monkeypatch.setattr(parallel, 'host_memory', lambda: 800_000)
+  with pytest.raises(ValueError, match=r'a\.npz: x has 0\.0008 GB, more than'):
+    load(tmp_path / 'a.npz')
 
 
 def _pickled(path):
