@@ -201,6 +201,19 @@ def test_tables_as_programs_save_them(text, head, tmp_path):
   np.testing.assert_array_equal(table, [[1.5, 2], [-3, np.nan]])
 
 
+@pytest.mark.parametrize('kind', ['U', 'S'])
+def test_missing_words_of_arrays_are_those_of_tables(kind, tmp_path):
+  """`N/A` was a class of its own."""
+  words = np.array([['a', 'N/A'], ['ß', ' ?'], ['NA', 'b']])
+  words = np.char.encode(words, 'utf-8') if kind == 'S' else words
+  np.save(tmp_path / 'f.npy', words)
+  found = point_files.read(tmp_path / 'f.npy', 'factors').values
+  assert found.tolist() == [['a', ''], ['ß', ''], ['', 'b']]
+  np.save(tmp_path / 'f.npy', np.array([b'\xe9', b'a']))
+  with pytest.raises(ValueError, match='its text is no UTF-8'):
+    point_files.read(tmp_path / 'f.npy', 'factors')
+
+
 def test_a_row_without_a_label_is_a_point(tmp_path):
   (tmp_path / 'f.csv').write_text('a,b\n1,2\n,\n3,4\n')
   table = point_files.read(tmp_path / 'f.csv', 'factors').values

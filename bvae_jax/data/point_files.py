@@ -56,7 +56,16 @@ def read(path: pathlib.Path, key: str) -> Table:
     held = arrays.names(path)
     alike = [n for n in held if n.rpartition('/')[2] == key or len(held) == 1]
     key = alike[0] if len(alike) == 1 else key
-  return Table(np.asarray(files.open_array(path, key, ranks=(1, 2))))
+  found = np.asarray(files.open_array(path, key, ranks=(1, 2)))
+  if found.dtype.kind not in 'OSU':
+    return Table(found)
+  try:
+    told = np.char.decode(found) if found.dtype.kind == 'S' else found
+  except UnicodeDecodeError:
+    raise ValueError(f'{path}: its text is no UTF-8; save it anew') from None
+  told = told.astype(str)
+  blank = np.isin(np.char.lower(np.char.strip(told)), labels.BLANKS)
+  return Table(np.where(blank, '', told))
 
 
 def varying(factors: Table, test: Table) -> tuple[Table, Table]:
