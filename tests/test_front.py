@@ -76,6 +76,16 @@ import bvae_jax.main
   assert '"<string>", line 5' in found.stderr  # not line 4
 
 
+def test_pages_without_docstrings_say_why_not_when_imported():
+  """A run imports them before it trains."""
+  found = subprocess.run(
+    [sys.executable, '-OOc', 'import bvae_jax.report'],
+    cwd=ROOT, capture_output=True, text=True,
+  )  # fmt: skip
+  last = found.stderr.splitlines()[-1]
+  assert last.startswith('ImportError: pages are drawn by Altair, which reads')
+
+
 def test_every_listed_preset_is_one():
   for name, path in catalogue.configs().items():
     wanted = [] if name == 'own_images' else ['quick']

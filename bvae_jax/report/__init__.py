@@ -3,6 +3,13 @@
 import dataclasses
 import os
 import pathlib
+import sys
+
+if sys.flags.optimize > 1:  # told before a run is trained that draws none
+  raise ImportError(
+    'pages are drawn by Altair, which reads its docstrings: unset '
+    'PYTHONOPTIMIZE=2, leave -OO out'
+  )
 
 from bvae_jax import config as config_lib
 from bvae_jax import workdir
