@@ -1,6 +1,8 @@
 """Workdirs and checkpoints: damage, kills and full disks lose nothing."""
 
+import asyncio
 import errno
+import gc
 import json
 import logging
 import os
@@ -22,7 +24,7 @@ from bvae_jax.data import storage
 from bvae_jax.evaluation import provenance
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.training import board as boards
-from bvae_jax.training import checkpoint, hooks
+from bvae_jax.training import checkpoint, hooks, hushed
 from bvae_jax.workdir import metrics_log
 
 
@@ -294,6 +296,16 @@ def test_the_last_two_are_kept_and_the_newest_is_restored(saved):
   step, values = restored(saved)
   assert step == 3
   np.testing.assert_array_equal(values.params['a'], state(3).params['a'])
+
+
+def test_what_asyncio_tells_later_of_writes_that_failed_is_dropped(caplog):
+  hushed.ignore_late_threads()
+  loop = asyncio.new_event_loop()
+  for told in ('d/x: No space left on device [os_error_code=28]', 'of a user'):
+    loop.create_future().set_exception(ValueError(told))
+  loop.close()
+  gc.collect()
+  assert 'of a user' in caplog.text and 'No space' not in caplog.text
 
 
 def test_a_disk_that_takes_no_more_is_one_line_without_tracebacks(

@@ -48,7 +48,8 @@ def quiet() -> Iterator[None]:
 def ignore_late_threads() -> None:
   """Keeps threads of what failed from printing that their loop is gone.
 
-  They do so, some forty times, at any moment after Orbax has raised.
+  They do so, some forty times, at any moment after Orbax has raised; asyncio
+  tells of the other writes that failed as they did.
   """
   hook = sys.unraisablehook
 
@@ -57,3 +58,6 @@ def ignore_late_threads() -> None:
       hook(found)
 
   sys.unraisablehook = ignore
+  logging.getLogger('asyncio').addFilter(
+    lambda record: not _OS_ERROR.search(record.getMessage())
+  )
