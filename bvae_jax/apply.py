@@ -107,10 +107,9 @@ def _apply(name: str, words: list[str]) -> None:
   found = module.run(options)
   command = f'python -m bvae_jax.apply {name} {shlex.join(words)}'
   found = dataclasses.replace(found, command=command, state=state)
-  page = section_lib.write(found, options.run)
-  for table in found.tables:
+  for table in found.tables:  # first: a full disk does not lose them
     _LOG.info('%s', section_lib.as_text(table))
-  _LOG.info('%s', page)
+  _LOG.info('%s', section_lib.write(found, options.run))
 
 
 def _help() -> str:

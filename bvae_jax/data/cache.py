@@ -53,6 +53,21 @@ def advise(array: np.ndarray, advice: str) -> None:
     mapped.madvise(number)
 
 
+def mapped(path: pathlib.Path, shape: tuple[int, ...]) -> np.memmap:
+  """A new array of bytes in a file, which has its room on the disk.
+
+  Without it, a disk that fills up later ends the process by SIGBUS.
+
+  Raises:
+    OSError: there is no room.
+  """
+  made = np.lib.format.open_memmap(path, 'w+', np.uint8, shape)
+  if hasattr(os, 'posix_fallocate'):  # macOS has none
+    with open(path, 'r+b') as file:
+      os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+  return made
+
+
 def fingerprint(paths: list[pathlib.Path], settings: dict[str, Any]) -> str:
   """A name that changes with a file's path, size or time, or a setting."""
 
@@ -101,7 +116,7 @@ def decoded(
       free = shutil.disk_usage(home).free
       if need > free:
         raise OSError(f'{need:,} bytes needed, {free:,} free')
-      made = np.lib.format.open_memmap(path, 'w+', np.uint8, (count, *shape))
+      made = mapped(path, (count, *shape))
       skipped = _fill(made, decode)
       rows = [i for i in range(count) if i not in skipped]
       if not rows:
@@ -110,9 +125,7 @@ def decoded(
         )
       if skipped:
         path = pathlib.Path(making) / 'kept.npy'
-        kept = np.lib.format.open_memmap(
-          path, 'w+', np.uint8, (len(rows), *shape)
-        )
+        kept = mapped(path, (len(rows), *shape))
         for i, row in enumerate(rows):
           kept[i] = made[row]
         made = kept

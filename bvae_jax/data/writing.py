@@ -17,6 +17,7 @@ from bvae_jax.data.sets import spec
 
 _LOG = logging.getLogger(__name__)
 _SHEET = 8  # images a side of the contact sheet
+_BESIDE = 1 << 20  # bytes of what else is written
 
 
 class _NotBinaryError(ValueError):
@@ -81,6 +82,11 @@ def write(
     except OSError:
       if not target.exists():  # else another command was faster
         raise
+  except OSError as error:
+    raise OSError(
+      f'{home}: the prepared set cannot be written: {error}; choose another '
+      'folder with --data_dir'
+    ) from error
   finally:
     shutil.rmtree(making, ignore_errors=True)
   return target
@@ -96,15 +102,11 @@ def _fill(
   """Writes images.npy, each image in its place; returns how it is stored."""
   count, channels = len(opened.classes), opened.shape[2]
   row = (-(-(size**2) // 8),) if bits else (size, size, channels)
-  need, free = count * math.prod(row), shutil.disk_usage(making).free
-  if need + (1 << 20) > free:
-    raise OSError(
-      f'{making.parent}: {need:,} bytes needed, {free:,} free; choose another '
-      'folder with --data_dir'
-    )
-  made = np.lib.format.open_memmap(
-    making / 'images.npy', 'w+', np.uint8, (count, *row)
-  )
+  need = count * math.prod(row) + _BESIDE
+  free = shutil.disk_usage(making).free
+  if need > free:
+    raise OSError(f'{need:,} bytes needed, {free:,} free')
+  made = cache.mapped(making / 'images.npy', (count, *row))
   there, told = np.zeros(count, bool), progress.Progress(_LOG)
   for rows, images in opened.chunks():
     if images.dtype != np.uint8 or images.shape[1:] != opened.shape:

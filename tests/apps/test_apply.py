@@ -179,6 +179,22 @@ def test_the_command_knows_its_applications(capsys):
   assert all(name in told for name in apps.NAMES) and '--threshold' in told
 
 
+def test_a_full_disk_loses_no_table(tmp_path, monkeypatch, caplog):
+  def full(*_):
+    raise OSError('No space left on device')
+
+  table = section.Table('Accuracies', ('', 'mean'), (('codes', '0.75'),))
+  made = section.Section('edit', '', '', {}, (table,))
+  monkeypatch.setattr(apply, '_options', lambda _: Options(tmp_path))
+  monkeypatch.setattr(section, 'state', lambda _: '')
+  monkeypatch.setattr(edit, 'run', lambda _: made)
+  monkeypatch.setattr(section, 'write', full)
+  caplog.set_level('INFO')
+  with pytest.raises(OSError, match='No space'):
+    apply._apply('edit', [])
+  assert 'codes  0.75' in caplog.text
+
+
 def test_the_home_folder_has_its_sign(tmp_path, monkeypatch):
   monkeypatch.setenv('HOME', str(tmp_path))
   apply.parse(['apply', 'edit', '--workdir=~/run'])

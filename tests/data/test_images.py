@@ -16,6 +16,7 @@ from PIL import Image
 
 from bvae_jax import config as config_lib
 from bvae_jax import data, parallel
+from bvae_jax.data import cache as decode_cache
 from bvae_jax.data import decode, labels, pixels
 from configs import own_images
 
@@ -213,6 +214,13 @@ def test_a_file_that_could_not_be_read_is_tried_again(folder, monkeypatch):
     assert len(decoded(folder)) == len(decoded(folder)) == 1
   one, other = decoded(folder)
   close(other, 255 - one)
+
+
+@pytest.mark.skipif(not hasattr(os, 'posix_fallocate'), reason='as macOS')
+def test_a_mapped_array_has_its_room_at_once(tmp_path):
+  """A disk that was full while it was filled ended the process by SIGBUS."""
+  made = decode_cache.mapped(tmp_path / 'a.npy', (1 << 20,))
+  assert (tmp_path / 'a.npy').stat().st_blocks * 512 >= made.nbytes == 1 << 20
 
 
 def test_a_cache_that_cannot_be_written(folder, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Real sets from small files in the published layouts, made here."""
 
+import errno
 import gzip
 import hashlib
 import io
@@ -429,6 +430,15 @@ def test_nothing_half_made(tmp_path, monkeypatch, small_mpi3d):
       writing.shutil, 'disk_usage', lambda _: type('U', (), {'free': 9})
     )
     with pytest.raises(OSError, match='bytes needed, 9 free; choose another'):
+      prepare.prepare('mpi3d_toy', str(home), str(tmp_path / 'a.npz'))
+
+  def full(*_):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  with monkeypatch.context() as patched:
+    patched.setattr(writing, '_sheet', full)
+    told = 'home: the prepared set cannot be written: .*No space left.*; ch'
+    with pytest.raises(OSError, match=told):
       prepare.prepare('mpi3d_toy', str(home), str(tmp_path / 'a.npz'))
   assert list(home.iterdir()) == []
 
