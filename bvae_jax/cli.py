@@ -21,6 +21,8 @@ from bvae_jax import run as run_lib
 from bvae_jax.config import keys
 from bvae_jax.studies import execute
 
+_LOG = logging.getLogger(__name__)
+
 CONFIG = config_flags.DEFINE_config_file(
   'config',
   None,
@@ -162,6 +164,18 @@ def parse(argv: list[str], required: Mapping = REQUIRED) -> list[str]:
   return rest
 
 
+class _LogFile(logging.FileHandler):
+  """A file of lines that says once where it lacks some, as on a full disk."""
+
+  whole = True
+
+  def handleError(self, record: logging.LogRecord) -> None:
+    del record
+    told, self.whole = not self.whole, False
+    if not told:
+      _LOG.warning('%s lacks lines (%s)', self.baseFilename, sys.exc_info()[1])
+
+
 def log_to_stderr(quiet: bool = False, log_file: str | None = None) -> None:
   """Our lines as they are; of the libraries', warnings only.
 
@@ -179,7 +193,7 @@ def log_to_stderr(quiet: bool = False, log_file: str | None = None) -> None:
   if log_file:
     path = pathlib.Path(log_file).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handlers.append(logging.FileHandler(path))
+    handlers.append(_LogFile(path))
   form = logging.Formatter('%(asctime)s %(message)s', datefmt='%H:%M:%S')
   for handler in handlers:
     handler.setFormatter(form)

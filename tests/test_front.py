@@ -86,6 +86,24 @@ def test_pages_without_docstrings_say_why_not_when_imported():
   assert last.startswith('ImportError: pages are drawn by Altair, which reads')
 
 
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='as macOS')
+def test_a_log_that_cannot_be_written_says_so_once(monkeypatch, capsys):
+  logger = logging.getLogger('bvae_jax')
+  with monkeypatch.context() as patched:
+    for name in ('handlers', 'propagate', 'level'):
+      patched.setattr(logger, name, getattr(logger, name))
+    cli.log_to_stderr(log_file='/dev/full')
+    for line in ('one', 'two'):
+      logger.info(line)
+    with pytest.raises(OSError, match='No space'):
+      logger.handlers[1].close()
+  told = [
+    line.partition(' ')[2] for line in capsys.readouterr().err.split('\n')
+  ]
+  full = '/dev/full lacks lines ([Errno 28] No space left on device)'
+  assert told == ['one', full, 'two', '']
+
+
 def test_every_listed_preset_is_one():
   for name, path in catalogue.configs().items():
     wanted = [] if name == 'own_images' else ['quick']
