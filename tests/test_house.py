@@ -39,7 +39,7 @@ def test_nothing_is_defined_that_nobody_uses():
   for path in (p for folder in READERS for p in (ROOT / folder).rglob('*.*')):
     if path.suffix in ('.py', '.md', '.ipynb', '.html', '.js'):
       count.update(re.findall(r'\w+', path.read_text()))
-  called = re.compile(r'__\w+__|do_GET')
+  called = re.compile(r'__\w+__|do_GET|handleError')
   dead = [
     f'{path.relative_to(ROOT)}: {name}'
     for path in FILES
