@@ -20,7 +20,7 @@ from bvae_jax.evaluation import results as results_lib
 from bvae_jax.metrics import _solvers
 from bvae_jax.parallel import memory, threads
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import hooks, loop, monitor
+from bvae_jax.training import hooks, loop, monitor, probe
 from bvae_jax.training import program as program_lib
 from bvae_jax.training import programs as programs_lib
 from bvae_jax.workdir import locks
@@ -75,10 +75,14 @@ SPREAD = {
 
 
 @pytest.mark.parametrize('objective', sorted(losses.OBJECTIVES))
-def test_one_step_moves_all_weights_on_any_number_of_devices(objective):
+def test_one_step_moves_all_weights_on_any_number_of_devices(
+  objective, monkeypatch
+):
   config = helpers.small_config(objective)
   experiment, state, take = helpers.first_step(config)
   if objective in SPREAD:
+    if objective != 'beta_tcvae':  # what is logged beside a step is one for all
+      monkeypatch.setattr(probe, 'probe', lambda *_: {})
     found = run_chunk(config, layout('members', 1))
     spread = run_chunk(config, layout('data', SPREAD[objective]))
     assert_same_run(found, spread)

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import linalg as sparse
 
 _DENSE = 1500  # rows of a matrix that is decomposed whole: about a second
 
@@ -54,6 +53,8 @@ def _largest(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
   if len(matrix) <= max(_DENSE, 2 * count + 1) or not matrix.any():
     values, vectors = np.linalg.eigh(matrix)
   else:
+    from scipy.sparse import linalg as sparse  # an eighth of a start
+
     start = np.random.RandomState(0).normal(size=len(matrix))
     values, vectors = sparse.eigsh(matrix, count, v0=start)
   order = np.argsort(values)[: -count - 1 : -1]
