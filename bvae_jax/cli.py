@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import pathlib
 import re
 import sys
@@ -19,6 +18,7 @@ from bvae_jax import catalogue, parallel, usage
 from bvae_jax import config as config_lib
 from bvae_jax import run as run_lib
 from bvae_jax.config import keys
+from bvae_jax.data import cache
 from bvae_jax.studies import execute
 
 _LOG = logging.getLogger(__name__)
@@ -211,8 +211,7 @@ def cache_compilations() -> None:
   if jax.config.values['jax_compilation_cache_dir'] is None:
     # Without one where it is closed to this user, or no home is known.
     with contextlib.suppress(OSError, RuntimeError):
-      base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-      folder = pathlib.Path(base) / 'bvae_jax' / 'xla'
+      folder = cache.folder() / 'xla'
       folder.mkdir(parents=True, exist_ok=True)
       jax.config.update('jax_compilation_cache_dir', str(folder))
 

@@ -47,6 +47,7 @@ if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
   _cache = tempfile.mkdtemp(prefix='bvae_jax_tests_')
   atexit.register(shutil.rmtree, _cache, ignore_errors=True)
   os.environ.update(
+    XDG_CACHE_HOME=_cache,
     JAX_COMPILATION_CACHE_DIR=_cache,
     JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
     JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES='-1',

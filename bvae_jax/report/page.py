@@ -1,14 +1,21 @@
 """An HTML file: its head, its sections in order, one copy of the charts."""
 
+import contextlib
 import functools
+import gzip
 import json
+import pathlib
 import re
+import zlib
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Any, NamedTuple
 
 import vl_convert
 from markupsafe import Markup
 
+from bvae_jax import workdir as workdir_lib
+from bvae_jax.data import cache
 from bvae_jax.report import markup
 
 
@@ -49,10 +56,23 @@ def section(title: str, *parts: Markup) -> Section:
 def _vega() -> str:
   """The one script that draws all charts: Vega, Vega-Lite and their embedder.
 
-  Kept apart from the page by a function, and safe within a <script>.
+  Kept apart from the page by a function, and safe within a <script>. As it
+  takes seconds to make, the user's cache keeps it, if it can.
   """
+  with contextlib.suppress(OSError, EOFError, zlib.error, RuntimeError):
+    if raw := gzip.decompress(_kept_vega().read_bytes()):
+      return raw.decode()
   bundle = vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;')
-  return '(() => {' + bundle.replace('</script', '<\\/script') + '})();'
+  script = '(() => {' + bundle.replace('</script', '<\\/script') + '})();'
+  with contextlib.suppress(OSError, RuntimeError):  # no room, or no home
+    raw = gzip.compress(script.encode(), mtime=0)
+    workdir_lib.replace_file(_kept_vega(), raw)
+  return script
+
+
+def _kept_vega() -> pathlib.Path:
+  version = metadata.version('vl-convert-python')
+  return cache.folder() / f'vega-{version}.js.gz'
 
 
 def document(

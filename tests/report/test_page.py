@@ -17,7 +17,7 @@ from bvae_jax import config as config_lib
 from bvae_jax import data, population, report
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import statistics
-from bvae_jax.report import answer
+from bvae_jax.report import answer, page
 from bvae_jax.report import traversals as traversal_lib
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.charts import colours as colour_lib
@@ -414,3 +414,30 @@ def test_frames_of_the_animation_fill_their_last_line():
   frames = traversal_lib.sweep_frames(rows, columns=2, tile=32)
   assert frames.shape == (4, 66, 66, 1)
   assert (frames[:, 34:, 34:] == 128).all() and (frames[:, :32, :32] == 0).all()
+
+
+def test_the_script_of_charts_is_made_once_and_anew_where_it_is_damaged(
+  tmp_path, monkeypatch
+):
+  bundles, make = [], page._vega.__wrapped__
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+
+  def bundle(code):
+    bundles.append(code)
+    return f'"</script>"; {code}'
+
+  monkeypatch.setattr(page.vl_convert, 'javascript_bundle', bundle)
+  first = make()
+  assert first == '(() => {"<\\/script>"; window.vegaEmbed = vegaEmbed;})();'
+  assert make() == first and len(bundles) == 1
+  kept = page._kept_vega()
+  raw = kept.read_bytes()
+  changed = raw[:-12] + bytes([raw[-12] ^ 1]) + raw[-11:]
+  for count, damaged in enumerate((raw[:-9], b'', b'script', changed), 2):
+    kept.write_bytes(damaged)
+    assert make() == first and len(bundles) == count
+    assert kept.read_bytes() == raw
+  (tmp_path / 'file').touch()
+  for closed in (str(tmp_path / 'file'), '~nobody-of-this-name'):
+    monkeypatch.setenv('XDG_CACHE_HOME', closed)
+    assert make() == first
