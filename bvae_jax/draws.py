@@ -35,7 +35,7 @@ def key(seed: Any) -> jax.Array:
     ValueError: a flag of JAX makes other numbers of it.
   """
   for name, value in _FLAGS.items():
-    if (found := getattr(jax.config, name)) != value:
+    if (found := getattr(jax.config, name, value)) != value:
       raise ValueError(
         f'a seed draws other numbers under {name.upper()}={found}: unset it'
       )
