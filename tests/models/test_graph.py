@@ -9,21 +9,22 @@ from bvae_jax import models
 from bvae_jax.models.graph import OPERATIONS, Layer, evaluate
 from bvae_jax.models.graph_of import graph_of
 
-_KEY = jax.random.key(0)
 _SHAPES = {'conv': (20, 33, 3), 'mlp': (5, 4, 2)}
 _LARGE = {'residual_hsu', 'conv_hsu', 'styled_hsu'}  # small: test_residual
 
 
-def _noisy(params):
-  """Biases are zero at first, which would hide a missing one."""
-  leaves, tree = jax.tree.flatten(params)
+def _drawn(module, x):
+  """Parameters of variance 1 / fan-in; biases too, none is hidden by a 0."""
   rng = np.random.default_rng(0)
-  noise = [0.05 * rng.standard_normal(x.shape, np.float32) for x in leaves]
-  return tree.unflatten([np.asarray(x) + n for x, n in zip(leaves, noise)])
+  draw = lambda p: np.float32(
+    rng.standard_normal(p.shape) * np.sqrt(p.shape[-1] / p.size)
+  )
+  shapes = jax.eval_shape(module.init, jax.random.key(0), x)['params']
+  return jax.tree.map(draw, shapes)
 
 
 def _compare(module, x):
-  params = _noisy(jax.jit(module.init)(_KEY, x)['params'])
+  params = _drawn(module, x)
   expected = jax.jit(module.apply)({'params': params}, x)
   layers = graph_of(module, params, x.shape[1:])
   assert {layer.operation for layer in layers} <= set(OPERATIONS)

@@ -2,6 +2,7 @@
 
 import functools
 
+import helpers
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,8 +28,8 @@ LATENTS = 4
 
 def build(kind, name):
   """A network for SHAPE, and a batch of five of its inputs."""
-  images = jax.random.uniform(jax.random.key(7), (5, *SHAPE), float)
-  z = jax.random.normal(jax.random.key(8), (5, LATENTS), float)
+  rng = np.random.default_rng(7)
+  images, z = rng.random((5, *SHAPE)), rng.standard_normal((5, LATENTS))
   if kind == 'encoder':
     return make_encoder(name, LATENTS, SHAPE), images
   if kind == 'critic':
@@ -62,7 +63,16 @@ def test_contract(kind, name):
   with jax.enable_x64(True):
     network, x = build(kind, name)
     keys = jax.random.split(jax.random.key(0), 2)
-    params = jax.jit(jax.vmap(network.init, (0, None)))(keys, x)
+    shapes = jax.eval_shape(jax.vmap(network.init, (0, None)), keys, x)
+    # Of variance 1 / fan-in; initialisers compile slowly.
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(
+      lambda p: np.asarray(
+        rng.standard_normal(p.shape) * np.sqrt(2 * p.shape[-1] / p.size),
+        p.dtype,
+      ),
+      shapes,
+    )
 
     def loss(params):
       outputs = network.apply(params, x)
@@ -139,30 +149,34 @@ def test_initial_weights_are_glorot_uniform_with_zero_biases():
 
 def test_hidden_layers_and_normalised_features():
   decoder, z = build('decoder', 'mlp_small_tanh')
-  params = jax.jit(decoder.init)(jax.random.key(0), z)
-  assert set(params) == {'params'}
+  assert set(jax.eval_shape(decoder.init, jax.random.key(0), z)) == {'params'}
+  params = helpers.drawn(decoder, z)
   nets = experiment.make_nets({'decoder': decoder})
-  found = nets['decoder'](params['params'], z, hidden=True)
-  x, dense = np.asarray(z), params['params']['MLP_0']
+  hidden = jax.jit(functools.partial(nets['decoder'], hidden=True))
+  found = hidden(params, z)
+  x, dense = np.asarray(z), params['MLP_0']
   for i, layer in enumerate(found):
     x = np.tanh(x @ dense[f'Dense_{i}']['kernel'] + dense[f'Dense_{i}']['bias'])
     np.testing.assert_allclose(layer, x, atol=1e-5)
   assert len(found) == 2
   deconv = make_decoder('deconv_locatello', SHAPE)
-  params = jax.jit(deconv.init)(jax.random.key(0), z)['params']
   apply = experiment.make_nets({'decoder': deconv})['decoder']
-  shapes = [x.shape for x in apply(params, z, hidden=True)]
+  layers = jax.eval_shape(
+    functools.partial(apply, hidden=True), helpers.drawn(deconv, z), z
+  )
+  shapes = [x.shape for x in layers]
   maps = [(5, 2, 4, 64), (5, 4, 8, 32), (5, 8, 16, 32)]
   assert sorted(shapes) == sorted([(5, 256), *maps])
   apply = experiment.make_nets({'decoder': nn.Dense(2)})['decoder']
   with pytest.raises(ValueError, match='Dense keeps no hidden layer, and this'):
-    apply(nn.Dense(2).init(jax.random.key(0), z)['params'], z, hidden=True)
+    apply(helpers.drawn(nn.Dense(2), z), z, hidden=True)
   # Brighter images have the same codes at first: their features are normalised.
   coder = make_coder('mlp_small', 3, SHAPE, bounded=True)
-  images = 0.4 * jax.random.uniform(jax.random.key(7), (5, *SHAPE))
+  images = 0.4 * np.random.default_rng(7).random((5, *SHAPE), np.float32)
+  encode = jax.jit(coder.apply)
   params = jax.jit(coder.init)(jax.random.key(1), images)
-  codes = coder.apply(params, images)
-  np.testing.assert_allclose(coder.apply(params, 2 * images), codes, atol=1e-4)
+  codes = encode(params, images)
+  np.testing.assert_allclose(encode(params, 2 * images), codes, atol=1e-4)
 
 
 @pytest.mark.parametrize('shape', [(8, 9, 2), (33, 17, 4)])

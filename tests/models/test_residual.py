@@ -80,16 +80,9 @@ def _decoder(z, p):
   return x, hidden[:-1]
 
 
-def _noisy(module, x):
-  """Its parameters, none of them at a value that hides it."""
-  params = jax.jit(module.init)(jax.random.key(0), x)['params']
-  move = lambda p: np.asarray(p) + 0.1 * _RNG.standard_normal(p.shape)
-  return jax.tree.map(move, params)
-
-
 def _compare(module, x, function):
   """A module is what NumPy makes of its parameters."""
-  params = _noisy(module, x)
+  params = helpers.drawn(module, x)
   found = jax.jit(module.apply)({'params': params}, x)
   np.testing.assert_allclose(found, function(x, params), atol=1e-10)
 
@@ -163,7 +156,7 @@ def test_the_networks_are_those_of_the_paper():
     _compare(residual.ResidualTrunk((4, 6, 6, 8, 8)), images, _trunk)
     z = _RNG.standard_normal((3, 5))
     decoder = residual.ResidualDecoder((32, 32, 2), (8, 8, 6, 4))
-    params = _noisy(decoder, z)
+    params = helpers.drawn(decoder, z)
     drawn, hidden = _decoder(z, params)
     net = experiment.make_nets({'decoder': decoder})['decoder']
     both = lambda p, z: (net(p, z), net(p, z, hidden=True))
@@ -243,9 +236,12 @@ def test_features_that_are_normalised_are_not_once_more():
   trunk = residual.ResidualTrunk((2, 2, 2, 2, 6))
   x = np.float32(_RNG.random((3, 16, 16, 1)))
   coder = models.Coder(trunk, num_latents=2, bounded=True)
-  params = jax.jit(coder.init)(jax.random.key(0), x)['params']
-  features = trunk.apply({'params': params['trunk']}, x)
-  found = coder.apply({'params': params}, x)
+  params = helpers.drawn(coder, x)
+  both = lambda p: (
+    trunk.apply({'params': p['trunk']}, x),
+    coder.apply({'params': p}, x),
+  )
+  features, found = jax.jit(both)(params)
   want = np.tanh(_dense(np.asarray(features), params['mean']))
   np.testing.assert_allclose(found, want, atol=1e-6)
   with pytest.raises(ValueError, match='8, got'):
