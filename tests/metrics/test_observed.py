@@ -63,9 +63,11 @@ def test_unfairness_of_observed_points_agrees_with_scikit_learn(make_case):
 def test_points_of_which_no_two_are_alike_have_no_score():
   from bvae_jax.metrics import _observed
 
+  score = jax.jit(
+    lambda labels: _observed.Groups.of(labels, (2, 4)).or_nan(0.5)
+  )
   for last, expected in ((3, np.nan), (0, 0.5)):
-    labels = np.array([[0, 0], [0, 1], [1, 2], [1, last]])
-    found = _observed.Groups.of(labels, (2, 4)).or_nan(0.5)
+    found = score(np.array([[0, 0], [0, 1], [1, 2], [1, last]]))
     np.testing.assert_equal(float(found), expected)
 
 
@@ -85,17 +87,22 @@ def test_pairs_share_a_value_that_occurs_as_often_as_among_the_points():
   from bvae_jax.metrics import _observed
 
   labels = np.array([[0, 0], [0, 1], [0, 0], [1, 1], [1, -1], [2, 0]])
-  groups = _observed.Groups.of(labels, (4, 2))
-  pairs = lambda key: _observed.shared_factor_pairs(key, groups, 400, 5)
-  factor, first, second = map(np.asarray, jax.jit(pairs)(KEY))
+
+  @jax.jit
+  def drawn(key):
+    groups = _observed.Groups.of(labels, (4, 2))
+    pairs = _observed.shared_factor_pairs(key, groups, 400, 5)
+    return pairs, _observed.fixed_factor_rows(key, groups, 200, 6)
+
+  pairs, fixed = jax.tree.map(np.asarray, drawn(KEY))
+  factor, first, second = pairs
   of_pair = factor[:, None]
   assert (labels[first, of_pair] == labels[second, of_pair]).all()
   assert set(first[factor == 0].ravel()) == {0, 1, 2, 3, 4}
   assert set(first[factor == 1].ravel()) == {0, 1, 2, 3, 5}
   share = (labels[first, of_pair][factor == 0] == 0).mean()
   assert share == pytest.approx(3 / 5, abs=0.06)
-  fixed = lambda key: _observed.fixed_factor_rows(key, groups, 200, 6)
-  factor, rows = map(np.asarray, jax.jit(fixed)(KEY))
+  factor, rows = fixed
   values = labels[rows, factor[:, None]]
   assert (values == values[:, :1]).all()
 
@@ -113,7 +120,9 @@ def test_missing_labels_are_left_out_of_their_factor(name, make_case):
   factors[middle[:40], 0] = factors[middle[60:90], 1] = np.nan
   rest = () if name in ('mig', 'infomec', 'irs') else case.split[2:]
   metric = getattr(metrics, name).__wrapped__
-  found = metric(case.codes, factors, *rest, factor_sizes=SIZES)
+  found = jax.jit(
+    lambda: metric(case.codes, factors, *rest, factor_sizes=SIZES)
+  )()
   known = ~np.isnan(factors[:, 0])
   alone = metric(
     case.codes[known], case.factors[known], *rest, factor_sizes=SIZES
@@ -145,7 +154,7 @@ def test_dci_of_a_continuous_factor_is_that_of_regression_trees():
   split = codes[:350], factors[:350], codes[350:], factors[350:]
   model = ensemble.GradientBoostingRegressor(random_state=0)
   model.fit(codes[:350], factors[:350, 1])
-  _, matrix, found = metrics.dci.__wrapped__(*split)
+  _, matrix, found = jax.jit(lambda: metrics.dci.__wrapped__(*split))()
   np.testing.assert_allclose(
     matrix[:, 1], model.feature_importances_, atol=0.01
   )
@@ -160,7 +169,7 @@ def test_sap_of_a_continuous_factor_is_its_squared_correlation():
   factors[::9, 1] = np.nan
   known = ~np.isnan(factors[:, 1])
   split = codes, factors, codes[:99], factors[:99]
-  found = metrics.sap_matrix(*split)
+  found = jax.jit(lambda: metrics.sap_matrix(*split))()
   expected = [
     np.corrcoef(code, factors[known, 1])[0, 1] ** 2 for code in codes[known].T
   ]
