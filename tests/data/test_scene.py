@@ -1,5 +1,6 @@
 """The drawn room: geometry by hand, and the real frames where they are."""
 
+import functools
 import pathlib
 
 import jax
@@ -11,6 +12,11 @@ from bvae_jax import data
 from bvae_jax.data import scene3d
 
 FRAMES = pathlib.Path(__file__).parents[3] / 'shared/data/shapes3d_frames.npz'
+
+
+def render(factors, **options) -> np.ndarray:
+  draw = functools.partial(data.render_scene3d, **options)
+  return np.asarray(jax.jit(draw)(factors))
 
 
 @pytest.fixture(scope='module')
@@ -26,7 +32,7 @@ def frames() -> np.ndarray:
       [0, 3, 6, 4, 3, 7],
     ]
   )
-  return np.asarray(jax.jit(data.render_scene3d)(factors))
+  return render(factors)
 
 
 def of_object(frame: np.ndarray) -> np.ndarray:
@@ -57,12 +63,12 @@ def test_frames_are_what_their_factors_say(frames):
 
 def test_small_frames_are_means_of_blocks_and_shadows_fall(frames):
   factors = np.array([0, 3, 6, 0, 0, 7])
-  small = data.render_scene3d(factors, image_size=16)
+  small = render(factors, image_size=16)
   pooled = frames[0].reshape(16, 4, 16, 4, 3).mean((1, 3))
   np.testing.assert_allclose(small, pooled, atol=2e-3)
   lit = scene3d.FITTED._replace(ambient=0.0, head=0.0)
-  dark = data.render_scene3d(np.array([0, 3, 6, 4, 3, 14]), constants=lit)
-  floor = np.asarray(dark)[48:, :, 0]
+  dark = render(np.array([0, 3, 6, 4, 3, 14]), constants=lit)
+  floor = dark[48:, :, 0]
   assert (floor == 0).sum() > 20 and (floor > 0.2).sum() > 300
 
 
@@ -84,7 +90,7 @@ def test_scene3d_is_a_data_set():
   index = np.r_[0:191:17, 191]
   factors = made.labels(index) * np.array([5, 5, 5, 7, 1, 7])
   np.testing.assert_array_equal(factors[-1], [5, 5, 5, 7, 3, 14])
-  want = data.render_scene3d(factors, image_size=32)
+  want = render(factors, image_size=32)
   np.testing.assert_allclose(made.images(index), want, atol=1e-5)
   with pytest.raises(ValueError, match='must divide 64'):
     data.load(ml_collections.ConfigDict({**config, 'image_size': 48}))
@@ -98,6 +104,5 @@ def test_scene3d_is_a_data_set():
 def test_frames_held_out_from_the_fit():
   with np.load(FRAMES) as real:
     images, factors = (real[k][3::4] for k in ('images', 'factors'))
-  drawn = np.asarray(jax.jit(data.render_scene3d)(factors))
-  error = ((drawn - images / 255) ** 2).mean((1, 2, 3))
+  error = ((render(factors) - images / 255) ** 2).mean((1, 2, 3))
   assert np.mean(-10 * np.log10(error)) > 25

@@ -16,7 +16,7 @@ INDEX = jnp.array([5, 70_000, 70_000, 700_000])
 
 
 def masks(dataset: data.Dataset) -> np.ndarray:
-  return np.asarray(data.render_dsprites(dataset.labels(INDEX)))
+  return np.asarray(jax.jit(data.render_dsprites)(dataset.labels(INDEX)))
 
 
 @pytest.mark.parametrize('name', variants.NAMES)
@@ -28,7 +28,8 @@ def test_evaluation_sees_the_same_noise_and_training_fresh_noise(name):
   np.testing.assert_array_equal(one[1], one[2])
   assert one.min() >= 0 and one.max() <= 1
   keys = jax.random.split(jax.random.key(3), 4)
-  fresh = np.asarray(dataset.noisy_fn(dataset.arrays, INDEX, keys))
+  look = jax.jit(dataset.noisy_fn)
+  fresh = np.asarray(look(dataset.arrays, INDEX, keys))
   assert np.abs(fresh[1] - fresh[2]).mean() > 1e-3
   lit = masks(dataset)[..., 0] == 1
   if name == 'dsprites_color':
@@ -40,7 +41,7 @@ def test_evaluation_sees_the_same_noise_and_training_fresh_noise(name):
     assert abs(fresh[~lit].std() - 12**-0.5) < 0.01
   else:  # Inverted inside the sprite, so a flat picture stays two-valued.
     flat = jnp.full((80, 80, 3), 0.5)
-    images = np.asarray(dataset.noisy_fn(flat, INDEX, keys))
+    images = np.asarray(look(flat, INDEX, keys))
     inside, outside = images[0][lit[0]][0], images[0][~lit[0]][0]
     np.testing.assert_allclose(inside + outside, 1, atol=1e-6)
     assert np.ptp(images[0][lit[0]], axis=0).max() < 1e-6
