@@ -73,11 +73,19 @@ def set_value(config, key, value):
   config[last] = value
 
 
-def drawn(module, x):
-  """Parameters of a Flax module for x, float64 and normal; compiles nothing."""
-  shapes = jax.eval_shape(module.init, jax.random.key(0), x)['params']
+def normal(shapes):
+  """A tree of weights, float64 of variance 1 / fan-in; compiles nothing."""
   rng = np.random.default_rng(0)
-  return jax.tree.map(lambda p: 0.2 * rng.standard_normal(p.shape), shapes)
+  return jax.tree.map(
+    lambda p: rng.standard_normal(p.shape) * np.sqrt(p.shape[-1] / p.size),
+    shapes,
+  )
+
+
+def drawn(module, x):
+  """Parameters of a Flax module for x, none at a value that hides it."""
+  shapes = jax.eval_shape(module.init, jax.random.key(0), x)
+  return normal(shapes['params'])
 
 
 def initial(experiment, key):

@@ -21,6 +21,7 @@ histogram_of = jax.jit(_splits.histogram_of)
 best_splits = jax.jit(_splits.best_splits)
 every_split = jax.jit(_splits.every_split, static_argnums=4)
 discretize = jax.jit(_common.discretize, static_argnums=1)
+roc_auc = jax.jit(_modularity.roc_auc)
 
 
 def test_lbfgs_minimises_a_quadratic():
@@ -41,8 +42,10 @@ def test_lbfgs_minimises_a_quadratic():
 
 
 @functools.partial(jax.jit, static_argnames='num_classes')
-def probabilities(codes, labels, strength, sample_weight, num_classes):
-  """Of each class at the codes of a fit, [N, C]; one program."""
+def probabilities(
+  codes, labels, strength, sample_weight, num_classes, new=None
+):
+  """Of each class at the codes of a fit, or at new ones, [N, C]."""
   fit = _solvers.fit_logistic(
     codes,
     labels,
@@ -52,7 +55,7 @@ def probabilities(codes, labels, strength, sample_weight, num_classes):
     tolerance=1e-6,
     max_turns=500,
   )
-  return jax.nn.softmax(fit.logits(codes))
+  return jax.nn.softmax(fit.logits(codes if new is None else new))
 
 
 @pytest.mark.parametrize('strength', [0.01, 1.0, 100.0])
@@ -84,10 +87,8 @@ def test_logistic_regression_of_more_columns_than_points(leaky):
   model = linear_model.LogisticRegression(solver='newton-cholesky', tol=1e-9)
   model.fit(codes.astype(float), labels)
   new = random.normal(size=(20, 90)).astype(np.float32) + 3
-  fit = _solvers.fit_logistic(codes, labels, 5, tolerance=1e-6, max_turns=500)
-  np.testing.assert_allclose(
-    jax.nn.softmax(fit.logits(new)), model.predict_proba(new), atol=2e-3
-  )
+  found = probabilities(codes, labels, 1.0, None, num_classes=5, new=new)
+  np.testing.assert_allclose(found, model.predict_proba(new), atol=2e-3)
 
 
 def test_logistic_regression_of_a_fold_that_lacks_a_class(leaky):
@@ -110,12 +111,10 @@ def test_roc_auc_counts_ties_half():
   labels = random.randint(4, size=300)
   expected = sklearn_metrics.roc_auc_score(np.eye(4)[labels], p)
   np.testing.assert_allclose(
-    _modularity.roc_auc(-np.log(p).astype(np.float32) + 3, labels),
-    expected,
-    atol=1e-5,
+    roc_auc(-np.log(p).astype(np.float32) + 3, labels), expected, atol=1e-5
   )
   same = np.zeros_like(labels)  # no point of another class: no such area
-  assert np.isnan(_modularity.roc_auc(-np.log(p).astype(np.float32), same))
+  assert np.isnan(roc_auc(-np.log(p).astype(np.float32), same))
 
 
 @pytest.mark.parametrize('num_bins', [2, 20])

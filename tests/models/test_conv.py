@@ -2,6 +2,7 @@
 
 import functools
 
+import helpers
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -109,9 +110,9 @@ def test_forward_mode_and_its_gradient_equal_those_of_lax(name):
 )
 def test_modules_take_the_parameters_of_flax(ours, flax):
   x, *_ = arguments('float32', 3, 4, 2, 5)
-  params = jax.jit(flax.init)(jax.random.key(0), x)
+  params = {'params': helpers.drawn(flax, x)}
   np.testing.assert_allclose(
-    ours.apply(params, x), flax.apply(params, x), atol=1e-5
+    *jax.jit(lambda p: (ours.apply(p, x), flax.apply(p, x)))(params), atol=1e-5
   )
   shapes = functools.partial(jax.tree.map, jnp.shape)
   found = jax.eval_shape(ours.init, jax.random.key(0), x)

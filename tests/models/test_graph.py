@@ -1,5 +1,6 @@
 """A network's list of layers computes what the Flax module computes."""
 
+import helpers
 import jax
 import numpy as np
 import pytest
@@ -13,18 +14,8 @@ _SHAPES = {'conv': (20, 33, 3), 'mlp': (5, 4, 2)}
 _LARGE = {'residual_hsu', 'conv_hsu', 'styled_hsu'}  # small: test_residual
 
 
-def _drawn(module, x):
-  """Parameters of variance 1 / fan-in; biases too, none is hidden by a 0."""
-  rng = np.random.default_rng(0)
-  draw = lambda p: np.float32(
-    rng.standard_normal(p.shape) * np.sqrt(p.shape[-1] / p.size)
-  )
-  shapes = jax.eval_shape(module.init, jax.random.key(0), x)['params']
-  return jax.tree.map(draw, shapes)
-
-
 def _compare(module, x):
-  params = _drawn(module, x)
+  params = helpers.drawn(module, x)
   expected = jax.jit(module.apply)({'params': params}, x)
   layers = graph_of(module, params, x.shape[1:])
   assert {layer.operation for layer in layers} <= set(OPERATIONS)
