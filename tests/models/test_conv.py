@@ -44,12 +44,18 @@ def value_and_gradients(function, args):
 
   def scalar(*args):
     y = function(*args)
-    return jnp.sum(y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)), y
+    weight = np.cos(np.arange(y.size)).reshape(y.shape)
+    return jnp.sum(y * weight.astype(y.dtype)), y
 
-  (_, y), gradients = jax.jit(
-    jax.value_and_grad(scalar, argnums=(0, 1, 2), has_aux=True)
-  )(*args)
+  step = jax.value_and_grad(scalar, argnums=(0, 1, 2), has_aux=True)
+  (_, y), gradients = step(*args)
   return (y, *gradients)
+
+
+def pairs(ours, reference, args):
+  """Output and gradients of the one beside those of the other; one program."""
+  step = lambda *args: [value_and_gradients(f, args) for f in (ours, reference)]
+  return zip(*jax.jit(step)(*args), strict=True)
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'float64'])
@@ -73,9 +79,7 @@ def test_equals_lax(
     if members:
       ours, reference = jax.vmap(ours), jax.vmap(reference)
     tolerance = 1e-5 if dtype == 'float32' else 1e-12
-    for a, b in zip(
-      value_and_gradients(ours, args), value_and_gradients(reference, args)
-    ):
+    for a, b in pairs(ours, reference, args):
       assert a.shape == b.shape
       assert a.dtype == b.dtype == dtype
       np.testing.assert_allclose(a, b, rtol=tolerance, atol=20 * tolerance)
@@ -125,10 +129,8 @@ def test_blocks_of_any_batch(batch, monkeypatch):
   monkeypatch.setattr('bvae_jax.models._products._CACHE_BYTES', 4 * 12000)
   for ours, reference in PAIRS.values():
     args = arguments('float32', batch, 4, 2, 3)
-    for a, b in zip(
-      value_and_gradients(functools.partial(ours, relu=True), args),
-      value_and_gradients(functools.partial(reference, relu=True), args),
-    ):
+    both = (functools.partial(f, relu=True) for f in (ours, reference))
+    for a, b in pairs(*both, args):
       np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-4)
 
 
