@@ -13,12 +13,15 @@ from bvae_jax.data import pixels
 
 ARCHIVE_SIZES = (3, 2, 2, 3, 2)
 
+# One program a shape: its operations one by one take longer to compile.
+render = jax.jit(data.render_dsprites, static_argnames='image_size')
+
 
 def members(seed: int = 0) -> dict[str, np.ndarray]:
   """An archive's arrays, in a random order of the grid."""
   factors = np.array(data.factor_grid(ARCHIVE_SIZES))
   factors = np.random.default_rng(seed).permutation(factors)
-  images = np.asarray(data.render_dsprites(factors))[..., 0]
+  images = np.asarray(render(factors))[..., 0]
   color = np.zeros((len(factors), 1), np.int64)
   return {
     'imgs': images.astype(np.uint8),
@@ -51,7 +54,7 @@ def test_dsprites():
   assert 're-rendered procedurally (not the official' in dataset.description
   index = jnp.array([[0, 737_279], [5, 400_000]])
   np.testing.assert_array_equal(
-    dataset.images(index), data.render_dsprites(dataset.labels(index))
+    dataset.images(index), render(dataset.labels(index))
   )
 
 
@@ -82,7 +85,7 @@ def test_thinned_dsprites_keeps_every_nth_value():
   index = jnp.array([0, 17, dataset.num_images - 1])
   factors = dataset.labels(index) * jnp.array([1, 1, 2, 2, 3])
   np.testing.assert_array_equal(
-    dataset.images(index), data.render_dsprites(factors, image_size=16)
+    dataset.images(index), render(factors, image_size=16)
   )
 
 
@@ -93,9 +96,7 @@ def test_archive_in_any_order(archive):
   assert dataset.description == 'dSprites archive small.npz, 72 images'
   images = dataset.images(jnp.arange(72))
   assert images.dtype == jnp.float32
-  np.testing.assert_array_equal(
-    images, data.render_dsprites(data.factor_grid(ARCHIVE_SIZES))
-  )
+  np.testing.assert_array_equal(images, render(data.factor_grid(ARCHIVE_SIZES)))
 
 
 def test_thinned_and_pooled_archive(archive):
@@ -107,9 +108,7 @@ def test_thinned_and_pooled_archive(archive):
   assert 'to 32 of 72 images' in dataset.description
   factors = data.factor_grid(dataset.factor_sizes) * jnp.array(stride)
   np.testing.assert_allclose(
-    dataset.images(jnp.arange(32)),
-    data.render_dsprites(factors, image_size=32),
-    atol=1e-6,
+    dataset.images(jnp.arange(32)), render(factors, image_size=32), atol=1e-6
   )
 
 
@@ -278,8 +277,7 @@ def test_archives_as_people_make_them(change, tmp_path):
   dataset = helpers.dataset(name='npz', path=path)
   assert dataset.is_grid and dataset.factor_sizes == ARCHIVE_SIZES
   np.testing.assert_array_equal(
-    dataset.images(jnp.arange(72)),
-    data.render_dsprites(data.factor_grid(ARCHIVE_SIZES)),
+    dataset.images(jnp.arange(72)), render(data.factor_grid(ARCHIVE_SIZES))
   )
 
 
@@ -298,7 +296,7 @@ def test_a_subset_in_colour_is_a_table_by_row(tmp_path):
   np.testing.assert_array_equal(dataset.labels(index), factors)
   np.testing.assert_allclose(
     dataset.images(index),
-    data.render_dsprites(factors, image_size=32) * (colours / 255),
+    render(factors, image_size=32) * (colours / 255),
     atol=1e-6,
   )
   with pytest.raises(ValueError, match='factor_stride thins a full grid'):
