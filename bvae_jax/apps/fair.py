@@ -109,14 +109,18 @@ def run(options: Options) -> Section:
     f'member {m.member}: {", ".join(f"z{d}" for d in each) or "none"}'
     for m, each in zip(models, dropped)
   )
+  chosen = f'The latents are chosen by {options.labels[0]} labelled images.'
+  if options.latents:
+    chosen = 'The latents are those of --latents.'
   pictured = _counterfactual(models[0], train, dropped[0], test)
   heads = ('', 'accuracy', 'demographic parity gap', 'equal opportunity gap')
   table = Table(
-    f'Prediction of {target} ({groups.parts(t_factor)}) with {sensitive} '
-    f'({groups.parts(s_factor)}) as the sensitive factor: they agree in '
-    f'{100 * train.agree:.0f} % of {len(train.target)} training images; in '
-    f'{len(test.target)} test images their combinations weigh alike. The '
-    f'latents are chosen by {options.labels[0]} labelled images.',
+    f'Predicted: {groups.parts(t_factor)}. Sensitive group: '
+    f'{groups.parts(s_factor)}. They agree in {100 * train.agree:.0f} % of '
+    f'{count(len(train.target), "training image")}; in '
+    f'{count(len(test.target), "test image")} their combinations weigh alike, '
+    f'so that 0.5 is chance. {chosen} On pixels it is one '
+    'classifier, with no interval.',
     heads,
     tuple((n, *map(str, es)) for n, es in cells.items()),
   )
@@ -135,7 +139,8 @@ def run(options: Options) -> Section:
     {'fair.svg': pictured},
     {'fair.svg': f'Counterfactual images of {called(models[0])}: the latents '
      f'that know {sensitive} are those of the mean of each group, the others '
-     'stay.'},
+     f'stay. Group 0 or 1: {groups.parts(s_factor)}.'
+     + ' Of this member none is.' * (not dropped[0])},
     (*_notes(sensitive, target, dropped, cells, seen), *doubts(models)),
   )  # fmt: skip
 
@@ -162,18 +167,21 @@ def _notes(sensitive, target, dropped, cells, seen):
   if not all(dropped):
     yield (
       f'In {count(sum(not one for one in dropped), "member")} no latent knows '
-      f'{sensitive}: nothing was dropped there.'
+      f'{sensitive}: nothing was dropped or swapped there.'
     )
   before, after = cells['nothing removed'], cells['latents dropped']
-  yield (
-    f'Dropping latents changes the accuracy from {before[0].mean:.3f} to '
-    f'{after[0].mean:.3f}, the parity gap from {before[1].mean:.3f} to '
-    f'{after[1].mean:.3f}.'
-  )
+  if any(dropped):
+    yield (
+      f'Dropping latents changes the accuracy from {before[0].mean:.3f} to '
+      f'{after[0].mean:.3f}, the parity gap from {before[1].mean:.3f} to '
+      f'{after[1].mean:.3f}. Swapped, each image has those of another one, '
+      'drawn at random.'
+    )
   yield (
     'Demographic parity gap: between the two groups, how often the second part '
-    f'of {target} is predicted; equal opportunity gap: the same where it is '
-    'right. 0 is fair.'
+    f'of {target} is predicted; equal opportunity gap: the same of images '
+    f'whose {target} is in that part. 0 is fair; 1 is of a prediction of the '
+    'group itself.'
   )
   yield (
     f'LEACE erases what is linear in {sensitive} under the correlated '

@@ -106,7 +106,7 @@ def parts(factor: factors_lib.Factor) -> str:
   if factor.kind == 'continuous':
     return f'{factor.name} below its median or above'
   if factor.kind == 'ordinal':
-    return f'lower or upper half of {factor.name}'
+    return f'lower or upper values of {factor.name}'
   first, *rest = factor.values or map(str, range(factor.size))
   return f'{factor.name} {first} or {rest[0] if len(rest) == 1 else "another"}'
 

@@ -156,7 +156,10 @@ def by_factor(cells: Cells) -> Markup:
       if key in found
     ]
     if rows:
-      panels.append(report_charts.heat_map(rows, title=name(score), limit=1.0))
+      told = {'row': 'code', 'column': 'factor'}
+      panels.append(
+        report_charts.heat_map(rows, title=name(score), limit=1.0, told=told)
+      )
   return markup.panels(
     panels,
     f'Figures of each factor, of {", ".join(map(str, representations.SIZES))} '

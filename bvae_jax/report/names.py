@@ -39,7 +39,7 @@ _NAMES = {
   'downstream': 'Downstream accuracy',
   'fairness': 'Unfairness',
   'few_labels': 'MIG of 100 labels',
-  'unsupervised': 'Gaussian total correlation',
+  'unsupervised': 'Gaussian total correlation [nats]',
 }
 
 

@@ -35,7 +35,7 @@ def test_gaps_are_differences_of_rates():
   [
     ('categorical', 3, ('ant', 'bee', 'cat'), [0, 1, 1], 'f ant or another'),
     ('categorical', 2, (), [0, 1, 1], 'f 0 or 1'),
-    ('ordinal', 3, (), [0, 0, 1], 'lower or upper half of f'),
+    ('ordinal', 3, (), [0, 0, 1], 'lower or upper values of f'),
     ('continuous', 0, (), [0, 1, 1], 'f below its median or above'),
   ],
 )

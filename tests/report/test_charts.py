@@ -71,6 +71,13 @@ def test_every_chart_is_valid_vega_lite():
   assert titled['text'] == 't'  # a logarithmic axis holds them all
   one = charts.curves(rows()[:1], title='t').to_dict()['layer'][1]
   assert one['mark']['opacity'] == 1  # a line of one step is nothing to see
+  told = {'row': 'score', 'column': 'with'}
+  cells = charts.heat_map([cell], title='t', told=told, value='v').to_dict()
+  tips = [tip['title'] for tip in cells['layer'][0]['encoding']['tooltip']]
+  assert tips == ['score', 'with', 'v']
+  share = charts.bars([{'name': 'a', 'value': 0.1}], title='t', limit=1.0)
+  encoding = share.to_dict()['layer'][0]['encoding']
+  assert encoding['y']['scale'] == {'domain': [0, 1]}
   for chart in (drawn[1], drawn[4]):  # whose summaries leave the stopped out
     assert chart.to_dict()['layer'][0]['transform'] == [
       {'filter': '!datum.stopped'}

@@ -99,6 +99,10 @@ def drawn(folder):
   return tree, ' '.join(' '.join(tree.itertext()).split())
 
 
+def said(element):
+  return ''.join(element.itertext())
+
+
 def rows_of(tree, first):
   """Cells of the first table row that begins with a text."""
   for row in tree.iter('tr'):
@@ -153,6 +157,22 @@ def test_the_numbers_of_the_page(tmp_path):
   chosen = rows_of(tree, 'beta_tcvaebeta=1 seed=2')
   assert chosen[1:3] == ['0.60', '0.100 (0.150)']
   assert 'beta in {1, 2}' in words and '12, of 2 methods' in words
+
+
+def test_methods_of_one_setting_and_two_seeds(tmp_path):
+  config, results = of_units(
+    a=unit('beta_vae', seeds=(0, 1)), b=unit('beta_tcvae', seeds=(0, 1))
+  )
+  page_lib.write(tmp_path, config, results)
+  tree, words = drawn(tmp_path)
+  firsts = {said(row[0]) for row in tree.iter('tr')}
+  assert {'method', 'seed'} <= firsts
+  assert not {'hyperparameter', 'seed, within beta_vae'} & firsts
+  assert 'chance takes one' in words and 'the lines run' not in words
+  # What both share is told once; a rank correlation of two members is none.
+  assert words.count('seeds 0, 1') == 1 and ' All seeds 0, 1; 6 steps' in words
+  (ranks,) = (f for f in tree.iter('figure') if 'UDR with' in said(f))
+  assert [said(row[0]) for row in ranks.iter('tr')] == ['', 'all']
 
 
 def test_the_answer_tells_what_the_best_setting_costs(tmp_path):

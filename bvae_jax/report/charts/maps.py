@@ -1,7 +1,7 @@
 """Tables as pictures: maps of cells, bars, intervals, and a graph."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -11,11 +11,27 @@ from bvae_jax.report.charts import parts
 from bvae_jax.report.charts.colours import BELOW, FILL, NEUTRAL, UP
 from bvae_jax.report.charts.parts import Rows
 
+_CELL = {'row': 'row', 'column': 'column'}
+
 
 def heat_map(
-  rows: Rows, *, title: str, limit: float | None = None
+  rows: Rows,
+  *,
+  title: str,
+  limit: float | None = None,
+  told: Mapping[str, str] = _CELL,
+  value: str = '',
 ) -> alt.LayerChart:
-  """Cells by size, blue up and orange below zero; rows: row, column, value."""
+  """Cells by size, blue up and orange below zero; rows: row, column, value.
+
+  Args:
+    rows: the cells.
+    title: of the map.
+    limit: the size of the fullest colour; by default the largest there is.
+    told: what is said of a cell under the pointer: words of the rows, and how
+      each is called.
+    value: what the numbers are, where the title does not say it.
+  """
   sizes = np.nan_to_num(np.abs(parts.values_of(rows)), posinf=0.0)
   limit = limit or sizes.max(initial=0.0) or 1.0
   shares = np.minimum(sizes / limit, 1.0).tolist()
@@ -29,7 +45,10 @@ def heat_map(
       axis=alt.Axis(orient='top', labelAngle=-45 if long else 0),
     ),
     y=alt.Y('row:N', sort=None, title=None, axis=alt.Axis(labelLimit=260)),
-    tooltip=parts.tips('row:N', 'column:N', value=title),
+    tooltip=[
+      *(alt.Tooltip(f'{key}:N', title=words) for key, words in told.items()),
+      *parts.tips(value=value or title),
+    ],
   )
   below = alt.when('datum.value < 0').then(alt.value(BELOW))
   cells = base.mark_rect().encode(
@@ -48,7 +67,12 @@ def heat_map(
 
 
 def bars(
-  rows: Rows, *, title: str, numbers: bool = True, value: str = ''
+  rows: Rows,
+  *,
+  title: str,
+  numbers: bool = True,
+  value: str = '',
+  limit: float | None = None,
 ) -> alt.LayerChart:
   """A bar a name from zero; rows: name, value.
 
@@ -59,14 +83,17 @@ def bars(
     title: of the chart.
     numbers: whether a bar's number stands at its end.
     value: what the numbers are, where the title is that of the names.
+    limit: where the axis ends, as that of shares does at 1; by default at the
+      longest bar.
   """
   lie = max((len(row['name']) for row in rows), default=0) > 8
   flat = not parts.values_of(rows).any()
-  unit = alt.Scale(domain=[0, 1]) if flat else alt.Scale()
+  end = limit or (1.0 if flat else None)
+  scale = alt.Scale(domain=[0, end]) if end else alt.Scale()
   axis = alt.Axis(labelAngle=0, labelOverlap=not lie and 'greedy')
   across, along = (alt.Y, alt.X) if lie else (alt.X, alt.Y)
   name: Any = across('name:N', sort=None, title=None, axis=axis)
-  length: Any = along('value:Q', title=None, scale=unit)
+  length: Any = along('value:Q', title=None, scale=scale)
   who = alt.Tooltip('name:N', title=title if value else 'name')
   told = [who, *parts.tips(value=value or title)]
   x, y = (length, name) if lie else (name, length)

@@ -161,11 +161,17 @@ def matrix(
   factors: Sequence[str],
   columns: Mapping[str, int],
   title: str,
+  unit: str = 'latent',
 ) -> Any:
-  """A map of [D][K]: factors by some latents, {label: latent}."""
+  """A map of [D][K]: factors by some latents, {label: latent}, or by `unit`."""
   rows = [
     {'row': name, 'column': label, 'value': charts.rounded(matrix[d][k])}
     for k, name in enumerate(factors)
     for label, d in columns.items()
   ]
-  return charts.heat_map(rows, title=title)
+  return charts.heat_map(
+    rows,
+    title=title,
+    told={'row': 'factor', 'column': unit},
+    value='value',  # of the metric's matrix: the metric is one of all cells
+  )

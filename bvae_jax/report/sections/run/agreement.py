@@ -17,16 +17,19 @@ def section(view: View) -> page.Section:
     {
       'row': f'{i} {names.name(key)}',
       'column': str(j),
+      'with': names.short(other),
       'value': charts.rounded(statistics.spearman(a, b)),
     }
     for i, (key, a) in enumerate(zip(view.keys, found), 1)
-    for j, b in enumerate(found, 1)
+    for j, (other, b) in enumerate(zip(view.keys, found), 1)
   ]
+  told = {'row': 'score', 'with': 'with'}
   figure = markup.panels(
-    [charts.heat_map(rows, title='Rank correlation', limit=1.0)],
+    [charts.heat_map(rows, title='Rank correlation', limit=1.0, told=told)],
     'Spearman correlation of the scores over '
     f'{count(int(healthy.sum()), "member")}; columns are numbered as the rows. '
-    'Blue: they rank members alike; orange: the other way round.',
+    'Blue: both rise together; orange: one falls as the other rises.'
+    f'{names.directions(view.keys)}',
     kind='scroll',
   )
   return page.section(title, figure)

@@ -93,7 +93,11 @@ def _dependence(look: show.Look) -> Markup:
     for one, two, v in look.dependence[:_PAIRS]
   ]
   return markup.panels(
-    [charts.bars(rows, title='Factors that go together', value='Cramér’s V')],
+    [
+      charts.bars(
+        rows, title='Factors that go together', value='Cramér’s V', limit=1.0
+      )
+    ],
     f'Cramér’s V of the {len(rows)} strongest of {len(look.dependence)} pairs '
     'of factors in training: 0 where independent, 1 where one tells the other. '
     f'From {dependence.STRONG} on, scores that compare latents mislead, unless '

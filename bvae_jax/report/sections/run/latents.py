@@ -39,6 +39,7 @@ def _carried(view: View) -> Markup:
 def matrices(view: View) -> Markup:
   """Factor-by-latent matrices of the best and the median member."""
   factors = view.results.dataset.factor_names
+  unit = 'component' if view.components else 'latent'
   maps = []
   for role, m in view.shown.items():
     entry = view.entries[m]
@@ -48,7 +49,7 @@ def matrices(view: View) -> Markup:
       columns = {f'c{d}': d for d in range(len(entry.carried))[:MAX_ROWS]}
     for key, matrix in entry.matrices.items():
       title = f'{names.name(key)}, {view.role(role)}'
-      maps.append(panels.matrix(matrix, factors, columns, title))
+      maps.append(panels.matrix(matrix, factors, columns, title, unit))
   return panels.matrices(
     maps,
     view.entries[view.best].matrices,

@@ -35,20 +35,26 @@ def by_udr(study: Study) -> page.Section:
     name = markup.element('cell', method, who)
     chosen.append([name, number(udr[m], 2), *cells])
     own = [statistics.spearman(udr, view.values(key)) for key in keys]
-    ranks.append([method, *(number(r, 2) for r in own)])
+    if np.isfinite(own).any():
+      ranks.append([method, *(number(r, 2) for r in own)])
   heads = [*map(names.short, keys)]
+  ranked = []
+  if ranks:
+    told = 'Rank correlation (Spearman) of UDR with each score.'
+    ranked = [markup.figure(markup.table(['', *heads], ranks), told)]
+  pairs = any(len(column.places) == 2 for column in study.columns)
+  tied = (
+    '; where they are two, both have the same, and chance takes one' * pairs
+  )
   return page.section(
     title,
     markup.figure(
       markup.table(['chosen', 'UDR', *heads], chosen),
       'The member that UDR chooses, its scores, and in brackets the median of '
-      'those that it chose from. UDR compares the seeds of one setting and '
-      'sees no factors.',
+      'those that it chose from. UDR compares the seeds of one setting'
+      f'{tied}. It sees no factors.{names.directions(keys)}',
     ),
-    markup.figure(
-      markup.table(['', *heads], ranks),
-      'Rank correlation (Spearman) of UDR with each score.',
-    ),
+    *ranked,
     trade_offs.against(
       study, [('udr', key) for key in everyone.scores if key != 'udr']
     ),
@@ -98,7 +104,7 @@ def of_settings(study: Study) -> page.Section:
       _medians(study),
       'Every setting, medians over its seeds. In bold that of each method with '
       f'the highest {rule}: these seeds made it the choice, so that others '
-      'must judge it.',
+      f'must judge it.{names.directions(study.everyone.keys)}',
     ),
     markup.figure(
       _by_each_score(study), f'What each score would choose, and its {rule}.'

@@ -39,8 +39,11 @@ def _twins(study: Study) -> list[str]:
 
 
 def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
-  """What each method swept, as (names, text) pairs; like ones are one."""
-  found: dict[str, dict[str, None]] = {}
+  """What each method swept, as (names, text) pairs; like ones are one.
+
+  What is the same for all is told once, before.
+  """
+  found: dict[tuple[str, ...], dict[str, None]] = {}
   for method, view in (pair for views in sets for pair in views.items()):
     config = view.config
     steps = count(config['num_steps'], 'step')
@@ -51,8 +54,17 @@ def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
       f'{steps} of {config["batch_size"]} images',
       f'encoder {config["encoder"]}, decoder {config["decoder"]}',
     ]
-    found.setdefault('; '.join(words), {})[method] = None
-  return [(', '.join(own), words) for words, own in found.items()]
+    found.setdefault(tuple(words), {})[method] = None
+  shared = set.intersection(*map(set, found)) if len(found) > 1 else set()
+  alike = [word for word in next(iter(found)) if word in shared]
+  apart = {
+    ', '.join(own): [word for word in words if word not in shared]
+    for words, own in found.items()
+  }
+  told = {'All': alike, **apart} if alike else apart
+  return [
+    (who, '; '.join(words) or markup.MISSING) for who, words in told.items()
+  ]
 
 
 def answers(

@@ -26,11 +26,13 @@ def _distribution(study: Study, key: str) -> Any:
 
 def _distributions(study: Study) -> Markup:
   """Every score by method and setting."""
+  several = any(len(view.settings) > 1 for view in study.methods.values())
+  rising = ', hyperparameters rising from top to bottom' * several
   narrow = max(len(column.name) for column in study.columns) <= 16
   return markup.panels(
     [_distribution(study, key) for key in study.everyone.keys],
-    'A row a setting, hyperparameters rising from top to bottom; a point a '
-    'seed, the bar their mean.',
+    f'A row a setting{rising}; a point a seed, the bar their mean.'
+    f'{names.directions(study.everyone.keys)}',
     above=panels.keys(study.everyone),
     kind='panels' if narrow else 'panels wide',
   )

@@ -38,8 +38,9 @@ def told(study: Study) -> str:
 
 
 def _several(study: Study) -> bool:
-  """Whether some setting has more seeds than one."""
-  return max(len(column.places) for column in study.columns) > 1
+  """Whether there are several settings, and several seeds of one."""
+  sizes = [len(column.places) for column in study.columns]
+  return len(sizes) > 1 and max(sizes) > 1
 
 
 def section(study: Study) -> page.Section:
@@ -49,19 +50,23 @@ def section(study: Study) -> page.Section:
     return page.section(title)
   keys = study.everyone.keys
   found = variance_shares(study)
+  several = {k: v for k, v in study.methods.items() if len(v.settings) > 1}
+  if not several:
+    del found['hyperparameter']
   seed = [
     {'name': names.short(key), 'value': charts.rounded(share)}
     for key, share in zip(keys, found['seed'])
   ]
   rows = [[part, *(number(s, 2) for s in v)] for part, v in found.items()]
-  for method, view in study.methods.items() if not study.single else ():
+  for method, view in several.items() if not study.single else ():
     groups = [*view.settings.values()]
     own = [statistics.seed_share(view.values(key), groups) for key in keys]
     rows.append([f'seed, within {method}', *(number(s, 2) for s in own)])
+  label = 'Share of the variance that is due to the seed'
   figure = markup.panels(
-    [charts.bars(seed, title='Share of the variance that is due to the seed')],
-    'Shares of the variance of each score over all members (eta squared): '
-    f'between {" and ".join(found)}. A share of the seed near 1 says that luck '
+    [charts.bars(seed, title=label, limit=1.0)],
+    'Shares of the variance of each score over all members (eta squared), by '
+    f'{", ".join(found)}. A share of the seed near 1 says that luck '
     'decides, not the setting.',
     above=markup.table(['', *map(names.short, keys)], rows),
     kind='whole',

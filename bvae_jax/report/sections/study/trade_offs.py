@@ -18,10 +18,10 @@ def _legend(study: Study) -> Markup:
 def against(study: Study, pairs: Iterable[tuple[str, str]]) -> Markup:
   """Panels of one score against another, a line a method."""
   views = list(study.methods.values())
+  lines = '; the lines run through the means over the seeds of each setting'
   return markup.panels(
     [panels.against(views, x, y) for x, y in pairs],
-    'A point a member; the lines run through the means over the seeds of each '
-    'setting.',
+    'A point a member' + lines * any(len(v.settings) > 1 for v in views) + '.',
     above=_legend(study),
   )
 
