@@ -269,6 +269,23 @@ def test_a_setting_with_a_failed_seed_is_not_chosen():
   assert selection.choose(members, 'dci') is None
 
 
+def test_a_score_that_ranks_nobody_chooses_no_setting(tmp_path):
+  config, results = build(['beta_vae'], 'tuning')
+  one = results['beta_vae']
+  members = tuple(
+    dataclasses.replace(m, metrics={**m.metrics, 'unsupervised': 1.0})
+    for m in one.members
+  )
+  results = {'beta_vae': dataclasses.replace(one, members=members)}
+  page_lib.write(tmp_path, config, results)
+  heads = [
+    [said(cell) for cell in table.find('thead/tr')]
+    for table in drawn(tmp_path)[0].iter('table')
+  ]
+  assert heads[0][4] == 'Gaussian total correlation [nats]'
+  assert heads[1] == ['', 'MIG', 'SAP', 'UDR']
+
+
 def test_shares_of_the_variance_add_up_to_one(tmp_path):
   config, results = build(list(UNITS))
   seen = study_view.make(tmp_path, config, results)

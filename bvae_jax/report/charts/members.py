@@ -206,7 +206,8 @@ def distribution(
     shifted.append({**row, 'shift': round(settings[at], 3)})
     settings[at] = (settings[at] + golden) % 1
   base = alt.Chart()
-  axis = alt.Axis(labelLimit=220, ticks=False, domain=False, grid=True)
+  most = alt.ExprRef('0.6 * containerSize()[0]')  # pixels of a name
+  axis = alt.Axis(labelLimit=most, ticks=False, domain=False, grid=True)
   y = alt.Y('setting:N', sort=None, title=None, axis=axis)
   across = alt.Scale(domain=[-0.6, 1.6])
   place = alt.YOffset('shift:Q', scale=across)
@@ -216,7 +217,9 @@ def distribution(
   tick = base.mark_tick(size=15, thickness=2.5, color=NEUTRAL, clip=True)
   mean = tick.encode(x=alt.X('mean(value):Q', title=None), y=y, yOffset=middle)
   scale = alt.Scale(domain=list(span), zero=False, nice=False)
-  x = alt.X('value:Q', scale=scale, title=None, axis=alt.Axis(tickCount=5))
+  above = 'top' if len(settings) > 30 else 'bottom'  # in sight of the first
+  numbers = alt.Axis(tickCount=5, orient=above)
+  x = alt.X('value:Q', scale=scale, title=None, axis=numbers)
   return parts.whole(
     title,
     shifted,

@@ -4,6 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from bvae_jax.evaluation import selection, statistics
+from bvae_jax.evaluation.results import UNRANKED
 from bvae_jax.report import markup, names, page
 from bvae_jax.report.markup import number
 from bvae_jax.report.sections.study import trade_offs
@@ -78,8 +79,8 @@ def _medians(study: Study) -> Markup:
 
 
 def _by_each_score(study: Study) -> Markup:
-  """A row a method: what each score would choose."""
-  keys = study.everyone.scores
+  """A row a method: what each score would choose of which more is better."""
+  keys = [key for key in study.everyone.scores if key not in UNRANKED]
   rows = []
   for method, view in study.methods.items():
     cells = []
@@ -107,6 +108,8 @@ def of_settings(study: Study) -> page.Section:
       f'must judge it.{names.directions(study.everyone.keys)}',
     ),
     markup.figure(
-      _by_each_score(study), f'What each score would choose, and its {rule}.'
+      _by_each_score(study),
+      'The setting that each score would choose, and the median '
+      f'{rule} of its seeds.',
     ),
   )
