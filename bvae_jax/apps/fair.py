@@ -140,7 +140,7 @@ def run(options: Options) -> Section:
     {'fair.svg': f'Counterfactual images of {called(models[0])}: the latents '
      f'that know {sensitive} are those of the mean of each group, the others '
      f'stay. Group 0 or 1: {groups.parts(s_factor)}.'
-     + ' Of this member none is.' * (not dropped[0])},
+     + ' This member has no such latent.' * (not dropped[0])},
     (*_notes(sensitive, target, dropped, cells, seen), *doubts(models)),
   )  # fmt: skip
 
