@@ -73,11 +73,12 @@ def test_contract(kind, name):
       return sum(jnp.sum(jnp.sin(y)) for y in jax.tree.leaves(outputs)), outputs
 
     step = jax.value_and_grad(loss, has_aux=True)
-    together = jax.jit(jax.vmap(step))(params)
+    together = jax.device_get(jax.jit(jax.vmap(step))(params))
     assert jax.tree.map(lambda y: y.shape[1:], together[0][1]) == OUTPUTS[kind]
     assert {y.dtype.name for y in jax.tree.leaves(together)} == {'float64'}
 
-    alone = jax.jit(step)(jax.tree.map(lambda p: p[1], params))
+    second = jax.tree.map(lambda p: p[1], params)
+    alone = jax.device_get(jax.jit(step)(second))
     jax.tree.map(
       lambda a, b: np.testing.assert_allclose(a[1], b, rtol=1e-9, atol=1e-11),
       together,
