@@ -53,11 +53,11 @@ class Workdir(folder.Folder):
     changed = config_lib.differing_keys(old, new, free)
     if changed:
       less = all(one.startswith(_GROWING) for one in changed)
+      more = _MORE if less else ''
       raise files.WorkdirError(
         f'workdir {self.path} holds a run with another config '
         f'({"; ".join(changed)}); choose another --workdir, or give its config'
-        + _MORE
-        * less
+        f'{more}'
       )
     return old
 

@@ -293,6 +293,7 @@ def test_hdf5(tmp_path):
     file.create_dataset('x', (2**40, 128, 128), np.uint8, chunks=(1, 4, 4))
   with pytest.raises(ValueError, match='x has 1.8e.07 GB, more than the mem'):
     load(tmp_path / 'vast.h5')
+  close(decoded(tmp_path / 'a.h5'), IMAGES)
   close(decoded(tmp_path / 'a.h5', image_key='/deep/images'), IMAGES)
 
 

@@ -81,7 +81,7 @@ def desk(tmp_path_factory):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_a_notebook_runs(name, desk, monkeypatch, request):
+def test_a_notebook_runs(name, desk, monkeypatch):
   monkeypatch.chdir(desk)
   monkeypatch.setattr(sys, 'path', [*sys.path])
   monkeypatch.setattr(logging, 'basicConfig', lambda **_: None)
@@ -92,8 +92,6 @@ def test_a_notebook_runs(name, desk, monkeypatch, request):
   )
   monkeypatch.setitem(sys.modules, 'IPython.display', display)
   monkeypatch.setitem(sys.modules, 'IPython', types.ModuleType('IPython'))
-  if name == 'own_images':  # which shows no page; data/test_no_factors has one
-    request.getfixturevalue('no_pages')
   space = {'__name__': 'notebook'}
   for cell in cells(name):
     if cell['cell_type'] == 'code':
