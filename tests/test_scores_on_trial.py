@@ -111,7 +111,9 @@ def test_what_is_seen_is_a_share_of_the_way_to_random_codes(results):
   first, second = (m.metrics['mig'] for m in results['perfect'].members)
   cell = cells['perfect', 0.0]['mig']
   assert cell.mean == pytest.approx((first + second) / 2)
-  assert cell.half == pytest.approx(12.706 * abs(first - second) / 2, rel=1e-3)
+  low = cell.mean - 12.706 * abs(first - second) / 2
+  assert cell.low == pytest.approx(low, rel=1e-3) and cell.high <= 1
+  assert np.isnan(cells['perfect', 0.0]['udr'].low)  # seeds scored together
 
 
 def test_the_page_shows_every_cell(results):
@@ -124,7 +126,7 @@ def test_the_page_shows_every_cell(results):
   assert 'Blind to' in page and '<script src' not in page
 
 
-def test_the_command(tmp_path):
+def test_the_command(tmp_path, monkeypatch, capfd):
   with pytest.raises(SystemExit, match='error: --seeds must be 2 or more'):
     command.main(['scores', f'--out={tmp_path}', '--seeds=1'])
   with pytest.raises(SystemExit, match='error: unknown metric'):
@@ -140,3 +142,21 @@ def test_the_command(tmp_path):
   assert list(found) == list(representations.KINDS)
   head, *rows = (tmp_path / 'new' / 'results.csv').read_text().splitlines()
   assert head.startswith('unit,objective,seed,degrees') and rows
+  capfd.readouterr()
+
+  def full(*_):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(trial_page, 'document', full)
+  with pytest.raises(SystemExit, match='No space left'):
+    command.main(
+      ['scores', f'--out={tmp_path}/full', '--metrics=udr', '--seeds=2']
+    )
+  told = capfd.readouterr().err.splitlines()
+  at = next(i for i, line in enumerate(told) if line.split()[-1:] == ['udr'])
+  lines = [line.split() for line in told[at + 1 :]]
+  means = {' '.join(line[:-1]): float(line[-1]) for line in lines if line}
+  assert len(means) == sum(
+    len(k.levels) for k in representations.KINDS.values()
+  )
+  assert means['perfect 0'] > 0.9

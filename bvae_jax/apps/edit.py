@@ -13,7 +13,7 @@ import numpy as np
 from bvae_jax.apps import coders, linear, pictures, renders, responses, truth
 from bvae_jax.apps.options import Options, called, doubts, load_members
 from bvae_jax.apps.section import Section, Table
-from bvae_jax.evaluation import statistics
+from bvae_jax.evaluation.statistics import SHARE, estimate
 from bvae_jax.report.markup import count
 
 _STILL = 0.3  # deviation of posterior means, below which a latent is idle
@@ -192,8 +192,9 @@ def _cells(truths, drifts, shares, count, place):
     'drift': drifts,
     'share': shares,
   }
-  by_member = lambda x: np.reshape(x, (count, -1)).mean(1)
-  return {k: statistics.estimate(by_member(v)) for k, v in columns.items()}
+  spans = {'progress': (-np.inf, 1.0), 'drift': (0.0, np.inf)}
+  by_member = lambda k: np.reshape(columns[k], (count, -1)).mean(1)
+  return {k: estimate(by_member(k), spans.get(k, SHARE)) for k in columns}
 
 
 def _by_factor(figures, names, error):

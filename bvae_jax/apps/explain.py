@@ -131,7 +131,8 @@ def run(options: Options) -> Section:
   picture = pictures.tiled(image[None], tile=128)
   files['explain_image.png'] = image_lib.png(picture)
   shown = {'explain_image.png': f'Image {index} of {dataset.name}.', **shown}
-  spent = statistics.estimate(getattr(one, here).sum() for one in every)
+  sums = (getattr(one, here).sum() for one in every)
+  spent = statistics.estimate(sums, (0.0, np.inf))
   answer = (
     f'its codes lie {spent} standard deviations from the data’s means, summed '
     'over latents'

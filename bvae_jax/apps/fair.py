@@ -102,7 +102,9 @@ def run(options: Options) -> Section:
     judge(erasure.keep, flat(train), train, flat(test), test)
   ]
   cells = {
-    name: [statistics.estimate(column) for column in zip(*each)]
+    name: [
+      statistics.estimate(column, statistics.SHARE) for column in zip(*each)
+    ]
     for name, each in found.items()
   }
   told = '; '.join(

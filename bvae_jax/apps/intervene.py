@@ -5,7 +5,7 @@ import numpy as np
 from bvae_jax.apps import charts, coders, effects
 from bvae_jax.apps.options import Options, called, doubts
 from bvae_jax.apps.section import Section, Table
-from bvae_jax.evaluation import statistics
+from bvae_jax.evaluation import inference, statistics
 from bvae_jax.report.markup import count
 
 
@@ -48,12 +48,14 @@ def run(options: Options) -> Section:
     f'Edges: the latent has {least} or more, and the share is at '
     f'least {options.threshold}. Idle latents have no edge.',
   )
-  score = statistics.estimate(_weighted_irs(one) for one in every)
+  score = inference.estimate('irs', map(_weighted_irs, every))
   largest = statistics.estimates(
-    [[row['largest'] for row in rows] for rows in structure]
+    [[row['largest'] for row in rows] for rows in structure], statistics.SHARE
   )
   answered = [
-    statistics.estimate([len(r[k]['answers']) for r in structure])
+    statistics.estimate(
+      [len(r[k]['answers']) for r in structure], (0, len(latents))
+    )
     for k in range(len(names))
   ]
   lost = [n for n, e in zip(names, largest) if e.mean < 0.5]

@@ -104,7 +104,7 @@ def document(run: pathlib.Path) -> str:
       'lede',
       'What the codes of this run are good for, and where not. Every figure is '
       'a mean over members with its 95 % interval (Student’s t, between '
-      'members).',
+      'members; cut off where no figure can be, as a share beyond 1).',
     ),
   )
   now = state(run)

@@ -51,8 +51,9 @@ def representations(
 
 
 def over_members(table: np.ndarray) -> statistics.Estimate:
-  """Over members; of what has none, over the draws of labels."""
-  return statistics.estimate(table.mean(1) if len(table) > 1 else table[0])
+  """Accuracy over members; of what has none, over the draws of labels."""
+  values = table.mean(1) if len(table) > 1 else table[0]
+  return statistics.estimate(values, statistics.SHARE)
 
 
 def intervals(members: int, rows: str) -> str:
@@ -77,7 +78,7 @@ def compare(
     for name, own in rows_of.items()
   }
   trained = probes.network(key, encoder, trains, test, goal, rows)
-  return {**found, _NETWORK: statistics.estimate(trained)}
+  return {**found, _NETWORK: statistics.estimate(trained, statistics.SHARE)}
 
 
 def run(options: Options) -> Section:

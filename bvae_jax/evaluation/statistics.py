@@ -13,6 +13,8 @@ import numpy as np
 from scipy import special
 
 LEVEL = 0.95  # of every interval
+SHARE = 0.0, 1.0  # what shares, accuracies and their gaps can be
+ANY = -math.inf, math.inf
 _EXACT = 50_000  # arrangements that are enumerated
 _DRAWN = 20_000  # arrangements where there are more
 
@@ -48,11 +50,23 @@ def _quantile(freedom: float) -> float:
   return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
 
 
-def estimate(values: Iterable[Any]) -> Estimate:
+def estimate(
+  values: Iterable[Any], span: tuple[float, float] = ANY
+) -> Estimate:
   """Mean and Student's t interval of members' figures.
 
   mean ± t_{M-1} s / sqrt(M), s the sample deviation; the spread between the
-  members of a population, not that between images.
+  members of a population, not that between images. What lies outside of `span`
+  is cut off: no mean is there, so that the interval holds the true one as often
+  as the whole does.
+
+  Args:
+    values: a figure a member; those that are not finite do not count.
+    span: the least and the largest that a figure can be; where noise takes the
+      mean beyond, the interval ends at the mean.
+
+  Source: Student 1908; of bounded parameters, Mandelkern 2002 (Statistical
+  Science 17).
   """
   every = tuple(float(value) for value in values)
   finite = np.array([v for v in every if np.isfinite(v)])
@@ -61,15 +75,16 @@ def estimate(values: Iterable[Any]) -> Estimate:
     return Estimate(mean, float('nan'), float('nan'), every)
   deviation = float(finite.std(ddof=1))
   half = _quantile(len(finite) - 1) * deviation / len(finite) ** 0.5
-  return Estimate(mean, mean - half, mean + half, every)
+  low, high = min(span[0], mean), max(span[1], mean)
+  return Estimate(mean, max(mean - half, low), min(mean + half, high), every)
 
 
-def estimates(values: Any) -> np.ndarray:
+def estimates(values: Any, span: tuple[float, float] = ANY) -> np.ndarray:
   """`estimate` over the leading axis of [M, ...]: an object array [...]."""
   values = np.asarray(values, np.float64)
   rows = values.reshape(len(values), -1).T
   found = np.empty(len(rows), object)
-  found[:] = [estimate(row) for row in rows] if len(rows) else []
+  found[:] = [estimate(row, span) for row in rows] if len(rows) else []
   return found.reshape(values.shape[1:])
 
 
@@ -98,7 +113,9 @@ class Difference(NamedTuple):
 
 
 def difference(
-  first: Mapping[int, float], second: Mapping[int, float]
+  first: Mapping[int, float],
+  second: Mapping[int, float],
+  span: tuple[float, float] = ANY,
 ) -> Difference:
   """Compares two groups of {seed: figure}; figures that are NaN do not count.
 
@@ -107,6 +124,7 @@ def difference(
   pairs (signs of the differences). Otherwise it is that of the test by
   exchange between groups. Both look at |mean difference| and enumerate up to
   50,000 arrangements; of more, they draw 20,000 and count the observed one.
+  The interval is cut off where no difference of two figures in `span` can be.
   """
   known = lambda group: {s: v for s, v in group.items() if math.isfinite(v)}
   first, second = known(first), known(second)
@@ -114,13 +132,14 @@ def difference(
   means = estimate(a).mean, estimate(b).mean
   if not len(a) or not len(b):
     return Difference(*[float('nan')] * 5, pairs=0, exact=True, means=means)
+  widest = span[1] - span[0]
   above = np.sign(a[:, None] - b)
   chance = float((above.mean() + 1) / 2)
   shared = sorted(first.keys() & second.keys())
   if len(shared) >= 2 and len(shared) in (len(a), len(b)):
     a, b = (np.array([g[seed] for seed in shared]) for g in (first, second))
     gaps, means = a - b, (float(a.mean()), float(b.mean()))
-    mean, low, high, _ = estimate(gaps)
+    mean, low, high, _ = estimate(gaps, (-widest, widest))
     signs, exact = _signs(len(gaps))
     p = _share(signs @ gaps / len(gaps), mean, exact)
     return Difference(mean, low, high, p, chance, len(gaps), exact, means)
@@ -131,7 +150,7 @@ def difference(
   sums = chosen @ whole
   found = sums / len(a) - (whole.sum() - sums) / len(b)
   p = _share(found, mean, exact)
-  low, high = mean - half, mean + half
+  low, high = max(mean - half, -widest), min(mean + half, widest)
   return Difference(mean, low, high, p, chance, 0, exact, means)
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bvae_jax import population
@@ -82,8 +82,12 @@ def table(results: Results) -> str:
     [*blank, *(show(scores.get(n)) for n in names), name]
     for name, scores in results.floors.items()
   ]
-  widths = [max(map(len, column)) for column in zip(head, *lines)]
+  return aligned([head, *lines])
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+  """Lines of cells for a terminal, the columns aligned at their right ends."""
+  widths = [max(map(len, column)) for column in zip(*lines)]
   return '\n'.join(
-    '  '.join(cell.rjust(w) for cell, w in zip(line, widths))
-    for line in (head, *lines)
+    '  '.join(cell.rjust(w) for cell, w in zip(line, widths)) for line in lines
   )

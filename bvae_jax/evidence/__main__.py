@@ -9,12 +9,28 @@ results.json, results.csv and report.html in DIR.
 import argparse
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from bvae_jax import cli, metrics, usage, workdir
 from bvae_jax.evaluation import tables
 
 _LOG = logging.getLogger('bvae_jax.evidence')
+
+
+def _table(cells: Mapping[tuple[str, float], Mapping[str, Any]]) -> str:
+  """The mean of each metric's main score, a line a representation."""
+  names = [n for n in metrics.METRICS if any(n in of for of in cells.values())]
+  shown = lambda cell: f'{cell.mean:.3f}' if cell else '-'
+  return tables.aligned(
+    [
+      ['', *names],
+      *(
+        [f'{kind} {level:g}', *(shown(found.get(name)) for name in names)]
+        for (kind, level), found in cells.items()
+      ),
+    ]
+  )
 
 
 def scores(args: Any) -> None:
@@ -28,6 +44,7 @@ def scores(args: Any) -> None:
     names=usage.listed(args.metrics) or tuple(metrics.METRICS),
     seeds=tuple(range(args.seeds)),
   )
+  _LOG.info('%s', _table(trial.cells(results)))  # a full disk does not lose it
   found = {kind: result.to_json() for kind, result in results.items()}
   page = folder.path / 'report.html'
   workdir.replace_files(

@@ -13,7 +13,7 @@ import numpy as np
 
 from bvae_jax import config as config_lib
 from bvae_jax import draws, metrics, parallel, population
-from bvae_jax.evaluation import records, scores, selection, statistics
+from bvae_jax.evaluation import inference, records, scores, selection
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evidence import representations
 from bvae_jax.evidence.representations import KINDS
@@ -187,14 +187,15 @@ class Cell(NamedTuple):
 
   Attributes:
     mean: over the seeds.
-    half: half the width of the 95 % interval of that mean (Student's t); NaN
-      of one seed.
+    low, high: ends of its 95 % interval (`inference.estimate`); NaN of one
+      seed.
     seen: the share of the way from the perfect codes' mean to the random ones'
       that it has gone, in [0, 1]; NaN where those two are alike.
   """
 
   mean: float
-  half: float
+  low: float
+  high: float
   seen: float
 
 
@@ -214,7 +215,7 @@ def cells(
   for who, own in groups.items():
     values = {name: [m.metrics[name] for m in own] for name in own[0].metrics}
     known = {n: [x for x in of if x is not None] for n, of in values.items()}
-    stacked[who] = {n: statistics.estimate(x) for n, x in known.items() if x}
+    stacked[who] = {n: inference.estimate(n, x) for n, x in known.items() if x}
   best, worst = (stacked.get((kind, 0.0), {}) for kind in ('perfect', 'random'))
   table = {}
   for who, found in stacked.items():
@@ -226,6 +227,6 @@ def cells(
       apart = abs(top - floor) > 0.02
       seen = (top - of.mean) / (top - floor) if apart else np.nan
       table[who][name] = Cell(
-        of.mean, of.high - of.mean, float(np.clip(seen, 0.0, 1.0))
+        of.mean, of.low, of.high, float(np.clip(seen, 0.0, 1.0))
       )
   return table

@@ -109,8 +109,8 @@ def over_level(cells: Cells, kind: str) -> list[dict]:
       'score': name(score),
       'x': level,
       'value': rounded(found[score].mean),
-      'low': rounded(found[score].mean - found[score].half),
-      'high': rounded(found[score].mean + found[score].half),
+      'low': rounded(found[score].low),
+      'high': rounded(found[score].high),
     }
     for (own, level), found in cells.items()
     if own == kind
@@ -136,7 +136,8 @@ def _curves(cells: Cells, kind: str) -> Markup:
   return markup.panels(
     curves(cells, kind),
     f'{KINDS[kind].words.capitalize()}: means over seeds with their 95 % '
-    f'intervals; of {", ".join(trial.ONCE)} one seed.',
+    f'intervals; of {", ".join(trial.ONCE)} one seed.'
+    + names.without_interval(shown(cells)),
   )
 
 
@@ -191,11 +192,14 @@ def notes(cells: Cells) -> Markup:
 
 
 def _with_interval(cell: trial.Cell | None) -> str:
-  return markup.with_error(cell.mean, cell.half, 2) if cell else markup.MISSING
+  if cell is None or not np.isfinite(cell.low):
+    return number(cell and cell.mean, 2)
+  ends = markup.interval(cell.low, cell.high, 2)
+  return markup.element('cell', number(cell.mean, 2), ends)
 
 
 def table(cells: Cells) -> Markup:
-  """Mean ± half the interval of every score of the map."""
+  """Mean and interval of every score of the map."""
   scores = shown(cells)
   rows = [
     [label(who), *(_with_interval(found.get(s)) for s in scores)]
@@ -203,10 +207,9 @@ def table(cells: Cells) -> Markup:
   ]
   return markup.figure(
     markup.table(['', *map(name, scores)], rows),
-    Markup(
-      'Mean over seeds ± half its 95 % interval (Student’s t). '
-      '<code>results.csv</code> has every figure of every seed.'
-    ),
+    'Mean over seeds, below it its 95 % interval (Student’s t).'
+    + names.without_interval(scores)
+    + Markup(' <code>results.csv</code> has every figure of every seed.'),
   )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple, get_args
 
@@ -69,6 +70,7 @@ class Metric:
       factor; of a population (codes [M, N, D], kl [M, D]) -> Scored with leaves
       [M].
     table: whether it looks at the codes of every image, in `code_table`.
+    span: the least and the largest that the main score can be.
 
   Raises:
     ValueError: `needs` is none of these.
@@ -79,6 +81,7 @@ class Metric:
   needs: Needs
   compute: Callable[..., Scored]
   table: bool = False
+  span: tuple[float, float] = (-math.inf, math.inf)
 
   def __post_init__(self):
     if self.needs not in get_args(Needs):
@@ -119,7 +122,13 @@ def _on_codes(function, key, s, sizes):
 
 
 def _entry(
-  name, main, inputs, function, needs: Needs = 'factors', **options
+  name,
+  main,
+  inputs,
+  function,
+  needs: Needs = 'factors',
+  span: tuple[float, float] = (0.0, 1.0),
+  **options,
 ) -> Metric:
   """A public function and what it is handed of a sample."""
   return Metric(
@@ -128,6 +137,7 @@ def _entry(
     needs,
     functools.partial(inputs, functools.partial(scored(function), **options)),
     inputs in (_on_table, _on_variances, _on_points_and_table),
+    span,
   )
 
 
@@ -160,7 +170,7 @@ _ENTRIES = (
     _modularity.modularity_explicitness,
   ),
   _entry('few_labels', 'mig', _on_points, _few_labels.few_labels),
-  _entry('irs', 'irs', _on_points, _irs.irs),
+  _entry('irs', 'irs', _on_points, _irs.irs, span=(-math.inf, 1.0)),
   _entry('infomec', 'infom', _on_points, _infomec.infomec),
   _entry(
     'infomec_discrete', 'infom', _on_points, _infomec.infomec, discrete=True
@@ -171,9 +181,10 @@ _ENTRIES = (
     _on_codes,
     _unsupervised.unsupervised_scores,
     'codes',
+    (0.0, math.inf),
   ),
   _entry('downstream', 'accuracy', _on_split, _downstream.downstream),
   _entry('fairness', 'unfairness', _on_points_and_table, _fairness.fairness),
-  Metric('udr', 'udr', 'population', scored(_udr.udr)),
+  Metric('udr', 'udr', 'population', scored(_udr.udr), span=(0.0, 1.0)),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ENTRIES}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from bvae_jax import losses
+from bvae_jax.evaluation import inference
 
 BOUNDS = ('elbo', 'nll', 'kl')  # terms of the ELBO
 # What is better where it is lower; the KL is a price, paid for the rest.
@@ -62,3 +63,10 @@ def directions(keys: Iterable[str]) -> str:
   lower = ', '.join(short(key) for key in keys if key in LOWER)
   price = '; the KL is a price' if 'kl' in keys else ''
   return f' Higher is better{f", but lower for {lower}" * bool(lower)}{price}.'
+
+
+def without_interval(keys: Iterable[str]) -> str:
+  """Which of some scores have no interval and no test, in a sentence."""
+  own = ' and '.join(short(key) for key in keys if inference.together(key))
+  told = f' {own} compares the seeds with each other: no interval, no test.'
+  return told if own else ''

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from bvae_jax import run
-from bvae_jax.evaluation import statistics
+from bvae_jax.evaluation import inference, statistics
 from bvae_jax.report import __main__ as command
 from bvae_jax.report import compare
 from bvae_jax.report.sections.study import differences
@@ -60,6 +60,46 @@ def test_p_values_in_closed_form():
   assert (some.pairs, some.mean, some.means) == (2, 1.5, (1.5, 0))  # not 3
   none = statistics.difference({0: np.nan}, {0: 1.0})
   assert np.isnan(none.p)
+
+
+def test_intervals_end_where_no_score_can_be():
+  quantile = 12.7062  # of t with one degree of freedom
+  mig = inference.estimate('mig', [0.8, 1.0])
+  np.testing.assert_allclose(mig[:3], [0.9, 0, 1])
+  half = quantile * 0.01
+  ends = [0.97 - half, 1.0]
+  np.testing.assert_allclose(
+    inference.estimate('dci', [0.96, 0.98])[1:3], ends, rtol=1e-5
+  )
+  # No more than 1, but below 0; no less than 0 nats; any number of nats.
+  for score, low, high in (
+    ('irs', 0.9 - quantile * 0.1, 1.0),
+    ('unsupervised', 0.0, 0.9 + quantile * 0.1),
+    ('elbo', 0.9 - quantile * 0.1, 0.9 + quantile * 0.1),
+  ):
+    ends = inference.estimate(score, [0.8, 1.0])[1:3]
+    np.testing.assert_allclose(ends, [low, high], rtol=1e-5)
+  # An estimate may lie beyond what it estimates: the interval holds the mean.
+  assert statistics.estimate([1.0, 1.5], statistics.SHARE).high == 1.25
+  for second in ({0: 0.05, 1: 0.2}, {7: 0.0, 8: 0.3, 9: 0.1}):  # pairs, or not
+    apart = inference.difference('mig', {0: 1.0, 1: 0.9}, second)
+    assert apart.low > -1 and apart.high == 1
+    wide = statistics.difference({0: 1.0, 1: 0.9}, second)
+    assert wide.high > 1 and wide.low == apart.low and wide.p == apart.p
+
+
+def test_seeds_that_are_scored_together_have_no_interval_and_no_test():
+  both = {0: 0.5, 1: 0.7, 2: 0.6}, {0: 0.1, 1: 0.3, 2: 0.1}
+  found = inference.difference('udr', *both)
+  plain = statistics.difference(*both)
+  assert np.isnan([found.low, found.high, found.p]).all()
+  assert (found.mean, found.chance) == (plain.mean, plain.chance)
+  mean = inference.estimate('udr', both[0].values())
+  assert (
+    mean.mean == pytest.approx(0.6) and np.isnan([mean.low, mean.high]).all()
+  )
+  test = differences.Test('udr', ('a', 'b'), found)
+  assert test.how == 'no test'
 
 
 def test_holm():

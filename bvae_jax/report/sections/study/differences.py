@@ -5,7 +5,7 @@ import itertools
 import math
 from typing import Any
 
-from bvae_jax.evaluation import statistics
+from bvae_jax.evaluation import inference, statistics
 from bvae_jax.report import markup, names, page
 from bvae_jax.report.markup import number
 from bvae_jax.report.study_view import Column, Study
@@ -32,6 +32,8 @@ class Test:
   @property
   def how(self) -> str:
     """Which test it was, for a reader."""
+    if not math.isfinite(self.found.p):
+      return 'no test'
     kind = 'unpaired'
     if self.found.pairs:
       kind = markup.count(self.found.pairs, 'pair')
@@ -96,7 +98,7 @@ def tests(study: Study) -> list[Test]:
         Test(
           key,
           tuple(column.name for column in pair),
-          statistics.difference(*by_seed),
+          inference.difference(key, *by_seed),
         )
       )
   corrected = statistics.holm(test.found.p for test in found)
@@ -108,11 +110,11 @@ def tests(study: Study) -> list[Test]:
 
 def section(study: Study) -> page.Section:
   """The differences and how likely chance makes them."""
-  found = [test for test in tests(study) if math.isfinite(test.found.p)]
+  found = [test for test in tests(study) if math.isfinite(test.found.mean)]
   if not found:
     none = markup.element('lede', 'No two groups share a score.')
     return page.section('Differences', none)
-  rows = []
+  rows, tested = [], sum(math.isfinite(test.found.p) for test in found)
   for test in found:
     d = test.found
     places = markup.digits(d.means)
@@ -140,8 +142,9 @@ def section(study: Study) -> page.Section:
     'random seed of A scores higher than one of B, ties counted half. '
     'p: exchange of A and B, within the pairs where the seeds are the same, '
     'else between all; two-sided, and exact unless it says drawn (20,000 '
-    f'arrangements). Corrected for the {len(rows)} tests of this table by '
+    f'arrangements). Corrected for the {tested} tests of this table by '
     'Holm’s method. Four pairs of seeds cannot give a p below 0.125, five of '
-    'each unpaired none below 0.008.',
+    'each unpaired none below 0.008.'
+    + names.without_interval({test.score: 0 for test in found}),
   )
   return page.section('Differences', figure)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from bvae_jax.evaluation import statistics
+from bvae_jax.evaluation import inference
 from bvae_jax.report import charts, markup, names, page
 from bvae_jax.report.sections import panels
 from bvae_jax.report.study_view import Study
@@ -38,9 +38,9 @@ def _distributions(study: Study) -> Markup:
   )
 
 
-def _with_interval(values: np.ndarray, places: int) -> str:
+def _with_interval(key: str, values: np.ndarray, places: int) -> str:
   """Mean ± std, and the interval of the mean below it."""
-  mean = statistics.estimate(values)
+  mean = inference.estimate(key, values)
   shown = markup.spread(values, places)
   if not np.isfinite(mean.low):
     return shown
@@ -51,19 +51,27 @@ def _with_interval(values: np.ndarray, places: int) -> str:
 def _table(study: Study) -> Markup:
   """Mean ± std over the seeds of each setting, and the mean's interval."""
   keys = study.everyone.keys
-  values = [(v, markup.digits(v)) for v in map(study.everyone.values, keys)]
+  values = [
+    (key, v, markup.digits(v))
+    for key, v in zip(keys, map(study.everyone.values, keys))
+  ]
   rows = [
     [
       column.name,
       len(column.places),
-      *(_with_interval(v[column.places], places) for v, places in values),
+      *(
+        _with_interval(key, v[column.places], places)
+        for key, v, places in values
+      ),
     ]
     for column in study.columns
   ]
   return markup.figure(
     markup.table(['', 'seeds', *map(names.name, keys)], rows),
     'Every setting, mean ± std over its seeds; below it the 95 % interval of '
-    f'the mean (Student’s t).{names.directions(keys)}',
+    'the mean (Student’s t, cut off where no score can be).'
+    + names.without_interval(keys)
+    + names.directions(keys),
   )
 
 
