@@ -1,6 +1,7 @@
 """Schedules: hyperparameters that move while a member trains."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,20 +28,20 @@ def _pieces(kind: str, points: Sequence[tuple[int, float]]) -> Callable:
   return at
 
 
-def unfinished(config: ml_collections.ConfigDict) -> list[str]:
-  """A line on each schedule that ends after the run does."""
+def unfinished(config: Mapping[str, Any]) -> list[str]:
+  """A line on each schedule that ends after the run of this config does."""
   ends = {
     name: s['points'][-1][0]
     if 'points' in s
     else s.get('delay', 0) + s.get('steps', 1)
-    for name, s in config.schedules.items()
+    for name, s in config['schedules'].items()
     if s.get('kind', 'linear') != 'constant'
   }
   return [
     f'schedules.{name} ends at step {end:,}, and the run at num_steps='
-    f'{config.num_steps:,}: no member comes to its own value of {name}'
+    f'{config["num_steps"]:,}: no member comes to its own value of {name}'
     for name, end in ends.items()
-    if end > config.num_steps
+    if end > config['num_steps']
   ]
 
 

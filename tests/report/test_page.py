@@ -206,6 +206,9 @@ def test_values_side_by_side_are_no_product():
     ', beta in {1, 4} and learning_rate in {0.1, 0.2} (2 settings: some go '
     'side by side), trained for 6 steps'
   ) in head.head(view).lede
+  assert not head.head(view).warnings
+  view.config['schedules'] = {'beta': {'steps': 7}}  # of 6 steps
+  assert 'beta ends at step 7' in head.head(view).warnings[0]
 
 
 def test_few_settings_have_a_colour_each():

@@ -149,7 +149,9 @@ def test_the_numbers_of_the_page(tmp_path):
   tree, words = drawn(tmp_path)
   cells = rows_of(tree, 'beta_vae beta 2')
   assert cells[1:4] == ['3', '0.200 ± 0.000[0.200, 0.200]',
-                        '0.100 ± 0.100[−0.148, 0.348]']  # fmt: skip
+                        '0.100 ± 0.100[0.000, 0.348]']  # fmt: skip
+  assert cells[4] == '0.400 ± 0.200'  # UDR compares the seeds
+  assert 'UDR compares the seeds with each other: no interval' in words
   # MIG is the same for both methods and all seeds; SAP depends on the seed.
   assert rows_of(tree, 'method')[1:3] == ['0.00', '0.00']
   assert rows_of(tree, 'hyperparameter')[1:3] == ['1.00', '0.00']
@@ -157,6 +159,24 @@ def test_the_numbers_of_the_page(tmp_path):
   chosen = rows_of(tree, 'beta_tcvaebeta=1 seed=2')
   assert chosen[1:3] == ['0.60', '0.100 (0.150)']
   assert 'beta in {1, 2}' in words and '12, of 2 methods' in words
+
+
+def test_schedules_that_are_longer_than_their_runs_are_told(tmp_path):
+  long = {'schedules': {'beta': {'steps': 7}}}
+  config, results = of_units(
+    a=unit('beta_vae', **long),
+    b=unit('beta_tcvae', **long),
+    c=unit('beta_vae', schedules={'beta': {'steps': 6}}, num_latents=3),
+  )
+  page_lib.write(tmp_path, config, results)
+  seen = study_view.make(tmp_path, config, results)
+  line = (
+    'schedules.beta ends at step 7, and the run at num_steps=6: no member '
+    'comes to its own value of beta.'
+  )
+  assert configs.unfinished(seen) == [f'a, b: {line}']
+  assert f'a, b: {line}' in configs.warnings(seen)
+  assert f'a, b: {line}' in drawn(tmp_path)[1]
 
 
 def test_methods_of_one_setting_and_two_seeds(tmp_path):

@@ -11,6 +11,7 @@ from bvae_jax.evaluation.results import Member
 from bvae_jax.report import answer, markup, page
 from bvae_jax.report.markup import count
 from bvae_jax.report.view import View
+from bvae_jax.training import schedules
 
 _LISTED = 12  # numbers that are told, of more
 
@@ -196,4 +197,6 @@ def head(view: View) -> page.Head:
   """What stands above the sections."""
   title = f'{view.config["objective"]} on {view.results.dataset.name}'
   found = answer.shown(answer.sentence({'': view}, view.criterion))
-  return page.Head(title, _lede(view) + found, warnings(view), _facts(view))
+  cut = [f'{line}.' for line in schedules.unfinished(view.config)]
+  told = [*cut, *warnings(view)]
+  return page.Head(title, _lede(view) + found, told, _facts(view))

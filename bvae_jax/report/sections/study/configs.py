@@ -7,6 +7,7 @@ from bvae_jax.config import FREE_KEYS, flat
 from bvae_jax.report import markup, page
 from bvae_jax.report.sections.run import head
 from bvae_jax.report.study_view import Study
+from bvae_jax.training import schedules
 
 
 def _differ(values: dict[str, Any]) -> bool:
@@ -39,6 +40,15 @@ def _told(what: str, values: dict[str, Any], why: str) -> list[str]:
     return []
   each = '; '.join(f'{run}: {_shown(v)}' for run, v in values.items())
   return [f'{what} differ ({each}): {why}.']
+
+
+def unfinished(study: Study) -> list[str]:
+  """A line on each schedule that is longer than its runs, and whose it is."""
+  found: dict[str, list[str]] = {}
+  for unit in study.results:
+    for line in schedules.unfinished(study.config['units'][unit]):
+      found.setdefault(line, []).append(unit)
+  return [f'{", ".join(units)}: {line}.' for line, units in found.items()]
 
 
 def scored_apart(study: Study) -> list[str]:
@@ -84,7 +94,7 @@ def warnings(study: Study) -> list[str]:
     lacking = [run for run, r in results.items() if key not in r.metrics]
     if lacking:
       lines.append(f'{", ".join(lacking)}: scored without {key}.')
-  return [*lines, *head.warnings(study.everyone)]
+  return [*lines, *unfinished(study), *head.warnings(study.everyone)]
 
 
 def section(study: Study) -> page.Section:

@@ -124,6 +124,7 @@ def head(
       *_failures(study),
       *_twins(study),
       *configs.scored_apart(study),
+      *configs.unfinished(study),
       *run_head.warnings(study.everyone),
     ],
     pairs,
