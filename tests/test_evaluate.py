@@ -191,9 +191,9 @@ def test_the_kl_decomposition_of_the_log_is_that_of_the_probes_images(trained):
   experiment, members, states = trained
   key = population.keys(members)[0]
   params = population.select(states.params, 0)
-  probe = functools.partial(probe_lib.probe, experiment)
-  images = experiment.dataset.images
-  terms = jax.jit(lambda *a: probe(*a, images))(params, key)
+  probe = jax.jit(functools.partial(probe_lib.probe, experiment))
+  arrays, own = experiment.dataset.arrays, (jax.random.key_data(key), None)
+  terms = probe(arrays, params, own)
   total = sum(
     terms[f'{name}_mss']
     for name in ('mutual_information', 'total_correlation', 'dimension_wise_kl')
@@ -203,7 +203,9 @@ def test_the_kl_decomposition_of_the_log_is_that_of_the_probes_images(trained):
     rel=1e-5,
   )
   every = jnp.arange(experiment.dataset.num_images)
-  encode = lambda params: experiment.encode(params, images(every))
+  encode = lambda params: experiment.encode(
+    params, experiment.dataset.images(every)
+  )
   kl = losses.gaussian_kl(*jax.jit(encode)(params)).sum(1).mean()
   assert float(total) == pytest.approx(float(kl), abs=0.3)  # Monte Carlo
 

@@ -1,4 +1,4 @@
-"""A chunk runs on what already lies on its devices."""
+"""A chunk, and a look, run on what already lies on their devices."""
 
 import dataclasses
 
@@ -31,10 +31,11 @@ def program(request):
 def test_nothing_moves_between_host_and_devices_inside_a_chunk(program):
   running = program.advance(program.begin(program.init()), 1)
   arguments = program._arguments(running, 2)
-  run = program._compiled.call
+  run, look = (compiled.call for compiled in program._compiled)
   jax.config.update('jax_transfer_guard', 'disallow')  # in all threads
   try:
-    running, _ = jax.block_until_ready(run(*arguments))
+    running = run(*arguments)
+    jax.block_until_ready(look(*program._looked_at(running)))
   finally:
     jax.config.update('jax_transfer_guard', 'allow')
   assert (program.collect(running.state).step == 3).all()

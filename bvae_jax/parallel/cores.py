@@ -71,50 +71,44 @@ class Cores(Layout):
     members = [_part(tree, m) for m in range(self.num_members)]
     return jax.tree.map(lambda *xs: np.stack(xs), *members)
 
-  def shared(self, numbers: list[int]) -> jax.Array:
-    """Integers for all members."""
-    return self.replicate(np.array(numbers, np.int32))
+  def _turns(self, most: int, steps: int) -> list[int]:
+    """The steps that each member takes one turn after the other.
 
-  def _turns(self, most: int, steps: int, count: int) -> list[list[int]]:
-    """The plans that each member follows one after the other.
-
-    As many as leave none alone at the end, while others wait for it: of three
-    members on two cores (0, 1), (2, 0), (1, 2), and not (0, 1), (2).
+    As many turns as leave none alone at the end, while others wait for it: of
+    three members on two cores (0, 1), (2, 0), (1, 2), and not (0, 1), (2).
     """
     wanted = most // math.gcd(most, self.num_members)
     turns = max(1, min(wanted, steps // self.fewest))
     cuts = [steps * i // turns for i in range(turns + 1)]
-    parts = [[end - begin, 0] for begin, end in itertools.pairwise(cuts)]
-    parts[-1][1] = count
-    return parts
+    return [end - begin for begin, end in itertools.pairwise(cuts)]
 
-  def compile(self, chunk: Callable, shapes: tuple) -> memory.Compiled:
-    """Compiles a member's chunk, and calls it for each; see `Layout`."""
-
-    def of_data(arrays, state, key, hparams, plan, feed):
-      key = draws.of_data(key)
-      return chunk(arrays, state, key, hparams, plan, feed)
-
+  def compile(self, function: Callable, shapes: tuple) -> memory.Compiled:
+    """Compiles a member's function, and calls it for each; see `Layout`."""
     first = _part(shapes, 0)
-    one = memory.compile_ahead(jax.jit(of_data, donate_argnums=1), first)
+    moves = len(shapes) == 4
+    jitted = jax.jit(function, donate_argnums=(1,) if moves else ())
+    one = memory.compile_ahead(jitted, first)
     most = min(threads.side_by_side(one), self.num_members)
 
-    def call(arrays, running, keys, hparams, plan, feed) -> Any:
-      def of(member: int, plan: jax.Array, before: Any) -> Any:
-        state = before.result()[0] if before else _part(running, member)
-        own = _part((keys, hparams, plan, feed), member)
-        return jax.block_until_ready(one.call(arrays, state, *own))
+    def call(arrays: Any, states: Any, own: Any, *steps: jax.Array) -> Any:
+      def of(member: int, before: Any, *steps: jax.Array) -> Any:
+        state = before.result() if before else _part(states, member)
+        mine = _part(own, member)
+        return jax.block_until_ready(one.call(arrays, state, mine, *steps))
 
+      turns: list[tuple] = [()]
+      if moves:
+        parts = self._turns(most, int(*steps))
+        turns = [(self.replicate(np.int32(part)),) for part in parts]
       found: list[Any] = [None] * self.num_members
       with futures.ThreadPoolExecutor(most) as pool:
-        for part in self._turns(most, *map(int, plan)):
+        for turn in turns:
           found = [
-            pool.submit(of, member, self.shared(part), before)
+            pool.submit(of, member, before, *turn)
             for member, before in enumerate(found)
           ]
       return jax.tree.map(lambda *xs: Parts(xs), *(f.result() for f in found))
 
-    _, *own, _, feed = first
-    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves((own, feed)))
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(first[1:3]))
     others = (self.num_members - 1) * size + (most - 1) * one.scratch
     return memory.Compiled(call, one.bytes + others, most * one.scratch)

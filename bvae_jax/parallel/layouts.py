@@ -1,6 +1,7 @@
 """How a population and its batches lie on devices."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -128,35 +129,32 @@ class Layout:
       join, multihost_utils.process_allgather(local, tiled=True)
     )
 
-  def shared(self, numbers: list[int]) -> jax.Array:
-    """Integers for all devices, as the compiled program takes them."""
-    return self._put(
-      np.tile(np.array(numbers, np.int32), (len(self._local), 1)), AXIS
-    )
-
-  def compile(self, chunk: Callable, shapes: tuple) -> memory.Compiled:
-    """Compiles a member's chunk for all members.
+  def compile(self, function: Callable, shapes: tuple) -> memory.Compiled:
+    """Compiles a pure function of one member for all members.
 
     Args:
-      chunk: the pure function of one member of (arrays, state, key, hparams,
-        plan, feed); `arrays` (the data) and `plan` (integers) are shared.
-      shapes: of the spread arguments of all members.
+      function: of (arrays, state, own), where all members share the arrays; or
+        of (arrays, state, own, steps), which all share as well: it gives the
+        state as it is after so many steps.
+      shapes: of the arguments of all members, as `replicate` and `spread` lay
+        them.
 
     Returns:
-      A function of the spread arguments; the states are donated, the keys are
-      raw key data (pmap over several hosts takes no typed keys).
+      A function of these arguments. States that take steps are donated.
     """
-    return memory.compile_ahead(self._run(chunk), shapes)
-
-  def _run(self, chunk: Callable) -> Callable:
     members = 0 if self.mode == 'members' else None
+    moves = len(shapes) == 4
     # Replicated arguments of several hosts are copies of one: not to be given.
     keep = members is None and jax.process_count() > 1
-    return jax.pmap(
-      maps.batched_map(chunk, self.member_batch),
+    of_members = maps.batched_map(function, self.member_batch)
+    mapped = jax.pmap(
+      lambda _, *arguments: of_members(*arguments),
       axis_name=AXIS,
-      in_axes=(None, members, members, members, 0, members),
+      in_axes=(0, None, members, members, None)[: 1 + len(shapes)],
       out_axes=members,
       devices=self.devices,
-      donate_argnums=() if keep else (1,),
+      donate_argnums=(2,) if moves and not keep else (),
     )
+    places = self._put(np.array(self._local), AXIS)  # pmap wants one to map
+    compiled = memory.compile_ahead(mapped, (places, *shapes))
+    return compiled._replace(call=functools.partial(compiled.call, places))

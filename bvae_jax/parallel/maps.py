@@ -8,7 +8,6 @@ import jax
 import numpy as np
 from jax import lax
 
-from bvae_jax import draws
 from bvae_jax.parallel import threads
 
 _BLOCKS = 64  # of indices that a device is given at once
@@ -59,15 +58,14 @@ def count_to(count: jax.Array, body: Callable, init: Any) -> Any:
 
 
 def batched_map(function: Callable, batch_size: int) -> Callable:
-  """Maps a chunk that `Layout.compile` takes over members, some at a time."""
+  """Maps what `Layout.compile` takes over members, some at a time."""
 
-  def mapped(arrays, states, keys, hparams, plan, feed):
+  def mapped(arrays, states, own, *steps):
     def one(x):
-      state, key, values, own = x
-      return function(arrays, state, draws.of_data(key), values, plan, own)
+      return function(arrays, *x, *steps)
 
-    xs = (states, keys, hparams, feed)
-    if 1 < keys.shape[0] <= batch_size:
+    xs = (states, own)
+    if 1 < len(jax.tree.leaves(own)[0]) <= batch_size:
       return jax.vmap(one)(xs)
     return lax.map(one, xs, batch_size=None if batch_size == 1 else batch_size)
 

@@ -1,4 +1,4 @@
-"""Many steps of one member in one compiled loop, and what a log line sees."""
+"""Many steps of one member in one compiled loop."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from jax import lax
 from bvae_jax import config as config_lib
 from bvae_jax import data, draws, parallel
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import probe, step
+from bvae_jax.training import step
 from bvae_jax.workdir import metrics_log
 
 
@@ -20,7 +20,14 @@ class Feed(NamedTuple):
 
   first: Any  # the step of the first batch
   batches: dict[str, Any]  # {images of the batch: [steps, B, *row]}
-  probe: Any  # [P, *row]
+
+
+class Own(NamedTuple):
+  """What one member has beside its state."""
+
+  key: Any  # raw data of its key: pmap over several hosts takes no typed keys
+  hparams: Mapping[str, Any]
+  feed: Feed | None = None
 
 
 class Running(NamedTuple):
@@ -81,11 +88,8 @@ def make_chunk(
       nothing; together, under vmap, they have one count of steps.
 
   Returns:
-    `chunk(arrays, running, key, hparams, plan, feed) -> (running, terms)` on
-    the data set's `arrays`, or on the `feed` where the host has them. `plan` is
-    (steps, count), traced: `count` > 0 ends a log line of that many steps: the
-    terms are means over them, with the KL decomposition of the last state
-    beside them, and the sums start anew. Otherwise they are 0.
+    `chunk(arrays, running, own, steps) -> running` on the data set's `arrays`,
+    or on the feed of its `own` where the host has them; `steps` is traced.
     However steps are cut into chunks, the results are the same.
 
   A state whose loss or gradient is not finite is found by the step that it is
@@ -95,25 +99,18 @@ def make_chunk(
   """
 
   def chunk(
-    arrays: Any,
-    running: Running,
-    key: jax.Array,
-    hparams: Mapping[str, jax.Array],
-    plan: jax.Array,
-    feed: Feed | None = None,
-  ) -> tuple[Running, dict[str, jax.Array]]:
-    steps, count = plan
-    look_up = experiment.dataset.images_fn
+    arrays: Any, running: Running, own: Own, steps: jax.Array
+  ) -> Running:
+    key, feed = draws.of_data(own.key), own.feed
     images: Callable = functools.partial(_look, experiment.dataset, arrays)
     fed: Callable | None = None
     if feed is not None:
-      images = lambda index: look_up(feed.probe, jnp.arange(len(index)))
 
       def gathered_of(at: jax.Array, name: str, places: jax.Array) -> jax.Array:
         gathered = feed.batches[name]
         # A frozen member stays at a step that is gone; nobody sees its batch.
         row = jnp.clip(at - feed.first, 0, len(gathered) - 1)
-        return look_up(gathered[row], places)
+        return experiment.dataset.images_fn(gathered[row], places)
 
       fed = gathered_of
 
@@ -125,7 +122,7 @@ def make_chunk(
       _, end, tries = carry
 
       def body(i: jax.Array, carry: Running) -> Running:
-        after, terms = train_step(carry.state, key, hparams, i < end)
+        after, terms = train_step(carry.state, key, own.hparams, i < end)
         total = jax.tree.map(
           lambda t, x: t + jnp.where(i < end, x, 0), carry.total, terms
         )
@@ -144,21 +141,6 @@ def make_chunk(
 
     ran, _, tries = lax.while_loop(failed, run, (first, steps, 0))
     alive = ran.state.alive & (tries == 1)
-    running = ran._replace(state=ran.state._replace(alive=alive))
-    means = jax.tree.map(lambda t: t / jnp.maximum(count, 1), running.total)
-    look_at = functools.partial(
-      probe.probe, experiment, running.state.params, key, images
-    )
-    parts = lax.cond(
-      count > 0,
-      look_at,
-      lambda: jax.tree.map(
-        lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(look_at)
-      ),
-    )
-    total = jax.tree.map(
-      lambda t: jnp.where(count > 0, 0, t).astype(t.dtype), running.total
-    )
-    return running._replace(total=total), {**means, **parts}
+    return ran._replace(state=ran.state._replace(alive=alive))
 
   return chunk

@@ -32,6 +32,9 @@ class Feeder:
     experiment: whose data set has rows on the host.
     keys: the members', [M].
     spread: lays leaves [M, ...] on the devices.
+
+  Attributes:
+    probe: the stored images that a log line looks at, on the devices.
   """
 
   def __init__(
@@ -49,7 +52,7 @@ class Feeder:
       data = jax.device_put(jax.random.key_data(keys), self._cpu)
       self._keys = draws.of_data(data)
       probe = jax.vmap(lambda key: probe_lib.probe_index(experiment, key))
-      self._probe = spread(rows.take(np.asarray(probe(self._keys))))
+      self.probe = spread(rows.take(np.asarray(probe(self._keys))))
     self._shapes = jax.eval_shape(
       lambda: _draw(experiment, self._keys, jnp.arange(1))
     )
@@ -75,7 +78,7 @@ class Feeder:
     }
     first = jnp.zeros(members, jnp.int32)
     first, batch = self._spread((first, batch))
-    return chunk_lib.Feed(first, batch, self._probe)
+    return chunk_lib.Feed(first, batch)
 
   def at(self, now: int) -> tuple[chunk_lib.Feed, int]:
     """The block of a step, on the devices, and how many steps it has left."""
@@ -94,7 +97,7 @@ class Feeder:
     batch = {name: self._rows.take(x) for name, x in index.items()}
     firsts = np.full(len(self._keys), first, np.int32)
     firsts, batch = self._spread((firsts, batch))
-    return chunk_lib.Feed(firsts, batch, self._probe)
+    return chunk_lib.Feed(firsts, batch)
 
 
 def _draw(

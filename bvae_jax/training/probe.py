@@ -1,11 +1,11 @@
 """What a log line looks at beside the loss: the KL of a member in its parts."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from bvae_jax import losses
+from bvae_jax import draws, losses
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -23,9 +23,9 @@ def probe_index(
 
 def probe(
   experiment: experiment_lib.Experiment,
+  arrays: Any,
   params: dict[str, Any],
-  key: jax.Array,
-  images: Callable[[jax.Array], jax.Array],
+  own: tuple[jax.Array, Any],
 ) -> dict[str, jax.Array]:
   """The KL in its parts on PROBE_SIZE images, by each estimator, for the log.
 
@@ -35,12 +35,24 @@ def probe(
 
   The images and the noise depend on the member's seed alone, so that the
   curves of a member do not jump from line to line.
+
+  Args:
+    experiment: the static parts.
+    arrays: the data set's.
+    params: one member's.
+    own: the raw data of its key, and the stored images [P, *row] that the host
+      has gathered, or None where `arrays` has them.
   """
+  key_data, rows = own
+  key, dataset = draws.of_data(key_data), experiment.dataset
   index = probe_index(experiment, key)
+  if rows is not None:
+    arrays, index = rows, jnp.arange(len(rows))
+  images = dataset.images_fn(arrays, index)
   key = jax.random.fold_in(key, step.PROBE)
   _, noise_key = jax.random.split(key)
-  size = experiment.dataset.num_train
-  mean, logvar = experiment.encode(params, images(index))
+  size = dataset.num_train
+  mean, logvar = experiment.encode(params, images)
   categories = {'num_categories': experiment.num_categories}
   z = experiment.sample(noise_key, mean, logvar)
   terms = {}

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import logging
 import time
+from concurrent import futures
 from typing import Any
 
 import jax
@@ -19,7 +20,7 @@ from bvae_jax.training import checkpoint as checkpoint_lib
 from bvae_jax.training import chunk as chunk_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import feed as feed_lib
-from bvae_jax.training import step
+from bvae_jax.training import probe, step
 from bvae_jax.training.chunk import Running
 
 _LOG = logging.getLogger(__name__)
@@ -82,11 +83,15 @@ class Program:
     return chunk_lib.term_shapes(self.experiment)
 
   @functools.cached_property
-  def _constants(self) -> tuple:
-    """What every chunk is given alike: the data, then keys and hparams."""
+  def _arrays(self) -> Any:
+    """The data, which all members share, on the devices."""
+    return self.layout.replicate(self.experiment.dataset.arrays)
+
+  @functools.cached_property
+  def _own(self) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """The members' keys and hyperparameters, on the devices."""
     own = (jax.random.key_data(self._keys), population.hparams(self.members))
-    arrays = self.layout.replicate(self.experiment.dataset.arrays)
-    return arrays, self.layout.spread(own)
+    return self.layout.spread(own)
 
   @functools.cached_property
   def _feeder(self) -> feed_lib.Feeder | None:
@@ -96,63 +101,65 @@ class Program:
     return feed_lib.Feeder(self.experiment, self._keys, self.layout.spread)
 
   def _arguments(
-    self,
-    running: Running,
-    steps: int,
-    count: int = 0,
-    feed: chunk_lib.Feed | None = None,
+    self, running: Running, steps: int, feed: chunk_lib.Feed | None = None
   ) -> tuple:
-    arrays, own = self._constants
-    plan = self.layout.shared([steps, count])
-    return (arrays, running, *own, plan, feed)
+    """What a chunk is given."""
+    own = chunk_lib.Own(*self._own, feed)
+    return self._arrays, running, own, self.layout.replicate(np.int32(steps))
+
+  def _looked_at(self, running: Running) -> tuple:
+    """What a look at a log line is given."""
+    rows = None if self._feeder is None else self._feeder.probe
+    return self._arrays, running.state.params, (self._own[0], rows)
 
   @functools.cached_property
-  def _compiled(self) -> parallel.Compiled:
+  def _compiled(self) -> tuple[parallel.Compiled, parallel.Compiled]:
+    """A chunk of steps, and the look at a log line."""
     # What is made outside of what is traced.
-    keys, _, feeder = self._keys, self._constants, self._feeder
+    keys, feeder = self._keys, self._feeder
+    _ = self._arrays, self._own
     begin = time.monotonic()
     alone = self.layout.member_batch == 1
     chunk = chunk_lib.make_chunk(self.experiment, self.layout.batch, alone)
-    shapes = jax.eval_shape(
-      lambda: self._arguments(
-        self.begin(self.layout.spread(self._init(keys))),
-        0,
-        feed=None if feeder is None else feeder.blank(),
-      )
-    )
-    compiled = self.layout.compile(chunk, shapes)
+    look = functools.partial(probe.probe, self.experiment)
+
+    def shapes() -> tuple[tuple, tuple]:
+      running = self.begin(self.layout.spread(self._init(keys)))
+      feed = None if feeder is None else feeder.blank()
+      return self._arguments(running, 0, feed), self._looked_at(running)
+
+    moves, looks = jax.eval_shape(shapes)
+    compile_for = self.layout.compile
+    with futures.ThreadPoolExecutor(1) as pool:  # two compilers at once
+      looking = pool.submit(compile_for, look, looks)
+      compiled = compile_for(chunk, moves), looking.result()
     _LOG.info('compiled in %.1f s', time.monotonic() - begin)
     return compiled
 
   @property
   def bytes(self) -> int:
-    """The bytes that the compiled program takes a device."""
-    return self._compiled.bytes
+    """The bytes that the compiled programs take a device, one at a time."""
+    moves, looks = self._compiled
+    return moves.bytes + max(0, looks.scratch - moves.scratch)
 
-  def _run(
-    self, running: Running, steps: int, count: int = 0
-  ) -> tuple[Running, Any]:
+  def _run(self, running: Running, steps: int) -> Running:
     """Runs a chunk, in as many calls as it takes blocks of fed batches."""
-    run, feeder = self._compiled.call, self._feeder
+    run, feeder = self._compiled[0].call, self._feeder
     if feeder is None:
-      return run(*self._arguments(running, steps, count))
-    at, last = int(np.max(self.collect(running.state.step))), None
+      return run(*self._arguments(running, steps))
+    at = int(np.max(self.collect(running.state.step)))
     while True:
       feed, left = feeder.at(at)
       part = min(steps, left)
-      ends = part == steps
-      plan = (part, count if ends else 0)
-      running, terms = run(*self._arguments(running, *plan, feed))
-      if ends:
-        return running, terms
-      if last is not None:  # so that no more than two blocks wait
-        jax.block_until_ready(last)
-      at, steps, last = at + part, steps - part, terms
+      running = run(*self._arguments(running, part, feed))
+      if part == steps:
+        return running
+      jax.block_until_ready(running)  # no more than two blocks are there
+      at, steps = at + part, steps - part
 
   def advance(self, running: Running, steps: int) -> Running:
     """Takes some steps, and waits for them; `running` is donated."""
-    running, _ = self._run(running, steps)
-    return jax.block_until_ready(running)
+    return jax.block_until_ready(self._run(running, steps))
 
   def hold(self, running: Running, held: np.ndarray) -> Running:
     """Freezes those who are held, bool [M]; `running` is not to be used."""
@@ -167,11 +174,16 @@ class Program:
 
     Returns:
       What runs on, on the devices (`running` is donated), and on the host
-      alive [M] and the mean terms over the line's steps, leaves [M, ...].
+      alive [M] and the terms, leaves [M, ...]: their means over the line's
+      steps, and the KL in its parts as it is after them.
     """
-    running, terms = self._run(running, steps, count)
-    alive, terms = self.layout.collect((running.state.alive, terms))
-    return running, alive, terms
+    running = self._run(running, steps)
+    parts = self._compiled[1].call(*self._looked_at(running))
+    alive, total, parts = self.layout.collect(
+      (running.state.alive, running.total, parts)
+    )
+    means = jax.tree.map(lambda t: t / np.float32(count), total)
+    return self.begin(running.state), alive, {**means, **parts}
 
 
 def make(

@@ -74,9 +74,9 @@ def test_strips_and_applications_take_it_too(trained):
 
 def test_the_parts_of_the_log_add_up_to_that_kl(trained):
   experiment, key, params, kl = trained
-  probe = functools.partial(probe_lib.probe, experiment)
-  images = experiment.dataset.images
-  terms = jax.jit(lambda *a: probe(*a, images))(params, key)
+  probe = jax.jit(functools.partial(probe_lib.probe, experiment))
+  arrays, own = experiment.dataset.arrays, (jax.random.key_data(key), None)
+  terms = probe(arrays, params, own)
   names = 'mutual_information', 'total_correlation', 'dimension_wise_kl'
   total = sum(terms[f'{name}_mss'] for name in names)
   np.testing.assert_allclose(total, kl.sum(1).mean(), atol=0.2)
