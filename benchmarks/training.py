@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+from flax import linen as nn
 from jax import lax
 from torch.utils import flop_counter
 
@@ -51,6 +52,11 @@ class Case(NamedTuple):
   betas: tuple[float, float]
 
 
+def initial(network: nn.Module, key: jax.Array, x: jax.Array) -> Any:
+  """The variables of a network before its first step."""
+  return jax.jit(network.init)(key, x)
+
+
 def vae_case(
   name: str,
   batch: int,
@@ -64,8 +70,8 @@ def vae_case(
   images = jax.random.bernoulli(keys[0], shape=(batch, *image_shape))
   images = images.astype(float)
   params = {
-    'encoder': jax.jit(encoder.init)(keys[1], images),
-    'decoder': jax.jit(decoder.init)(keys[2], jnp.zeros((1, latents))),
+    'encoder': initial(encoder, keys[1], images),
+    'decoder': initial(decoder, keys[2], jnp.zeros((1, latents))),
   }
 
   def loss(params, key):
@@ -83,7 +89,7 @@ def vae_case(
 def discriminator_case(batch: int) -> Case:
   """FactorVAE's discriminator on random latents."""
   network = models.make_discriminator('mlp')
-  params = jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, LATENTS)))
+  params = initial(network, jax.random.key(0), jnp.zeros((1, LATENTS)))
 
   def loss(params, key):
     z, permuted = jax.random.normal(key, (2, batch, LATENTS))

@@ -78,7 +78,7 @@ def hparams(population: Sequence[Member]) -> dict[str, jax.Array]:
   """The traced hyperparameters, each [M]."""
   names = population[0].hparams
   return {
-    n: jnp.asarray([m.hparams[n] for m in population], jnp.float32)
+    n: jax.device_put(np.array([m.hparams[n] for m in population], np.float32))
     for n in names
   }
 

@@ -18,6 +18,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from unittest import mock
 
 import numpy as np
 
@@ -28,6 +29,7 @@ import helpers
 from bvae_jax import run
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import loop
+from bvae_jax.training import program as program_lib
 
 STOPPED_AT = 4
 REMADE = (
@@ -53,16 +55,33 @@ class _Stop:
     pass
 
 
+_programs: dict[str, program_lib.Program] = {}
+
+
+def _command(path: pathlib.Path) -> None:
+  """The run's command, of programs that the first one has compiled for all."""
+  make = program_lib.make
+
+  def made(experiment, members, group=0):
+    key = repr((members, group))
+    if key not in _programs:
+      _programs[key] = make(experiment, members, group)
+    return _programs[key]
+
+  with mock.patch.object(program_lib, 'make', made):
+    run.train_and_evaluate(config(), path)
+
+
 def make_runs(root: pathlib.Path) -> dict[str, pathlib.Path]:
   """A finished run, and one that stopped half-way."""
   paths = {name: root / name for name in ('finished', 'stopped')}
-  run.train_and_evaluate(config(), paths['finished'])
+  _command(paths['finished'])
   train = loop.train
   loop.train = lambda program, folder, extra, *rest: train(
     program, folder, [*extra, _Stop()], *rest
   )
   try:
-    run.train_and_evaluate(config(), paths['stopped'])
+    _command(paths['stopped'])
   except KeyboardInterrupt:
     pass
   finally:
@@ -139,7 +158,7 @@ def outcome(path: pathlib.Path, expected: dict[str, str]) -> str:
   logger = logging.getLogger('bvae_jax')
   logger.addHandler(warnings)
   try:
-    run.train_and_evaluate(config(), path)
+    _command(path)
   except (OSError, ValueError) as error:
     one_line = '\n' not in str(error) and len(str(error)) > 20
     return 'noticed' if one_line else f'SILENT: {error!r}'

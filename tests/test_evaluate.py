@@ -18,6 +18,24 @@ from bvae_jax.training import probe as probe_lib
 from bvae_jax.training import step
 
 
+@pytest.fixture(scope='module', autouse=True)
+def few_votes():
+  """A FactorVAE score of fewer votes: its protocol's take seconds."""
+  metric = metrics.METRICS['factor_vae_score']
+
+  def compute(key, sample, sizes):
+    return metrics.Scored(
+      metrics.factor_vae_score(
+        key, sample.code_table, sizes, num_train=500, num_eval=200
+      )
+    )
+
+  with pytest.MonkeyPatch.context() as patch:
+    fewer = dataclasses.replace(metric, compute=compute)
+    patch.setitem(metrics.METRICS, 'factor_vae_score', fewer)
+    yield
+
+
 @pytest.fixture(scope='module')
 def trained():
   config = helpers.small_config(

@@ -18,6 +18,7 @@ from bvae_jax import data, export, models, trained
 from bvae_jax.models import graph, onnx_graph, residual, styled
 from bvae_jax.models.graph_of import graph_of
 from bvae_jax.training import experiment as experiment_lib
+from bvae_jax.training import step
 
 
 @pytest.fixture(scope='module')
@@ -31,14 +32,17 @@ def folder(model, tmp_path_factory):
 
 
 def _conv_model(objective='beta_vae'):
-  """Untrained conv networks for colour images that need padding."""
+  """Conv networks of drawn weights, for colour images that need padding."""
   config = helpers.small_config(
     objective, encoder='conv_locatello', decoder='deconv_locatello'
   )
   shape = (20, 28, 3)
   images = data.Dataset('images', 'none', shape, 9, (), lambda *_: 0)
   experiment = experiment_lib.assemble(config, images)
-  params = helpers.initial(experiment, jax.random.key(1)).params
+  state = jax.eval_shape(
+    functools.partial(step.init, experiment), jax.random.key(1)
+  )
+  params = jax.tree.map(np.float32, helpers.normal(state.params))
   return trained.Model(experiment, params, 0, 0, {'beta': 1.0}, 0, None)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data, trained
@@ -83,9 +82,9 @@ def take(dataset: data.Dataset, index: Any) -> Sample:
   Continuous factors are shares of their range in the data set.
   """
   index = np.asarray(index)
-  images = np.asarray(dataset.images(jnp.asarray(index)))
+  images = np.asarray(dataset.images(index))
   known = (
-    np.asarray(dataset.labels(jnp.asarray(index)))
+    np.asarray(dataset.labels(index))
     if dataset.has_factors
     else np.zeros((len(index), 0), np.int32)
   )

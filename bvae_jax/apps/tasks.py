@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data
@@ -69,7 +68,7 @@ def labelled(dataset: data.Dataset, places: Sequence[int]) -> np.ndarray:
   if dataset.is_grid:
     return index
   factors = dataset.require_factors('labels').factors
-  labels = np.asarray(dataset.labels(jnp.asarray(index)))
+  labels = np.asarray(dataset.labels(index))
   for k in places:
     index = index[coders.known(labels[index, k], factors[k])]
   return index

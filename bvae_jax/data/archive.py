@@ -84,10 +84,14 @@ def load(config: Any) -> dataset.Dataset:
   )
 
 
+@functools.cache
 def pooled(
   packed: bool, full_size: int, image_size: int
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
-  """The `images_fn` of stored frames, bits or bytes, pooled to a size."""
+  """The `images_fn` of stored frames, bits or bytes, pooled to a size.
+
+  One of equal settings, so that it is compiled once.
+  """
   make = _unpacked if packed else _scaled
   return functools.partial(make, full_size=full_size, image_size=image_size)
 

@@ -192,12 +192,12 @@ class Dataset:
     """
     parallel.own_process()
     if self.rows is None:
-      index = jnp.asarray(index)
+      index = index if isinstance(index, jax.Array) else np.asarray(index)
       return _images(self.arrays, index, images_fn=self.images_fn)
     found = np.asarray(index)
     taken = self.rows.take(found.reshape(-1))
     places = np.arange(found.size, dtype=np.int32).reshape(found.shape)
-    return _images(jnp.asarray(taken), places, images_fn=self.images_fn)
+    return _images(taken, places, images_fn=self.images_fn)
 
   def require_factors(self, what: str) -> factors_lib.Table | factors_lib.Grid:
     """Returns the factors that `what` needs, or says that there are none.

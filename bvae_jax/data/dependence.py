@@ -3,7 +3,6 @@
 import itertools
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import draws
@@ -72,8 +71,8 @@ def of(dataset: Dataset) -> tuple[float, ...]:
   elif dataset.is_grid:
     return ()
   else:
-    index = jnp.arange(dataset.num_images)
-  return between(dataset.labels(jnp.asarray(index)), dataset.factor_sizes)
+    index = np.arange(dataset.num_images)
+  return between(dataset.labels(index), dataset.factor_sizes)
 
 
 def pairs(

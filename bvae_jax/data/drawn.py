@@ -25,6 +25,23 @@ def refuse_path(config) -> None:
     )
 
 
+@functools.cache
+def _images_fn(
+  draw: Callable[..., jax.Array],
+  size: int,
+  sizes: tuple[int, ...],
+  stride: tuple[int, ...],
+) -> Callable[[Any, jax.Array], jax.Array]:
+  """The `images_fn` of a grid: one of equal settings, to be compiled once."""
+
+  def images(arrays: Any, index: jax.Array) -> jax.Array:
+    del arrays  # Nothing is stored.
+    factors = grid.index_to_factors(index, sizes) * jnp.array(stride)
+    return draw(factors, image_size=size)
+
+  return images
+
+
 def on_grid(
   config: Any,
   description: str,
@@ -48,15 +65,10 @@ def on_grid(
   """
   refuse_path(config)
   size = config.image_size
-  draw = functools.partial(draw, image_size=size)
   sizes, stride, thinning = grid.thin(factors.sizes, config.factor_stride)
+  images = _images_fn(draw, size, sizes, stride)
   # Traced, not run: an image size that does not fit is refused here.
-  jax.eval_shape(draw, jax.ShapeDtypeStruct((1, len(sizes)), jnp.int32))
-
-  def images(arrays: Any, index: jax.Array) -> jax.Array:
-    del arrays  # Nothing is stored.
-    return draw(grid.index_to_factors(index, sizes) * jnp.array(stride))
-
+  jax.eval_shape(images, (), jax.ShapeDtypeStruct((1,), jnp.int32))
   return dataset.Dataset(
     name=config.name,
     description=description + thinning,

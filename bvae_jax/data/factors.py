@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import core
 from jax.typing import ArrayLike
 
 from bvae_jax.data import grid
@@ -187,7 +188,10 @@ class Table:
 
   def labels(self, index: ArrayLike) -> jax.Array:
     """Returns the rows of images [...], [..., K]."""
-    return jnp.asarray(self.values)[jnp.asarray(index)]
+    traced = core.Tracer
+    if isinstance(index, traced) or isinstance(self.values, traced):
+      return jnp.asarray(self.values)[jnp.asarray(index)]
+    return jax.device_put(np.asarray(self.values)[np.asarray(index)])
 
   @property
   def known(self) -> np.ndarray:

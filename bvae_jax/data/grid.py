@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,7 @@ def factor_grid(factor_sizes: Sequence[int]) -> jax.Array:
     ValueError: if there is no factor, or one has no value.
   """
   sizes = _check_sizes(factor_sizes)
-  return index_to_factors(jnp.arange(math.prod(sizes)), sizes)
+  return index_to_factors(np.arange(math.prod(sizes)), sizes)
 
 
 def index_to_factors(
@@ -54,7 +55,7 @@ def index_to_factors(
   """
   sizes = _check_sizes(factor_sizes)
   _check_places('positions', index, (math.prod(sizes),))
-  return _factors(jnp.asarray(index, jnp.int32), sizes)
+  return _factors(_int32(index), sizes)
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -79,19 +80,25 @@ def factors_to_index(
       or outside their sizes.
   """
   sizes = _check_sizes(factor_sizes)
-  given, factors = factors, jnp.asarray(factors, jnp.int32)
-  if factors.ndim < 1 or factors.shape[-1] != len(sizes):
+  found = _int32(factors)
+  if found.ndim < 1 or found.shape[-1] != len(sizes):
     raise ValueError(
-      f'factors of shape {factors.shape} do not end in the {len(sizes)} '
+      f'factors of shape {found.shape} do not end in the {len(sizes)} '
       f'factors of sizes {sizes}'
     )
-  _check_places('factors', given, sizes)
-  return _index(factors, sizes)
+  _check_places('factors', factors, sizes)
+  return _index(found, sizes)
 
 
 @functools.partial(jax.jit, static_argnums=1)
 def _index(factors: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
   return jnp.sum(factors * jnp.array(_strides(sizes)), axis=-1)
+
+
+def _int32(values: ArrayLike) -> Any:
+  """An array of integers; NumPy's where it can be: JAX compiles each cast."""
+  as_array: Any = jnp if isinstance(values, jax.Array) else np
+  return as_array.asarray(values, np.int32)
 
 
 def _check_places(what: str, values: ArrayLike, sizes: Sequence[int]) -> None:

@@ -5,7 +5,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import draws
@@ -105,7 +104,7 @@ def hold_out_where(
   known = made.require_grid(key)
   if made.split is not None:
     raise ValueError(f'{key} cannot go with dataset.holdout; leave one out')
-  labels = np.asarray(known.labels(jnp.arange(made.num_images)))
+  labels = np.asarray(known.labels(np.arange(made.num_images)))
   meets = np.ones(made.num_images, bool)
   for condition in where:
     name, _, values = condition.partition('=')

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from bvae_jax import parallel
@@ -41,6 +41,7 @@ def place(made: Dataset, storage: str) -> Dataset:
     fits = stored.nbytes <= _SHARE * parallel.memory_limit()
     storage = 'device' if fits else 'host'
   if storage == 'device':
-    return dataclasses.replace(made, arrays=jnp.asarray(stored))
+    there = jax.device_put(stored, may_alias=False)
+    return dataclasses.replace(made, arrays=there)
   _LOG.info('%.0f MB of images stay on the host', stored.nbytes / 1e6)
   return dataclasses.replace(made, arrays=(), rows=Rows(stored))

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
@@ -134,7 +133,7 @@ def _facts(dataset: data.Dataset, settings: Any) -> results_lib.DatasetFacts:
   """What results.json says of the data set."""
   about = {}
   if dataset.has_factors and not dataset.is_grid:
-    table = dataset.labels(jnp.arange(dataset.num_images))
+    table = dataset.labels(np.arange(dataset.num_images))
     points = points_lib.draw_points(dataset, settings)
     about = labelled.facts(table, dataset.factor_sizes)
     about['num_points'] = tuple(len(x) for x in points)

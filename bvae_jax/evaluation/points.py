@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bvae_jax import data, draws, metrics
@@ -82,9 +81,7 @@ def sample(
     (train, test) if every else np.split(np.arange(num_points), [len(train)])
   )
   table = every and dataset.has_factors
-  labels = lambda index: (
-    dataset.labels(jnp.asarray(index)) if dataset.has_factors else None
-  )
+  labels = lambda index: dataset.labels(index) if dataset.has_factors else None
   points = metrics.Sample(
     codes=codes.mean[:, first],
     factors=labels(train),

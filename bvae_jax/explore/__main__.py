@@ -84,7 +84,8 @@ def _write(path: str) -> None:
     serve.forever(target, _PORT.value)
 
 
-def _parse(argv: list[str]) -> list[str]:
+def parse(argv: list[str]) -> list[str]:
+  """Flags; a port is of no use to a page that is not served."""
   rest = cli.parse(argv, {'workdir': 'RUN'})
   if flags.FLAGS['port'].present and not _SERVE.value:
     sys.exit('error: --port is that of --serve; give --serve too')
@@ -97,4 +98,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  app.run(main, flags_parser=_parse)
+  app.run(main, flags_parser=parse)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import core
@@ -21,8 +20,8 @@ def array(values: Any) -> Any:
   return values if isinstance(values, core.Tracer) else metrics.as_numpy(values)
 
 
-def numbers(name: str, values: Any) -> jax.Array:
-  """Real, finite numbers of any kind, as float32.
+def numbers(name: str, values: Any) -> Any:
+  """Real, finite numbers of any kind, as float32, as `array` has them.
 
   Raises:
     ValueError: they are others; the line begins with `name`.
@@ -38,10 +37,11 @@ def numbers(name: str, values: Any) -> jax.Array:
       raise ValueError(
         f'{name} must be finite in float32, {bad} of {values.size} are not'
       )
+    return values.astype(np.float32)
   return jnp.asarray(values, jnp.float32)
 
 
-def images(given: Any, shape: tuple[int, int, int]) -> jax.Array:
+def images(given: Any, shape: tuple[int, int, int]) -> Any:
   """Images [B, *shape] as the networks take them, float in [0, 1].
 
   Args:
@@ -69,8 +69,8 @@ def images(given: Any, shape: tuple[int, int, int]) -> jax.Array:
       )
     return found
   if not len(found):
-    return jnp.zeros(found.shape)
+    return np.zeros(found.shape, np.float32)
   smallest, largest = pixels.extremes(found)
   offset, factor, _ = pixels.scale_of(found.dtype, smallest, largest)
   scaled = (found.astype(np.float32) + offset) * (factor / 255)
-  return jnp.asarray(scaled, jnp.float32)
+  return scaled.astype(np.float32, copy=False)

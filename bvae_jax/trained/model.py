@@ -195,19 +195,20 @@ class Model:
     if values is None:
       book = self.codebook
       values = np.linspace(-2.0, 2.0, 11) if book is None else book[chosen]
-    values = jnp.atleast_1d(inputs.numbers('values', values))
+    values = inputs.numbers('values', values)
+    values = values if values.ndim else values[None]
     if values.ndim > 2 or values.shape[:-1] not in ((), (1,), chosen.shape):
       raise ValueError(
         f'values must be [S], or [L, S] of the {len(chosen)} latents, got '
         f'{values.shape}'
       )
-    values = jnp.broadcast_to(values, (len(chosen), values.shape[-1]))
-    start = jnp.zeros(self.num_latents)
+    start = np.zeros(self.num_latents, np.float32)
     if image is not None:
       mean, _ = self.encode(inputs.array(image)[None])
       start = self.experiment.chosen(mean)[0]
-    z = walk(start, chosen, values).reshape(-1, self.num_latents)
-    return self.decode(z).reshape(*values.shape, *self.image_shape)
+    z = walk(start, chosen, values)
+    images = self.decode(z.reshape(-1, self.num_latents))
+    return images.reshape(*z.shape[:2], *self.image_shape)
 
   def _encode(self, images: jax.Array) -> tuple[jax.Array, ...]:
     return _encode(self.params, images, encode=self.experiment.encode)
@@ -235,16 +236,15 @@ def _decode(params, z, *, decode):
   return jax.nn.sigmoid(decode(params, z))
 
 
-def _in_blocks(function: Any, rows: jax.Array) -> Any:
+def _in_blocks(function: Any, rows: Any) -> Any:
   """`function(rows)`, compiled for few batch sizes: powers of two."""
   count = len(rows)
   if isinstance(rows, core.Tracer):
     return function(rows)
   block = min(BLOCK, 1 << max(count - 1, 0).bit_length())
-  fill = jnp.zeros((-count % block if count else 1, *rows.shape[1:]))
-  padded = jnp.concatenate([rows, fill])
-  parts = [
-    function(padded[first : first + block])
-    for first in range(0, len(padded), block)
-  ]
+  more = -count % block if count else 1
+  padded = np.pad(rows, ((0, more), *((0, 0),) * (rows.ndim - 1)))
+  parts = [function(x) for x in np.split(padded, len(padded) // block)]
+  if count == block:  # there is nothing else to compile
+    return parts[0]
   return jax.tree.map(lambda *x: jnp.concatenate(x)[:count], *parts)

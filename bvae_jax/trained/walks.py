@@ -5,6 +5,7 @@ from typing import Any
 import jax
 
 
+@jax.jit
 def walk(start: Any, latents: Any, values: Any) -> jax.Array:
   """Codes [L, S, D] along single latents from `start` [D], the others held.
 

@@ -15,8 +15,9 @@ import pytest
 FOLDER = pathlib.Path(__file__).parents[2] / 'colabs'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.ipynb'))
 _SMALL = {
+  'num_devices': 1,
   'num_steps': 2,
-  'batch_size': 4,
+  'batch_size': 8,
   'log_every': 1,
   'checkpoint_every': 2,
   'num_latents': 6,

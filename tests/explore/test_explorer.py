@@ -310,22 +310,35 @@ def test_a_page_of_scores_that_were_replaced_meanwhile_is_not_put(tmp_path):
   assert (tmp_path / explore.FILE).read_text() == 'page'
 
 
+# The command, then the same for pictures, in a process.
+TWICE = """
+import sys
+from absl import app
+from bvae_jax.explore import __main__ as command
+try:
+  app.run(command.main, flags_parser=command.parse)
+except SystemExit as end:
+  print(end.code or 0)
+sys.argv += ['--images=~']
+app.run(command.main, flags_parser=command.parse)
+"""
+
+
 def test_the_command_writes_it_anew_or_ends_in_one_line(small_run, tmp_path):
   folder = tmp_path / 'run'
   shutil.copytree(small_run, folder)
   (folder / explore.FILE).unlink()
-  command = [sys.executable, '-m', 'bvae_jax.explore', f'--workdir={folder}']
-  run = lambda *more: subprocess.run(
-    [*command, *more],
+  (tmp_path / '._a.png').touch()  # of macOS, no picture
+  run = lambda *words: subprocess.run(
+    [sys.executable, *words, f'--workdir={folder}'],
     capture_output=True,
     text=True,
     env={**os.environ, 'HOME': str(tmp_path)},
   )
-  assert run('--members=1').returncode == 0
-  assert '"place":1' in (folder / explore.FILE).read_text()
-  bad = run('--port=9000')
+  bad = run('-m', 'bvae_jax.explore', '--port=9000')
   assert bad.stderr == 'error: --port is that of --serve; give --serve too\n'
-  (tmp_path / '._a.png').touch()  # of macOS, no picture
-  bad = run('--images=~', '--members=0')
-  assert bad.returncode == 1 and 'holds no picture' in bad.stderr
-  assert bad.stderr.count('\n') == 1
+  both = run('-c', TWICE, '--members=1')
+  assert '"place":1' in (folder / explore.FILE).read_text()
+  assert both.stdout.endswith('explorer.html: open it in a browser\n0\n')
+  assert both.returncode == 1 and 'holds no picture' in both.stderr
+  assert both.stderr.count('\n') == 1
