@@ -1,6 +1,7 @@
 """Charts: rows go in whole, and one that diverged flattens no other."""
 
 import json
+import re
 
 import numpy as np
 import pages
@@ -60,12 +61,14 @@ def test_every_chart_is_valid_vega_lite():
   drawn = [
     charts.curves(rows(), title='t', colours={'seed=0': '#111'}),
     charts.strip([point, point | {'value': None}], title='t'),
-    charts.heat_map([cell], title='t', limit=1.0),
+    charts.heat_map([cell, cell | {'value': None}], title='t', limit=1.0),
     charts.bars([{'name': 'a', 'value': 0.3}], title='t'),
     charts.latents([point | {'rank': 1, 'latent': 'z0'}], title='t'),
     charts.scatter([point], title='t', lines=[line], log_x=True, ticks=[1.0]),
     charts.distribution([point | {'setting': 's'}], title='t'),
   ]
+  texts = re.findall(r'<text[^>]*>([^<]*)<', charts.svg(drawn[2]))
+  assert '–' in texts and 'null' not in texts  # a constant score has no rank
   lone = [point | {'x': x} for x in 3 * [0.25, 1.0, 4.0, 200.0]]
   titled = charts.scatter(lone, title='t', log_x=True).to_dict()['title']
   assert titled['text'] == 't'  # a logarithmic axis holds them all

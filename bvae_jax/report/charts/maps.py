@@ -57,8 +57,10 @@ def heat_map(
       'share:Q', scale=alt.Scale(domain=[0, 1], range=FILL), legend=None
     ),
   )
+  known = alt.when('isValid(datum.value)')  # Vega writes null of what is none
+  shown = known.then(alt.Text('value:Q', format='.2f'))
   numbers = base.mark_text(fontSize=11).encode(
-    text=alt.Text('value:Q', format='.2f')
+    text=alt.TextValue(**shown.otherwise(alt.value('–')))
   )
   step = alt.Step
   return parts.whole(
