@@ -166,6 +166,9 @@ def test_a_stopped_member_is_marked_and_left_out_of_the_summary(results):
   assert results['summary']['elbo']['nll']['median'] == pytest.approx(
     np.median(nll), rel=1e-5
   )
+  # Nor is the other seed of its setting compared with it.
+  udr = [m['metrics']['udr'] for m in results['members']]
+  assert udr[0] and udr[1] and udr[2:] == [None, None]
 
 
 def test_the_table_of_members_has_a_line_each(results):

@@ -218,10 +218,13 @@ def evaluate(
   bounds, good, found, activity, compared = jax.tree.map(
     lambda x: x[: len(members)], population.concatenate(blocks)
   )
+  healthy = good & np.asarray(states.alive)
   for name in config.metrics:
     metric = metrics.METRICS[name]
     if metric.needs == 'population':
-      found[name] = scores.over_seeds(metric, compared, activity, members, good)
+      found[name] = scores.over_seeds(
+        metric, compared, activity, members, healthy
+      )
   found = {name: found[name] for name in config.metrics}
   about = _facts(dataset, config.evaluation)
   for line in labelled.warnings(about):

@@ -138,7 +138,7 @@ def over_seeds(
   codes: np.ndarray,
   kl: np.ndarray,
   members: list[population.Member],
-  good: np.ndarray,
+  healthy: np.ndarray,
 ) -> Found:
   """A population metric among the seeds of each setting.
 
@@ -147,14 +147,14 @@ def over_seeds(
     codes: [M, N, D] of the same images.
     kl: of each latent [M, D].
     members: who they are.
-    good: bool [M], whose codes count.
+    healthy: bool [M], whose codes count: those of who trained to the end.
 
   Returns:
-    Scores [M]; NaN where a setting has one seed only.
+    Scores [M]; NaN of who does not count, and of one seed alone.
   """
   found: Any = np.full(len(members), np.nan)
   for places in population.by_setting(members).values():
-    rows = [m for m in places if good[m]]
+    rows = [m for m in places if healthy[m]]
     if len(rows) > 1:
       scored = metric.compute(codes[rows], kl[rows])
       found[rows] = scored.scores[metric.main]
