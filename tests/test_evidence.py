@@ -113,6 +113,22 @@ def test_chance_of_few():
   assert all(map(math.isnan, claims.beats([], [1.0])))
 
 
+def test_the_interval_of_a_chance_holds_the_true_one_as_often_as_it_says():
+  """Of three and of five seeds; a bootstrap held it in 35 to 90 %."""
+  normal, random = statistics.NormalDist(), np.random.default_rng(0)
+  for size, apart in ((3, 0), (3, 2), (5, 1), (5, 2)):
+    truth = normal.cdf(apart / math.sqrt(2))
+    draws = random.normal(size=(300, 2, size)) + [[apart], [0]]
+    found = [claims.beats(a, b) for a, b in draws]
+    held = np.mean([low <= truth <= high for _, low, high in found])
+    assert held == pytest.approx(0.95, abs=0.05)
+  # Apart: 1 - t = z^2 t (1 + e ((1 - t) / (2 - t) + t / (1 + t))) / 9.
+  _, low, high = claims.beats([4, 5, 6], [1, 2, 3])
+  weight = low * (1 + 2 * ((1 - low) / (2 - low) + low / (1 + low)))
+  assert high == 1 and 1 - low == pytest.approx(1.959964**2 * weight / 9)
+  assert claims.beats([1, 2, 3], [4, 5, 6]) == pytest.approx((0, 0, 1 - low))
+
+
 def test_the_best_setting_is_that_of_the_best_mean():
   values = np.array([[1, 2, np.nan], [9, 0, 0], [np.nan] * 3, [5, 5, 5.0]])
   best = claims.best_setting(values, list('aabb'), 'a')

@@ -129,8 +129,8 @@ def chances(study: Study) -> Markup:
     markup.join(tables),
     'The chance that a seed of the row, drawn at random, scores above one of '
     'the column, each at its setting of the best mean; below it the 95 % '
-    'interval (bootstrap over seeds). Of three seeds or so the interval is '
-    'narrower than the truth.',
+    'interval (Newcombe 2006, of independent groups). That the setting is the '
+    'best of several makes the chance a little too high.',
   )
 
 
