@@ -6,7 +6,6 @@ alone and in any company; members that differ in a hyperparameter only share
 their initial weights, images and noise.
 """
 
-import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -26,47 +25,57 @@ class Member(NamedTuple):
   hparams: dict[str, float]
 
 
-def _settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
-  """The product of the swept hyperparameters; tied ones are one axis."""
-  swept = config_lib.grid(config)
-  groups = [(name,) for name in swept if name not in config.tied]
-  if config.tied:
-    groups.insert(0, tuple(config.tied))
-  axes = [
-    [dict(zip(names, values)) for values in zip(*(swept[n] for n in names))]
-    for names in groups
-  ]
-  return [
-    {name: float(value) for part in parts for name, value in part.items()}
-    for parts in itertools.product(*axes)
-  ]
-
-
 def members(config: ml_collections.ConfigDict) -> list[Member]:
   """Seeds x settings of the grid, the seeds running fastest."""
-  base = config_lib.scalars(config)
   return [
-    Member(int(seed), base | setting)
-    for setting in _settings(config)
+    Member(int(seed), {**setting})
+    for setting in config_lib.settings(config)
     for seed in config.seeds
   ]
 
 
 class Cohort(NamedTuple):
-  """Seeds that a run was given at once, and how many programs train them."""
+  """Members that a run was given at once: seeds x settings.
+
+  Attributes:
+    seeds: of the members.
+    programs: how many train them.
+    settings: the scalars of each; None for all settings of the run.
+  """
 
   seeds: tuple[int, ...]
   programs: int
+  settings: tuple[dict[str, float], ...] | None = None
 
 
 def places(
   config: ml_collections.ConfigDict, cohort: Cohort
 ) -> list[np.ndarray]:
   """Where the members of each program of a cohort are in the population."""
-  seeds = list(config.seeds)
-  first = np.arange(len(_settings(config)))[:, None] * len(seeds)
-  found = first + [seeds.index(seed) for seed in cohort.seeds]
-  return np.array_split(found.ravel(), cohort.programs)
+  every = members(config)
+  found = [
+    every.index(Member(seed, setting))
+    for setting in cohort.settings or config_lib.settings(config)
+    for seed in cohort.seeds
+  ]
+  return np.array_split(np.array(found), cohort.programs)
+
+
+def fresh(
+  config: ml_collections.ConfigDict, cohorts: Sequence[Cohort]
+) -> list[Cohort]:
+  """The members that are in no cohort, as cohorts of one program each."""
+  every = config_lib.settings(config)
+  lacking: dict[tuple[int, ...], list[dict[str, float]]] = {}
+  for setting in every:
+    own = [c for c in cohorts if setting in (c.settings or every)]
+    known = {seed for cohort in own for seed in cohort.seeds}
+    if seeds := tuple(seed for seed in config.seeds if seed not in known):
+      lacking.setdefault(seeds, []).append(setting)
+  return [
+    Cohort(seeds, 1, None if settings == every else tuple(settings))
+    for seeds, settings in lacking.items()
+  ]
 
 
 def keys(population: Sequence[Member]) -> jax.Array:

@@ -155,7 +155,8 @@ def test_a_program_that_ended_early_cuts_no_curve_short():
     for group, seed, times in ((0, 5, {2: 10}), (1, 3, {2: 50, 4: 20, 6: 23}))
     for step, time in times.items()
   ]
-  merged = metrics_log.merged(found, [3, 5])
+  members = [population.Member(seed, {}) for seed in (3, 5)]
+  merged = metrics_log.merged(found, members)
   assert [line['step'] for line in merged] == [2, 4, 6]
   both = [entry(3, nll=1), entry(5, nll=1)]
   assert merged[0]['members'] == both
@@ -211,6 +212,7 @@ def test_paths_that_are_no_folder_are_refused(tmp_path, monkeypatch):
     '{"cohorts": 1}',
     '{"cohorts": [[[0], 0]]}',
     '{"cohorts": [[[0, 3], 1]]}',
+    '{"cohorts": [[[0], 1, 5]]}',
   ],
 )
 def test_damaged_groups_and_results_are_noticed(folder, text):
@@ -234,6 +236,26 @@ def test_seeds_are_told_from_new_ones_without_groups_json(folder):
   (folder.path / 'checkpoints' / 'group_1').rmdir()
   folder.open(more)  # a single program is that of the seeds of before
   assert folder.cohorts(more) == [population.Cohort((0,), 1)]
+
+
+def test_cohorts_keep_the_order_that_their_members_had(folder):
+  config = helpers.small_config(seeds=(0, 1, 2), grid={'beta': (1.0, 2.0, 3.0)})
+  one, two, three = config_lib.settings(config)
+  first = population.Cohort((2, 1), 1, (three, one))
+  rest = population.fresh(config, [first])
+  assert rest == [
+    population.Cohort((0,), 1, (one, three)),
+    population.Cohort((0, 1, 2), 1, (two,)),
+  ]
+  places = [population.places(config, c)[0].tolist() for c in (first, *rest)]
+  assert places == [[8, 7, 2, 1], [0, 6], [3, 4, 5]]
+  assert population.fresh(config, []) == [population.Cohort((0, 1, 2), 1)]
+  folder.keep_cohorts([first, *rest])
+  assert folder.cohorts(config) == [first, *rest]
+  gone = {**one, 'beta': 9.0}  # in a cohort whose other setting is there
+  folder.keep_cohorts([first._replace(settings=(one, gone))])
+  with pytest.raises(workdir.WorkdirError, match='groups.json is damaged'):
+    folder.cohorts(config)
 
 
 def test_a_full_disk_keeps_the_old_file_and_says_how_to_go_on(

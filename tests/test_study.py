@@ -301,18 +301,22 @@ def done_unit(workdir, name):
   return folder
 
 
-def test_a_plan_grows_by_seeds_steps_and_units(tmp_path):
+def test_a_plan_grows_by_seeds_steps_values_and_units(tmp_path):
   one = helpers.small_config(num_steps=4)
-  plan.write_plan(small_study(a=one, b=one, c=one), tmp_path)
-  folders = {name: done_unit(tmp_path, name) for name in 'abc'}
+  plan.write_plan(small_study(a=one, b=one, c=one, e=one), tmp_path)
+  folders = {name: done_unit(tmp_path, name) for name in 'abce'}
   two = helpers.small_config(num_steps=4, seeds=(0, 7))
   long = helpers.small_config(num_steps=8)
-  larger = small_study(a=two, b=long, c=one, d=one)
+  wide = helpers.small_config(
+    num_steps=4, grid={'beta': (9.0, one.hparams.beta)}
+  )
+  larger = small_study(a=two, b=long, c=one, d=one, e=wide)
   plan.write_plan(larger, tmp_path)
-  states = {'a': 'todo', 'b': 'todo', 'c': 'done', 'd': 'todo'}
+  states = {'a': 'todo', 'b': 'todo', 'c': 'done', 'e': 'todo', 'd': 'todo'}
   assert plan.status(tmp_path) == states
   assert (folders['a'] / 'results_1_seeds.json').read_text() == 'a'
   assert (folders['b'] / 'results_4_steps.json').read_text() == 'b'
+  assert (folders['e'] / 'results_1_settings.json').read_text() == 'e'
   plan.write_plan(larger, tmp_path)  # the same command again
   assert plan.read_plan(tmp_path).units.a.seeds == (0, 7)
 

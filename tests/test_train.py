@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+from bvae_jax import config as config_lib
 from bvae_jax import losses, parallel, population
 from bvae_jax import run as run_lib
 from bvae_jax import workdir as workdir_lib
@@ -245,21 +246,36 @@ def test_a_population_is_split_where_that_shortens_each_devices_share():
     programs_lib.check(config)
 
 
-def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
+def test_more_steps_seeds_and_values_continue_a_finished_run_bit_for_bit(
   tmp_path, monkeypatch, no_pages
 ):
-  make = lambda steps, seeds=(0, 1, 2), **changes: helpers.small_config(
-    num_steps=steps, seeds=seeds, grid={'beta': (1.0, 2.0)}, **changes
+  make = lambda steps, seeds=(0, 1, 2), values=(1.0, 2.0), **changes: (
+    helpers.small_config(
+      num_steps=steps, seeds=seeds, grid={'beta': values}, **changes
+    )
   )
-  parts = [((1,), 5), ((1,), 6), ((0, 1, 2), 6)]  # 5: between two lines
+  parts = [
+    (5, (1,), (2.0,)),  # between two lines
+    (6, (1,), (2.0,)),
+    (6, (1,), (1.0, 2.0)),
+    (6, (0, 1, 2), (1.0, 2.0)),
+  ]
   for name, runs in (('whole', parts[-1:]), ('parts', parts)):
-    for seeds, count in runs:
-      results = run_lib.train_and_evaluate(make(count, seeds), tmp_path / name)
+    for asked in runs:
+      results = run_lib.train_and_evaluate(make(*asked), tmp_path / name)
     assert results['members'][0]['steps'] == 6
-  kept = tmp_path / 'parts' / 'results_5_steps.json'
-  assert json.loads(kept.read_text())['members'][0]['steps'] == 5
-  kept = tmp_path / 'parts' / 'results_1_seeds.json'
-  assert len(json.loads(kept.read_text())['members']) == 2
+  for file, members, steps in (
+    ('results_5_steps.json', 1, 5),
+    ('results_1_settings.json', 1, 6),
+    ('results_1_seeds.json', 2, 6),
+  ):
+    kept = json.loads((tmp_path / 'parts' / file).read_text())['members']
+    assert len(kept) == members and kept[0]['steps'] == steps
+  groups = json.loads((tmp_path / 'parts' / 'groups.json').read_text())
+  settings = config_lib.settings(make(6))[::-1]
+  assert groups['cohorts'] == [
+    *([[1], 1, [setting]] for setting in settings), [[0, 2], 1]
+  ]  # fmt: skip
   one, two = (
     workdir_lib.Workdir(tmp_path / name).read_log()
     for name in ('whole', 'parts')
@@ -273,6 +289,11 @@ def test_more_steps_and_seeds_continue_a_finished_run_bit_for_bit(
   fewer = r'num_steps: 6 -> 4\).* \(a larger --config.num_steps, or further'
   with pytest.raises(OSError, match=fewer):
     run_lib.train_and_evaluate(make(4), tmp_path / 'parts')
+  fewer = (
+    r'grid.beta: \[1.0, 2.0\] -> \[1.0, 4.0\]\).* or values in --config.grid'
+  )
+  with pytest.raises(OSError, match=fewer):
+    run_lib.train_and_evaluate(make(6, values=(1.0, 4.0)), tmp_path / 'parts')
   before = {
     p: p.read_bytes() for p in tmp_path.glob('parts/*.*') if p.is_file()
   }

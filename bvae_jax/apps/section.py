@@ -58,11 +58,13 @@ class Section:
 
 
 def state(run: pathlib.Path) -> str:
-  """How far a run is: its seeds, and the steps of its last checkpoint."""
+  """How far a run is: seeds, settings, and steps of its last checkpoint."""
   folder = workdir_lib.Workdir(run)
-  seeds = len(folder.config().seeds)
+  config = folder.config()
+  seeds, settings = len(config.seeds), len(config_lib.settings(config))
+  of_each = f' of {settings} settings' if settings > 1 else ''
   step = min(programs_lib.reached(folder), default=0)
-  return f'{seeds:,} seed{"s" * (seeds > 1)} at step {step:,}'
+  return f'{seeds:,} seed{"s" * (seeds > 1)}{of_each} at step {step:,}'
 
 
 def as_text(table: Table) -> str:

@@ -8,7 +8,13 @@ line before anything is compiled or written.
 
 from bvae_jax.config import own
 from bvae_jax.config.checks import ConfigError
-from bvae_jax.config.defaults import OPTIONAL, default_config, grid, scalars
+from bvae_jax.config.defaults import (
+  OPTIONAL,
+  default_config,
+  grid,
+  scalars,
+  settings,
+)
 from bvae_jax.config.idle import idle
 from bvae_jax.config.kept import (
   FREE_KEYS,

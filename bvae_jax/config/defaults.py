@@ -3,6 +3,8 @@
 `meanings` says what each key means.
 """
 
+import itertools
+
 import ml_collections
 
 from bvae_jax import losses
@@ -110,3 +112,19 @@ def scalars(config: ml_collections.ConfigDict) -> dict[str, float]:
 def grid(config: ml_collections.ConfigDict) -> dict[str, tuple[float, ...]]:
   """The swept hyperparameters: the entries of `config.grid` with values."""
   return {k: tuple(v) for k, v in config.grid.items() if len(v)}
+
+
+def settings(config: ml_collections.ConfigDict) -> list[dict[str, float]]:
+  """The scalars of each setting: all swept values, tied ones as one axis."""
+  base, swept = scalars(config), grid(config)
+  groups = [(name,) for name in swept if name not in config.tied]
+  if config.tied:
+    groups.insert(0, tuple(config.tied))
+  axes = [
+    [dict(zip(names, values)) for values in zip(*(swept[n] for n in names))]
+    for names in groups
+  ]
+  return [
+    base | {name: float(v) for part in parts for name, v in part.items()}
+    for parts in itertools.product(*axes)
+  ]

@@ -95,8 +95,16 @@ def on_any_host(config: ml_collections.ConfigDict) -> str:
   return json.dumps({**asked, 'dataset': dataset}, sort_keys=True)
 
 
+def _settings(found: dict) -> list[dict[str, float]]:
+  """The settings of a config as JSON has it; none of what is no config."""
+  try:
+    return defaults.settings(as_config(found))
+  except (AttributeError, KeyError, TypeError, ValueError):
+    return []
+
+
 def grown_keys(old: dict, new: dict) -> tuple[str, ...]:
-  """What a config asks for more of than the run has: steps, seeds."""
+  """What a config asks for more of than the run has: steps, seeds, settings."""
   grown = []
   before, after = old.get('num_steps'), new.get('num_steps')
   if type(before) is int and type(after) is int and before < after:
@@ -109,4 +117,8 @@ def grown_keys(old: dict, new: dict) -> tuple[str, ...]:
     and all(seed in after for seed in before)
   ):
     grown.append('seeds')
+  if old.get('grid') != new.get('grid'):
+    less, more = map(_settings, (old, new))
+    if 0 < len(less) < len(more) and all(one in more for one in less):
+      grown.append('grid')
   return tuple(grown)

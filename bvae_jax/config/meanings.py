@@ -12,8 +12,10 @@ MEANINGS = {
   'constant, start, steps, delay}}, from start (0) to its value in so many '
   'steps after the delay (0); or {name: {kind, points}}, through pairs (step, '
   'share of its value)',
-  'seeds': 'a member for each seed, at every point of the grid',
-  'grid': "the sweep: grid.beta='(1.,4.)' is a member for each value",
+  'seeds': 'a member for each seed, at every point of the grid; more of them '
+  'continue a finished run',
+  'grid': "the sweep: grid.beta='(1.,4.)' is a member for each value; more of "
+  'them continue a finished run',
   'tied': 'names in grid whose values go side by side instead of as a product',
   'num_steps': 'training steps; more of them continue a finished run',
   'batch_size': 'images in a batch',

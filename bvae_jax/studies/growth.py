@@ -19,7 +19,8 @@ def _has_begun(run: pathlib.Path) -> bool:
 def differences(old: dict, new: dict, folders: Folders) -> list[str]:
   """What makes two plans different studies.
 
-  More seeds or steps of a unit, and more units, make none: the study grows.
+  More seeds, steps or settings of a unit, and more units, make none: the study
+  grows.
   Neither does another config of a unit that has not begun, nor another title or
   page.
   """

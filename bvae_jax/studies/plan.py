@@ -108,8 +108,8 @@ def _check_same(folder: pathlib.Path, old: dict, new: dict) -> None:
 def write_plan(config: ml_collections.ConfigDict, workdir: PathLike) -> None:
   """Writes plan.json, or checks that the folder holds this very plan.
 
-  A plan with more seeds, steps or units than that in the folder continues it,
-  and units that have not begun may have another config.
+  A plan with more seeds, steps, settings or units than that in the folder
+  continues it, and units that have not begun may have another config.
 
   Args:
     config: a study; or a run, which is planned as a study of one unit.

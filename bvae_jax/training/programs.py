@@ -37,8 +37,8 @@ def plan(
 
   Their number follows from `config.members_per_program`, or from the memory
   that the program of the whole population needs; it is kept in the workdir, so
-  that a resumed run has the same ones. Seeds that a run is given later have
-  programs of their own.
+  that a resumed run has the same ones. Seeds and settings that a run is given
+  later have programs of their own.
   """
   config = experiment.config
   members = population.members(config)
@@ -55,15 +55,12 @@ def plan(
   cohorts = folder.cohorts(config)
   for cohort in cohorts:
     programs += of(cohort)
-  known = {seed for cohort in cohorts for seed in cohort.seeds}
-  fresh = tuple(seed for seed in config.seeds if seed not in known)
-  if not fresh:
-    return programs
-  together = of(population.Cohort(fresh, 1))
-  count = _programs_needed(together[0])
-  cohorts.append(population.Cohort(fresh, count))
-  programs += together if count == 1 else of(cohorts[-1])
-  folder.keep_cohorts(cohorts)
+  for cohort in population.fresh(config, cohorts):
+    together = of(cohort)
+    count = _programs_needed(together[0])
+    cohorts.append(cohort._replace(programs=count))
+    programs += together if count == 1 else of(cohorts[-1])
+    folder.keep_cohorts(cohorts)
   return programs
 
 
@@ -144,10 +141,10 @@ def restore(
     return _lacks(folder, f'no whole checkpoint of seeds {named}')
 
   config = experiment.config.copy_and_resolve_references()
-  known = {seed for c in folder.cohorts(config) for seed in c.seeds}
-  fresh = {*config.seeds} - known
-  if known and fresh:  # their programs are for the trainer to settle
-    raise lacks(fresh)
+  cohorts = folder.cohorts(config)
+  fresh = population.fresh(config, cohorts)
+  if cohorts and fresh:  # their programs are for the trainer to settle
+    raise lacks({seed for cohort in fresh for seed in cohort.seeds})
   config.update({'num_devices': 0, 'parallel': 'members'})
   experiment = experiment._replace(config=config)
   states, trained = [], []

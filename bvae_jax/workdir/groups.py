@@ -1,10 +1,11 @@
-"""groups.json: which seeds of a run train together, in how many programs."""
+"""groups.json: which members of a run train together, in how many programs."""
 
 import pathlib
 from collections.abc import Sequence
 
 import ml_collections
 
+from bvae_jax import config as config_lib
 from bvae_jax import population
 from bvae_jax.workdir import files
 
@@ -14,10 +15,10 @@ FILE = 'groups.json'
 def read(
   run: pathlib.Path, config: ml_collections.ConfigDict
 ) -> list[population.Cohort]:
-  """The cohorts of a run: seeds that train together, and their programs.
+  """The cohorts of a run: members that train together, and their programs.
 
   None of them where there is no such file. A file of before, {"groups": N}, is
-  of all seeds.
+  of all seeds; [SEEDS, N] is a cohort of all settings.
 
   Args:
     run: its folder.
@@ -33,14 +34,23 @@ def read(
   if 'groups' in found:
     found = {'cohorts': [[list(config.seeds), found['groups']]]}
   try:
-    cohorts = [population.Cohort(tuple(s), n) for s, n in found['cohorts']]
-    # A kill may have left those of seeds that the run does not have yet.
-    cohorts = [c for c in cohorts if {*c.seeds} & {*config.seeds}]
-    members = len(population.members(config)) // len(config.seeds)
+    cohorts = [
+      population.Cohort(tuple(seeds), number, *map(tuple, settings))
+      for seeds, number, *settings in found['cohorts']
+    ]
+    every = config_lib.settings(config)
+    own = lambda cohort: cohort.settings or every
+    # A kill may have left those of members that the run does not have yet.
+    cohorts = [
+      c
+      for c in cohorts
+      if {*c.seeds} & {*config.seeds} and any(s in every for s in own(c))
+    ]
     whole = all(
       {*c.seeds} <= {*config.seeds}
+      and all(setting in every for setting in own(c))
       and type(c.programs) is int
-      and 1 <= c.programs <= members * len(c.seeds)
+      and 1 <= c.programs <= len(own(c)) * len(c.seeds)
       for c in cohorts
     )
   except (KeyError, TypeError, ValueError):
@@ -57,7 +67,7 @@ def read(
 def before(
   found: list[population.Cohort], run: pathlib.Path, seeds: Sequence[int]
 ) -> list[population.Cohort]:
-  """The cohorts of a run that is to get more seeds.
+  """The cohorts of a run that is to get more seeds or settings.
 
   Where groups.json is not there, a single program is that of the seeds so far.
 

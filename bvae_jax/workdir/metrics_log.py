@@ -5,6 +5,7 @@ import logging
 import pathlib
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def seconds(found: list[dict]) -> float:
   return total
 
 
-def merged(found: list[dict], seeds: Sequence[int]) -> list[dict]:
+def merged(found: list[dict], members: Sequence[Any]) -> list[dict]:
   """A line a step with all members, in the order of the population.
 
   Members of a program that ended before others, since all of them had stopped,
@@ -72,7 +73,7 @@ def merged(found: list[dict], seeds: Sequence[int]) -> list[dict]:
 
   Args:
     found: lines of all programs.
-    seeds: of the run; the members of a setting are in their order.
+    members: of the run, with their seeds and hparams.
   """
   steps = {}
   for line in found:
@@ -84,14 +85,9 @@ def merged(found: list[dict], seeds: Sequence[int]) -> list[dict]:
     ]
     for step, whole in steps.items():
       whole['members'] += silent if step > end['step'] else []
-  settings: dict[str, int] = {}
-
-  def place(member: dict) -> tuple[int, int]:
-    setting = json.dumps(member.get('hparams'), sort_keys=True)
-    number = settings.setdefault(setting, len(settings))
-    seed = member.get('seed')
-    return number, seeds.index(seed) if seed in seeds else 0
-
+  who = lambda seed, hparams: json.dumps([seed, hparams], sort_keys=True)
+  places = {who(m.seed, m.hparams): i for i, m in enumerate(members)}
+  place = lambda m: places.get(who(m.get('seed'), m.get('hparams')), 0)
   size = max((len(x['members']) for x in steps.values()), default=0)
   whole = [steps[s] for s in sorted(steps) if len(steps[s]['members']) == size]
   for line in whole:

@@ -13,10 +13,10 @@ from bvae_jax.config import own
 from bvae_jax.workdir import files, folder, groups, metrics_log
 
 _LOG = logging.getLogger(__name__)
-_GROWING = ('num_steps: ', 'seeds: ')
+_GROWING = ('num_steps: ', 'seeds: ', 'grid.')
 _MORE = (
-  ' (a larger --config.num_steps, or further --config.seeds beside its own, '
-  'continues it)'
+  ' (a larger --config.num_steps, or further --config.seeds or values in '
+  '--config.grid beside its own, continues it)'
 )
 
 
@@ -68,7 +68,7 @@ class Workdir(folder.Folder):
   ) -> None:
     """Makes the folder, or checks that it holds this very run.
 
-    More steps or seeds than the run in the folder has continue it.
+    More steps, seeds or settings than the run in the folder has continue it.
 
     Args:
       config: of the run.
@@ -101,12 +101,20 @@ class Workdir(folder.Folder):
 
   def _extend(self, old: dict, grown: tuple[str, ...]) -> None:
     """Keeps a smaller run's results beside those of the run to come."""
-    what = 'steps' if 'num_steps' in grown else 'seeds'
-    count = old['num_steps'] if what == 'steps' else len(old['seeds'])
+    config = config_lib.as_config(old)
+    settings = config_lib.settings(config)
+    what, count = 'settings', len(settings)
+    if 'num_steps' in grown:
+      what, count = 'steps', old['num_steps']
+    elif 'seeds' in grown:
+      what, count = 'seeds', len(old['seeds'])
     _LOG.info('a run of %d %s lies here; it is continued', count, what)
-    cohorts = self.cohorts(config_lib.as_config(old))
-    if 'seeds' in grown:
+    cohorts = self.cohorts(config)
+    if {'seeds', 'grid'} & {*grown}:
       cohorts = groups.before(cohorts, self.path, old['seeds'])
+    if 'grid' in grown:  # what were all settings are some of them
+      all_of = lambda cohort: cohort.settings or tuple(settings)
+      cohorts = [c._replace(settings=all_of(c)) for c in cohorts]
     self.keep_cohorts(cohorts)
     self.discard(folder.MANIFEST)
     self.discard('training.json')
@@ -116,12 +124,13 @@ class Workdir(folder.Folder):
   def cohorts(
     self, config: ml_collections.ConfigDict
   ) -> list[population.Cohort]:
-    """Which seeds of a run train together; see `groups.read`."""
+    """Which members of a run train together; see `groups.read`."""
     return groups.read(self.path, config)
 
   def keep_cohorts(self, cohorts: list[population.Cohort]) -> None:
     """Writes groups.json."""
-    self.replace(groups.FILE, json.dumps({'cohorts': cohorts}) + '\n')
+    short = [c if c.settings else c[:2] for c in cohorts]
+    self.replace(groups.FILE, json.dumps({'cohorts': short}) + '\n')
 
   @property
   def started(self) -> bool:
@@ -186,8 +195,9 @@ class Workdir(folder.Folder):
 
   def read_log(self) -> list[dict]:
     """The log, a line a step with all members, whatever their program."""
-    seeds = self._kept().get('seeds', ())
-    return metrics_log.merged(metrics_log.lines(self.log_path), seeds)
+    kept = self._kept()
+    members = population.members(config_lib.as_config(kept)) if kept else []
+    return metrics_log.merged(metrics_log.lines(self.log_path), members)
 
   def rewind_log(self, step: int, group: int, last: int = 0) -> int:
     """Drops a group's lines after `step`, which it will write again.
