@@ -161,7 +161,8 @@ def _prepare(
   experiment = experiment_lib.build(config, dataset)
   if config.evaluate_every:
     evaluate.check(periodic.settings(experiment).config, dataset)
-  stopping.check(config, chunk.term_shapes(experiment))
+  if trains:
+    stopping.check(config, chunk.term_shapes(experiment))
   return experiment
 
 

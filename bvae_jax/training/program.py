@@ -116,19 +116,18 @@ class Program:
   def _compiled(self) -> tuple[parallel.Compiled, parallel.Compiled]:
     """A chunk of steps, and the look at a log line."""
     # What is made outside of what is traced.
-    keys, feeder = self._keys, self._feeder
-    _ = self._arrays, self._own
+    feeder, _ = self._feeder, (self._arrays, self._own)
     begin = time.monotonic()
     alone = self.layout.member_batch == 1
     chunk = chunk_lib.make_chunk(self.experiment, self.layout.batch, alone)
     look = functools.partial(probe.probe, self.experiment)
 
-    def shapes() -> tuple[tuple, tuple]:
-      running = self.begin(self.layout.spread(self._init(keys)))
+    def shapes(states: step.TrainState) -> tuple[tuple, tuple]:
+      running = self.begin(self.layout.spread(states))
       feed = None if feeder is None else feeder.blank()
       return self._arguments(running, 0, feed), self._looked_at(running)
 
-    moves, looks = jax.eval_shape(shapes)
+    moves, looks = jax.eval_shape(shapes, self.template)
     compile_for = self.layout.compile
     with futures.ThreadPoolExecutor(1) as pool:  # two compilers at once
       looking = pool.submit(compile_for, look, looks)
