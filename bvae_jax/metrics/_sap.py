@@ -196,8 +196,9 @@ def sap(
   mean_k (S_first,k - S_second,k) over the two latents that predict factor k
   best. S is the test accuracy of a linear SVM of one latent (squared hinge,
   balanced classes), or, of a continuous factor, the squared correlation. The
-  SVM's bias is penalised as its slope is, so that an offset of the codes
-  matters; one of more than eight ranges is taken off first.
+  SVM's slope and bias are penalised, so that scale and offset of the codes
+  matter (perfect ones of std 0.01 have 0); an offset of more than eight ranges
+  is taken off first.
 
   Args:
     codes: float [N, D] posterior means of the training points.
