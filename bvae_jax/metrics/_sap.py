@@ -136,12 +136,10 @@ def _svm_accuracy(codes, factors, test_codes, test_factors, sizes, penalty):
 
 
 def _squared_correlation(codes, factors, known):
-  """Squared correlation [D, K], 0 for a constant latent.
+  """Squared correlation [D, K], 0 for a latent of variance <= 1e-12.
 
   Each factor's is over the points [N, K] in which it is known.
   """
-  extent = codes.max(0, keepdims=True) - codes.min(0, keepdims=True)
-  codes = codes / _common.power_of_two(extent)  # the scale is no matter
   known = known.astype(jnp.float32)
   count = jnp.maximum(known.sum(0, keepdims=True), 1)
   product = lambda x, y: jnp.matmul(x.T, y, precision='highest')
@@ -153,7 +151,7 @@ def _squared_correlation(codes, factors, known):
   covariance = product(codes, factors) / num
   code_variance = (product(codes**2, known) - count * mean**2) / num
   scale = code_variance * (factors**2).sum(0, keepdims=True) / num
-  valid = (extent.T > 0) & (scale > 0)
+  valid = (code_variance > 1e-12) & (scale > 0)
   return jnp.where(valid, covariance**2 / jnp.where(valid, scale, 1.0), 0.0)
 
 
