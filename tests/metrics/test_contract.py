@@ -277,6 +277,9 @@ def test_no_unit_is_too_large_or_small(leaky):
   ):
     near, far = (float(next(iter(linear(2.0**n).values()))) for n in (35, 90))
     assert near == pytest.approx(far, abs=1e-6) and far > 0
+  correlated = lambda x: float(metrics.sap(*split(x), continuous=True)['sap'])
+  assert correlated(2.0**-15 * codes) == correlated(2.0**80 * codes) > 0
+  assert correlated(2.0**-24 * codes) == 0  # the study's rule: var <= 1e-12
   span = np.ptp(codes, 0)
   codes = codes.astype(np.float64) - codes.min(0) - span / 2
   centred, near, far = (
