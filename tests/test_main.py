@@ -1,6 +1,7 @@
 """The command line, as a user types it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ def command(folder, *arguments):
   return subprocess.run(
     [sys.executable, '-m', 'bvae_jax.main', *arguments],
     cwd=folder, capture_output=True, text=True, check=False,
+    env={**os.environ, 'JAX_NUM_CPU_DEVICES': '8'},  # programs as here
   )  # fmt: skip
 
 
