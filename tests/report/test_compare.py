@@ -201,6 +201,14 @@ def test_one_seed_has_a_difference_without_an_interval(monkeypatch):
   )  # then the chance, and no [–, –]
 
 
+def test_a_p_value_is_never_shown_as_0(monkeypatch):
+  nine = statistics.difference(by_seed(range(9)), by_seed(range(-9, 0), 20))
+  assert nine.exact and nine.p == 2 / 48_620  # of C(18, 9) arrangements
+  one = differences.Test('mig', ('a', 'b'), nine, nine.p)
+  monkeypatch.setattr(differences, 'tests', lambda _: [one])
+  assert '<td>&lt; 0.0001</td>' in differences.section(None).content
+
+
 def test_the_page_of_one_run_is_drawn_anew(other_run, monkeypatch):
   page = other_run / 'report.html'
   page.unlink()

@@ -108,6 +108,11 @@ def tests(study: Study) -> list[Test]:
   ]
 
 
+def _p(value: float) -> str:
+  """A p value, which is never 0."""
+  return '< 0.0001' if value < 0.00005 else number(value, 4)
+
+
 def section(study: Study) -> page.Section:
   """The differences and how likely chance makes them."""
   found = [test for test in tests(study) if math.isfinite(test.found.mean)]
@@ -128,8 +133,8 @@ def section(study: Study) -> page.Section:
         number(d.mean, places) + ends,
         number(d.chance, 2),
         test.how,
-        number(d.p, 4),
-        number(test.corrected, 4),
+        _p(d.p),
+        _p(test.corrected),
       ]
     )
   head = ['', 'A', 'B', 'mean of A', 'mean of B', 'A − B [95 %]', 'P(A > B)']
