@@ -137,8 +137,7 @@ def evaluate_again(
   folder = workdir_lib.Workdir(workdir)
   if not folder.started:
     first = 'run the same command without --mode=evaluate first'
-    if folder.holds_study:
-      first = 'it is a study: give its --config'
+    first = 'it is a study: give its --config' if folder.holds_study else first
     raise workdir_lib.WorkdirError(f'{folder.path} holds no run; {first}')
   with folder.lock():  # from before its config is read: it may grow
     config = folder.config() if config is None else config
