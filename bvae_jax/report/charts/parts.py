@@ -71,7 +71,7 @@ def whole(
   with schemapi.debug_mode(False):  # no check of every row
     return alt.layer(
       *layers,
-      data=alt.Data(values=rows),
+      data=alt.Data(values=tuple(rows)),  # a list is copied, row by row
       title=alt.Title(words, anchor='start', fontSize=12),
       **(SIZE | size),
     )
