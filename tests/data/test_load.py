@@ -56,6 +56,9 @@ def test_dsprites():
   np.testing.assert_array_equal(
     dataset.images(index), render(dataset.labels(index))
   )
+  # JAX compiles a function once: under equal settings it is the same one.
+  assert helpers.dataset().images_fn is dataset.images_fn
+  assert helpers.dataset(image_size=32).images_fn is not dataset.images_fn
 
 
 def test_factors_of_one_value_are_left_out(monkeypatch):
