@@ -175,7 +175,12 @@ def test_a_stopped_member_is_marked_and_left_out_of_the_summary(results):
 
 
 def test_the_table_of_members_has_a_line_each(results):
+  one, *others = results.members
+  empty = dataclasses.replace(one, active_latents=0)
   lines = tables.table(results).splitlines()
+  collapsed = dataclasses.replace(results, members=(empty, *others))
+  told = tables.table(collapsed).splitlines()[1]
+  assert told.split()[-1] == 'collapsed' and lines[1].split()[-1] == 'ok'
   assert len(lines) == 5
   assert lines[0].split()[:4] == ['seed', 'beta', 'elbo', 'nll']
   assert lines[4].split()[:2] == ['1', '4'] and 'NaN' in lines[4]

@@ -93,6 +93,11 @@ class Member(Record):
     return self.status == OK
 
   @property
+  def outcome(self) -> str:
+    """`status`, or that the codes of a member that is ok carry nothing."""
+    return 'collapsed' if self.ok and not self.active_latents else self.status
+
+  @property
   def carried(self) -> Any:
     """What each latent carries [D], see the function."""
     return carried(self.elbo)

@@ -73,7 +73,7 @@ def table(results: Results) -> str:
       *(show(m.elbo[n]) for n in bounds),
       str(m.active_latents),
       *(show(m.metrics.get(n)) for n in names),
-      m.status,
+      m.outcome,
     ]
     for m in results.members
   ]

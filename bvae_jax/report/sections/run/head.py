@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from bvae_jax import population
 from bvae_jax.evaluation import labelled
-from bvae_jax.evaluation.results import Member
+from bvae_jax.evaluation.records import OK, Member
 from bvae_jax.report import answer, markup, page
 from bvae_jax.report.markup import count
 from bvae_jax.report.view import View
@@ -160,11 +160,11 @@ def warnings(view: View) -> list[str]:
   """A line on who was stopped, or carries nothing, at a setting; on labels."""
   alike: dict[tuple[str, str, bool], list[tuple[Member, str]]] = {}
   for entry, label, counts in zip(view.entries, view.labels, view.healthy):
-    if entry.ok and entry.active_latents:
+    if entry.outcome == OK:
       continue
     setting = label.removesuffix(f'seed={entry.seed}')
-    why = 'collapsed' if entry.ok else entry.status
-    alike.setdefault((setting, why, bool(counts)), []).append((entry, label))
+    kind = setting, entry.outcome, bool(counts)
+    alike.setdefault(kind, []).append((entry, label))
   lines = labelled.warnings(view.results.dataset)
   for (setting, why, counts), found in alike.items():
     many = len(found) > 1

@@ -96,7 +96,7 @@ def _strips(view: View) -> Markup:
 def _status(entry: Member) -> str:
   if not entry.ok:
     return f'{entry.status}, step {entry.steps:,}'
-  return OK if entry.active_latents else 'collapsed'
+  return entry.outcome
 
 
 def _members(view: View) -> Markup:
