@@ -82,9 +82,9 @@ def names(key: str, values, valid: Iterable[str] | None = None) -> None:
 
 def fields(key: str, value) -> None:
   mapping = isinstance(value, Mapping | ml_collections.ConfigDict)
-  if mapping and all(isinstance(k, str) for k in value):
-    return  # the repr of a ConfigDict takes YAML milliseconds
-  require(False, f'{key}={value!r} must be a dict from names to values')
+  # Its repr, which takes YAML milliseconds, is asked for by an error alone.
+  if not (mapping and all(isinstance(k, str) for k in value)):
+    require(False, f'{key}={value!r} must be a dict from names to values')
 
 
 def subset(key: str, names: Iterable[str], valid: Iterable[str]) -> None:

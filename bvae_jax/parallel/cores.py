@@ -82,12 +82,17 @@ class Cores(Layout):
     cuts = [steps * i // turns for i in range(turns + 1)]
     return [end - begin for begin, end in itertools.pairwise(cuts)]
 
-  def compile(self, function: Callable, shapes: tuple) -> memory.Compiled:
-    """Compiles a member's function, and calls it for each; see `Layout`."""
+  def lower(
+    self, function: Callable, shapes: tuple
+  ) -> Callable[[], memory.Compiled]:
+    """Traces a member's function, which is called for each; see `Layout`."""
     first = _part(shapes, 0)
-    moves = len(shapes) == 4
-    jitted = jax.jit(function, donate_argnums=(1,) if moves else ())
-    one = memory.compile_ahead(jitted, first)
+    jitted = jax.jit(function, donate_argnums=(1,) if len(shapes) == 4 else ())
+    lowered = memory.lower(jitted, first)
+    return lambda: self._of_members(lowered(), first)
+
+  def _of_members(self, one: memory.Compiled, shapes: tuple) -> memory.Compiled:
+    """A member's function of such arguments as one of all members."""
     most = min(threads.side_by_side(one), self.num_members)
 
     def call(arrays: Any, states: Any, own: Any, *steps: jax.Array) -> Any:
@@ -97,7 +102,7 @@ class Cores(Layout):
         return jax.block_until_ready(one.call(arrays, state, mine, *steps))
 
       turns: list[tuple] = [()]
-      if moves:
+      if steps:
         parts = self._turns(most, int(*steps))
         turns = [(self.replicate(np.int32(part)),) for part in parts]
       found: list[Any] = [None] * self.num_members
@@ -109,6 +114,6 @@ class Cores(Layout):
           ]
       return jax.tree.map(lambda *xs: Parts(xs), *(f.result() for f in found))
 
-    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(first[1:3]))
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes[1:3]))
     others = (self.num_members - 1) * size + (most - 1) * one.scratch
     return memory.Compiled(call, one.bytes + others, most * one.scratch)

@@ -129,8 +129,10 @@ class Layout:
       join, multihost_utils.process_allgather(local, tiled=True)
     )
 
-  def compile(self, function: Callable, shapes: tuple) -> memory.Compiled:
-    """Compiles a pure function of one member for all members.
+  def lower(
+    self, function: Callable, shapes: tuple
+  ) -> Callable[[], memory.Compiled]:
+    """Traces a pure function of one member for all members.
 
     Args:
       function: of (arrays, state, own), where all members share the arrays; or
@@ -140,7 +142,8 @@ class Layout:
         them.
 
     Returns:
-      A function of these arguments. States that take steps are donated.
+      What compiles it (`memory.lower`), to a function of these arguments.
+      States that take steps are donated.
     """
     members = 0 if self.mode == 'members' else None
     moves = len(shapes) == 4
@@ -156,5 +159,10 @@ class Layout:
       donate_argnums=(2,) if moves and not keep else (),
     )
     places = self._put(np.array(self._local), AXIS)  # pmap wants one to map
-    compiled = memory.compile_ahead(mapped, (places, *shapes))
-    return compiled._replace(call=functools.partial(compiled.call, places))
+    lowered = memory.lower(mapped, (places, *shapes))
+
+    def compiled() -> memory.Compiled:
+      found = lowered()
+      return found._replace(call=functools.partial(found.call, places))
+
+    return compiled

@@ -58,7 +58,7 @@ def count_to(count: jax.Array, body: Callable, init: Any) -> Any:
 
 
 def batched_map(function: Callable, batch_size: int) -> Callable:
-  """Maps what `Layout.compile` takes over members, some at a time."""
+  """Maps what `Layout.lower` takes over members, some at a time."""
 
   def mapped(arrays, states, own, *steps):
     def one(x):

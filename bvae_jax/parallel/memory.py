@@ -113,21 +113,35 @@ def leaves_nothing(function: Callable[P, R]) -> Callable[P, R]:
   return called
 
 
+def lower(function: Callable, shapes: tuple) -> Callable[[], Compiled]:
+  """Traces a function, as jit and pmap give it, for some shapes.
+
+  What comes back compiles it, in any thread; a thread's own settings of JAX
+  (`enable_x64`, precision) are those of the thread that traced.
+  """
+  if jax.process_count() > 1:
+    return lambda: Compiled(function)
+  staged: Any = function
+  lowered = staged.lower(*shapes)
+
+  def compiled() -> Compiled:
+    made = lowered.compile()
+    stats = made.memory_analysis()
+    needed = (
+      stats.argument_size_in_bytes
+      + stats.output_size_in_bytes
+      + stats.temp_size_in_bytes
+      - stats.alias_size_in_bytes
+    )
+    alone = _BATCH.search(made.as_text()) is not None
+    return Compiled(made, needed, stats.temp_size_in_bytes, alone)
+
+  return compiled
+
+
 def compile_ahead(function: Callable, shapes: tuple) -> Compiled:
   """Compiles a function, as jit and pmap give it, for some shapes."""
-  if jax.process_count() > 1:
-    return Compiled(function)
-  staged: Any = function
-  compiled = staged.lower(*shapes).compile()
-  stats = compiled.memory_analysis()
-  needed = (
-    stats.argument_size_in_bytes
-    + stats.output_size_in_bytes
-    + stats.temp_size_in_bytes
-    - stats.alias_size_in_bytes
-  )
-  alone = _BATCH.search(compiled.as_text()) is not None
-  return Compiled(compiled, needed, stats.temp_size_in_bytes, alone)
+  return lower(function, shapes)()
 
 
 def ahead_of_time(function: Callable) -> Callable[..., Compiled]:

@@ -116,7 +116,7 @@ class Program:
   def _compiled(self) -> tuple[parallel.Compiled, parallel.Compiled]:
     """A chunk of steps, and the look at a log line."""
     # What is made outside of what is traced.
-    feeder, _ = self._feeder, (self._arrays, self._own)
+    feeder, _, _ = self._feeder, self._arrays, self._own
     begin = time.monotonic()
     alone = self.layout.member_batch == 1
     chunk = chunk_lib.make_chunk(self.experiment, self.layout.batch, alone)
@@ -128,10 +128,10 @@ class Program:
       return self._arguments(running, 0, feed), self._looked_at(running)
 
     moves, looks = jax.eval_shape(shapes, self.template)
-    compile_for = self.layout.compile
     with futures.ThreadPoolExecutor(1) as pool:  # two compilers at once
-      looking = pool.submit(compile_for, look, looks)
-      compiled = compile_for(chunk, moves), looking.result()
+      moving = pool.submit(self.layout.lower(chunk, moves))
+      looking = self.layout.lower(look, looks)()
+      compiled = moving.result(), looking
     _LOG.info('compiled in %.1f s', time.monotonic() - begin)
     return compiled
 

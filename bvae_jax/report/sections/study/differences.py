@@ -150,6 +150,6 @@ def section(study: Study) -> page.Section:
     f'arrangements). Corrected for the {tested} tests of this table by '
     'Holm’s method. Four pairs of seeds cannot give a p below 0.125, five of '
     'each unpaired none below 0.008.'
-    + names.without_interval({test.score: 0 for test in found}),
+    + names.without_interval(dict.fromkeys(test.score for test in found)),
   )
   return page.section('Differences', figure)
