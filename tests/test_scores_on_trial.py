@@ -1,6 +1,7 @@
 """The trial of the scores: codes of known quality, and what is said of them."""
 
 import json
+import re
 
 import numpy as np
 import pages
@@ -8,7 +9,8 @@ import pytest
 
 from bvae_jax import metrics
 from bvae_jax.evidence import __main__ as command
-from bvae_jax.evidence import representations, trial, trial_page
+from bvae_jax.evidence import charts, representations, trial, trial_page
+from bvae_jax.report import charts as report_charts
 
 UNITS = representations.units()
 
@@ -118,12 +120,37 @@ def test_what_is_seen_is_a_share_of_the_way_to_random_codes(results):
 
 def test_the_page_shows_every_cell(results):
   page = trial_page.document(results, (0, 1))
-  charts = pages.charts(pages.tree(page))
-  rows = charts['Scores of codes of known quality']
+  drawn = pages.charts(pages.tree(page))
+  rows = drawn['Scores of codes of known quality']
   assert {row['column'] for row in rows} == {'FactorVAE score', 'MIG', 'UDR'}
   # Ten representations; the copied factor is no grid.
   assert len(rows) == 3 * 10 - 1
-  assert 'Blind to' in page and '<script src' not in page
+  assert '<script src' not in page and 'one seed' not in page
+  assert max(row['x'] for row in drawn['UDR']) == 45  # beyond, codes turn back
+  # What is perfect is no fault that a score could be blind to.
+  assert '<b>Blind to</b> rotated, degrees 5; rotated, degrees 10;' in page
+  assert 'degrees 90.' not in page and '<b>Falls without' not in page
+
+
+def test_a_score_that_cannot_tell_is_grey_and_not_pale():
+  row = {'row': 'silent', 'column': 'MIG', 'words': '0.02'}
+  rows = [{**row, 'share': None}, {**row, 'row': 'perfect', 'share': 0.0}]
+  svg = report_charts.svg(charts.labelled_map(rows, title='t'))
+  cells = re.findall(r'rect mark.*?fill="(.*?)" opacity="(.*?)"', svg)
+  assert cells == [('#3d83c4', '0.05'), ('#8793a0', '0.5')]
+
+
+def test_codes_that_are_perfect_but_for_their_scale_have_no_fault():
+  sound = [
+    (kind, level)
+    for kind, found in representations.KINDS.items()
+    for level in found.levels
+    if not representations.faulty(kind, level)
+  ]
+  assert sound == [
+    ('perfect', 0.0), ('rotated', 0), ('rotated', 90), ('warped', 5.0),
+    ('shuffled', 0.0), ('scaled', 0.03),
+  ]  # fmt: skip
 
 
 def test_the_command(tmp_path, monkeypatch, capfd):

@@ -76,7 +76,7 @@ def hold_out(made: dataset.Dataset, share: float) -> dataset.Dataset:
   return dataclasses.replace(
     made,
     split=dataset.Split(train, held_out),
-    description=f'{made.description}; {count} images held out from training',
+    description=f'{made.description}; {count:,} images held out from training',
   )
 
 
@@ -123,7 +123,7 @@ def hold_out_where(
     made,
     split=dataset.Split(train, held_out),
     description=(
-      f'{made.description}; {len(held_out)} images held out from training: '
+      f'{made.description}; {len(held_out):,} images held out from training: '
       + ' and '.join(where)
     ),
   )

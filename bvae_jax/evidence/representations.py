@@ -197,6 +197,15 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
+def faulty(name: str, level: float) -> bool:
+  """Whether anything is wrong with a kind's codes at a level."""
+  found = KINDS[name]
+  turned_back = name == 'rotated' and level % 90 == 0
+  return not (
+    turned_back or (found.modular and found.compact and found.explicit)
+  )
+
+
 def draw(name: str, level: float, seed: int) -> Codes:
   """One representation of the grid.
 

@@ -9,52 +9,17 @@ from markupsafe import Markup
 from bvae_jax import metrics
 from bvae_jax.evaluation.results import Results
 from bvae_jax.evidence import charts, representations, trial
+from bvae_jax.evidence.labels import Cells, label, name, shown
 from bvae_jax.evidence.representations import KINDS
 from bvae_jax.report import charts as report_charts
 from bvae_jax.report import markup, names, page
 from bvae_jax.report.charts import rounded
 from bvae_jax.report.markup import number
 
-Who = tuple[str, float]
-Cells = Mapping[Who, Mapping[str, trial.Cell]]
-
-# Further scores of metrics that are shown beside their main one.
-_BESIDE = {
-  'dci': ('completeness', 'informativeness_test'),
-  'modularity_explicitness': ('explicitness_test',),
-  'infomec': ('infoc', 'infoe'),
-}
-_NAMES = {
-  'dci/completeness': 'DCI completeness',
-  'dci/informativeness_test': 'DCI informativeness',
-  'modularity_explicitness/explicitness_test': 'Explicitness',
-  'infomec/infoc': 'InfoC',
-  'infomec/infoe': 'InfoE',
-}
-_SEES, _BLIND = 0.5, 0.1  # shares of the way to random codes
-
-
-def shown(cells: Cells) -> list[str]:
-  """The scores of the map: each metric's main one and those beside it."""
-  known = {name for found in cells.values() for name in found}
-  every = [
-    score
-    for metric in metrics.METRICS
-    for score in (metric, *(f'{metric}/{s}' for s in _BESIDE.get(metric, ())))
-  ]
-  return [score for score in every if score in known]
-
-
-def name(score: str) -> str:
-  """What a reader calls a score."""
-  return _NAMES.get(score) or names.name(score)
-
-
-def label(who: Who) -> str:
-  """A kind with its level: `rotated, degrees 45`."""
-  kind, level = who
-  unit = KINDS[kind].level
-  return f'{kind}, {unit} {level:g}' if unit else kind
+# Shares of the way to random codes.
+_SEES, _BLIND = 0.5, 0.1
+_SIZES = ', '.join(map(str, representations.SIZES))
+_HALF_WAY = 45.0  # degrees, beyond which codes turn back to what they were
 
 
 def what_sees_what(cells: Cells) -> Any:
@@ -78,7 +43,8 @@ def _map(cells: Cells) -> Markup:
     [what_sees_what(cells)],
     'The number is the mean score over seeds; the colour says how far it has '
     'gone from that of perfect codes (pale) to that of random codes (deep). '
-    'Grey: the two are alike, so that the score cannot tell them apart.',
+    'Grey: the two are alike, so that the score cannot tell them apart. Empty: '
+    'the score needs a grid of factors, which a copied factor is not.',
     kind='maps',
   )
 
@@ -121,7 +87,8 @@ def over_level(cells: Cells, kind: str) -> list[dict]:
 
 def curves(cells: Cells, kind: str) -> list[Any]:
   """A chart a score: its mean and interval against a kind's level."""
-  rows = over_level(cells, kind)
+  last = _HALF_WAY if kind == 'rotated' else np.inf
+  rows = [row for row in over_level(cells, kind) if row['x'] <= last]
   return [
     charts.band(
       [row for row in rows if row['score'] == score],
@@ -133,11 +100,13 @@ def curves(cells: Cells, kind: str) -> list[Any]:
 
 
 def _curves(cells: Cells, kind: str) -> Markup:
+  of_one = lambda score: score.partition('/')[0] in trial.ONCE
+  once = [name(score) for score in shown(cells) if of_one(score)]
+  of_once = f'; of {", ".join(once)} one seed' if once else ''
   return markup.panels(
     curves(cells, kind),
     f'{KINDS[kind].words.capitalize()}: means over seeds with their 95 % '
-    f'intervals; of {", ".join(trial.ONCE)} one seed.'
-    + names.without_interval(shown(cells)),
+    f'intervals{of_once}.' + names.without_interval(shown(cells)),
   )
 
 
@@ -163,14 +132,13 @@ def by_factor(cells: Cells) -> Markup:
       )
   return markup.panels(
     panels,
-    f'Figures of each factor, of {", ".join(map(str, representations.SIZES))} '
-    'values: means over seeds.',
+    f'Figures of each factor, of {_SIZES} values: means over seeds.',
     kind='maps',
   )
 
 
 def notes(cells: Cells) -> Markup:
-  """A line a score: what it sees, and what it is blind to."""
+  """A line a score: what it sees, what it is blind to, its false alarms."""
   rows = []
   for score in shown(cells):
     seen = {
@@ -178,17 +146,26 @@ def notes(cells: Cells) -> Markup:
       for who, found in cells.items()
       if score in found and who[0] not in ('perfect', 'random')
     }
-    listed = lambda fits, seen=seen: (
-      '; '.join(label(who) for who, share in seen.items() if fits(share))
-      or markup.MISSING
+    listed = lambda faulty, fits, seen=seen: '; '.join(
+      label(who)
+      for who, share in seen.items()
+      if representations.faulty(*who) == faulty and fits(share)
     )
-    sees, blind = listed(lambda x: x >= _SEES), listed(lambda x: x < _BLIND)
-    if all(np.isnan(share) for share in seen.values()):
-      sees = ''  # it cannot tell perfect codes from random ones
-    rows.append([name(score), sees, blind])
-  return markup.join(
-    markup.element('seen', title, sees, blind) for title, sees, blind in rows
+    told = [
+      listed(True, lambda share: share >= _SEES),
+      listed(True, lambda share: share < _BLIND),
+      listed(False, lambda share: share >= _BLIND),
+    ]
+    known = not all(np.isnan(share) for share in seen.values())
+    rows.append(markup.element('seen', name(score), *told, known))
+  half, tenth = f'{100 * _SEES:g} %', f'{100 * _BLIND:g} %'
+  lead = (
+    f'A score sees a fault that takes it at least {half} of the way from '
+    'perfect codes to random ones, and is blind to one that takes it less than '
+    f'{tenth}. It falls without a fault where codes that are modular, compact '
+    f'and explicit take it {tenth} or more.'
   )
+  return markup.element('application', lead, rows, (), '')
 
 
 def _with_interval(cell: trial.Cell | None) -> str:
@@ -227,7 +204,7 @@ def document(results: Mapping[str, Results], seeds: Sequence[int]) -> str:
   ]
   silent = f'those left over with noise of std {representations.SILENT:g}'
   facts = [
-    ('Factors', f'all combinations of {representations.SIZES} values'),
+    ('Factors', f'all combinations of {_SIZES} values'),
     ('Latents', f'{representations.NUM_LATENTS}, {silent}'),
     ('Points', f'{trial.NUM_TRAIN:,} to fit, {trial.NUM_TEST:,} to test'),
     ('Seeds', ', '.join(map(str, seeds))),

@@ -19,7 +19,7 @@ from bvae_jax.metrics._infomec import infomec, infomec_matrix
 from bvae_jax.metrics._inputs import as_numpy, check_codes, finite, joined
 from bvae_jax.metrics._irs import irs, irs_matrix
 from bvae_jax.metrics._labels import CONTINUOUS_BINS
-from bvae_jax.metrics._mig import mig, mig_matrix
+from bvae_jax.metrics._mig import NUM_BINS, mig, mig_matrix
 from bvae_jax.metrics._mig_sampled import mig_sampled, mig_sampled_matrix
 from bvae_jax.metrics._modularity import modularity_explicitness
 from bvae_jax.metrics._points import (
@@ -46,6 +46,7 @@ __all__ = [
   'CONTINUOUS_BINS',
   'MAX_FACTOR_SIZE',
   'METRICS',
+  'NUM_BINS',
   'TRANSFORMS',
   'Affine',
   'Logistic',

@@ -1,6 +1,6 @@
 """The first thing on a page: which setting is best, and how sure that is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -75,6 +75,20 @@ def _left_out(methods: Mapping[str, View]) -> str:
   return f' Left out, as a seed failed: {told}.' if found else ''
 
 
+def _collapsed(found: Sequence[Ranked]) -> str:
+  """How many seeds of the settings that are named carry nothing."""
+  told = [
+    f'{dead} of {count(len(setting.members), "seed")}'
+    + (f' with {words}' if words else '')
+    for _, words, setting in found
+    if (dead := sum(m.outcome == 'collapsed' for m in setting.members))
+  ]
+  return (
+    f' Collapsed, with codes that carry nothing: {", ".join(told)}.'
+    * bool(told)
+  )
+
+
 def sentence(methods: Mapping[str, View], score: str) -> str:
   """The setting with the highest median of a score over its seeds.
 
@@ -99,16 +113,17 @@ def sentence(methods: Mapping[str, View], score: str) -> str:
     return rest.strip()
   name = names.name(score)
   told = [_told(words, own, score) for _, words, own in found[:2]]
+  dead = _collapsed(found[:2])
   if len(told) == 1:
     several = len(found[0][2].members) > 1
-    return f'{"Median " * several}{name}: {told[0]}.{rest}'
+    return f'{"Median " * several}{name}: {told[0]}.{dead}{rest}'
   first, second = (_known(own, score) for _, _, own in found[:2])
   following = 'next' if len(methods) == 1 else 'the next method has'
   if found[0][0] == found[1][0]:
     following = 'equal to it is'
   return (
     f'Highest median {name}: {told[0]}; {following} {told[1]}. '
-    f'{_sure(first, second)}{rest}'
+    f'{_sure(first, second)}{dead}{rest}'
   )
 
 

@@ -8,7 +8,7 @@ from bvae_jax.evaluation import inference
 
 BOUNDS = ('elbo', 'nll', 'kl')  # terms of the ELBO
 # What is better where it is lower; the KL is a price, paid for the rest.
-LOWER = ('unsupervised', 'fairness', 'nll', 'held_out_nll')
+LOWER = ('unsupervised', 'fairness', 'nll')
 _NAMES = {
   'nll': 'Reconstruction (nll) [nats]',
   'kl': 'KL to the prior [nats]',
@@ -60,7 +60,8 @@ def short(key: str) -> str:
 def directions(keys: Iterable[str]) -> str:
   """Which of some scores are better where they are lower, in a sentence."""
   keys = [*keys]
-  lower = ', '.join(short(key) for key in keys if key in LOWER)
+  known = dict.fromkeys(key.removeprefix('held_out_') for key in keys)
+  lower = ', '.join(short(key) for key in known if key in LOWER)
   price = '; the KL is a price' if 'kl' in keys else ''
   return f' Higher is better{f", but lower for {lower}" * bool(lower)}{price}.'
 

@@ -202,11 +202,11 @@ def test_chances_compare_each_method_at_its_best(study):
 
 def test_dependence_and_use(study):
   found = rows(claims.dependence(study))
-  assert found[1][1:] == ['−1.00', '1.00']
+  assert found[1][1:] == ['6', '−1.00', '1.00']
   charts = pages.charts(pages.tree(f'<div>{claims.dependence(study)}</div>'))
   assert set(charts) == {'TC of sampled codes [nats]', 'TC of means [nats]'}
   used = rows(claims.downstream(study))
-  assert used[1] == ['Downstream accuracy, dsprites', '1.00', '0.00']
+  assert used[1] == ['Downstream accuracy, dsprites', '12', '1.00', '0.00']
   assert len(used) == 3
 
 

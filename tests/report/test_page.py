@@ -152,6 +152,10 @@ def test_a_sweep_has_its_curves_and_settings(tmp_path):
   _, tree = write(run, tmp_path)
   found = words(tree)
   assert 'beta in {1, 4, 16}' in found and 'share of the seed' in found
+  # Of 6 members at 3 settings that do nothing, (6 - 3) / (6 - 1) on average.
+  assert (
+    '0 where the setting decides, about 0.60 where it does nothing' in found
+  )
   assert 'Trade-offs' in found and 'Spearman' in found
   # MIG is 0.1 to 0.6, from the first member to the last; no setting is pooled.
   assert (
@@ -185,6 +189,12 @@ def test_an_answer_tells_equals_and_settings_that_lost_a_seed():
     'Highest median MIG: 0.500 with beta 1 (2 seeds, 0.250 to 0.750); equal to '
     'it is 0.500 with beta 2 (2 seeds, 0.500 to 0.500). Their seeds overlap: '
     'it takes more of them to tell the two apart.'
+  )
+  dead = dataclasses.replace(run.results.members[0], active_latents=0)
+  members = (dead, *run.results.members[1:])
+  run.results = dataclasses.replace(run.results, members=members)
+  assert told(half).endswith(
+    'Collapsed, with codes that carry nothing: 1 of 2 seeds with beta 1.'
   )
   assert told(half, 1, 2).startswith('Highest median MIG: 0.500 with beta 4 (')
   assert told(half, 1, 2).endswith(
@@ -269,7 +279,7 @@ def test_a_stopped_and_a_collapsed_member_are_marked(three, tmp_path):
   assert found.count('last good step and stay out of the means') == 1
   assert 'seed=0 has collapsed' in found
   assert 'best: seed=1' in found and '0.150 ± 0.071' in found
-  assert '1 stopped member left out' in found
+  assert '1 stopped member left out' in found and 'All 3 members' in found
   assert 'their median, without those that stopped' in found
   rows = pages.charts(tree)['KL of each latent [nats]']
   assert {r['member'] for r in rows if r.get('stopped')} == {'seed=2'}

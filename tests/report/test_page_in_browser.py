@@ -95,5 +95,5 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
   assert found['lines'] > 1  # of the title, beside which the chart is whole
   assert found['pictures'] == ['', 'shrunk']  # smooth, where it is made smaller
   assert found['values'][:3] == [
-    ['MIG'], ['group', 'member', 'x', 'y'], ['seed=0', 'seed=0', '1', '−0.5']
+    ['MIG'], ['group', 'member', 'x', 'MIG'], ['seed=0', 'seed=0', '1', '−0.5']
   ]  # fmt: skip

@@ -1,11 +1,13 @@
 """Charts that several sections share, and their legends."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
+from bvae_jax import metrics
 from bvae_jax.report import charts, markup, names
 from bvae_jax.report.view import View
 
@@ -116,6 +118,22 @@ def against(
   )
 
 
+def alike_share(groups: Sequence[Sequence[int]]) -> float:
+  """The mean share of the seed where settings are alike.
+
+  Of k groups of N normal values in all, E[1 - eta^2] = (N - k) / (N - 1).
+  """
+  size = sum(map(len, groups))
+  return (size - len(groups)) / (size - 1)
+
+
+def by_chance(groups: Sequence[Sequence[int]]) -> str:
+  """How to read a share of the seed: a sentence after `It is` or its like."""
+  alike = markup.number(alike_share(groups), 2)
+  return f'0 where the setting decides, about {alike} where it does nothing'
+
+
+_MUCH = 0.05  # of a factor's entropy
 _INFORMATION = 'the share of the factor’s entropy that the latent knows'
 _CELLS = {  # what the cells of a metric's matrix are
   'mig': _INFORMATION,
@@ -130,6 +148,29 @@ _CELLS = {  # what the cells of a metric's matrix are
   'irs': 'how still the latent stays while all other factors change; 1 is '
   'unmoved',
 }
+
+
+def by_bins(view: View) -> str:
+  """What a latent that knows nothing seems to know, where that is much.
+
+  The mutual information of B bins and K values of N points is too high by about
+  (B - 1) (K - 1) / 2N nats (Miller 1955); here as a share of log K.
+  """
+  dataset, usual = view.results.dataset, view.config['evaluation']['num_train']
+  points = (dataset.num_points or (usual,))[0]
+  bins = metrics.NUM_BINS - 1
+  shares = {
+    name: bins * (size - 1) / (2 * points * math.log(size))
+    for name, values in zip(dataset.factor_names, dataset.factor_sizes)
+    if (size := values or metrics.CONTINUOUS_BINS) > 1
+  }
+  name = max(shares, key=lambda name: shares[name], default='')
+  if not name or shares[name] < _MUCH:
+    return ''
+  return (
+    f' Of only {points:,} points in bins, a latent that knows nothing of '
+    f'{name} may seem to know about {100 * shares[name]:.0f} %.'
+  )
 
 
 def matrices(maps: Sequence[Any], keys: Iterable[str], lead: str) -> Markup:

@@ -60,6 +60,7 @@ async function draw(box) {
     downloadFileName: box.getAttribute('aria-label'),
   });
   views.set(box, view);
+  box.querySelector('summary')?.setAttribute('aria-label', 'Save the chart');
   const section = box.closest('section');
   show(view, picked.get(section) || []);
   try {
@@ -113,7 +114,11 @@ for (const details of all('details.values'))
     if (details.querySelector('table')) return;
     const table = document.createElement('table');
     for (const box of all('.chart', details.closest('figure'))) {
-      const found = rowsOf(unpack(box.dataset.spec)).slice(0, 3000);
+      const spec = unpack(box.dataset.spec);
+      const found = rowsOf(spec).slice(0, 3000);
+      const called = Object.fromEntries(spec.layer.flatMap(
+        layer => layer.encoding.tooltip ?? []).map(
+        tip => [tip.field, tip.title ?? tip.field]));
       const keys = [...new Set(found.flatMap(Object.keys))].filter(
         k => !['role', 'lane', 'share', 'shift', 'level', 'order'].includes(k) &&
           found.some(row => (row[k] ?? '') !== ''));
@@ -128,7 +133,7 @@ for (const details of all('details.values'))
       };
       const title = add([box.getAttribute('aria-label')], 'th').firstChild;
       Object.assign(title, {colSpan: keys.length, className: 'title'});
-      add(keys, 'th');
+      add(keys.map(k => called[k] ?? k), 'th');
       for (const row of found) add(keys.map(k => row[k]), 'td');
     }
     const scroll = details.appendChild(document.createElement('div'));

@@ -32,7 +32,7 @@ def _settings(view: View) -> Markup:
     rows.append(['share of the seed', '', *(number(s, 2) for s in shares)])
     caption += (
       ' The last row is the share of the variance over all members that lies '
-      'between seeds of one setting: 1 where the setting explains nothing.'
+      f'between seeds of one setting: {panels.by_chance(groups)}.'
     )
   head = ['', 'members', *map(names.name, view.keys)]
   return markup.figure(
@@ -121,7 +121,8 @@ def _members(view: View) -> Markup:
     )
     classes.append('' if status == OK else 'bad')
   caption = Markup(
-    'All members. Bounds in nats an image on a fixed sample; <em>active</em> '
+    f'{"The only" if view.single else "All"} {count(len(rows), "member")}. '
+    'Bounds in nats an image on a fixed sample; <em>active</em> '
     f'counts the latents that carry more than {losses.COLLAPSED:g} '
     f'{view.measure}.'
   )
@@ -133,7 +134,7 @@ def _members(view: View) -> Markup:
   if not view.single:
     criterion = names.name(view.criterion)
     caption += f' Pictures show the best and the median member by {criterion}.'
-  head = ['seed', *view.swept, *view.bounds, 'active']
+  head = ['seed', *view.swept, *map(names.short, view.bounds), 'active']
   head += [*map(names.name, view.scores), 'status']
   return markup.figure(markup.table(head, rows, classes), caption)
 

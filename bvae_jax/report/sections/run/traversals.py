@@ -9,6 +9,7 @@ from bvae_jax.evaluation.results import Member
 from bvae_jax.report import images, markup, page
 from bvae_jax.report.markup import number
 from bvae_jax.report.pictures import Pictures, idle, shown_latents
+from bvae_jax.report.sections import panels
 from bvae_jax.report.traversals import VALUES
 from bvae_jax.report.view import View
 
@@ -61,7 +62,7 @@ def _walks(view: View, role: str, rows: np.ndarray, source: Markup) -> Markup:
   if _knows(view, entry):
     caption += (
       ' The factor is the one of which the latent knows most, with the share '
-      'of its entropy that it knows.'
+      f'of its entropy that it knows.{panels.by_bins(view)}'
     )
   left_out = len(carried) - len(latents)
   if left_out:

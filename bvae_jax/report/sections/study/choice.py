@@ -37,12 +37,13 @@ def by_udr(study: Study) -> page.Section:
     chosen.append([name, number(udr[m], 2), *cells])
     own = [statistics.spearman(udr, view.values(key)) for key in keys]
     if np.isfinite(own).any():
-      ranks.append([method, *(number(r, 2) for r in own)])
+      both = np.isfinite(udr).sum()
+      ranks.append([method, int(both), *(number(r, 2) for r in own)])
   heads = [*map(names.short, keys)]
   ranked = []
   if ranks:
     told = 'Rank correlation (Spearman) of UDR with each score.'
-    ranked = [markup.figure(markup.table(['', *heads], ranks), told)]
+    ranked = [markup.figure(markup.table(['', 'members', *heads], ranks), told)]
   pairs = any(len(column.places) == 2 for column in study.columns)
   tied = (
     '; where they are two, both have the same, and chance takes one' * pairs

@@ -153,7 +153,11 @@ def dependence(study: Study) -> Markup:
   ]
   if not all(np.isfinite(everyone.values(key)).any() for key, _ in pairs):
     return Markup()
-  drawn, ranks = [], {method: [] for method in study.methods}
+  ranks: dict[str, list] = {
+    method: [sum(map(len, view.settings.values()))]
+    for method, view in study.methods.items()
+  }
+  drawn = []
   for key, title in pairs:
     points = []
     for method, view in study.methods.items():
@@ -180,8 +184,11 @@ def dependence(study: Study) -> Markup:
       )
     )
   table = markup.table(
-    ['rank correlation with strength', 'sampled', 'means'],
-    [[method, *(number(r, 2) for r in of)] for method, of in ranks.items()],
+    ['rank correlation with strength', 'members', 'sampled', 'means'],
+    [
+      [method, members, *(number(r, 2) for r in of)]
+      for method, (members, *of) in ranks.items()
+    ],
   )
   return markup.panels(
     drawn,
@@ -213,13 +220,14 @@ def downstream(study: Study) -> Markup:
   rows = [
     [
       f'{names.name(key)}, {data}',
+      int(np.isfinite(of[:, found.scores.index(key)]).sum()),
       *(number(rank(of, key, score), 2) for score in scores),
     ]
     for key in keys
     for data, of in zip(found.data, columns)
   ]
   return markup.figure(
-    markup.table(['', *map(names.name, scores)], rows),
+    markup.table(['', 'members', *map(names.name, scores)], rows),
     'Rank correlation of the accuracy from the codes, and of its efficiency '
     '(few labels against many), with each score over the models of a data '
     'set. Section 5.5 of the paper: accuracy goes along with scores on some '

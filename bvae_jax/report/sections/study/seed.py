@@ -5,6 +5,7 @@ import numpy as np
 from bvae_jax.evaluation import statistics
 from bvae_jax.report import charts, markup, names, page
 from bvae_jax.report.markup import number
+from bvae_jax.report.sections import panels
 from bvae_jax.report.study_view import Study
 
 
@@ -31,9 +32,11 @@ def told(study: Study) -> str:
   share = variance_shares(study)['seed'][study.everyone.keys.index(key)]
   if not np.isfinite(share):
     return ''
+  alike = panels.alike_share([c.places for c in study.columns])
   return (
     f'Of the variance of {names.name(key)} over all models, '
-    f'{100 * share:.0f} % is due to the seed alone.'
+    f'{100 * share:.0f} % is due to the seed alone; were all settings alike, '
+    f'about {100 * alike:.0f} % would be.'
   )
 
 
@@ -50,6 +53,7 @@ def section(study: Study) -> page.Section:
     return page.section(title)
   keys = study.everyone.keys
   found = variance_shares(study)
+  settings = [column.places for column in study.columns]
   several = {k: v for k, v in study.methods.items() if len(v.settings) > 1}
   if not several:
     del found['hyperparameter']
@@ -58,16 +62,19 @@ def section(study: Study) -> page.Section:
     for key, share in zip(keys, found['seed'])
   ]
   rows = [[part, *(number(s, 2) for s in v)] for part, v in found.items()]
+  alike = {}
   for method, view in several.items() if not study.single else ():
     groups = [*view.settings.values()]
+    alike[number(panels.alike_share(groups), 2)] = method
     own = [statistics.seed_share(view.values(key), groups) for key in keys]
     rows.append([f'seed, within {method}', *(number(s, 2) for s in own)])
+  within = f'; within a method, about {" or ".join(alike)}' if alike else ''
   label = 'Share of the variance that is due to the seed'
   figure = markup.panels(
     [charts.bars(seed, title=label, limit=1.0)],
     'Shares of the variance of each score over all members (eta squared), by '
-    f'{", ".join(found)}. A share of the seed near 1 says that luck '
-    'decides, not the setting.',
+    f'{", ".join(found)}. That of the seed is '
+    f'{panels.by_chance(settings)}{within}.',
     above=markup.table(['', *map(names.short, keys)], rows),
     kind='whole',
   )
