@@ -141,7 +141,7 @@ def score(
     objective='unknown',
     dataset=results_lib.DatasetFacts(
       name='points',
-      description=f'{num_train} training and {num_test} test points',
+      description=f'{num_train:,} training and {num_test:,} test points',
       factor_names=names,
       factor_sizes=sizes,
       image_shape=(),

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from bvae_jax import metrics
 from bvae_jax.evidence import trial
 from bvae_jax.evidence.representations import KINDS
-from bvae_jax.report import names
 
 Who = tuple[str, float]
 Cells = Mapping[Who, Mapping[str, trial.Cell]]
@@ -15,13 +14,6 @@ _BESIDE = {
   'dci': ('completeness', 'informativeness_test'),
   'modularity_explicitness': ('explicitness_test',),
   'infomec': ('infoc', 'infoe'),
-}
-_NAMES = {
-  'dci/completeness': 'DCI completeness',
-  'dci/informativeness_test': 'DCI informativeness',
-  'modularity_explicitness/explicitness_test': 'Explicitness',
-  'infomec/infoc': 'InfoC',
-  'infomec/infoe': 'InfoE',
 }
 
 
@@ -34,11 +26,6 @@ def shown(cells: Cells) -> list[str]:
     for score in (metric, *(f'{metric}/{s}' for s in _BESIDE.get(metric, ())))
   ]
   return [score for score in every if score in known]
-
-
-def name(score: str) -> str:
-  """What a reader calls a score."""
-  return _NAMES.get(score) or names.name(score)
 
 
 def label(who: Who) -> str:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from bvae_jax import metrics
 from bvae_jax.evaluation.results import Results
 from bvae_jax.evidence import charts, representations, trial
-from bvae_jax.evidence.labels import Cells, label, name, shown
+from bvae_jax.evidence.labels import Cells, label, shown
 from bvae_jax.evidence.representations import KINDS
 from bvae_jax.report import charts as report_charts
 from bvae_jax.report import markup, names, page
@@ -27,7 +27,7 @@ def what_sees_what(cells: Cells) -> Any:
   rows = [
     {
       'row': label(who),
-      'column': name(score),
+      'column': names.name(score),
       'words': number(found[score].mean, 2),
       'share': rounded(found[score].seen),
     }
@@ -72,7 +72,7 @@ def over_level(cells: Cells, kind: str) -> list[dict]:
   """Tidy rows of every score against a kind's level: score, x, value."""
   return [
     {
-      'score': name(score),
+      'score': names.name(score),
       'x': level,
       'value': rounded(found[score].mean),
       'low': rounded(found[score].low),
@@ -101,7 +101,7 @@ def curves(cells: Cells, kind: str) -> list[Any]:
 
 def _curves(cells: Cells, kind: str) -> Markup:
   of_one = lambda score: score.partition('/')[0] in trial.ONCE
-  once = [name(score) for score in shown(cells) if of_one(score)]
+  once = [names.name(score) for score in shown(cells) if of_one(score)]
   of_once = f'; of {", ".join(once)} one seed' if once else ''
   return markup.panels(
     curves(cells, kind),
@@ -128,7 +128,9 @@ def by_factor(cells: Cells) -> Markup:
     if rows:
       told = {'row': 'code', 'column': 'factor'}
       panels.append(
-        report_charts.heat_map(rows, title=name(score), limit=1.0, told=told)
+        report_charts.heat_map(
+          rows, title=names.name(score), limit=1.0, told=told
+        )
       )
   return markup.panels(
     panels,
@@ -157,7 +159,7 @@ def notes(cells: Cells) -> Markup:
       listed(False, lambda share: share >= _BLIND),
     ]
     known = not all(np.isnan(share) for share in seen.values())
-    rows.append(markup.element('seen', name(score), *told, known))
+    rows.append(markup.element('seen', names.name(score), *told, known))
   half, tenth = f'{100 * _SEES:g} %', f'{100 * _BLIND:g} %'
   lead = (
     f'A score sees a fault that takes it at least {half} of the way from '
@@ -183,7 +185,7 @@ def table(cells: Cells) -> Markup:
     for who, found in cells.items()
   ]
   return markup.figure(
-    markup.table(['', *map(name, scores)], rows),
+    markup.table(['', *map(names.name, scores)], rows),
     'Mean over seeds, below it its 95 % interval (Student’s t).'
     + names.without_interval(scores)
     + Markup(' <code>results.csv</code> has every figure of every seed.'),

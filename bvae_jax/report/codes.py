@@ -26,8 +26,8 @@ def _label(name: str) -> str:
   """METRIC or METRIC/SCORE for readers."""
   metric, _, score = name.partition('/')
   short = names.name(metric)
-  if not score:
-    return short
+  if not score or names.known(name):
+    return names.name(name)
   if short.lower().replace(' ', '') != metric.replace('_', ''):  # of one score
     short = metric.upper() if len(metric) < 5 else metric.capitalize()
   return f'{short}: {score}'.replace('_', ' ')

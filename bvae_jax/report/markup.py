@@ -60,7 +60,8 @@ def number(value: Any, decimals: int | None = None) -> str:
   if not is_number(value):
     return MISSING
   decimals = digits([value]) if decimals is None else decimals
-  return f'{value:,.{decimals}f}'.replace('-', '−')
+  shown = f'{round(value, decimals) + 0.0:,.{decimals}f}'  # no −0.000
+  return shown.replace('-', '−')
 
 
 def with_error(value: Any, error: Any, decimals: int | None = None) -> str:

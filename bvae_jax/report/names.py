@@ -41,7 +41,19 @@ _NAMES = {
   'fairness': 'Unfairness',
   'few_labels': 'MIG of 100 labels',
   'unsupervised': 'Gaussian total correlation [nats]',
+  'dci/completeness': 'DCI completeness',
+  'dci/informativeness_test': 'DCI informativeness',
+  'dci/informativeness_train': 'DCI informativeness, training points',
+  'modularity_explicitness/explicitness_test': 'Explicitness',
+  'modularity_explicitness/explicitness_train': 'Explicitness, training points',
+  'infomec/infoc': 'InfoC',
+  'infomec/infoe': 'InfoE',
 }
+
+
+def known(key: str) -> bool:
+  """Whether a score or term has a name of its own."""
+  return key in _NAMES
 
 
 def name(key: str) -> str:
@@ -60,8 +72,8 @@ def short(key: str) -> str:
 def directions(keys: Iterable[str]) -> str:
   """Which of some scores are better where they are lower, in a sentence."""
   keys = [*keys]
-  known = dict.fromkeys(key.removeprefix('held_out_') for key in keys)
-  lower = ', '.join(short(key) for key in known if key in LOWER)
+  plain = dict.fromkeys(key.removeprefix('held_out_') for key in keys)
+  lower = ', '.join(short(key) for key in plain if key in LOWER)
   price = '; the KL is a price' if 'kl' in keys else ''
   return f' Higher is better{f", but lower for {lower}" * bool(lower)}{price}.'
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bvae_jax import metrics, population
+from bvae_jax.evaluation import records
 from bvae_jax.evaluation.results import Member, Results
 from bvae_jax.report import names
 from bvae_jax.report.charts import colours as colour_lib
@@ -96,7 +97,7 @@ class View:
   @property
   def measure(self) -> str:
     """What a latent carries, in words."""
-    return 'share of the largest variance' if self.points else 'nats'
+    return records.unit(self.points)
 
   @property
   def order(self) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import types
 
@@ -17,10 +18,12 @@ from bvae_jax import config as config_lib
 from bvae_jax import data, population, report
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.evaluation import statistics
-from bvae_jax.report import answer, page
+from bvae_jax.report import answer, markup, page
+from bvae_jax.report import names as names_lib
 from bvae_jax.report import traversals as traversal_lib
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.charts import colours as colour_lib
+from bvae_jax.report.sections import panels
 from bvae_jax.report.sections.run import head
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
@@ -203,6 +206,33 @@ def test_an_answer_tells_equals_and_settings_that_lost_a_seed():
   assert told(half, 0, 2, 4, 7) == (
     'Left out, as a seed failed: beta 1, beta 2, beta 4 and 1 more.'
   )
+
+
+def test_numbers_and_directions_for_readers():
+  shown = [markup.number(v, 3) for v in (-0.0004, -0.0006, -1234.5, None)]
+  assert shown == ['0.000', '−0.001', '−1,234.500', '–']
+  told = names_lib.directions(
+    ['mig', 'nll', 'kl', 'held_out_nll', 'held_out_kl']
+  )
+  assert told == (
+    ' Higher is better, but lower for Reconstruction (nll); the KL is a price.'
+  )
+
+
+def test_few_points_in_bins_tell_of_nothing():
+  run = make_run()
+  config = run.experiment.config
+  plain = config_lib.plain(config.to_dict())
+  members = population.members(config)
+  told = []
+  for points in (100, 10_000):
+    facts = dataclasses.replace(run.results.dataset, num_points=(points, 50))
+    results = dataclasses.replace(run.results, dataset=facts)
+    told.append(panels.by_bins(view_lib.make(plain, members, results, [])))
+  sizes = run.results.dataset.factor_sizes
+  share = max(19 * (k - 1) / (2 * 100 * math.log(k)) for k in sizes)
+  assert f'may seem to know about {100 * share:.0f} %' in told[0]
+  assert told[0].startswith(' Of only 100 points') and told[1] == ''
 
 
 def test_values_side_by_side_are_no_product():

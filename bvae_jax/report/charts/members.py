@@ -118,7 +118,7 @@ def latents(rows: Rows, *, title: str, **keys: Unpack[Keys]) -> alt.LayerChart:
   The means are of the rows that are not `stopped`.
   """
   base = alt.Chart()
-  order = 'latents of each member, by falling KL'
+  order = 'latents of each member, the largest first'
   x = alt.X('rank:O', title=order, axis=alt.Axis(labelAngle=0))
   bar = (
     base.transform_filter(_COUNTED)
