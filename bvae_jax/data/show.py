@@ -145,7 +145,7 @@ def page(dataset: data.Dataset, found: Look) -> str:
   if dataset.noisy_fn is not None:
     lede += ' Training draws fresh noise at every look; here it is fixed.'
   factors = ', '.join(
-    f'{name} ({size or "continuous"})'
+    f'{name} ({f"{size} values" if size else "continuous"})'
     for name, size in zip(dataset.factor_names, dataset.factor_sizes)
   )
   head = page_lib.Head(

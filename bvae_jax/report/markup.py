@@ -118,11 +118,16 @@ def figure(content: Markup, caption: str) -> Markup:
   return element('figure', content, caption)
 
 
-def image(pixels: np.ndarray, alt: str, kind: str = '') -> Markup:
-  """An <img> of class `kind` that holds the pixels, uint8 [H, W, C]."""
+def image(
+  pixels: np.ndarray, alt: str, kind: str = '', share: float = 1
+) -> Markup:
+  """An <img> of class `kind` that holds the pixels, uint8 [H, W, C].
+
+  In a strip it takes this share of the whole width.
+  """
   height, width = pixels.shape[:2]
   address = images.data_uri('png', images.png(pixels))
-  return element('image', address, alt, width, height, kind)
+  return element('image', address, alt, width, height, kind, share)
 
 
 def _packed(rows: Sequence[dict[str, Any]]) -> dict[str, list]:

@@ -27,6 +27,15 @@ def test_show_writes_a_page_and_a_picture(tmp_path, capsys):
     assert picture.size == size
 
 
+def test_a_strip_is_as_long_as_its_factor_has_values():
+  strips = {'kind': np.ones((3, 8, 8, 1)), 'x': np.ones((12, 8, 8, 1))}
+  look = show.Look(np.ones((12, 8, 8, 1)), strips, [])
+  tree = pages.tree(f'<div>{figures.figures(look)}</div>')
+  kind, x = (e for e in tree.iter('img') if e.get('alt').endswith('varied'))
+  assert kind.get('width') == str(3 * 9 - 1)  # no place without an image
+  assert kind.get('style') == '--share:0.25' and x.get('style') is None
+
+
 def test_counts_leave_missing_labels_out():
   factors = (
     data.Factor('class', 'categorical', 3),
@@ -69,7 +78,7 @@ def test_one_array_of_several_is_shown(tmp_path, monkeypatch, capsys):
   np.savez(tmp_path / 'x.npz', a=images, b=images, y=np.arange(6) % 3)
   argv = ['images', f'--path={tmp_path / "x.npz"}', '--image_size=8']
   show.main([*argv, '--image_key=a', '--label_keys=y', '--out=~/shown'])
-  assert 'y (3)' in (tmp_path / 'shown' / 'images.html').read_text()
+  assert 'y (3 values)' in (tmp_path / 'shown' / 'images.html').read_text()
   for more, line in (('--image_key=c', 'no c among'), ('--out=', 'is empty')):
     with pytest.raises(SystemExit, match=line):
       show.main([*argv, more])

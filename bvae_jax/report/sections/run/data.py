@@ -38,7 +38,9 @@ def _varied(look: show.Look) -> Markup:
   """A row a factor."""
   rows = []
   for name, images in look.varied.items():
-    shown = markup.image(_sheet(images), f'{name} varied')
+    strip = image_lib.sheet(images, len(images))
+    share = round(len(images) / show.ACROSS, 3)
+    shown = markup.image(strip, f'{name} varied', share=share)
     rows.append(markup.element('strip', name, shown))
   if not rows:
     return Markup()
