@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from bvae_jax.evaluation import selection
+from bvae_jax.evaluation import inference, selection
 from bvae_jax.evaluation.selection import Setting
 from bvae_jax.report import markup, names
 from bvae_jax.report.markup import count, number
@@ -31,8 +31,10 @@ def _told(words: str, setting: Setting, score: str) -> str:
   return f'{told} ({count(len(values), "seed")}, {low} to {high})'
 
 
-def _sure(first: list[float], second: list[float]) -> str:
+def _sure(score: str, first: list[float], second: list[float]) -> str:
   """What the seeds of the best setting and of the next one say of it."""
+  if inference.together(score):
+    return names.without_interval([score]).strip()
   if min(len(first), len(second)) < 2:
     return 'One seed does not tell settings apart: seeds differ.'
   if first[0] > second[-1]:
@@ -123,7 +125,7 @@ def sentence(methods: Mapping[str, View], score: str) -> str:
     following = 'equal to it is'
   return (
     f'Highest median {name}: {told[0]}; {following} {told[1]}. '
-    f'{_sure(first, second)}{dead}{rest}'
+    f'{_sure(score, first, second)}{dead}{rest}'
   )
 
 

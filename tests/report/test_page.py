@@ -176,22 +176,28 @@ def test_an_answer_tells_equals_and_settings_that_lost_a_seed():
   config = run.experiment.config
   plain = config_lib.plain(config.to_dict())
 
-  def told(values, *failed):
+  def told(values, *failed, score='mig'):
     members = tuple(
       dataclasses.replace(
-        m, metrics={'mig': x}, status='failed' if i in failed else m.status
+        m, metrics={score: x}, status='failed' if i in failed else m.status
       )
       for i, (m, x) in enumerate(zip(run.results.members, values, strict=True))
     )
     results = dataclasses.replace(run.results, members=members)
     view = view_lib.make(plain, population.members(config), results, [])
-    return answer.sentence({'': view}, 'mig')
+    return answer.sentence({'': view}, score)
 
   half = [0.25, 0.75, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25]
   assert told(half) == (
     'Highest median MIG: 0.500 with beta 1 (2 seeds, 0.250 to 0.750); equal to '
     'it is 0.500 with beta 2 (2 seeds, 0.500 to 0.500). Their seeds overlap: '
     'it takes more of them to tell the two apart.'
+  )
+  # No seed's UDR is its own: that all are above tells nothing.
+  assert told([0.9, 0.8, *[0.1] * 6], score='udr') == (
+    'Highest median UDR: 0.850 with beta 1 (2 seeds, 0.800 to 0.900); next '
+    '0.100 with beta 2 (2 seeds, 0.100 to 0.100). UDR compares the seeds with '
+    'each other: no interval, no test.'
   )
   dead = dataclasses.replace(run.results.members[0], active_latents=0)
   members = (dead, *run.results.members[1:])
