@@ -6,6 +6,7 @@ import multiprocessing
 import pickle
 import shutil
 import warnings
+from unittest import mock
 
 import helpers
 import jax
@@ -16,6 +17,7 @@ import pytest
 import bvae_jax
 from bvae_jax import config as config_lib
 from bvae_jax import data, trained
+from bvae_jax.data import dataset as dataset_lib
 from bvae_jax.data import pixels
 from bvae_jax.evaluation import provenance
 from bvae_jax.training import experiment as experiment_lib
@@ -109,12 +111,25 @@ def test_a_pickled_model_is_the_same_one(model):
   np.testing.assert_array_equal(other.dataset.images(jnp.arange(3)), images)
 
 
+def test_the_kl_of_tensors_that_have_a_gradient(model):
+  tensor = mock.Mock(spec=('detach',))
+  tensor.detach.return_value.cpu.return_value = np.full((2, 6), 2.0)
+  np.testing.assert_allclose(  # (m^2 + e^v - 1 - v) / 2
+    model.kl(tensor, np.zeros((2, 6))), np.full((2, 6), 2.0)
+  )
+
+
 def test_what_is_shown_of_them_has_no_arrays(model):
   table = data.Table.of(
     (data.Factor('x', 'continuous', 0),), np.arange(4000.0)[:, None] / 7
   )
+  images = np.arange(900)
   stored = dataclasses.replace(
-    model.dataset, arrays=np.ones(4000), num_images=4000, factors=table
+    model.dataset,
+    arrays=np.ones(4000),
+    num_images=4000,
+    factors=table,
+    split=dataset_lib.Split(images[90:], images[:90]),
   )
   for one in (model, stored, model.results):
     assert 'array' not in repr(one) and len(repr(one)) < 3000
@@ -229,6 +244,8 @@ def test_what_is_no_image(model, tmp_path):
     model.encode(np.zeros((2, 32, 32, 1)))
   with pytest.raises(ValueError, match='images must be'):
     model.encode(np.zeros((16, 16, 1)))
+  with pytest.raises(ValueError, match=r'channels come last, numpy.moveaxis'):
+    model.encode(np.zeros((2, 1, 16, 16)))
   with pytest.raises(ValueError, match='are no images'):
     model.encode(np.full((1, 16, 16, 1), 700.0))
   with pytest.raises(ValueError, match='NaN'):

@@ -83,7 +83,9 @@ def run(options: Options) -> Section:
   goal = tasks.task(dataset, options.target or _coarse(dataset), 'augment')
   others = [n for n in dataset.factor_names[::-1] if n != goal.factor.name]
   if not others:
-    raise ValueError(f'augment: needs two factors, {dataset.name} has one')
+    raise ValueError(
+      f'augment: needs two factors, data set {dataset.name} has one'
+    )
   name = options.factor or others[0]
   place, factor = coders.factor(dataset, name, 'augment')
   if place == goal.place:
@@ -98,7 +100,7 @@ def run(options: Options) -> Section:
   if size > len(rest.index):
     raise ValueError(
       f'augment: --labels={size} are more than the {len(rest.index)} images '
-      f'that {dataset.name} leaves; give fewer'
+      f'that data set {dataset.name} leaves; give fewer'
     )
   shown: dict[str, np.ndarray] = {}
   accuracy: dict[str, list[list[float]]] = {}

@@ -214,7 +214,9 @@ def names(
   """
   known = dataset.require_factors('fair').factors
   if len(known) < 2:
-    raise ValueError(f'fair: needs two factors, {dataset.name} has one')
+    raise ValueError(
+      f'fair: needs two factors, data set {dataset.name} has one'
+    )
   if dataset.is_grid and dataset.correlation is None:
     free = [f for f in known if f.kind == 'ordinal'] or list(known)
     first = [f.name for f in free[::-1]]

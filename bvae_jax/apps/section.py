@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import json
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -69,10 +69,15 @@ def state(run: pathlib.Path) -> str:
 
 def as_text(table: Table) -> str:
   """A table for a terminal, its columns aligned."""
-  rows = [table.head, *table.rows]
+  rows = [table.head, *_rows(table.head, table.rows)]
   widths = [max(map(len, column)) for column in zip(*rows)]
   lines = ['  '.join(c.ljust(w) for c, w in zip(row, widths)) for row in rows]
   return '\n'.join([table.caption, *lines])
+
+
+def _rows(head: Sequence[str], rows: Sequence) -> Sequence:
+  """Those of a table, or one that says that there is none."""
+  return rows or [['none', *[''] * (len(head) - 1)]]
 
 
 def write(section: Section, run: pathlib.Path) -> pathlib.Path:
@@ -135,7 +140,7 @@ def _section(
 ) -> Markup:
   tables = [
     markup.figure(
-      markup.table(head, [[*map(_cell, row)] for row in rows]),
+      markup.table(head, [[*map(_cell, row)] for row in _rows(head, rows)]),
       markup.minus(f'{caption.removesuffix(".")}.'),
     )
     for caption, head, rows in one['tables']

@@ -111,7 +111,7 @@ class Dataset:
   images_fn: Callable[[Any, jax.Array], jax.Array]
   factors: factors_lib.Table | factors_lib.Grid | None = None
   rows: Rows | None = None
-  split: Split | None = None
+  split: Split | None = dataclasses.field(default=None, repr=False)
   noisy_fn: Callable[[Any, jax.Array, jax.Array], jax.Array] | None = None
   correlation: Correlation | None = None
 

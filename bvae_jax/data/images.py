@@ -121,7 +121,7 @@ def _tell_of_others(folder: pathlib.Path, endings: list[str]) -> None:
   if endings:
     most = collections.Counter(sorted(endings)).most_common(_NAMED)
     _LOG.warning(
-      '%s: %d files have endings of no images and are not read (%s); labels '
+      '%s: files with endings of no images are not read: %d (%s); labels '
       'are read from %s',
       *(folder, len(endings)),
       ', '.join(f'{ending}: {count}' for ending, count in most),

@@ -45,10 +45,17 @@ def check_weights(**weights: Any) -> None:
 
 
 def check_arrays(**arrays: Any) -> None:
-  """Raises of nested lists, which JAX does not take."""
+  """Raises of nested lists, tensors and words, which JAX does not take."""
   for name, value in arrays.items():
     if isinstance(value, list | tuple):
       raise ValueError(f'{name} is a list: give an array, jnp.asarray({name})')
+    if hasattr(value, 'detach'):
+      raise ValueError(
+        f'{name} is a tensor of PyTorch, whose gradient would end here: give an'
+        f' array, {name}.detach().cpu().numpy()'
+      )
+    if getattr(getattr(value, 'dtype', None), 'kind', '') in (*'OSU',):
+      raise ValueError(f'{name} must be numbers, got dtype {value.dtype}')
 
 
 def check_rank(rank: int, **arrays: jax.Array) -> None:

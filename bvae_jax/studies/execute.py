@@ -217,7 +217,8 @@ def run(
   )
   if failures:
     lines = '; '.join(f'{n} ({why})' for n, why in failures.items())
+    rest = '; the rest is done' if len(failures) < len(now) else ''
     raise Unfinished(
-      f'{len(failures)} of {len(now)} unit(s) failed: {lines}; the rest is done'
+      f'{len(failures)} of {len(now)} unit(s) failed: {lines}{rest}'
     )
   return results

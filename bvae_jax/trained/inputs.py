@@ -57,10 +57,16 @@ def images(given: Any, shape: tuple[int, int, int]) -> Any:
   if found.ndim == 3 and channels == 1 and found.shape[1:] == (height, width):
     found = found[..., None]
   if found.shape[1:] != shape:
+    first = found.ndim == 4 and found.shape[1:] == (channels, height, width)
+    how = (
+      'channels come last, numpy.moveaxis(images, 1, -1)'
+      if first
+      else f'resize them to {height}x{width} with {channels} channel(s), and '
+      'give one alone as image[None]'
+    )
     raise ValueError(
       f'images must be [B, {height}, {width}, {channels}], got '
-      f'{found.shape}; resize them to {height}x{width} with {channels} '
-      'channel(s), and give one alone as image[None]'
+      f'{found.shape}; {how}'
     )
   if not isinstance(found, np.ndarray):
     if not jnp.issubdtype(found.dtype, jnp.floating):

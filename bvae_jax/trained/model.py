@@ -130,7 +130,7 @@ class Model:
         f'the codes of {self.config.objective} are points, which have no KL; '
         'take a model with a posterior, such as a beta-VAE'
       )
-    return self.experiment.kl(jnp.asarray(mean), jnp.asarray(logvar))
+    return self.experiment.kl(*map(inputs.array, (mean, logvar)))
 
   def decode(self, z: Any) -> jax.Array:
     """Mean images E[x|z] in [0, 1] of latents [B, D], float [B, H, W, C].

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import pathlib
 import re
 import shutil
 
@@ -94,7 +95,7 @@ def test_one_factor_is_told_to_be_one(world, monkeypatch, one):
   alone = factors_lib.Grid.of(('on',), (2,), ('categorical',))
   dataset = dataclasses.replace(world.dataset, factors=alone, num_images=2)
   monkeypatch.setattr(Options, 'load', lambda _: ((), dataset))
-  with pytest.raises(ValueError, match='needs two factors, cells has one'):
+  with pytest.raises(ValueError, match='factors, data set cells has one'):
     one.run(Options(None))
 
 
@@ -193,6 +194,13 @@ def test_a_full_disk_loses_no_table(tmp_path, monkeypatch, caplog):
   with pytest.raises(OSError, match='No space'):
     apply._apply('edit', [])
   assert 'codes  0.75' in caplog.text
+
+
+def test_a_table_without_rows_says_none():
+  empty = section.Table('Ranges', ('member', 'latent'), ())
+  assert section.as_text(empty) == 'Ranges\nmember  latent\nnone          '
+  one = {'tables': [empty], 'shown': {}, 'lead': '', 'notes': [], 'command': ''}
+  assert '>none<' in section._section(one, pathlib.Path(), '', set())
 
 
 def test_the_home_folder_has_its_sign(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """What a loss refuses in one line, where arrays would broadcast in silence."""
 
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -103,6 +105,18 @@ REFUSED = {
   'images as a list': (
     lambda: losses.bernoulli_nll(Z, Z.tolist()),
     '^images is a list',
+  ),
+  'a tensor of PyTorch': (
+    lambda: losses.gaussian_kl(Z, types.SimpleNamespace(detach=None)),
+    r'^logvar is a tensor .* logvar.detach\(\).cpu\(\).numpy\(\)$',
+  ),
+  'words': (
+    lambda: losses.bernoulli_nll(Z, Z.astype(str)),
+    '^images must be numbers, got dtype <U',
+  ),
+  'objects': (
+    lambda: losses.vae(NLL.astype(object), Z, Z, Z),
+    '^nll must be numbers, got dtype object$',
   ),
   'no latent': (
     lambda: losses.beta_tcvae(NLL, *[Z[:, :0]] * 3, beta=1),
