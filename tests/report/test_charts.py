@@ -72,6 +72,9 @@ def test_every_chart_is_valid_vega_lite():
   lone = [point | {'x': x} for x in 3 * [0.25, 1.0, 4.0, 200.0]]
   titled = charts.scatter(lone, title='t', log_x=True).to_dict()['title']
   assert titled['text'] == 't'  # a logarithmic axis holds them all
+  far = charts.scatter([point, point | {'x': 1e38}], title='t', log_x=True)
+  low, high = far.to_dict()['layer'][0]['encoding']['x']['scale']['domain']
+  assert low < 0.05 and high > 2e39  # of 38 decades, with room at both ends
   one = charts.curves(rows()[:1], title='t').to_dict()['layer'][1]
   assert one['mark']['opacity'] == 1  # a line of one step is nothing to see
   told = {'row': 'score', 'column': 'with'}

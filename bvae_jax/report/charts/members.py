@@ -159,7 +159,9 @@ def scatter(
   span, outside = parts.domain(parts.values_of([*rows, *levels], 'y'))
   if log_x:
     known = [v for v in parts.values_of(rows, 'x').tolist() if v > 0]
-    low, high = min(known) / 1.15, max(known) * 1.15
+    low, high = min(known), max(known)
+    edge = max(1.15, (high / low) ** 0.04)  # no point is cut at an end
+    low, high = low / edge, high * edge
     left_out = len(rows) - len(known)
   scale = alt.Scale(
     type='log' if log_x else 'linear', domain=[low, high], nice=False

@@ -53,13 +53,14 @@ def _figure(
     experiment, states = restored[unit]
     params = population.select(states.params, index)
     columns.append(_column(study.methods[method], m, title, experiment, params))
+  orders = dict.fromkeys(view.order for view in study.methods.values())
   figure = markup.figure(
     markup.element('columns', columns),
     'Latent traversals from one image of each data set: each strip moves one '
     'latent from −2 to 2 and leaves the others at their posterior means. '
-    'Latents by falling KL, with the factor of which each knows most and the '
-    f'share of its entropy that it knows. The best member of each {of}, by '
-    f'{names.name(study.everyone.criterion)}.',
+    f'Latents by {" or ".join(orders)}, with the factor of which each knows '
+    'most and the share of its entropy that it knows. The best member of each '
+    f'{of}, by {names.name(study.everyone.criterion)}.',
   )
   return page.section('Traversals', figure)
 
