@@ -14,7 +14,7 @@ import pages
 import pytest
 
 from bvae_jax import metrics, score, usage
-from bvae_jax.data import point_files
+from bvae_jax.data import labels, point_files
 from bvae_jax.evaluation import labelled
 
 SIZES = (3, 4, 5)
@@ -265,6 +265,15 @@ def test_a_column_that_counts_the_rows_is_no_code(tmp_path, caplog):
   assert 'row, counts the rows and is scored as a factor; call' in caplog.text
 
 
+def test_minus_one_below_others_may_be_a_missing_label(caplog):
+  rows = np.array([[-1, -1, -1.0], [0, 1, 0.5], [1, -1, 0.0]])  # b: of CelebA
+  table = point_files.Table(rows, ('a', 'b', 'c'))
+  point_files.varying(table, point_files.Table(None))
+  labels._column('class', ['2', '-1', '0'])
+  told = 'holds -1, which is taken for a value; leave a missing one blank'
+  assert caplog.messages == [f'a {told}', f'class {told}']
+
+
 def test_a_factor_of_one_value_is_left_out_as_of_a_folder(
   points, tmp_path, monkeypatch, capsys, caplog
 ):
@@ -331,7 +340,7 @@ def _bad_files(folder):
     ('codes.npy', 'ragged.csv', '', 'row 2 has 1 cells, the first 2'),
     ('codes.npy', 'wide.csv', '', 'no text in UTF-8; save it anew'),
     ('page.npy', 'f.npy', '', 'an HTML page'),
-    ('codes.npy', 'f.npy', '--metrics=nice', 'metrics: nice cannot be'),
+    ('codes.npy', 'f.npy', '--metrics=nice', 'metrics: nice is none'),
     ('codes.npy', 'f.npy', '--metrics=udr', 'metrics: udr cannot be'),
     ('codes.npy', 'f.npy', '--num_resamples=1', 'at least 2'),
     ('codes.npy', 'f.npy', '--test_codes=codes.npy', 'go together'),

@@ -8,9 +8,10 @@ they are left out, which the log says.
 """
 
 import logging
+import math
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -187,6 +188,15 @@ def tell_of_words(name: str, cells: Sequence[str]) -> None:
     _LOG.warning('%s holds %s', name, told)
 
 
+def tell_of_minus_one(name: str, numbers: Collection[float]) -> None:
+  """Warns of -1 below 0, 1, ..., which may be meant as a missing label."""
+  whole = all(x == int(x) for x in numbers if math.isfinite(x))
+  if {-1, 0} <= {*numbers} and min(numbers) == -1 and whole:
+    _LOG.warning(
+      '%s holds -1, which is taken for a value; leave a missing one blank', name
+    )
+
+
 def _told(cell: str) -> bool:
   return cell.lower() not in BLANKS
 
@@ -206,6 +216,7 @@ def _column(name: str, cells: list[str]) -> _Column:
   except ValueError:
     numbers = None
     tell_of_words(name, known)
+  tell_of_minus_one(name, {*(numbers or {}).values()})
   infinite = [c for c, x in (numbers or {}).items() if abs(x) > _LARGEST]
   if infinite:
     raise ValueError(

@@ -81,7 +81,11 @@ def varying(factors: Table, test: Table) -> tuple[Table, Table]:
     return factors, test
   names = factors.names or tuple(f'factor_{k}' for k in range(shape[1]))
   known = lambda value: str(value).strip().lower() not in labels.BLANKS
-  told = [sum(map(known, np.unique(column))) > 1 for column in factors.values.T]
+  found = [[*filter(known, np.unique(col))] for col in factors.values.T]
+  for name, values in zip(names, found):
+    if all(is_number(str(value)) for value in values):
+      labels.tell_of_minus_one(name, {number(str(value)) for value in values})
+  told = [len(values) > 1 for values in found]
   if all(told) or not any(told):
     return factors, test
   left = ', '.join(name for name, varies in zip(names, told) if not varies)

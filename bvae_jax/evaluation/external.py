@@ -201,11 +201,10 @@ def _chosen(
     why = hindrance(name) if known else ''
     if why or not known:
       able = [other for other in metrics.METRICS if not hindrance(other)]
-      told = f' ({why})' if known else ''
-      raise ValueError(
-        f'metrics: {name} cannot be computed of these points{told}; possible: '
-        + ', '.join(able)
+      told = (
+        f'cannot be computed of these points ({why})' if known else 'is none'
       )
+      raise ValueError(f'metrics: {name} {told}; possible: ' + ', '.join(able))
   if names:
     return tuple(names)
   found = {name: hindrance(name) for name in metrics.METRICS}
