@@ -88,6 +88,8 @@ def open_stored(path: pathlib.Path, name: str) -> Stored:
       with zipfile.ZipFile(path) as archive:
         _, (shape, _, _) = open_member(archive, name)
       chunks = _npz_chunks
+    if not shape or not shape[0]:
+      raise ValueError(f'{name} holds no rows, its shape is {shape}')
     return Stored(shape, functools.partial(chunks, path, name))
 
 

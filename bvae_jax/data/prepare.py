@@ -58,6 +58,10 @@ def prepare(
   size = image_size or real.image_size
   target = home / f'{name}-{size}'
   if target.exists():
+    if not (target / 'facts.json').is_file():
+      raise ValueError(
+        f'{target} holds no prepared set: delete it and run the command again'
+      )
     _LOG.info('%s is prepared already; to do so anew, delete it', target)
     return target
   path = _taken(real, source) if source else _fetched(real, home)

@@ -108,7 +108,7 @@ def _read(
       raise ValueError(
         f'{len(images)} images and {len(classes)} rows of labels'
       )
-  except (ValueError, KeyError, TypeError, EOFError) as error:
+  except (ValueError, KeyError, TypeError, EOFError, OSError) as error:
     raise ValueError(
       f'{folder} is damaged ({error}): delete it, then run: {real.command}'
     ) from error

@@ -240,6 +240,69 @@ def test_mpi3d_of_another_length_is_refused(tmp_path):
   ]
 
 
+def test_damage_is_told_of_the_file(tmp_path):
+  """Cut, turned or empty files: one line, which names the file at fault."""
+  norb, home = tmp_path / 'norb', tmp_path / 'home'
+  norb.mkdir()
+  norb_half(norb, smallnorb._TRAIN, (4, 6), True)
+
+  def told(name, path, match):
+    with pytest.raises(ValueError, match=match) as caught:
+      prepare.prepare(name, str(home), str(path))
+    assert path.name in str(caught.value)
+    assert not list(home.glob('*'))
+
+  def turned(path, at):
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x5A
+    path.write_bytes(content)
+
+  with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as archive:
+    archive.writestr('images/000000.png', noise(999).tobytes())
+  cut = tmp_path / 'cut.zip'
+  cut.write_bytes((tmp_path / 'a.zip').read_bytes()[:900])
+  told('falcor3d', cut, 'damaged or cut short')
+  # Noise is stored as it is: gzip alone can tell that it differs.
+  cars(tmp_path / 'cars.tar.gz', ('car_7',), ('car_7_mesh',))
+  turned(tmp_path / 'cars.tar.gz', 1_000_000)
+  told('cars3d', tmp_path / 'cars.tar.gz', 'damaged or cut short: CRC')
+  pixels_of = norb / f'{smallnorb._TRAIN}-dat.mat.gz'
+  turned(pixels_of, 100_000)
+  told('smallnorb', norb, 'dat: damaged or cut short: CRC')
+  pixels_of.unlink()
+  pixels_of.mkdir()
+  told('smallnorb', norb, r'lacks .*-dat.mat\(.gz\)')
+  (norb / f'{smallnorb._TRAIN}-info.mat.gz').write_bytes(
+    gzip.compress(b'')[:10] + b'\xff' * 99
+  )
+  told('smallnorb', norb, 'info: damaged or cut short')
+  np.savez(
+    tmp_path / 'one.npz', imgs=np.uint8(3), latents_classes=np.zeros((3, 6))
+  )
+  told('dsprites', tmp_path / 'one.npz', r'imgs holds no rows, .* \(\)')
+  faces = tmp_path / 'faces'
+  (faces / 'img_align_celeba').mkdir(parents=True)
+  (faces / 'img_align_celeba' / '1.jpg').symlink_to('nowhere')
+  (faces / 'list_attr_celeba.txt').write_text('1\nHat\n1.jpg 1\n')
+  (faces / 'list_eval_partition.txt').write_bytes(b'\xff\xfe\0')
+  told('celeba', faces, 'list_eval_partition.txt: no text of UTF-8')
+  (faces / 'list_eval_partition.txt').write_text('1.jpg 0\n')
+  told('celeba', faces, "img_align_celeba: cannot be read: .*1.jpg'$")
+
+
+def test_a_folder_without_a_set_is_not_prepared(tmp_path, small_mpi3d):
+  npz_of(tmp_path / 'a.npz', noise(math.prod(small_mpi3d), 64, 64, 3))
+  folder = tmp_path / 'mpi3d_toy-64'
+  folder.mkdir()
+  with pytest.raises(ValueError, match='-64 holds no prepared set: delete it'):
+    made(tmp_path, 'mpi3d_toy', tmp_path / 'a.npz')
+  folder.rmdir()
+  made(tmp_path, 'mpi3d_toy', tmp_path / 'a.npz')
+  (folder / 'images.npy').unlink()
+  with pytest.raises(ValueError, match='-64 is damaged .*: delete it, then'):
+    load(tmp_path, 'mpi3d_toy')
+
+
 def picture(array, kind) -> bytes:
   stream = io.BytesIO()
   Image.fromarray(array).save(stream, kind, quality=95)

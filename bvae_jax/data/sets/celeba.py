@@ -12,7 +12,10 @@ _SIDE = 178  # of the centre crop, then resized
 
 
 def _table(path: pathlib.Path) -> list[list[str]]:
-  lines = path.read_text(encoding='utf-8-sig').splitlines()
+  try:
+    lines = path.read_text(encoding='utf-8-sig').splitlines()
+  except UnicodeDecodeError:
+    raise ValueError(f'{path}: no text of UTF-8') from None
   return [line.split() for line in lines if line.strip()]
 
 

@@ -9,6 +9,7 @@ import functools
 import gzip
 import math
 import pathlib
+import zlib
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ _URL = 'https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/'
 def _stream(folder: pathlib.Path, name: str) -> Any:
   """Opens a .mat.gz, as published and compared, or else a .mat of a folder."""
   for path in (folder / f'{name}.mat.gz', folder / f'{name}.mat'):
-    if path.exists():
+    if path.is_file():
       with open(path, 'rb') as raw:
         packed = raw.read(2) == b'\x1f\x8b'
       return gzip.open(path) if packed else open(path, 'rb')
@@ -56,7 +57,8 @@ def _header(stream: Any, name: str) -> tuple[np.dtype, tuple[int, ...]]:
 def _read(stream: Any, count: int, name: str) -> bytes:
   try:
     content = stream.read(count)
-  except (EOFError, OSError) as error:
+    stream.peek(1)  # at the end, where gzip verifies its checksum
+  except (EOFError, OSError, zlib.error) as error:
     raise ValueError(f'{name}: damaged or cut short: {error}') from error
   if len(content) < count:
     raise ValueError(f'{name}: cut short')

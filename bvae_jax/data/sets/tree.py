@@ -1,5 +1,6 @@
 """Files of a folder, a zip or a tar, read by name; nothing is unpacked."""
 
+import gzip
 import io
 import itertools
 import os
@@ -17,6 +18,14 @@ from bvae_jax import parallel
 from bvae_jax.data import decode, files
 
 _AT_ONCE = 512  # files decoded together
+_BLOCK = 1 << 20  # bytes
+_DAMAGED = (
+  zipfile.BadZipFile,
+  tarfile.TarError,
+  gzip.BadGzipFile,
+  zlib.error,
+  EOFError,
+)
 
 
 def members(
@@ -34,16 +43,16 @@ def members(
   try:
     if path.is_dir():
       yield from _folder(path, able)
-    elif zipfile.is_zipfile(path):
+    elif files.kind(path) == 'zip':
       yield from _zip(path, able)
     elif tarfile.is_tarfile(path):
       yield from _tar(path, able)
     else:
       what = files.foreign(path) or 'no zip or tar by its first bytes'
       raise ValueError(f'{path}: {what}')
-  except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+  except _DAMAGED as error:
     raise ValueError(f'{path}: damaged or cut short: {error}') from error
-  except (RuntimeError, NotImplementedError) as error:  # of zipfile
+  except (RuntimeError, NotImplementedError, OSError) as error:
     raise ValueError(f'{path}: cannot be read: {error}') from error
 
 
@@ -80,6 +89,9 @@ def _tar(path: pathlib.Path, wanted: Callable) -> Iterator:
       if info.isfile() and wanted(info.name):
         stream: Any = archive.extractfile(info)
         yield info.name, stream.read()
+    # To the end, which verifies the checksum of gzip.
+    while archive.fileobj and archive.fileobj.read(_BLOCK):
+      pass
 
 
 def _inside(path: pathlib.Path, name: str) -> None:
