@@ -288,6 +288,9 @@ def test_damage_is_told_of_the_file(tmp_path):
   told('celeba', faces, 'list_eval_partition.txt: no text of UTF-8')
   (faces / 'list_eval_partition.txt').write_text('1.jpg 0\n')
   told('celeba', faces, "img_align_celeba: cannot be read: .*1.jpg'$")
+  (faces / 'img_align_celeba' / '1.jpg').unlink()
+  (faces / 'img_align_celeba' / '1.jpg').write_bytes(b'none')
+  told('celeba', faces, 'img_align_celeba: 1.jpg: no image by its bytes$')
 
 
 def test_a_folder_without_a_set_is_not_prepared(tmp_path, small_mpi3d):

@@ -138,9 +138,13 @@ def pictures(
     ValueError: one that cannot be decoded.
   """
 
+  from PIL import UnidentifiedImageError
+
   def one(item: tuple[str, bytes]) -> np.ndarray:
     try:
       return decode.read(io.BytesIO(item[1]), image_size, 3, 'crop')
+    except UnidentifiedImageError:  # whose words tell of the stream
+      raise ValueError(f'{path}: {item[0]}: no image by its bytes') from None
     except Exception as error:  # noqa: BLE001 - decoders raise anything
       raise ValueError(f'{path}: {item[0]}: {error}') from error
 
