@@ -14,6 +14,7 @@ from bvae_jax.losses.adversarial import (
 from bvae_jax.losses.control import control_vae
 from bvae_jax.losses.covariance import covariance_penalty
 from bvae_jax.losses.dependence import (
+  MINIBATCH_NOTE,
   SHOWN_TC,
   SHOWN_TC_NOTE,
   TotalCorrelation,
@@ -63,6 +64,7 @@ __all__ = [
   'OBJECTIVES',
   'Context',
   'KLDecomposition',
+  'MINIBATCH_NOTE',
   'Objective',
   'PairPosterior',
   'Role',

@@ -19,10 +19,12 @@ from bvae_jax.losses import checks
 SHOWN_TC = 'total_correlation_gaussian'
 SHOWN_TC_NOTE = (
   'Total correlation of samples by their linear correlations (Gaussian): 0 for '
-  'independent codes, within the standard error beside it; dependence that is '
-  'not linear is not seen. The minibatch estimates of the log are penalties: '
-  'data_free lacks the constant (D - 1) log(N B), so it is negative; MWS and '
-  'MSS are biased by nats where posteriors are narrow.'
+  'independent codes; dependence that is not linear is not seen.'
+)
+MINIBATCH_NOTE = (
+  'The minibatch estimates of the log are penalties: data_free lacks the '
+  'constant (D − 1) log(N B), of D latents and N images in batches of B, so it '
+  'is negative; MWS and MSS are biased by nats where posteriors are narrow.'
 )
 
 

@@ -143,15 +143,15 @@ def cost(methods: Mapping[str, View], score: str) -> str:
   if len(found) < 2:
     return ''
   best, least = max(found, key=lambda one: one[1]), min(found)
-  if best[0] == least[0]:
+  own, low = (f'{one[0]:.1f}' for one in (best, least))
+  if own == low:
     return (
-      'No setting reconstructs better than the first, with a median nll of '
-      f'{best[0]:.1f} nats.'
+      f'None reconstructs better than the first: its median nll is {own} nats.'
     )
   return (
-    f'The first costs {best[0] - least[0]:.1f} nats of reconstruction: its '
-    f'median nll is {best[0]:.1f}, the lowest {least[0]:.1f} with {least[2]}, '
-    f'whose {names.name(score)} is {number(least[1])}.'
+    f'The first pays in reconstruction: its median nll is {own} nats, the '
+    f'lowest {low} with {least[2]}, whose {names.name(score)} is '
+    f'{number(least[1])}.'
   )
 
 

@@ -41,6 +41,10 @@ _NAMES = {
   'fairness': 'Unfairness',
   'few_labels': 'MIG of 100 labels',
   'unsupervised': 'Gaussian total correlation [nats]',
+  'code_information': 'Code information [nats]',
+  'discriminator_loss': 'Discriminator loss [nats]',
+  'generator_loss': 'Generator loss [nats]',
+  'hessian_share': 'Hessian share, sum over layers',
   'dci/completeness': 'DCI completeness',
   'dci/informativeness_test': 'DCI informativeness',
   'dci/informativeness_train': 'DCI informativeness, training points',
@@ -48,6 +52,24 @@ _NAMES = {
   'modularity_explicitness/explicitness_train': 'Explicitness, training points',
   'infomec/infoc': 'InfoC',
   'infomec/infoe': 'InfoE',
+}
+
+# Of terms that one method logs, what their names do not tell.
+_MEANT = {
+  'code_information': 'at least as much an image tells of its code',
+  'discriminator_accuracy': '0.5 by chance',
+  'gradient_penalty': 'half the squared slope of the discriminator',
+  'hessian_share': 'of the decoder’s curvature, that of two latents together; '
+  'estimated along a few directions, so that it may pass 1 a layer',
+  'jacobian_norm': 'L1, of the decoder, an image',
+  'latent_multiinformation': 'dependence by kernels, a penalty, not 0 for '
+  'independent codes',
+  'quantization_error': 'squared distance of codes from their values, summed '
+  'over latents',
+  'shared_latents': 'of a pair of images, how many are taken to be alike',
+  'supervised_penalty': 'how far the first latents are from the labels',
+  'support_distance': 'how far the codes are from all combinations of their '
+  'values',
 }
 
 
@@ -69,11 +91,20 @@ def short(key: str) -> str:
   return re.sub(r' \[.*?\]', '', name(key))
 
 
+def meant(keys: Iterable[str]) -> str:
+  """What terms of a log are, of which the names do not tell, in sentences."""
+  return ''.join(
+    f' {short(key).split(",")[0]}: {_MEANT[key]}.'
+    for key in keys
+    if key in _MEANT
+  )
+
+
 def directions(keys: Iterable[str]) -> str:
   """Which of some scores are better where they are lower, in a sentence."""
   keys = [*keys]
   plain = dict.fromkeys(key.removeprefix('held_out_') for key in keys)
-  lower = ', '.join(short(key) for key in plain if key in LOWER)
+  lower = ' and '.join(short(key) for key in plain if key in LOWER)
   price = '; the KL is a price' if 'kl' in keys else ''
   return f' Higher is better{f", but lower for {lower}" * bool(lower)}{price}.'
 

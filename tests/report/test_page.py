@@ -223,6 +223,15 @@ def test_numbers_and_directions_for_readers():
   assert told == (
     ' Higher is better, but lower for Reconstruction (nll); the KL is a price.'
   )
+  assert names_lib.directions(['unsupervised', 'nll']).endswith(
+    'lower for Gaussian total correlation and Reconstruction (nll).'
+  )
+
+
+def test_terms_of_one_method_are_explained_where_they_are_drawn():
+  told = names_lib.meant(['kl', 'discriminator_accuracy', 'hessian_share'])
+  assert told.startswith(' Discriminator accuracy: 0.5 by chance. Hessian ')
+  assert 'two latents together' in told and 'may pass 1' in told
 
 
 def test_few_points_in_bins_tell_of_nothing():

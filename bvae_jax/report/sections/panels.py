@@ -187,7 +187,7 @@ def matrices(maps: Sequence[Any], keys: Iterable[str], lead: str) -> Markup:
   for key in dict.fromkeys(keys):
     if key in _CELLS:
       meant.setdefault(_CELLS[key], []).append(names.name(key))
-  told = [f'{", ".join(found)}: {words}.' for words, found in meant.items()]
+  told = [f'{" and ".join(found)}: {words}.' for words, found in meant.items()]
   return markup.panels(
     maps,
     ' '.join([lead, *told])

@@ -129,7 +129,7 @@ def _facts(view: View) -> list[tuple[str, str]]:
     ('Factors', factors or 'none known'),
     (
       'Evaluation',
-      f'bounds on {count(sizes["num_elbo"], "image")}, drawn with '
+      f'bounds on {count(sizes["num_elbo"], "training image")}, drawn with '
       'replacement, metrics on'
       f' {num_train:,} training and {num_test:,} test points'
       + (f', on {view.components} of the codes' if view.components else '')

@@ -109,8 +109,12 @@ def section(view: View) -> page.Section:
       'fixed sample'
     )
   caption += '.'
-  if losses.SHOWN_TC in _logged(view):
+  logged = _logged(view)
+  if losses.SHOWN_TC in logged:
     caption += f' {losses.SHOWN_TC_NOTE}'
+  if not view.points:
+    caption += f' {losses.MINIBATCH_NOTE}'
+  caption += names.meant(sorted(logged))
   drawn = terms([view]) + _latents(view)
   return page.section(
     title, markup.panels(drawn, caption, above=panels.legend(view))

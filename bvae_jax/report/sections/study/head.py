@@ -1,6 +1,6 @@
 """The head of a study's page: what was asked, the answer, what was trained."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -38,12 +38,22 @@ def _twins(study: Study) -> list[str]:
   return lines
 
 
-def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
+def _beyond(words: str, known: Iterable[str]) -> str:
+  """What a data set's description adds to one of those known, if to any."""
+  base = max(
+    (d for d in known if words.startswith(f'{d}; ')), key=len, default=''
+  )
+  return words[len(base) + 2 :] if base else ''
+
+
+def methods(sets: Sequence[Mapping[str, View]]) -> list[tuple[str, str]]:
   """What each method swept, as (names, text) pairs; like ones are one.
 
   What is the same for all is told once, before.
   """
   found: dict[tuple[str, ...], dict[str, None]] = {}
+  told_of = lambda view: view.results.dataset.description
+  known = {told_of(view) for views in sets for view in views.values()}
   for method, view in (pair for views in sets for pair in views.items()):
     config = view.config
     steps = count(config['num_steps'], 'step')
@@ -54,6 +64,7 @@ def methods(sets: Iterable[Mapping[str, View]]) -> list[tuple[str, str]]:
       f'{steps} of {config["batch_size"]} images',
       f'encoder {config["encoder"]}, decoder {config["decoder"]}',
     ]
+    words += filter(None, [_beyond(told_of(view), known)])
     found.setdefault(tuple(words), {})[method] = None
   shared = set.intersection(*map(set, found)) if len(found) > 1 else set()
   alike = [word for word in next(iter(found)) if word in shared]
@@ -101,9 +112,8 @@ def head(
   study: Study, question: str, more: Callable[[Study], str]
 ) -> page.Head:
   """Title, question, answers, warnings, and what was trained on what."""
-  described = dict.fromkeys(
-    r.dataset.description for r in study.results.values()
-  )
+  known = dict.fromkeys(r.dataset.description for r in study.results.values())
+  described = '; '.join(d for d in known if not _beyond(d, known))
   shapes = dict.fromkeys(
     '×'.join(map(str, r.dataset.image_shape)) for r in study.results.values()
   )
@@ -113,7 +123,7 @@ def head(
   if len(sets) > 1:
     models += f' on {len(sets)} data sets'
   pairs = [
-    ('Data', f'{"; ".join(described)}; images of {", ".join(shapes)}'),
+    ('Data', f'{described}; images of {", ".join(shapes)}'),
     ('Models', models),
     *methods(sets),
   ]

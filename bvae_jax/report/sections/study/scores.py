@@ -6,9 +6,20 @@ import numpy as np
 from markupsafe import Markup
 
 from bvae_jax.evaluation import inference
-from bvae_jax.report import charts, markup, names, page
+from bvae_jax.report import charts, kinds, markup, names, page
 from bvae_jax.report.sections import panels
 from bvae_jax.report.study_view import Study
+
+
+def _read(study: Study) -> str:
+  """Which scores are better lower, and which are of images that differ."""
+  data = (study.config['units'][unit]['dataset'] for unit in study.results)
+  shifts = {str([own[key] for key in kinds.SHIFTS]) for own in data}
+  apart = (
+    ' ELBO, nll and KL are of images as in training, so that they do not '
+    'compare methods that were trained on others.'
+  )
+  return names.directions(study.everyone.keys) + apart * (len(shifts) > 1)
 
 
 def _distribution(study: Study, key: str) -> Any:
@@ -32,7 +43,7 @@ def _distributions(study: Study) -> Markup:
   return markup.panels(
     [_distribution(study, key) for key in study.everyone.keys],
     f'A row a setting{rising}; a point a seed, the bar their mean.'
-    f'{names.directions(study.everyone.keys)}',
+    f'{_read(study)}',
     above=panels.keys(study.everyone),
     kind='panels' if narrow else 'panels wide',
   )
@@ -71,7 +82,7 @@ def _table(study: Study) -> Markup:
     'Every setting, mean ± std over its seeds; below it the 95 % interval of '
     'the mean (Student’s t, cut off where no score can be).'
     + names.without_interval(keys)
-    + names.directions(keys),
+    + _read(study),
   )
 
 

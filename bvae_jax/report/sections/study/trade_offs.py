@@ -40,6 +40,8 @@ def over_hparam(study: Study) -> page.Section:
   known = {k for e in study.everyone.entries for k in e.metrics}
   keys = [*study.everyone.keys, *sorted(known.intersection(LOGGED))]
   note = f' {losses.SHOWN_TC_NOTE}' if losses.SHOWN_TC in known else ''
+  if 'total_correlation_mss' in known:
+    note += f' {losses.MINIBATCH_NOTE}'
   figures = (
     markup.panels(
       [panels.against(views, name, key, hparam=True) for key in keys],
