@@ -24,7 +24,7 @@ from bvae_jax.report import traversals as traversal_lib
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.report.sections import panels
-from bvae_jax.report.sections.run import head
+from bvae_jax.report.sections.run import head, traversals
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -232,6 +232,12 @@ def test_terms_of_one_method_are_explained_where_they_are_drawn():
   told = names_lib.meant(['kl', 'discriminator_accuracy', 'hessian_share'])
   assert told.startswith(' Discriminator accuracy: 0.5 by chance. Hessian ')
   assert 'two latents together' in told and 'may pass 1' in told
+
+
+def test_traversals_tell_which_latents_are_categories():
+  told = traversals.categories({'num_categories': 3}, 10)
+  assert told.startswith(' z7 to z9 are the categories of one code')
+  assert traversals.categories({'prior': 'normal'}, 10) == ''
 
 
 def test_few_points_in_bins_tell_of_nothing():

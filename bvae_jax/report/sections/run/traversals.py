@@ -1,5 +1,8 @@
 """Walks along each latent of the best and the median member."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from markupsafe import Markup
 
@@ -26,6 +29,17 @@ def factor(view: View, entry: Member, latent: int) -> str:
   known = [v or 0.0 for v in entry.matrices['mig'][latent]]
   k = int(np.argmax(known))
   return f'{view.results.dataset.factor_names[k]} {100 * known[k]:.0f} %'
+
+
+def categories(options: Mapping[str, Any], num_latents: int) -> str:
+  """Which latents are the categories of one code, in a sentence."""
+  count = options.get('num_categories', 0)
+  first, last = num_latents - count, num_latents - 1
+  told = (
+    f' z{first} to z{last} are the categories of one code, of which the '
+    'largest is drawn.'
+  )
+  return told if count else ''
 
 
 def _walks(view: View, role: str, rows: np.ndarray, source: Markup) -> Markup:
@@ -64,6 +78,7 @@ def _walks(view: View, role: str, rows: np.ndarray, source: Markup) -> Markup:
       ' The factor is the one of which the latent knows most, with the share '
       f'of its entropy that it knows.{panels.by_bins(view)}'
     )
+  caption += categories(view.config['options'], len(carried))
   left_out = len(carried) - len(latents)
   if left_out:
     caption += f' {left_out} more latents are not shown.'
