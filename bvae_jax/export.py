@@ -20,6 +20,7 @@ from bvae_jax.data import sets
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.explore import networks as networks_lib
 from bvae_jax.models import onnx_graph
+from bvae_jax.report import names
 
 TOLERANCE = 1e-5  # between ONNX and Flax, of images and codes
 
@@ -197,11 +198,10 @@ def _scores(
   )
   show = lambda x: '-' if x is None else f'{x:.3f}'
   rows = [
-    f'| {name} | {show(result.scores.get(name))} | {show(found["median"])} | '
-    f'{show(found["mean"])} ± {show(found["std"])} |'
-    for part in ('elbo', 'metrics')
-    for name, found in summary[part].items()
-    if '/' not in name
+    f'| {names.name(key)} | {show(result.scores.get(key))} | '
+    f'{show(found["median"])} | {show(found["mean"])} ± {show(found["std"])} |'
+    for key, found in (summary['elbo'] | summary['metrics']).items()
+    if '/' not in key
   ]
   return [
     '## Data',
@@ -212,7 +212,8 @@ def _scores(
     '',
     f'Beside those of the {summary["members"]} models of its population '
     '(standard deviations with ddof 1). Status of this one: '
-    f'{result.status}.',
+    f'{result.status}. One chosen by a score is above its method by that score.'
+    + names.directions(summary['elbo'] | summary['metrics']),
     '',
     '| score | this model | median | mean ± std |',
     '|---|---|---|---|',

@@ -135,7 +135,8 @@ def test_the_config_says_what_is_there(model, folder):
 def test_the_card_states_data_scores_and_limits(model, folder):
   card = (folder / 'README.md').read_text()
   scores = model.results.values('mig')
-  assert f'| mig | {scores[0]:.3f} | {np.median(scores):.3f} |' in card
+  assert ' Higher is better' in card and '| ELBO [nats] | ' in card
+  assert f'| MIG | {scores[0]:.3f} | {np.median(scores):.3f} |' in card
   assert 're-rendered procedurally' in card and 'Limits' in card
   assert 'beta_tcvae, seed 0' in card and '6 steps' in card
   assert 'was not scored' in export.card(_conv_model())
