@@ -3,19 +3,22 @@
   python -m benchmarks.ensemble [--steps=2000] [--members=8]
 
 Each contender trains the quick preset's network in a process of its own, which
-pays for imports and compilation. Ours is the product's run, with images that
-are rendered as it goes and no compilation cache; PyTorch's takes images from a
-tensor. With fewer than 2,000 steps (250 in `benchmarks.run`) the time of 2,000
-is start-up + 2,000 times the measured step, and the row says so.
+pays for imports and compilation; they start one after the other, then take
+their steps in turn. Ours is the product's run, with images that are rendered as
+it goes and no compilation cache; PyTorch's takes images from a tensor. With
+fewer than 2,000 steps (100 in `benchmarks.run`) the time of 2,000 is start-up +
+2,000 times the measured step, and the row says so.
 """
 
 import argparse
 import copy
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
-import jax
 import numpy as np
 
 from benchmarks import timing
@@ -31,7 +34,12 @@ def ours(members: int, steps: int) -> Callable[[], None]:
 
   program = quick.make_program(seeds=tuple(range(members)))
   running, *_ = program.finish(program.begin(program.init()), 1, 1)  # compiles
-  return lambda: jax.block_until_ready(program.finish(running, steps, steps))
+
+  def run():
+    nonlocal running
+    running, *_ = program.finish(running, steps, steps)
+
+  return run
 
 
 def peer(way: str, members: int, steps: int) -> Callable[[], None]:
@@ -93,50 +101,91 @@ def peer(way: str, members: int, steps: int) -> Callable[[], None]:
 
 
 def worker(way: str, members: int, steps: int) -> None:
-  """Prints the wall and CPU seconds of the steps after start-up."""
+  """Says that it has compiled; then, a line read, a line of what steps took."""
   call = ours(members, steps) if way == 'ours' else peer(way, members, steps)
-  wall, cpu = time.perf_counter(), time.process_time()
-  call()
-  taken = time.perf_counter() - wall, time.process_time() - cpu
-  print(json.dumps(taken))
+  print('ready', flush=True)
+  for _ in sys.stdin:
+    wall, cpu = time.perf_counter(), time.process_time()
+    call()
+    taken = time.perf_counter() - wall, time.process_time() - cpu
+    print(json.dumps(taken), flush=True)
 
 
-def seconds(way: str, members: int, steps: int) -> np.ndarray:
-  """[start-up, steps] of a fresh process, of wall and CPU time each."""
-  output, *total = timing.process(
-    '-m', 'benchmarks.ensemble', f'--worker={way}', f'--members={members}',
-    f'--steps={steps}', JAX_ENABLE_COMPILATION_CACHE='0',
-    TORCHINDUCTOR_FORCE_DISABLE_CACHES='1',
-  )  # fmt: skip
-  loop = np.array(json.loads(output.splitlines()[-1]))
-  return np.stack([np.array(total) - loop, loop])
+class Contender:
+  """A process that has started, and takes its steps when it is its turn."""
+
+  def __init__(self, way: str, members: int, steps: int):
+    self._share = steps / STEPS
+    self._loops: list[list[float]] = []  # [R, wall and CPU]
+    begin = time.perf_counter()
+    self._process = subprocess.Popen(
+      [
+        *(sys.executable, '-m', 'benchmarks.ensemble', f'--worker={way}'),
+        *(f'--members={members}', f'--steps={steps}'),
+      ],
+      env={
+        **os.environ,
+        'JAX_ENABLE_COMPILATION_CACHE': '0',
+        'TORCHINDUCTOR_FORCE_DISABLE_CACHES': '1',
+      },
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      text=True,
+    )
+    self._answer()
+    self.start = time.perf_counter() - begin
+
+  def _answer(self) -> str:
+    line = self._process.stdout.readline()
+    if not line:
+      raise SystemExit(f'{" ".join(self._process.args)} failed')
+    return line
+
+  def turn(self) -> None:
+    print(file=self._process.stdin, flush=True)
+    self._loops.append(json.loads(self._answer()))
+
+  def end(self) -> float:
+    """Ends the process; returns the CPU seconds of its start-up."""
+    self._process.stdin.close()
+    _, _, used = os.wait4(self._process.pid, 0)
+    return used.ru_utime + used.ru_stime - sum(cpu for _, cpu in self._loops)
+
+  @property
+  def wall(self) -> np.ndarray:
+    """Seconds of start-up and 2,000 steps, by each turn [R]."""
+    return self.start + np.array(self._loops)[:, 0] / self._share
+
+  def times(self) -> timing.Times:
+    """Ends the process."""
+    cpu = self.end() + np.array(self._loops)[:, 1] / self._share
+    return timing.Times(self.wall, cpu)
 
 
 def compare(members: int, steps: int, rounds: int) -> list[timing.Row]:
-  """Rounds of all contenders, after the first of those that may be the best."""
-  taken = {name: [] for name in ('ours', *PEERS)}
-  totals, details, names = {}, {}, tuple(taken)
+  """Turns of all contenders, after the first of those that may be the best."""
+  every = {name: Contender(name, members, steps) for name in ('ours', *PEERS)}
+  peers = [*PEERS]
   for _ in range(rounds):
-    for name in names:
-      taken[name].append(seconds(name, members, steps))
-      start, loop = np.stack(taken[name], 1)  # [R, wall and CPU]
-      totals[name] = timing.Times(*(start + loop * STEPS / steps).T)
-      total = np.median(totals[name].wall)
-      details[name] = f'{total:.1f} s ({np.median(start[:, 0]):.1f} start)'
-    wall = {name: np.median(totals[name].wall) for name in names[1:]}
-    best = min(wall, key=lambda name: wall[name])
-    near = [name for name in wall if wall[name] <= _NEAR * wall[best]]
-    names = ('ours', *near)
+    for name in ('ours', *peers):
+      every[name].turn()
+    total = {name: np.median(one.wall) for name, one in every.items()}
+    best = min(peers, key=lambda name: total[name])
+    peers = [name for name in peers if total[name] <= _NEAR * total[best]]
   what = f'{members} models of {STEPS} steps'
   if steps != STEPS:
     what += f', from {steps}'
-  told = ', '.join(f'{name} {detail}' for name, detail in details.items())
-  ratio = timing.ratio(totals[best], totals['ours'])
+  told = ', '.join(
+    f'{name} {total[name]:.1f} s ({one.start:.1f} start)'
+    for name, one in every.items()
+  )
+  times = {name: one.times() for name, one in every.items()}
+  ratio = timing.ratio(times[best], times['ours'])
   return [timing.row(what, ratio, 'x', '>= 1.2', f'best: {best}; {told}')]
 
 
 def rows(scale: float) -> list[timing.Row]:
-  return compare(8, max(1, round(STEPS / 8 * scale)), max(1, round(3 * scale)))
+  return compare(8, max(1, round(STEPS / 20 * scale)), max(1, round(3 * scale)))
 
 
 def main() -> None:
