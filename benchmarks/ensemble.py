@@ -145,21 +145,18 @@ class Contender:
     print(file=self._process.stdin, flush=True)
     self._loops.append(json.loads(self._answer()))
 
-  def end(self) -> float:
-    """Ends the process; returns the CPU seconds of its start-up."""
-    self._process.stdin.close()
-    _, _, used = os.wait4(self._process.pid, 0)
-    return used.ru_utime + used.ru_stime - sum(cpu for _, cpu in self._loops)
-
   @property
   def wall(self) -> np.ndarray:
     """Seconds of start-up and 2,000 steps, by each turn [R]."""
     return self.start + np.array(self._loops)[:, 0] / self._share
 
   def times(self) -> timing.Times:
-    """Ends the process."""
-    cpu = self.end() + np.array(self._loops)[:, 1] / self._share
-    return timing.Times(self.wall, cpu)
+    """Of start-up and 2,000 steps, by each turn; ends the process."""
+    self._process.stdin.close()
+    _, _, used = os.wait4(self._process.pid, 0)
+    cpu = np.array(self._loops)[:, 1]
+    start = used.ru_utime + used.ru_stime - cpu.sum()
+    return timing.Times(self.wall, start + cpu / self._share)
 
 
 def compare(members: int, steps: int, rounds: int) -> list[timing.Row]:

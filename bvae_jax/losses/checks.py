@@ -54,7 +54,7 @@ def check_arrays(**arrays: Any) -> None:
         f'{name} is a tensor of PyTorch, whose gradient would end here: give an'
         f' array, {name}.detach().cpu().numpy()'
       )
-    if getattr(getattr(value, 'dtype', None), 'kind', '') in (*'OSU',):
+    if getattr(getattr(value, 'dtype', None), 'kind', 'f') in 'OSU':
       raise ValueError(f'{name} must be numbers, got dtype {value.dtype}')
 
 

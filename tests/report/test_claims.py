@@ -205,6 +205,13 @@ def test_dependence_and_use(study):
   assert found[1][1:] == ['6', '−1.00', '1.00']
   charts = pages.charts(pages.tree(f'<div>{claims.dependence(study)}</div>'))
   assert set(charts) == {'TC of sampled codes [nats]', 'TC of means [nats]'}
+  name, first = next(iter(study.methods.items()))
+  stopped = [dataclasses.replace(first.entries[0], metrics={})]
+  entries = [*stopped, *first.entries[1:]]
+  part = dataclasses.replace(first, entries=entries)
+  some = dataclasses.replace(study, methods=study.methods | {name: part})
+  told = [row[1] for row in rows(claims.dependence(some))[1:]]
+  assert told == ['5', '6', '6', '6']
   used = rows(claims.downstream(study))
   assert used[1] == ['Downstream accuracy, dsprites', '12', '1.00', '0.00']
   assert len(used) == 3
