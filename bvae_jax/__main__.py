@@ -47,8 +47,6 @@ def main() -> None:
   try:
     with usage.printed():
       _run(sys.argv[1:])
-  except KeyboardInterrupt:
-    usage.interrupted()
   except ImportError as error:  # of the script `bvae`: what is one's own
     sys.exit(f'error: {error}')
 

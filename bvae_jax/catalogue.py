@@ -36,6 +36,9 @@ def is_command() -> bool:
   """Whether this process runs a module of ours, or the script `bvae`."""
   main = sys.modules['__main__']
   spec = getattr(main, '__spec__', None)
+  if sys.argv[:1] == ['-m']:  # of `python -m`, while it looks for the module
+    words = (word.removeprefix('-m') for word in sys.orig_argv)
+    return any(word.split('.')[0] in OURS for word in words)
   if spec is None:
     return pathlib.Path(getattr(main, '__file__', '')).name == 'bvae'
   return spec.name.split('.')[0] in OURS

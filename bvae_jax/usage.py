@@ -1,14 +1,12 @@
 """What commands say: `--help`, `--version`, and errors in one line."""
 
 import argparse
-import atexit
 import contextlib
 import importlib.metadata
 import inspect
 import io
 import os
 import platform
-import signal
 import sys
 import textwrap
 import traceback
@@ -19,11 +17,9 @@ import ml_collections
 from absl import flags
 
 import bvae_jax
-from bvae_jax import catalogue
+from bvae_jax import catalogue, interrupts
 
 _WIDTH = 80
-
-_INTERRUPTED = 'interrupted; run the same command again'
 
 
 @contextlib.contextmanager
@@ -49,26 +45,6 @@ def show(text: str) -> NoReturn:
   sys.exit()
 
 
-def interrupted(why: str = _INTERRUPTED) -> NoReturn:
-  """Ends in one line on Ctrl-C; a command by its signal.
-
-  A shell ends its loop over commands only if the one that ran died of SIGINT.
-  One of several hosts says goodbye to the others instead.
-  """
-  hosts = sys.modules.get('jax.distributed')  # some commands do without JAX
-  alone = hosts is None or not hosts.is_initialized()
-  if alone and catalogue.is_command():
-    atexit.register(_die_of_ctrl_c)
-  sys.exit(f'error: {why}')
-
-
-def _die_of_ctrl_c() -> None:
-  with contextlib.suppress(OSError):  # as `printed` does
-    sys.stdout.flush()
-  signal.signal(signal.SIGINT, signal.SIG_DFL)
-  os.kill(os.getpid(), signal.SIGINT)
-
-
 @contextlib.contextmanager
 def one_line_errors(*more: type[Exception]) -> Iterator[None]:
   """Ends the command in one line on errors that its user can mend.
@@ -79,14 +55,14 @@ def one_line_errors(*more: type[Exception]) -> Iterator[None]:
     more: kinds of such errors, beside those of values, files and extras.
   """
   try:
-    with printed():
+    with interrupts.told(), printed():
       yield
   except KeyboardInterrupt:
-    interrupted()
+    interrupts.end()
   except (ValueError, OSError, ImportError, *more) as error:
     why = ' '.join(_told(error).split())
     if getattr(error, 'received', None) == 'SIGINT':
-      interrupted(why)
+      interrupts.end(why)
     sys.exit(f'error: {why}')
   except (RuntimeError, AssertionError, MemoryError) as error:
     if isinstance(error, MemoryError) or 'RESOURCE_EXHAUSTED' in str(error):
