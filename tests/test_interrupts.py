@@ -21,16 +21,25 @@ raise ImportError('ran on')
 """
 
 
-def command(folder, *words, of=signal.SIG_DFL):
-  (folder / 'jax.py').write_text(_SLOW)
+# The tests may themselves be where Ctrl-C is ignored.
+_WITH = 'import os, signal, sys; signal.signal(signal.SIGINT, signal.{0}); '
+_WITH += 'os.execv(sys.executable, [sys.executable, *sys.argv[1:]])'
+
+
+def python(*words, of='SIG_DFL', **kwargs):
   return subprocess.run(
-    [sys.executable, '-m', *words],
-    env=os.environ | {'PYTHONPATH': os.pathsep.join([str(folder), str(ROOT)])},
+    [sys.executable, '-c', _WITH.format(of), *words],
     cwd=ROOT,
     capture_output=True,
     text=True,
-    preexec_fn=lambda: signal.signal(signal.SIGINT, of),
+    **kwargs,
   )
+
+
+@pytest.fixture
+def slow(tmp_path):
+  (tmp_path / 'jax.py').write_text(_SLOW)
+  return os.environ | {'PYTHONPATH': f'{tmp_path}:{ROOT}'}
 
 
 @pytest.mark.parametrize(
@@ -41,13 +50,13 @@ def command(folder, *words, of=signal.SIG_DFL):
     ['launch.local', '--config=study_2019:quick'],
   ],
 )
-def test_while_it_imports_a_command_ends_by_the_signal(words, tmp_path):
-  ended = command(tmp_path, *words)
+def test_while_it_imports_a_command_ends_by_the_signal(words, slow):
+  ended = python('-m', *words, env=slow)
   assert (ended.returncode, ended.stdout, ended.stderr) == (-2, '', '')
 
 
-def test_in_the_background_of_a_script_it_is_ignored(tmp_path):
-  ended = command(tmp_path, 'bvae_jax.main', of=signal.SIG_IGN)
+def test_in_the_background_of_a_script_it_is_ignored(slow):
+  ended = python('-m', 'bvae_jax.main', of='SIG_IGN', env=slow)
   assert ended.returncode == 1 and 'ran on' in ended.stderr
 
 
@@ -56,7 +65,7 @@ def test_the_library_leaves_it_as_it_is():
     'import signal, bvae_jax; '
     'assert signal.getsignal(signal.SIGINT) is signal.default_int_handler'
   )
-  subprocess.run([sys.executable, '-c', code], check=True, cwd=ROOT)
+  assert python('-c', code).returncode == 0
 
 
 class Dying:
@@ -68,11 +77,13 @@ class Dying:
 
 
 def test_one_that_python_swallows_is_raised_again(capsys):
+  old = signal.signal(signal.SIGINT, signal.default_int_handler)
   told = pytest.raises(SystemExit, match='^error: interrupted; run the same')
   with told, usage.one_line_errors():
     Dying()
     time.sleep(5)
     raise AssertionError('ran on')
+  signal.signal(signal.SIGINT, old)
   assert capsys.readouterr().err == ''
 
 
