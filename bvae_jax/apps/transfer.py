@@ -237,8 +237,9 @@ def _tables(name, goal, labels, lines, shift):
 
 
 def _verdict(name, labels, lines):
-  best = [
-    max(lines, key=lambda m: lines[m][i].mean) for i in range(len(labels))
-  ]
-  told = ', '.join(f'{b} with {n}' for b, n in zip(best, labels))
-  return f'Of {name}, the highest mean is that of {told} labels.'
+  best: dict[str, list[str]] = {}
+  for i, number in enumerate(labels):
+    method = max(lines, key=lambda m: lines[m][i].mean)
+    best.setdefault(method, []).append(str(number))
+  told = '; '.join(f'{m} with {", ".join(best[m])} labels' for m in best)
+  return f'Of {name}, the highest mean is that of {told}.'
