@@ -65,6 +65,6 @@ def test_the_sentence_names_a_method_once():
   of = lambda *means: [transfer.over_members(np.array([[m]])) for m in means]
   lines = {'codes': of(0.4, 0.4, 0.6), 'PCA': of(0.3, 0.5, 0.5)}
   assert transfer._verdict('shape', [10, 100, 1000], lines) == (
-    'Of shape, the highest mean is that of codes with 10, 1000 labels; PCA with '
-    '100 labels.'
+    'Of shape, the highest mean is that of codes with 10, 1000 labels; '
+    'PCA with 100 labels.'
   )
