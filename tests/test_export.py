@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 
 import bvae_jax
+from bvae_jax import card as card_lib
 from bvae_jax import data, export, models, trained
 from bvae_jax.models import graph, onnx_graph, residual, styled
 from bvae_jax.models.graph_of import graph_of
@@ -139,7 +140,15 @@ def test_the_card_states_data_scores_and_limits(model, folder):
   assert f'| MIG | {scores[0]:.3f} | {np.median(scores):.3f} |' in card
   assert 're-rendered procedurally' in card and 'Limits' in card
   assert 'beta_tcvae, seed 0' in card and '6 steps' in card
-  assert 'was not scored' in export.card(_conv_model())
+  assert 'was not scored' in card_lib.card(_conv_model())
+
+
+def test_the_card_says_where_a_schedule_ended():
+  model = _conv_model('annealed_vae')
+  model.config.schedules = {'capacity': {'steps': 100_000}}
+  card = card_lib.card(model)
+  assert 'Schedules: capacity linear from 0 over 100,000 steps.' in card
+  assert 'no member comes to its own value of capacity.' in card
 
 
 def test_a_network_that_differs_is_not_written(model, tmp_path, monkeypatch):

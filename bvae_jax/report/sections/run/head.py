@@ -24,19 +24,6 @@ def listed(values: Sequence[float]) -> str:
   return ', '.join(shown + more)
 
 
-def _schedule(key: str, schedule: dict) -> str:
-  if 'points' in schedule:
-    points = (f'{share:g} at step {at:,}' for at, share in schedule['points'])
-    return f'{key} {schedule.get("kind", "linear")} times {", ".join(points)}'
-  delay = schedule.get('delay', 0)
-  after = f', after {count(delay, "step")}' if delay else ''
-  return (
-    f'{key} {schedule.get("kind", "linear")} from '
-    f'{schedule.get("start", 0):g} over '
-    f'{count(schedule.get("steps", 1), "step")}{after}'
-  )
-
-
 def _optimizer(config: dict) -> str:
   clip = config.get('clip_norm')
   name = config.get('optimizer', 'adam')  # the only one of runs of before
@@ -109,10 +96,7 @@ def _facts(view: View) -> list[tuple[str, str]]:
       ('Swept: ' + k, listed(sorted({e.hparams[k] for e in view.entries})))
       for k in view.swept
     ),
-    (
-      'Schedules',
-      '; '.join(_schedule(k, s) for k, s in config['schedules'].items()),
-    ),
+    ('Schedules', '; '.join(schedules.words(config['schedules']))),
     ('Seeds', listed(config['seeds'])),
     ('Steps', f'{config["num_steps"]:,} of batch {config["batch_size"]}'),
     ('Optimizer', _optimizer(config)),
