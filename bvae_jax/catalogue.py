@@ -37,8 +37,8 @@ def is_command() -> bool:
   main = sys.modules['__main__']
   spec = getattr(main, '__spec__', None)
   if sys.argv[:1] == ['-m']:  # of `python -m`, while it looks for the module
-    words = (word.removeprefix('-m') for word in sys.orig_argv)
-    return any(word.split('.')[0] in OURS for word in words)
+    found = re.search(r' -\w*m *(\w+)', ' '.join(sys.orig_argv))
+    return found is not None and found[1] in OURS
   if spec is None:
     return pathlib.Path(getattr(main, '__file__', '')).name == 'bvae'
   return spec.name.split('.')[0] in OURS

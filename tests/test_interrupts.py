@@ -45,13 +45,13 @@ def slow(tmp_path):
 @pytest.mark.parametrize(
   'words',
   [
-    ['bvae_jax.main', '--config=tcvae:quick'],
-    ['bvae_jax', 'main', '--config=tcvae:quick'],
-    ['launch.local', '--config=study_2019:quick'],
+    ['-m', 'bvae_jax.main', '--config=tcvae:quick'],
+    ['-umbvae_jax', 'main', '--config=tcvae:quick'],
+    ['-um', 'launch.local', '--config=study_2019:quick'],
   ],
 )
 def test_while_it_imports_a_command_ends_by_the_signal(words, slow):
-  ended = python('-m', *words, env=slow)
+  ended = python(*words, env=slow)
   assert (ended.returncode, ended.stdout, ended.stderr) == (-2, '', '')
 
 
@@ -60,12 +60,19 @@ def test_in_the_background_of_a_script_it_is_ignored(slow):
   assert ended.returncode == 1 and 'ran on' in ended.stderr
 
 
-def test_the_library_leaves_it_as_it_is():
+def test_the_library_leaves_it_as_it_is(tmp_path):
   code = (
     'import signal, bvae_jax; '
     'assert signal.getsignal(signal.SIGINT) is signal.default_int_handler'
   )
   assert python('-c', code).returncode == 0
+  package = tmp_path / 'mine'
+  package.mkdir()
+  (package / '__init__.py').write_text(code)
+  (package / '__main__.py').touch()
+  path = os.environ | {'PYTHONPATH': f'{tmp_path}:{ROOT}'}
+  ended = python('-um', 'mine', 'launch', '-m', 'bvae_jax.main', env=path)
+  assert ended.returncode == 0, ended.stderr
 
 
 class Dying:
