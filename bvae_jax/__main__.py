@@ -10,7 +10,7 @@ import os
 import runpy
 import sys
 
-from bvae_jax import catalogue, usage
+from bvae_jax import catalogue, interrupts, usage
 
 
 def _split(argv: list[str]) -> tuple[str, list[str]]:
@@ -47,6 +47,8 @@ def main() -> None:
   try:
     with usage.printed():
       _run(sys.argv[1:])
+  except KeyboardInterrupt:  # of a module that takes signals into its own hands
+    interrupts.end()
   except ImportError as error:  # of the script `bvae`: what is one's own
     sys.exit(f'error: {error}')
 

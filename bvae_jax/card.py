@@ -13,7 +13,7 @@ def card(model: trained.Model) -> str:
   results, result = model.results, model.result
   hparams = ''.join(f', {k} {v:g}' for k, v in model.hparams.items())
   config = model.config
-  moved = '; '.join(schedules.words(config.schedules))
+  moved = names.schedules(config.schedules)
   scheduled = [f'Schedules: {moved}'] if moved else []
   lines = [
     f'# {config.objective}, seed {model.seed}',

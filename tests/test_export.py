@@ -145,9 +145,16 @@ def test_the_card_states_data_scores_and_limits(model, folder):
 
 def test_the_card_says_where_a_schedule_ended():
   model = _conv_model('annealed_vae')
-  model.config.schedules = {'capacity': {'steps': 100_000}}
+  model.config.schedules = {
+    'beta': {'kind': 'step', 'start': 1.0, 'delay': 1},
+    'gamma': {'kind': 'cosine', 'points': ((0, 0.5), (9, 1.0))},
+    'capacity': {'steps': 100_000},
+  }
   card = card_lib.card(model)
-  assert 'Schedules: capacity linear from 0 over 100,000 steps.' in card
+  assert (
+    'Schedules: beta step from 1 over 1 step, after 1 step; capacity linear '
+    'from 0 over 100,000 steps; gamma cosine times 0.5 at step 0, 1 at step 9.'
+  ) in card
   assert 'no member comes to its own value of capacity.' in card
 
 

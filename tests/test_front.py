@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import runpy
+import signal
 import subprocess
 import sys
 import types
@@ -229,6 +230,11 @@ def test_what_is_ones_own_lies_beside_a_config_or_is_named(tmp_path):
       "(ModuleNotFoundError: No module named 'mine'); mend it, or put its "
       'folder into PYTHONPATH\n'
     )
+  (tmp_path / 'stopped.py').write_text('raise KeyboardInterrupt')
+  named = {own.VARIABLE: 'stopped', 'PYTHONPATH': f'{tmp_path}:{ROOT}'}
+  told = run(asked, env={**os.environ, **named})
+  assert told.returncode == -signal.SIGINT  # so that a shell's loop ends too
+  assert told.stderr == 'error: interrupted; run the same command again\n'
   known = 'from bvae_jax import config; config.default_config("mine")'
   named = {own.VARIABLE: 'mine', 'PYTHONPATH': f'{tmp_path}:{ROOT}'}
   result = run([sys.executable, '-c', known], env={**os.environ, **named})

@@ -1,10 +1,12 @@
-"""What scores, and the terms of the ELBO, are called on pages."""
+"""What scores, terms of the ELBO and schedules are called on pages."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from bvae_jax import losses
 from bvae_jax.evaluation import inference
+from bvae_jax.report.markup import count
 
 BOUNDS = ('elbo', 'nll', 'kl')  # terms of the ELBO
 # What is better where it is lower; the KL is a price, paid for the rest.
@@ -114,3 +116,19 @@ def without_interval(keys: Iterable[str]) -> str:
   own = ' and '.join(short(key) for key in keys if inference.together(key))
   told = f' {own} compares the seeds with each other: no interval, no test.'
   return told if own else ''
+
+
+def schedules(of: Mapping[str, Mapping[str, Any]]) -> str:
+  """What the schedules of a config do."""
+  return '; '.join(_schedule(key, each) for key, each in of.items())
+
+
+def _schedule(key: str, schedule: Mapping[str, Any]) -> str:
+  told = f'{key} {schedule.get("kind", "linear")}'
+  if 'points' in schedule:
+    points = (f'{share:g} at step {at:,}' for at, share in schedule['points'])
+    return f'{told} times {", ".join(points)}'
+  delay = schedule.get('delay', 0)
+  after = f', after {count(delay, "step")}' if delay else ''
+  steps = count(schedule.get('steps', 1), 'step')
+  return f'{told} from {schedule.get("start", 0):g} over {steps}{after}'

@@ -28,26 +28,6 @@ def _pieces(kind: str, points: Sequence[tuple[int, float]]) -> Callable:
   return at
 
 
-def words(schedules: Mapping[str, Mapping[str, Any]]) -> list[str]:
-  """What each of a config's schedules does, for a reader."""
-  return [_words(key, schedule) for key, schedule in schedules.items()]
-
-
-def _words(key: str, schedule: Mapping[str, Any]) -> str:
-  told = f'{key} {schedule.get("kind", "linear")}'
-  if 'points' in schedule:
-    points = (f'{share:g} at step {at:,}' for at, share in schedule['points'])
-    return f'{told} times {", ".join(points)}'
-  steps, delay = schedule.get('steps', 1), schedule.get('delay', 0)
-  after = f', after {_count(delay)}' if delay else ''
-  start = schedule.get('start', 0)
-  return f'{told} from {start:g} over {_count(steps)}{after}'
-
-
-def _count(steps: int) -> str:
-  return f'{steps:,} step{"s" * (steps != 1)}'
-
-
 def unfinished(config: Mapping[str, Any]) -> list[str]:
   """A line on each schedule that ends after the run of this config does."""
   ends = {

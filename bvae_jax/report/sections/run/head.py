@@ -8,7 +8,7 @@ from markupsafe import Markup
 from bvae_jax import population
 from bvae_jax.evaluation import labelled
 from bvae_jax.evaluation.records import OK, Member
-from bvae_jax.report import answer, markup, page
+from bvae_jax.report import answer, markup, names, page
 from bvae_jax.report.markup import count
 from bvae_jax.report.view import View
 from bvae_jax.training import schedules
@@ -96,7 +96,7 @@ def _facts(view: View) -> list[tuple[str, str]]:
       ('Swept: ' + k, listed(sorted({e.hparams[k] for e in view.entries})))
       for k in view.swept
     ),
-    ('Schedules', '; '.join(schedules.words(config['schedules']))),
+    ('Schedules', names.schedules(config['schedules'])),
     ('Seeds', listed(config['seeds'])),
     ('Steps', f'{config["num_steps"]:,} of batch {config["batch_size"]}'),
     ('Optimizer', _optimizer(config)),
