@@ -51,3 +51,24 @@ def charts(found):
         row for part in parts if 'data' in part for row in _rows(part['data'])
       ]
   return titled
+
+
+def keys(found):
+  """(colour, group) of each entry of the legends of a page, its charts’ too."""
+  for key in found.iter('button'):
+    if key.get('class') == 'key':
+      yield key[0].get('style').removeprefix('--c:'), key[0].tail
+  for box in found.iter('div'):
+    if box.get('class') == 'chart':
+      for colours in _scales(json.loads(box.get('data-spec'))):
+        yield from zip(colours['range'], colours['domain'])
+
+
+def _scales(spec):
+  if isinstance(spec, dict):
+    if isinstance(found := spec.get('color'), dict) and 'scale' in found:
+      yield found['scale']
+    spec = list(spec.values())
+  if isinstance(spec, list):
+    for part in spec:
+      yield from _scales(part)

@@ -1,12 +1,14 @@
 """What the units of a study are: their methods, and their data sets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bvae_jax import config as config_lib
+from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.training import optimizer
 
 # Of a data set: what a method is trained on. It is scored on all images.
 SHIFTS = ('correlated', 'sigma', 'holdout', 'holdout_where')
+Named = Callable[[Mapping[str, dict]], Mapping[str, str]]
 # What may differ between two units of one method.
 _SWEPT = ('hparams', 'grid', 'seeds', *optimizer.RATES)
 
@@ -51,3 +53,17 @@ def data_sets(units: Mapping[str, dict]) -> dict[str, str]:
     apart = [k for k in own if any(o.get(k) != own[k] for o in like)]
     found[unit] = ', '.join([own['name'], *(f'{k} {own[k]!r}' for k in apart)])
   return found
+
+
+def colours(units: Mapping[str, dict], named: Named) -> dict[str, str]:
+  """The colour of each unit: methods of one name have one, on all data sets.
+
+  Args:
+    units: the configs of all that a page may show.
+    named: the method of each unit of a data set, from their configs.
+  """
+  data, of = data_sets(units), {}
+  for name in dict.fromkeys(data.values()):
+    of |= named({unit: units[unit] for unit in units if data[unit] == name})
+  found = colour_lib.apart(of.values())
+  return {unit: found[method] for unit, method in of.items()}

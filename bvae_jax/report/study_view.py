@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -15,7 +15,6 @@ from bvae_jax.evaluation import records
 from bvae_jax.evaluation.results import Member, Results
 from bvae_jax.report import kinds
 from bvae_jax.report import view as view_lib
-from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.report.view import Setting, View
 from bvae_jax.studies import plan
 
@@ -27,8 +26,6 @@ LOGGED = (
   'mutual_information_mss',
   'total_correlation_mss',
 )
-
-Named = Callable[[Mapping[str, dict]], Mapping[str, str]]
 
 
 class Column(NamedTuple):
@@ -62,6 +59,7 @@ class Study:
     sources: of each method, the (unit, member of the unit) of each member.
     everyone: the members of all methods.
     named: the method of each unit, from the units' configs.
+    colours: of each unit: a method has one, whatever data it is scored on.
   """
 
   config: dict[str, Any]
@@ -71,7 +69,8 @@ class Study:
   methods: dict[str, View]
   sources: dict[str, list[tuple[str, int]]]
   everyone: View
-  named: Named
+  named: kinds.Named
+  colours: Mapping[str, str]
 
   @property
   def single(self) -> bool:
@@ -170,8 +169,8 @@ def _marked(view: View, colour: str, method: str) -> View:
   """The view with its members in one colour, and labelled."""
   labels = [f'{method} {label}' for label in view.labels]
   marks = [view_lib.Mark(colour, label, '', method) for label in labels]
-  legend = [(colour, method)]
-  return dataclasses.replace(view, marks=marks, labels=labels, legend=legend)
+  own = [(colour, method)]
+  return dataclasses.replace(view, marks=marks, labels=labels, legend=own)
 
 
 def make(
@@ -201,7 +200,7 @@ def assemble(
   units: Mapping[str, ml_collections.ConfigDict],
   folders: Mapping[str, pathlib.Path],
   results: dict[str, Results],
-  named: Named,
+  named: kinds.Named,
 ) -> Study:
   """A study of its parts, which are those of `Study`.
 
@@ -209,11 +208,12 @@ def assemble(
     config: plain; it holds `units`.
     units, folders: of every unit.
     results: of the units that are done, at least one.
-    named: the method of each unit, from the units' configs.
   """
   sources = _sources(results, named(config['units']))
   logs = {unit: workdir.Workdir(folders[unit]).read_log() for unit in results}
   logged = {unit: _with_log(logs[unit], r) for unit, r in results.items()}
+  every = {u: config_lib.plain(c.to_dict()) for u, c in units.items()}
+  colours = kinds.colours(every, named)
   methods = {}
   for method, found in sources.items():
     own = list(dict.fromkeys(unit for unit, _ in found))
@@ -228,8 +228,8 @@ def assemble(
   if len(methods) == 1:
     (everyone,) = methods.values()
   else:
-    colours = colour_lib.cycled(methods)
-    methods = {m: _marked(view, colours[m], m) for m, view in methods.items()}
+    colour = {m: colours[found[0][0]] for m, found in sources.items()}
+    methods = {m: _marked(view, colour[m], m) for m, view in methods.items()}
     if any(e.ok for found in logged.values() for e in found):
       methods = {m: _counted(view) for m, view in methods.items()}
     views = methods.values()
@@ -246,5 +246,5 @@ def assemble(
       legend=[pair for view in views for pair in view.legend],
     )
   return Study(
-    config, units, folders, results, methods, sources, everyone, named
+    config, units, folders, results, methods, sources, everyone, named, colours
   )

@@ -187,13 +187,13 @@ def _groups(members, labels, swept) -> tuple[list[str], dict[str, str]]:
     if len(set(settings)) > _APART:
       swept, settings = swept[:1], [setting[:1] for setting in settings]
     words = population.words(swept, sorted({*settings}))
-    colours = colour_lib.cycled(words.values())
+    colours = colour_lib.apart(words.values())
     if len(swept) == 1:
       shares = np.linspace(0, 1, len(words))
       colours = dict(zip(colours, map(colour_lib.ramp, shares)))
     return [words[setting] for setting in settings], colours
   if len(members) <= _APART:
-    return labels, colour_lib.cycled(labels)
+    return labels, colour_lib.apart(labels)
   return ['a member each'] * len(members), {'a member each': colour_lib.NEUTRAL}
 
 
@@ -222,7 +222,7 @@ def make(
   groups, colours = _groups(members, labels, swept)
   if len(members) > _APART and not swept:
     groups[median], groups[best] = 'the median one', 'the best one'
-    colours = colour_lib.cycled((groups[best], groups[median])) | colours
+    colours = colour_lib.apart((groups[best], groups[median])) | colours
   roles = [''] * len(members)
   if len(members) > 1:
     roles[median], roles[best] = 'median', 'best'

@@ -8,7 +8,7 @@ from bvae_jax import population
 from bvae_jax.evaluation import records
 from bvae_jax.evaluation import results as results_lib
 from bvae_jax.report import study_view
-from bvae_jax.report.sections.study import correlation, labels
+from bvae_jax.report.sections.study import correlation, labels, scores
 from configs.exercises import correlated as correlated_config
 from configs.exercises import labels as labels_config
 
@@ -80,6 +80,39 @@ def test_scores_fall_with_the_correlation(tmp_path):
   strengths = [x for x, _ in at(found['MIG'], 'beta_vae')][::3]
   assert strengths == pytest.approx([0, 2.5, 5])
   assert at(found['MIG, x'], 'beta_tcvae')[-1] == (5, pytest.approx(0.6))
+
+
+def colours(content):
+  """{group: its colours} of the charts of some content, and of its legend."""
+  found = {}
+  for key, group in pages.keys(pages.tree(f'<div>{content}</div>')):
+    found.setdefault(group, set()).add(key)
+  return found
+
+
+def test_a_method_has_one_colour_on_a_page(tmp_path):
+  config = labels_config.get_config('quick')
+  study = finished(tmp_path, config, lambda unit, seed: 0.1 + seed)
+  here, there = (
+    colours(section(study).content)
+    for section in (labels.section, scores.section)
+  )
+  both = here.keys() & there.keys()
+  assert both == {u for u in config.units if u.startswith('ada_')}
+  assert {group: here[group] for group in both} == {
+    group: there[group] for group in both
+  }
+  assert {len(found) for found in (here | there).values()} == {1}
+  assert here['binned labels'] == there['labels_1000_binned']
+  assert len({min(own) for own in here.values()}) == len(here)  # told apart
+
+  config = correlated_config.get_config('quick')
+  study = finished(tmp_path, config, lambda unit, seed: 0.1 + seed)
+  here, there = (
+    colours(section(study).content)
+    for section in (correlation.section, scores.section)
+  )
+  assert {there[f'{group}_0'] == here[group] for group in here} == {True}
 
 
 def test_other_studies_have_neither(tmp_path):

@@ -89,6 +89,15 @@ def test_each_data_set_has_its_part_of_the_page(study):
   assert 'beta_tcvae beta 2' in drawn.content and drawn.title == 'Scores'
 
 
+def test_a_method_has_one_colour_on_all_data_sets(study):
+  found = [part.everyone.colours for part in study.parts.values()]
+  assert found[0] == found[1] and set(found[0]) == set(METHODS)
+  whole = study.everyone.colours  # also in a chart of all sets
+  assert {
+    whole[f'{m}_{name}'] == found[0][m] for m in METHODS for name in SETS
+  } == {True}
+
+
 def test_the_parts_of_runs_keep_their_names(study):
   def answers(units):
     own = {unit: study.config['units'][unit] for unit in units}

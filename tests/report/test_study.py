@@ -461,6 +461,15 @@ def test_a_method_without_a_kl_hides_that_of_no_other(tmp_path):
   assert a[at] == '–' and b[at].startswith('2.500 ± 0.000')
 
 
+def test_a_unit_that_is_not_done_leaves_the_others_their_colours(tmp_path):
+  names = ('beta_vae', 'beta_tcvae', 'factor_vae')
+  config, results = of_units(**{name: unit(name) for name in names})
+  whole = study_view.make(tmp_path, config, results).everyone.colours
+  del results[min(names)]
+  rest = study_view.make(tmp_path, config, results).everyone.colours
+  assert len(rest) == 2 and rest.items() < whole.items()
+
+
 def test_two_methods_of_one_objective_have_a_line_each(tmp_path):
   shift = {'correlated': ('x', 'y'), 'sigma': 0.5}
   dataset = {**helpers.small_config().dataset, **shift}

@@ -1,6 +1,7 @@
 """The colours of charts, told apart by most kinds of colour vision."""
 
-from collections.abc import Iterable
+import collections
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -32,7 +33,21 @@ def ramp(share: float) -> str:
   return '#' + bytes(mixed).hex()
 
 
-def cycled(groups: Iterable[str]) -> dict[str, str]:
-  """A colour of the palette for each group, again from the first after all."""
-  size = len(PALETTE)
-  return {g: PALETTE[i % size] for i, g in enumerate(dict.fromkeys(groups))}
+def apart(
+  groups: Iterable[str], known: Mapping[str, str] | None = None
+) -> dict[str, str]:
+  """A colour of the palette for each group: the first of those least taken.
+
+  Args:
+    groups: names.
+    known: the colours of names on the same page, which they keep.
+  """
+  known = known or {}
+  groups = [*dict.fromkeys(groups)]
+  kept = [known[group] for group in groups if group in known]
+  taken = collections.Counter([*known.values(), *kept])
+  found = {}
+  for group in groups:
+    found[group] = known.get(group) or min(PALETTE, key=taken.__getitem__)
+    taken[found[group]] += 1
+  return found

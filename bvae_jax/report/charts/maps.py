@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 
 from bvae_jax.report.charts import parts
-from bvae_jax.report.charts.colours import BELOW, FILL, NEUTRAL, UP
+from bvae_jax.report.charts.colours import BELOW, FILL, NEUTRAL, UP, apart
 from bvae_jax.report.charts.parts import Rows
 
 _CELL = {'row': 'row', 'column': 'column'}
@@ -121,12 +121,12 @@ def intervals(
   """
   places = sorted({row['x'] for row in rows})
   groups = list(dict.fromkeys(row['group'] for row in rows))
-  apart = 0.015 * math.log(max(places) / min(places) or 1.0)
+  gap = 0.015 * math.log(max(places) / min(places) or 1.0)
   shifted = [  # so that no interval hides another
     {
       **row,
       'at': row['x']
-      * math.exp(apart * (groups.index(row['group']) - (len(groups) - 1) / 2)),
+      * math.exp(gap * (groups.index(row['group']) - (len(groups) - 1) / 2)),
     }
     for row in rows
   ]
@@ -141,7 +141,7 @@ def intervals(
       scale=alt.Scale(type='log', nice=False, padding=15),
     ),
     y=y,
-    color=alt.Color('group:N', sort=groups, legend=alt.Legend(title=None)),
+    color=parts.colour(colours=apart(groups)),
     tooltip=parts.tips('group:N', 'x:Q', 'value:Q', 'low:Q', 'high:Q'),
   )
   layers = [

@@ -41,6 +41,8 @@ def by_unit(
 ) -> Markup:
   """A panel a score: a point a member, a line through each group's means.
 
+  A group has the colour of its first unit, so that it is one on the whole page.
+
   Args:
     study: whose units.
     titles: {score: what its panel is called}.
@@ -52,7 +54,8 @@ def by_unit(
   levels = levels or {}
   level_groups = dict.fromkeys(g for found in levels.values() for g in found)
   groups = [*(group for group, _ in places.values()), *level_groups]
-  colours = colour_lib.cycled(groups)
+  own = {g: study.colours[u] for u, (g, _) in reversed([*places.items()])}
+  colours = colour_lib.apart(groups, {**study.colours, **own})
   ends = sorted({x for _, x in places.values()})
   row = lambda member, group, x, y: {
     'member': member,
