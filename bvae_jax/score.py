@@ -104,12 +104,15 @@ def _scored(args: Any) -> results_lib.Results:
 
   codes, factors, logvars = read('codes'), read('factors'), read('logvars')
   test_codes, test_factors = read('test_codes'), read('test_factors')
+  codes, factors = point_files.headless(codes, factors)
+  test_codes, test_factors = point_files.headless(test_codes, test_factors)
   _check_columns('codes', codes, test_codes)
   _check_columns('factors', factors, test_factors)
   _check_rows('codes', codes, 'factors', factors)
   _check_rows('codes', codes, 'logvars', logvars)
   _check_rows('test_codes', test_codes, 'test_factors', test_factors)
-  factors, test_factors = point_files.varying(factors, test_factors)
+  if len(factors.values) == len(codes.values):
+    factors, test_factors = point_files.varying(factors, test_factors)
   return score(
     codes.values,
     factors.values,

@@ -201,6 +201,27 @@ def test_tables_as_programs_save_them(text, head, tmp_path):
   np.testing.assert_array_equal(table, [[1.5, 2], [-3, np.nan]])
 
 
+def test_a_frame_of_whole_numbers_has_no_row_for_its_head(points, tmp_path):
+  """`to_csv(index=False)` of a frame without names begins with 0,1,2."""
+  codes, factors = points
+  for name, rows in (('codes', codes / 3), ('factors', factors)):
+    lines = [','.join(map(str, row)) for row in (range(3), *rows)]
+    (tmp_path / f'{name}.csv').write_text('\n'.join(lines))
+  tables = [
+    point_files.read(tmp_path / f'{name}.csv', name)
+    for name in ('codes', 'factors')
+  ]
+  for both in (tables, tables[::-1]):
+    for table in point_files.headless(*both):
+      wanted = codes / 3 if table.values.dtype == float else factors
+      np.testing.assert_array_equal(table.values, wanted)
+      assert table.names == ('0', '1', '2')
+  assert point_files.headless(tables[1], tables[1])[0] is tables[1]
+  (tmp_path / 'words.csv').write_text('0,1\n2,red\n3,blue\n')
+  found = point_files.read(tmp_path / 'words.csv', 'factors')
+  assert found.values.tolist() == [['2', 'red'], ['3', 'blue']]
+
+
 @pytest.mark.parametrize('kind', ['U', 'S'])
 def test_missing_words_of_arrays_are_those_of_tables(kind, tmp_path):
   """`N/A` was a class of its own."""
@@ -306,6 +327,7 @@ def _bad_files(folder):
   np.savez(folder / 'other.npz', a=np.zeros(9), b=np.zeros(9))
   np.save(folder / 'turned.npy', np.arange(18).reshape(2, 9) % 3)
   np.save(folder / 'turned1.npy', np.zeros((1, 9)))
+  np.save(folder / 'turned2.npy', np.eye(3, 9))
   np.save(folder / 'void.npy', np.zeros((0, 3)))
   (folder / 'head.csv').write_text('a,b\n' + '1,2\n2,1\n0,0\n' * 3)
   (folder / 'swapped.csv').write_text('b,a\n' + '1,2\n2,1\n0,0\n' * 3)
@@ -333,6 +355,7 @@ def _bad_files(folder):
     ('codes.npy', 'turned.npy', '', 'give the transpose of what has points'),
     ('turned.npy', 'f.npy', '', 'give the transpose of what has points'),
     ('turned.npy', 'turned1.npy', '', 'give the transpose of what has points'),
+    ('turned.npy', 'turned2.npy', '', 'give the transpose of what has points'),
     ('void.npy', 'f.npy', '', 'the codes hold no point'),
     ('codes.npy', 'objects.npy', '', 'pickled objects'),
     ('codes.npy', 'other.npz', '', 'holds no factors among a, b'),

@@ -98,6 +98,25 @@ def varying(factors: Table, test: Table) -> tuple[Table, Table]:
   )
 
 
+def headless(one: Table, other: Table) -> tuple[Table, Table]:
+  """Two tables of the same points, each without a head 0, 1, 2, ...
+
+  A data frame without names is saved below such a row, which among whole
+  numbers looks like a point: it is a head where it is one point too many.
+  """
+  return _headless(one, other), _headless(other, one)
+
+
+def _headless(table: Table, beside: Table) -> Table:
+  values = table.values
+  if values is None or beside.values is None or table.names or values.ndim < 2:
+    return table
+  counted = np.arange(values.shape[1])
+  if len(values) != len(beside.values) + 1 or any(values[0] != counted):
+    return table
+  return Table(values[1:], tuple(map(str, counted)), table.rows[1:])
+
+
 def _csv(path: pathlib.Path, key: str) -> Table:
   try:
     rows = factors_csv.rows(path)
@@ -170,12 +189,14 @@ def _counts(rows: list[list[str]]) -> bool:
 def _is_head(rows: list[list[str]]) -> bool:
   """Whether the first row is one: of words, or a data frame's 0, 1, 2, ...
 
-  The latter above whole numbers may be points as well, and is taken for some.
+  The latter above whole numbers may be a point as well, and is taken for one:
+  see `headless`.
   """
   if not any(map(is_number, rows[0])):
     return True
   counted = rows[0] == [str(i) for i in range(len(rows[0]))]
-  return counted and any('.' in cell for row in rows[1:] for cell in row)
+  cells = [c for row in rows[1:] for c in row if c.lower() not in labels.BLANKS]
+  return counted and any('.' in c or not is_number(c) for c in cells)
 
 
 def _torch(path: pathlib.Path, key: str) -> np.ndarray:
