@@ -24,11 +24,11 @@ def written(address, mark, milliseconds):
 
 
 def without_scripts(page):
-  return re.sub(r'<script>.*?</script>', '', page, flags=re.DOTALL)
+  return re.sub(r'<(script|style)>.*?</\1>', '', page, flags=re.DOTALL)
 
 
 def tree(page):
-  """The elements of a page, which is well-formed but for its scripts."""
+  """The elements of a page, well-formed but for its scripts and styles."""
   return ET.fromstring(without_scripts(page).removeprefix('<!doctype html>'))
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gzip
+import itertools
 import json
 import pathlib
 import re
@@ -78,7 +79,7 @@ def _kept_vega() -> pathlib.Path:
 def document(
   head: Head, sections: Sequence[Section], config: dict[str, Any]
 ) -> str:
-  """A whole HTML file; it asks for no other.
+  """A whole HTML file; it asks for no other. Its figures are numbered.
 
   Args:
     head: what stands above the sections.
@@ -87,11 +88,17 @@ def document(
   """
   templates = markup.environment()
   source = lambda name: Markup(templates.get_template(name).render())
+  number = itertools.count(1)
+  numbered = lambda _: f'<figcaption><span>Figure {next(number)}.</span> '
   charts = any('class="chart"' in content for _, content in sections)
   return templates.get_template('page.html').render(
     head=head,
     sections=[
-      (title, re.sub(r'\W+', '-', title.lower()), content)
+      (
+        title,
+        re.sub(r'\W+', '-', title.lower()),
+        Markup(re.sub('<figcaption>', numbered, content)),
+      )
       for title, content in sections
       if content
     ],

@@ -97,3 +97,61 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
   assert found['values'][:3] == [
     ['MIG'], ['group', 'member', 'x', 'MIG'], ['seed=0', 'seed=0', '1', '−0.5']
   ]  # fmt: skip
+
+
+_NOTEBOOK = """<!doctype html><meta charset="utf-8"/>
+<style>td { color: red }</style>
+<h1>Mine</h1><table><tr><td>2</td></tr></table><a href="#">a</a>
+<div id="a"></div><div id="b"></div>
+<template>%s</template>
+<script>
+const keys = ['font', 'color', 'margin', 'padding', 'background-color',
+              'box-sizing', 'text-align'];
+const mine = () => ['body', 'h1', 'table', 'td', 'a'].flatMap(name => {
+  const style = getComputedStyle(document.querySelector(name));
+  return keys.map(key => style.getPropertyValue(key));
+}).join();
+const before = mine();
+const told = [];
+addEventListener('error', e => told.push(e.message));
+for (const id of ['a', 'b']) {
+  const cell = document.getElementById(id);
+  cell.innerHTML = document.querySelector('template').innerHTML;
+  for (const old of cell.querySelectorAll('script')) {
+    const script = document.createElement('script');
+    script.textContent = old.textContent;
+    if (id === 'a') old.replaceWith(script);
+    else document.head.appendChild(script).remove();
+  }
+}
+const pages = [...document.querySelectorAll('.bvae')];
+pages[1].querySelector('thead th').click();
+const found = JSON.stringify({
+  same: before === mine(), told,
+  titles: pages.map(p => getComputedStyle(p.querySelector('h1')).fontSize),
+  first: pages.map(p => p.querySelector('tbody').textContent),
+  captions: [...pages[0].querySelectorAll('figcaption')].map(
+    caption => caption.textContent),
+});
+document.body.innerHTML = '<pre id="found"></pre>';
+document.body.firstChild.textContent = found;
+</script>"""
+
+
+@pages.in_browser
+def test_two_pages_in_a_notebook_keep_to_themselves(tmp_path):
+  table = markup.table(['a'], [['3'], ['1']])
+  one, two = (markup.figure(table, words) for words in ('One.', 'Two.'))
+  content = markup.element('fold', 'Folded', one) + two
+  head = page.Head('t', markup.element('lede', 'words'))
+  text = page.document(head, [page.Section('S', content)], {})
+  path = tmp_path / 'notebook.html'
+  path.write_text(_NOTEBOOK % text)
+  found = pages.written(path, 'found', 2000)
+  assert found == {
+    'same': True,
+    'told': [],
+    'titles': ['28px', '28px'],
+    'first': ['31', '13'],
+    'captions': ['Figure 1. One.', 'Figure 2. Two.'],  # folded or not
+  }

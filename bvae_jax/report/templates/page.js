@@ -1,7 +1,8 @@
-'use strict';
-const all = (query, root = document) => [...root.querySelectorAll(query)];
-const css = name =>
-  getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// A notebook may hold several pages, and run the scripts of each elsewhere.
+const page = document.currentScript.closest('.bvae') ??
+  [...document.querySelectorAll('.bvae')].pop();
+const all = (query, root = page) => [...root.querySelectorAll(query)];
+const css = name => getComputedStyle(page).getPropertyValue(name).trim();
 
 // Charts: unpacked and drawn one after the other, from the top.
 
@@ -95,7 +96,7 @@ async function drawAll(root) {
     await new Promise(done => setTimeout(done));
   }
 }
-drawAll(document);
+drawAll(page);
 for (const fold of all('details'))
   fold.addEventListener('toggle', () => drawAll(fold));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () =>
@@ -186,7 +187,7 @@ const shrunk = new ResizeObserver(found => {
 });
 all('img').forEach(img => shrunk.observe(img));
 
-const large = document.getElementById('large');
+const large = page.querySelector('dialog');
 for (const img of all('figure img')) {
   img.tabIndex = 0;
   const open = () => {
