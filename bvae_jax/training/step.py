@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 
 from bvae_jax import parallel
 from bvae_jax.losses import wiring
@@ -60,7 +61,7 @@ def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
       role.example(experiment.config, experiment.dataset.image_shape)
     )
     module, own_key = experiment.modules[role.name], jax.random.fold_in(key, i)
-    params[role.name] = module.init(own_key, inputs)['params']
+    params[role.name] = _parameters(role.name, module, own_key, inputs)
   if experiment.config.likelihood == 'gaussian_learned':
     params['likelihood'] = {'log_scale': jnp.zeros(())}
   if experiment.objective.memory:
@@ -76,6 +77,20 @@ def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
     opt_state,
     params if experiment.config.ema_decay else None,
   )
+
+
+def _parameters(
+  name: str, module: nn.Module, key: jax.Array, inputs: jax.Array
+) -> Any:
+  """Those of a network, which keeps nothing else from batch to batch."""
+  variables = module.init(key, inputs)
+  kept = [*(variables.keys() - {'params', 'intermediates'})]
+  if kept:
+    raise ValueError(
+      f'the {name} keeps {", ".join(kept)} beside its parameters, which is not '
+      'trained: take nn.LayerNorm or nn.GroupNorm in place of nn.BatchNorm'
+    )
+  return variables['params']
 
 
 def step_keys(

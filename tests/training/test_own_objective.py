@@ -3,13 +3,16 @@
 All of it stands here, as it would stand in a user's file.
 """
 
+import functools
+
 import helpers
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
 
-from bvae_jax import losses, run
+from bvae_jax import losses, models, run
 from bvae_jax.training import chunk
 from bvae_jax.training import experiment as experiment_lib
 
@@ -117,3 +120,12 @@ def test_what_an_entry_has_amiss_is_told_before_training(
   with pytest.raises(ValueError, match=why):
     run.train_and_evaluate(helpers.small_config('mine'), tmp_path / 'run')
   assert not (tmp_path / 'run').exists()
+
+
+def test_a_network_is_its_parameters_alone(monkeypatch):
+  layers = [lambda x: x.reshape(len(x), -1), nn.BatchNorm(True)]
+  encoder = functools.partial(models.Encoder, nn.Sequential(layers))
+  monkeypatch.setitem(models.ENCODERS, 'own', encoder)
+  experiment = experiment_lib.build(helpers.small_config('vae', encoder='own'))
+  with pytest.raises(ValueError, match='the encoder keeps batch_stats beside'):
+    helpers.initial(experiment, jax.random.key(0))
