@@ -141,7 +141,7 @@ def run(options: Options) -> Section:
   )
   strips = np.stack(list(shown.values()))
   picture = pictures.labelled(strips, list(shown), title='Copies of one image')
-  best = max(cells, key=lambda m: cells[m].mean)
+  best = probes.highest({m: e.mean for m, e in cells.items()})
   return Section(
     'augment',
     f'Augmentation: {name} varied',

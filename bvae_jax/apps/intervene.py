@@ -111,7 +111,7 @@ def run(options: Options) -> Section:
   return Section(
     'intervene',
     'Interventions',
-    f'One true factor is drawn anew in {effects.pairs(dataset)} images and '
+    f'One true factor is drawn anew in {effects.pairs(dataset):,} images and '
     'every latent is watched; then each latent moves and the factors are. '
     f'{count(len(models), "member")}.',
     {

@@ -1,6 +1,7 @@
 """Classifiers of few labels: linear in any rows, and a supervised network."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -151,3 +152,10 @@ def network(
     )  # fmt: skip
     found.append((told == goal.labels(test)).mean())
   return np.array(found)
+
+
+def highest(means: Mapping[str, float]) -> str:
+  """The names of the highest mean, to the three digits that tables show."""
+  shown = {name: round(mean, 3) for name, mean in means.items()}
+  best = max(shown.values())
+  return ' and '.join(name for name in shown if shown[name] == best)

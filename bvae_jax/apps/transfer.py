@@ -239,7 +239,7 @@ def _tables(name, goal, labels, lines, shift):
 def _verdict(name, labels, lines):
   best: dict[str, list[str]] = {}
   for i, number in enumerate(labels):
-    method = max(lines, key=lambda m: lines[m][i].mean)
-    best.setdefault(method, []).append(str(number))
+    methods = probes.highest({m: line[i].mean for m, line in lines.items()})
+    best.setdefault(methods, []).append(str(number))
   told = '; '.join(f'{m} with {", ".join(best[m])} labels' for m in best)
   return f'Of {name}, the highest mean is that of {told}.'

@@ -3,6 +3,7 @@
 `statistics` knows numbers alone; here is what depends on the score.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ def together(score: str) -> bool:
 
 
 def _span(score: str) -> tuple[float, float]:
+  if score in ('kl', 'held_out_kl'):
+    return 0.0, math.inf
   metric = metrics.METRICS.get(score)
   return metric.span if metric else statistics.ANY
 

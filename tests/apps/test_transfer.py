@@ -68,3 +68,7 @@ def test_the_sentence_names_a_method_once():
     'Of shape, the highest mean is that of codes with 10, 1000 labels; '
     'PCA with 100 labels.'
   )
+  lines = {'codes': of(1.0), 'pixels': of(0.9), 'PCA': of(0.9999)}
+  assert transfer._verdict('hue', [10], lines) == (
+    'Of hue, the highest mean is that of codes and PCA with 10 labels.'
+  )

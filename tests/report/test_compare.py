@@ -75,6 +75,8 @@ def test_intervals_end_where_no_score_can_be():
   for score, low, high in (
     ('irs', 0.9 - quantile * 0.1, 1.0),
     ('unsupervised', 0.0, 0.9 + quantile * 0.1),
+    ('held_out_kl', 0.0, 0.9 + quantile * 0.1),
+    ('kl', 0.0, 0.9 + quantile * 0.1),
     ('elbo', 0.9 - quantile * 0.1, 0.9 + quantile * 0.1),
   ):
     ends = inference.estimate(score, [0.8, 1.0])[1:3]

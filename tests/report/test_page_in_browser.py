@@ -2,7 +2,9 @@
 
 import numpy as np
 import pages
+from markupsafe import Markup
 
+from bvae_jax.apps import pictures
 from bvae_jax.report import charts, markup, page
 
 _FIRST = """<script>
@@ -102,12 +104,13 @@ def test_tables_sort_by_size_and_charts_say_what_they_hold(tmp_path):
 _NOTEBOOK = """<!doctype html><meta charset="utf-8"/>
 <style>td { color: red }</style>
 <h1>Mine</h1><table><tr><td>2</td></tr></table><a href="#">a</a>
+<svg><text>t</text></svg>
 <div id="a"></div><div id="b"></div>
 <template>%s</template>
 <script>
 const keys = ['font', 'color', 'margin', 'padding', 'background-color',
               'box-sizing', 'text-align'];
-const mine = () => ['body', 'h1', 'table', 'td', 'a'].flatMap(name => {
+const mine = () => ['body', 'h1', 'table', 'td', 'a', 'text'].flatMap(name => {
   const style = getComputedStyle(document.querySelector(name));
   return keys.map(key => style.getPropertyValue(key));
 }).join();
@@ -142,7 +145,8 @@ document.body.firstChild.textContent = found;
 def test_two_pages_in_a_notebook_keep_to_themselves(tmp_path):
   table = markup.table(['a'], [['3'], ['1']])
   one, two = (markup.figure(table, words) for words in ('One.', 'Two.'))
-  content = markup.element('fold', 'Folded', one) + two
+  strip = pictures.labelled(np.zeros((1, 2, 4, 4, 1), np.uint8), ['z0'])
+  content = markup.element('fold', 'Folded', one) + two + Markup(strip)
   head = page.Head('t', markup.element('lede', 'words'))
   text = page.document(head, [page.Section('S', content)], {})
   path = tmp_path / 'notebook.html'
