@@ -175,5 +175,6 @@ def panels(
 def key(
   colour: str, words: str, members: Sequence[str], role: str = ''
 ) -> Markup:
-  """A button with a swatch that singles members out in its section."""
-  return element('key', colour, words, json.dumps(list(members)), role)
+  """A swatch, and a button that singles its members out, if it has any."""
+  told = json.dumps([*members]) if members else ''
+  return element('key', colour, words, told, role)

@@ -1,5 +1,7 @@
 """Scores against labels and correlations: their points and their lines."""
 
+import json
+
 import pages
 import pytest
 
@@ -51,7 +53,13 @@ def test_labels_pairs_and_a_choice(tmp_path):
   study = finished(
     tmp_path, config, lambda unit, seed: worth.get(unit, 0.1) + 0.1 * seed
   )
-  found = charts(labels.section(study).content)
+  content = labels.section(study).content
+  buttons = pages.tree(f'<div>{content}</div>').iter('button')
+  pressed = {button[0].tail: button.get('data-members') for button in buttons}
+  assert len(pressed) == 4 and all(
+    map(json.loads, pressed.values())
+  )  # no lines
+  found = charts(content)
   assert set(found) == {'MIG', 'SAP'}
   points = at(found['MIG'], 'perfect labels')
   mean = [(100.0, 0.3), (1000.0, 0.6)]
