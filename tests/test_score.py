@@ -321,6 +321,7 @@ def test_a_factor_of_one_value_is_left_out_as_of_a_folder(
 def _bad_files(folder):
   np.save(folder / 'codes.npy', np.random.default_rng(0).normal(size=(9, 3)))
   np.save(folder / 'f.npy', np.arange(18).reshape(9, 2) % 3)
+  np.save(folder / 'wide.npy', np.full((9, 3), 121))
   np.save(folder / 'short.npy', np.arange(8) % 2)
   np.save(folder / 'cube.npy', np.zeros((2, 3, 4)))
   np.save(folder / 'objects.npy', np.array([{}]), allow_pickle=True)
@@ -383,6 +384,7 @@ def _bad_files(folder):
     ('codes.npy', 'twice.csv', '', 'a name of their own each'),
     ('codes.npy', 'same.csv', '', 'factor shape is constant'),
     ('codes.npy', 'f.npy', '--logvars=short.npy', 'log-variances (8,) beside'),
+    ('codes.npy', 'f.npy', '--logvars=wide.npy', 'log-variance of 121 is more'),
     ('codes.npy', 'f.npy', '--seed=-1', 'seed=-1 must not be negative'),
     ('codes.npy', 'f.npy', '--out=', '--out: is empty: name a folder'),
     ('codes.npy', 'f.npy', '--out=run', 'holds a run'),

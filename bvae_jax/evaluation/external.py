@@ -80,7 +80,7 @@ def score(
         f'log-variances {logvars.shape} beside codes {codes.shape}: give those '
         'of the same points and latents'
       )
-    metrics.check_codes(logvars, name='log-variances')
+    logvars = np.asarray(metrics.check_logvars(logvars))
   if test_codes is None:
     order = np.asarray(jax.random.permutation(draws.key(seed), count))
     num_train = count - round(TEST_SHARE * count)
@@ -108,9 +108,7 @@ def score(
     test_codes=codes[None, num_train:],
     test_factors=table[num_train:],
     code_table=codes[None, rows],
-    logvar_table=None
-    if logvars is None
-    else logvars[None, rows].astype(np.float32),
+    logvar_table=None if logvars is None else logvars[None, rows],
     table_factors=table[rows] if place is None else None,
   )
   points = points_lib.transformed(transform, seed, points)

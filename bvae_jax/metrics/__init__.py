@@ -20,7 +20,11 @@ from bvae_jax.metrics._inputs import as_numpy, check_codes, finite, joined
 from bvae_jax.metrics._irs import irs, irs_matrix
 from bvae_jax.metrics._labels import CONTINUOUS_BINS
 from bvae_jax.metrics._mig import NUM_BINS, mig, mig_matrix
-from bvae_jax.metrics._mig_sampled import mig_sampled, mig_sampled_matrix
+from bvae_jax.metrics._mig_sampled import (
+  check_logvars,
+  mig_sampled,
+  mig_sampled_matrix,
+)
 from bvae_jax.metrics._modularity import modularity_explicitness
 from bvae_jax.metrics._points import (
   MAX_FACTOR_SIZE,
@@ -56,6 +60,7 @@ __all__ = [
   'as_numpy',
   'beta_vae_score',
   'check_codes',
+  'check_logvars',
   'check_points',
   'check_split',
   'check_table',

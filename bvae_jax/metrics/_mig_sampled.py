@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -111,6 +112,21 @@ def _information(key, code_table, logvar_table, labels, sizes, counts):
   return information / entropy[None]
 
 
+def check_logvars(logvars: Any) -> jax.Array:
+  """Returns log-variances as float32 [N, D], after the guards of the codes.
+
+  Raises:
+    ValueError: see `check_codes`; one above `MAX_LOGVAR`.
+  """
+  logvars = _inputs.as_they_are(logvars, 'log-variances')
+  if not _inputs.is_traced(logvars) and logvars.max() > MAX_LOGVAR:
+    raise ValueError(
+      f'a log-variance of {float(logvars.max()):.4g} is more than'
+      f' {MAX_LOGVAR}, which float32 holds: scale codes down, and these with it'
+    )
+  return logvars
+
+
 @_scored.flat('mig_sampled')
 def mig_sampled(
   key: jax.Array,
@@ -157,16 +173,11 @@ def mig_sampled(
   code_table, labels, sizes = _grid.check_rows(
     code_table, factor_sizes, table_factors, min_factors=1
   )
-  logvar_table = _inputs.as_they_are(logvar_table, 'log-variances')
+  logvar_table = check_logvars(logvar_table)
   if logvar_table.shape != code_table.shape:
     raise ValueError(
       f'code table {code_table.shape} and log-variance table'
       f' {logvar_table.shape} differ in shape'
-    )
-  if not _inputs.is_traced(logvar_table) and logvar_table.max() > MAX_LOGVAR:
-    raise ValueError(
-      f'a log-variance of {float(logvar_table.max()):.4g} is more than'
-      f' {MAX_LOGVAR}, which float32 holds: scale codes down, and these with it'
     )
   counts = num_samples, cells, levels
   information = _information(
