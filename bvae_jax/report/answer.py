@@ -116,15 +116,15 @@ def sentence(methods: Mapping[str, View], score: str) -> str:
   name = names.name(score)
   told = [_told(words, own, score) for _, words, own in found[:2]]
   dead = _collapsed(found[:2])
+  several = any(len(setting.members) > 1 for *_, setting in found)
   if len(told) == 1:
-    several = len(found[0][2].members) > 1
     return f'{"Median " * several}{name}: {told[0]}.{dead}{rest}'
   first, second = (_known(own, score) for _, _, own in found[:2])
   following = 'next' if len(methods) == 1 else 'the next method has'
   if found[0][0] == found[1][0]:
     following = 'equal to it is'
   return (
-    f'Highest median {name}: {told[0]}; {following} {told[1]}. '
+    f'Highest {"median " * several}{name}: {told[0]}; {following} {told[1]}. '
     f'{_sure(score, first, second)}{dead}{rest}'
   )
 

@@ -1,6 +1,7 @@
 """The claims' sections: three data sets, two methods, made-up scores."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pages
@@ -207,6 +208,22 @@ def test_chances_compare_each_method_at_its_best(study):
   assert found[1] == ['beta_vae', '–', '0.00[0.00, 0.50]']
   assert found[4][2].startswith('0.50[')  # of SAP, which is the seed
   assert len(found) == 2 * 2 * 3
+
+
+def test_one_seed_has_no_chance_no_interval_and_no_median(study):
+  first = lambda own: tuple(m for m in own.members if m.seed == 0)
+  results = {
+    unit: dataclasses.replace(own, members=first(own))
+    for unit, own in study.results.items()
+  }
+  one = study_view.assemble(
+    study.config, study.units, study.folders, results, study.named
+  )
+  assert not claims.chances(one)
+  told = scores.section(one).content
+  assert 'of one seed.' in told and not re.search('95 %|the bar', told)
+  answer = str(head.answers(one))
+  assert 'dsprites: Highest MIG: 0.600 with beta_tcvae beta 2; ' in answer
 
 
 def test_dependence_and_use(study):

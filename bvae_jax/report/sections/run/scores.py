@@ -121,7 +121,7 @@ def _members(view: View) -> Markup:
     )
     classes.append('' if status == OK else 'bad')
   caption = Markup(
-    f'{"The only" if view.single else "All"} {count(len(rows), "member")}. '
+    f'{"The only member" if view.single else f"All {len(rows):,} members"}. '
     'Bounds in nats an image on a fixed sample; <em>active</em> '
     f'counts the latents that carry more than {losses.COLLAPSED:g} '
     f'{view.measure}.'

@@ -106,7 +106,7 @@ def chances(study: Study) -> Markup:
   """The chance that a random seed of one method beats one of another."""
   scores = judged(study)
   found = grid(study, scores) if scores else None
-  if found is None or len(set(found.methods)) < 2:
+  if found is None or len(set(found.methods)) < 2 or len(found.seeds) < 2:
     return Markup()
   tables = []
   for data, of in zip(found.data, found.values):

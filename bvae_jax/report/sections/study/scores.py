@@ -22,6 +22,11 @@ def _read(study: Study) -> str:
   return names.directions(study.everyone.keys) + apart * (len(shifts) > 1)
 
 
+def _several(study: Study) -> bool:
+  """Whether any setting has several seeds."""
+  return any(len(column.places) > 1 for column in study.columns)
+
+
 def _distribution(study: Study, key: str) -> Any:
   """A point a member, in a row a setting, with the row's mean."""
   view, values = study.everyone, study.everyone.values(key)
@@ -42,8 +47,8 @@ def _distributions(study: Study) -> Markup:
   narrow = max(len(column.name) for column in study.columns) <= 16
   return markup.panels(
     [_distribution(study, key) for key in study.everyone.keys],
-    f'A row a setting{rising}; a point a seed, the bar their mean.'
-    f'{_read(study)}',
+    f'A row a setting{rising}; a point a seed'
+    f'{", the bar their mean" * _several(study)}.{_read(study)}',
     above=panels.keys(study.everyone),
     kind='panels' if narrow else 'panels wide',
   )
@@ -77,12 +82,16 @@ def _table(study: Study) -> Markup:
     ]
     for column in study.columns
   ]
+  caption = 'Every setting, of one seed.'
+  if _several(study):
+    caption = (
+      'Every setting, mean ± std over its seeds; below it the 95 % interval of '
+      'the mean (Student’s t, cut off where no score can be).'
+      + names.without_interval(keys)
+    )
   return markup.figure(
     markup.table(['', 'seeds', *map(names.name, keys)], rows),
-    'Every setting, mean ± std over its seeds; below it the 95 % interval of '
-    'the mean (Student’s t, cut off where no score can be).'
-    + names.without_interval(keys)
-    + _read(study),
+    caption + _read(study),
   )
 
 
