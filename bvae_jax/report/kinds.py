@@ -55,14 +55,25 @@ def data_sets(units: Mapping[str, dict]) -> dict[str, str]:
   return found
 
 
+def uncorrelated(units: Mapping[str, dict]) -> dict[str, dict]:
+  """The units as if no factors of their data went together."""
+  unmoved = {'correlated': (), 'sigma': 0.0}
+  return {
+    unit: {**config, 'dataset': {**config['dataset'], **unmoved}}
+    for unit, config in units.items()
+  }
+
+
 def colours(units: Mapping[str, dict], named: Named) -> dict[str, str]:
   """The colour of each unit: methods of one name have one, on all data sets.
+
+  A method has one also whatever factors are correlated where it is trained.
 
   Args:
     units: the configs of all that a page may show.
     named: the method of each unit of a data set, from their configs.
   """
-  data, of = data_sets(units), {}
+  data, of, units = data_sets(units), {}, uncorrelated(units)
   for name in dict.fromkeys(data.values()):
     of |= named({unit: units[unit] for unit in units if data[unit] == name})
   found = colour_lib.apart(of.values())

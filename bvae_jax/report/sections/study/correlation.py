@@ -4,19 +4,12 @@ from bvae_jax.report import kinds, names, page
 from bvae_jax.report.sections.study import common
 from bvae_jax.report.study_view import Study
 
-_UNMOVED = {'correlated': (), 'sigma': 0.0}  # a method's data on all x
-
 
 def section(study: Study) -> page.Section:
   """A panel a score, then one a score of each of the two factors."""
   title = 'Against the correlation'
   places, pair, units = {}, [], study.config['units']
-  methods = kinds.methods(
-    {
-      unit: {**config, 'dataset': {**config['dataset'], **_UNMOVED}}
-      for unit, config in units.items()
-    }
-  )
+  methods = kinds.methods(kinds.uncorrelated(units))
   for unit in study.results:
     dataset = units[unit]['dataset']
     pair = list(dataset['correlated']) or pair
