@@ -5,16 +5,12 @@ blocks of images.
 """
 
 import functools
-from typing import Any
 
 import jax
-import jax.core as core_lib
 import jax.numpy as jnp
 from flax import linen as nn
-from jax.extend import core
-from jax.interpreters import ad, batching, mlir
 
-from bvae_jax.models import _products
+from bvae_jax.models import _products, _tangents
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3, 4))
@@ -26,7 +22,7 @@ def _layer(
   small = x if transposed else x[:, ::2, ::2]
   y = _products.in_blocks(
     lambda x: product(_products.rectify(x, relu), kernel) + bias,
-    _products.block_size(small, kernel),
+    _products.block_size(small, kernel, stored=transposed),
     x,
   )
   return _products.join(y, len(x))
@@ -67,7 +63,7 @@ def _tangent(
 
 
 def _gradients(
-  g: jax.Array, x: jax.Array, kernel: jax.Array, transposed: bool, relu: bool
+  g: jax.Array, x: jax.Array, kernel: jax.Array, *, transposed: bool, relu: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """The transpose of `_tangent`: of x, kernel, bias from g like y."""
 
@@ -95,40 +91,7 @@ def _gradients(
   )
 
 
-def _transpose(g: Any, x, kernel, *tangents, transposed, relu) -> list:
-  """The cotangents of those operands of `_tangent` that are linear."""
-  if type(g) is ad.Zero:
-    found = tuple(ad.Zero(t.aval) for t in tangents)
-  else:
-    found = _gradients(g, x, kernel, transposed, relu)
-  linear = map(ad.is_undefined_primal, tangents)
-  return [None, None, *(c if is_ else None for c, is_ in zip(found, linear))]
-
-
-def _abstract(*args: Any, **kwargs: bool) -> Any:
-  y = jax.eval_shape(functools.partial(_tangent, **kwargs), *args)
-  return core_lib.ShapedArray(y.shape, y.dtype)
-
-
-def _tangent_jvp(primals, tangents, **kwargs: bool) -> tuple:
-  tangents = tuple(map(ad.instantiate_zeros, tangents))
-  return jax.jvp(functools.partial(_tangent, **kwargs), primals, tangents)
-
-
-# A primitive, so that reverse mode takes `_gradients` and not the transpose of
-# each slice; forward mode, and derivatives of derivatives, need no rule.
-_tangent_p = core.Primitive('conv_tangent')
-_tangent_p.def_impl(_tangent)
-_tangent_p.def_abstract_eval(_abstract)
-ad.primitive_transposes[_tangent_p] = _transpose
-ad.primitive_jvps[_tangent_p] = _tangent_jvp
-batching.primitive_batchers[_tangent_p] = lambda args, axes, **kwargs: (
-  jax.vmap(functools.partial(_tangent, **kwargs), axes)(*args),
-  0,
-)
-mlir.register_lowering(
-  _tangent_p, mlir.lower_fun(_tangent, multiple_results=False)
-)
+_tangent_p = _tangents.primitive('conv_tangent', _tangent, _gradients)
 
 
 def _check(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> None:

@@ -6,10 +6,60 @@ from typing import Any
 
 import jax
 from flax import linen as nn
+from jax import lax
+
+from bvae_jax.models import _tangents
+
+
+@jax.custom_jvp
+def _product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """[B, I] [I, O] -> [B, O]."""
+  return x @ kernel
+
+
+def _tangent(
+  x: jax.Array, kernel: jax.Array, dx: jax.Array, dkernel: jax.Array
+) -> jax.Array:
+  return dx @ kernel + x @ dkernel
+
+
+def _gradients(
+  g: jax.Array, x: jax.Array, kernel: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """With a copy of x^T, which XLA otherwise reads in place."""
+  return g @ kernel.T, lax.optimization_barrier(x.T) @ g
+
+
+_tangent_p = _tangents.primitive('dense_tangent', _tangent, _gradients)
+
+
+@_product.defjvp
+def _product_jvp(
+  primals: tuple, tangents: tuple
+) -> tuple[jax.Array, jax.Array]:
+  return _product(*primals), _tangent_p.bind(*primals, *tangents)
+
+
+def _dot_general(
+  x: jax.Array, kernel: jax.Array, dimensions: Any, **kwargs: Any
+) -> jax.Array:
+  """`lax.dot_general` of a dense layer, its gradient sooner on a CPU.
+
+  That of a kernel of [1024, 256] took 0.47 ms in place of 0.74 for 64 images
+  (one core of an AMD EPYC), to the same bits; of [1200, 1200] 3.1 and 2.6.
+  """
+  copied = 256 <= min(kernel.shape) <= 512 and x.ndim == 2
+  if copied and jax.default_backend() == 'cpu':
+    return _product(x, kernel)
+  return lax.dot_general(x, kernel, dimensions, **kwargs)
+
 
 # `float` is float32, or float64 where jax_enable_x64 is on.
 Dense = functools.partial(
-  nn.Dense, kernel_init=nn.initializers.glorot_uniform(), param_dtype=float
+  nn.Dense,
+  kernel_init=nn.initializers.glorot_uniform(),
+  param_dtype=float,
+  dot_general=_dot_general,
 )
 
 
