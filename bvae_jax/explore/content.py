@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import draws, losses, population
+from bvae_jax import data, draws, losses, population
 from bvae_jax.evaluation.results import Results
 from bvae_jax.explore import networks as networks_lib
 from bvae_jax.explore import shown as shown_lib
@@ -61,7 +61,7 @@ class Content:
     title: the name of the run.
     description: of the data.
     images: uint8 [N, H, W, C].
-    factors: (name, names of its values) of each of the K factors.
+    factors: the K factors of the images.
     labels: of the images [N, K]; NaN where unknown.
     values: which values of each factor its slider has; empty without a grid.
     grid: images of each combination of those, the last factor fastest, uint8.
@@ -74,7 +74,7 @@ class Content:
   title: str
   description: str
   images: np.ndarray
-  factors: tuple[tuple[str, tuple[str, ...]], ...]
+  factors: tuple[data.Factor, ...]
   labels: np.ndarray
   values: list[list[int]]
   grid: np.ndarray

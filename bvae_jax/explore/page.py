@@ -70,7 +70,10 @@ def _data(found: content.Content) -> dict[str, Any]:
     'description': found.description,
     'shape': found.images.shape[1:],
     'images': _layout(found.images),
-    'factors': [{'name': n, 'values': v} for n, v in found.factors],
+    'factors': [
+      {'name': f.name, 'values': f.values, 'classes': f.kind == 'categorical'}
+      for f in found.factors
+    ],
     'labels': found.labels,
     'values': found.values,
     'grid': _layout(found.grid) if len(found.grid) else None,

@@ -20,7 +20,7 @@ function colourOf(i) {
   if (value === null) return UNKNOWN;
   const seen = DATA.labels.map((row) => row[k]).filter((v) => v !== null);
   const low = Math.min(...seen), high = Math.max(...seen);
-  if (high - low < COLOURS.length && seen.every(Number.isInteger)) {
+  if (DATA.factors[k].classes && high - low < COLOURS.length) {
     return COLOURS[value - low];
   }
   // From violet over red to orange, as dark as both grounds allow.

@@ -49,7 +49,7 @@ def of_data(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   return {
     'description': dataset.description,
     'images': pixels[:count],
-    'factors': tuple((f.name, f.values) for f in factors),
+    'factors': tuple(factors),
     'labels': labels,
     'values': values,
     'grid': pixels[count:],

@@ -148,7 +148,11 @@ def _page_of(nets, images):
   )  # fmt: skip
   return content.Content(
     title='</script><b>', description='<b>', images=images,
-    factors=(('class', ('one', '<b>')), ('size', ())), labels=labels,
+    factors=(
+      data.Factor('class', 'categorical', 2, ('one', '<b>')),
+      data.Factor('size', 'continuous', 0),
+    ),
+    labels=labels,
     values=[], grid=images[:0], members=[member], points=True,
   )  # fmt: skip
 

@@ -36,8 +36,8 @@ def make_run(dataset=None, **changes):
   config = helpers.small_config(num_latents=NUM_LATENTS, **changes)
   experiment = experiment_lib.build(config, dataset)
   members = population.members(config)
-  init = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))
-  states = jax.tree.map(np.asarray, init(population.keys(members)))
+  init = jax.vmap(lambda key: step.init(experiment, key))
+  states = helpers.normal(jax.eval_shape(init, population.keys(members)))
   rng = np.random.default_rng(0)
   names = experiment.dataset.factor_names
   kl = np.array([0.5, 0.001, 2.0])
