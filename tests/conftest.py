@@ -17,6 +17,10 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
 
 os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 
+# Commands that tests start find the package compiled.
+os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
+sys.dont_write_bytecode = False
+
 import jax  # noqa: E402
 import jaxlib  # noqa: E402
 import pytest  # noqa: E402
