@@ -74,6 +74,19 @@ def compiled_programs_are_dropped():
 
 
 @pytest.fixture(autouse=True)
+def patched_programs_are_not_shared(request):
+  """What is patched is traced anew, and what was traced of it is dropped."""
+  patched = 'monkeypatch' in request.fixturenames
+  static = sys.modules.get('bvae_jax.training.static')
+  if patched and static:
+    static.first.cache_clear()
+  yield
+  static = sys.modules.get('bvae_jax.training.static')
+  if patched and static:
+    static.first.cache_clear()
+
+
+@pytest.fixture(autouse=True)
 def no_rank_promotion(request):
   """Losses and metrics broadcast along axes that they name, never by rank."""
   strict = request.path.parent.name in ('losses', 'metrics')

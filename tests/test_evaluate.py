@@ -78,7 +78,7 @@ def test_only_images_that_a_metric_looks_at_are_encoded(trained):
   config.update({'metrics': ('mig', 'sap'), 'evaluation': {'num_train': 90}})
   config.evaluation.num_test = 50
   assert points_lib.looked_at(experiment) is None  # a metric has the table
-  fewer = experiment._replace(config=config)
+  fewer = dataclasses.replace(experiment, config=config)
   looked = points_lib.looked_at(fewer)
   codes = codes_lib.encoder(fewer, looked)(states.params)
   assert codes.mean.shape[1] == 140
@@ -100,10 +100,10 @@ def test_indices_are_mapped_a_few_at_a_time(size):
   told = []
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr('bvae_jax.parallel.maps._BLOCKS', 2)
-    plain = parallel.map_index(lambda s, i: (i + s, s * i), size, 3)
-    streamed = parallel.map_index(
-      lambda s, r, i: (r - i, r + s), size, 3, lambda i: rows[i]
-    )
+    of_index = parallel.of_blocks(lambda s, i: (i + s, s * i))
+    plain = parallel.map_index(of_index, size, 3)
+    of_rows = parallel.of_blocks(lambda s, r, i: (r - i, r + s), rows=True)
+    streamed = parallel.map_index(of_rows, size, 3, lambda i: rows[i])
   found, again = plain(2, told.append), streamed(2)
   index = np.arange(size)
   np.testing.assert_array_equal(found, [index + 2, 2 * index])

@@ -13,7 +13,7 @@ import numpy as np
 
 from bvae_jax import data, draws, parallel
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import progress
+from bvae_jax.training import progress, static
 
 BLOCK = 128  # images a call while encoding a grid
 
@@ -37,15 +37,10 @@ def encoder(
   Returns:
     `encode(params)`, of parameters with leading axis M; it is compiled once.
   """
-
-  def encode(params, images, _):
-    one = lambda p: experiment.encode(p, images)
-    found = parallel.map_members(one, params, experiment.config.member_batch)
-    return jax.tree.map(lambda x: x.swapaxes(0, 1), found)
-
   dataset = experiment.dataset
   count = dataset.num_images if chosen is None else len(chosen)
   index = None if chosen is None else jnp.asarray(chosen)
+  encode = _encode(experiment, dataset.rows is not None)
   mapped = over_images(dataset, encode, count, index)
 
   def codes(params: Any) -> Codes:
@@ -56,17 +51,55 @@ def encoder(
   return codes
 
 
+@static.once
+def _encode(experiment: experiment_lib.Experiment, streamed: bool) -> Callable:
+  """The codes of a block of images, of all members."""
+
+  def encode(params, images, _):
+    one = lambda p: experiment.encode(p, images)
+    found = parallel.map_members(one, params, experiment.config.member_batch)
+    return jax.tree.map(lambda x: x.swapaxes(0, 1), found)
+
+  return of_images(experiment.dataset, encode, streamed)
+
+
+def of_images(
+  dataset: data.Dataset, function: Callable, streamed: bool
+) -> Callable:
+  """A function of images as `over_images` takes it.
+
+  One that is given again is compiled once.
+
+  Args:
+    dataset: whose images they are.
+    function: pure, `function(params, images [b], place [b])` -> a tree of
+      [b, ...].
+    streamed: whether they stay on the host.
+  """
+
+  def gathered(params, stored, place):
+    images = dataset.images_fn(stored, jnp.arange(len(place)))
+    return function(params, images, place)
+
+  def looked_up(shared, place):
+    arrays, chosen, params = shared
+    images = dataset.images_fn(arrays, _at(chosen, place))
+    return function(params, images, place)
+
+  return parallel.of_blocks(gathered if streamed else looked_up, rows=streamed)
+
+
 def over_images(
   dataset: data.Dataset,
   function: Callable,
   count: int,
   chosen: jax.Array | None = None,
 ) -> Callable:
-  """Maps `function(params, images [b], place [b])` over many images.
+  """Maps over many images.
 
   Args:
     dataset: of which the images are, on the device or streamed.
-    function: pure, gives a tree of [b, ...].
+    function: as `of_images` gives it.
     count: how many images n.
     chosen: their indices [n]; 0 to n - 1 by default.
 
@@ -74,24 +107,16 @@ def over_images(
     A function of the params: the tree of [n, ...] on the host. `tell`, its
     second argument if there is one, is told how many images are done.
   """
-  index_of = lambda place: place if chosen is None else chosen[place]
-  rows = dataset.rows
+  arrays, rows = dataset.arrays, dataset.rows
   if rows is not None:
+    take = lambda place: rows.take(np.asarray(_at(chosen, place)))
+    return parallel.map_index(function, count, BLOCK, take)
+  mapped = parallel.map_index(function, count, BLOCK)
+  return lambda params, tell=None: mapped((arrays, chosen, params), tell)
 
-    def gathered(params, stored, place):
-      images = dataset.images_fn(stored, jnp.arange(len(place)))
-      return function(params, images, place)
 
-    take = lambda place: rows.take(np.asarray(index_of(place)))
-    return parallel.map_index(gathered, count, BLOCK, take)
-
-  def looked_up(shared, place):
-    arrays, params = shared
-    images = dataset.images_fn(arrays, index_of(place))
-    return function(params, images, place)
-
-  mapped = parallel.map_index(looked_up, count, BLOCK)
-  return lambda params, tell=None: mapped((dataset.arrays, params), tell)
+def _at(chosen: Any, place: Any) -> Any:
+  return place if chosen is None else chosen[place]
 
 
 def set_aside(codes: Codes) -> tuple[np.ndarray, Codes]:
@@ -143,9 +168,30 @@ def _elbo_of(
   experiment: experiment_lib.Experiment, key: jax.Array, chosen: jax.Array
 ) -> Callable[[Any], dict[str, np.ndarray]]:
   """The terms of the ELBO, their means over the chosen images."""
-  points = experiment.objective.points
+  points, dataset = experiment.objective.points, experiment.dataset
+  terms = _terms(experiment, dataset.rows is not None)
+  mapped = over_images(dataset, terms, len(chosen), chosen)
+  noise = jax.random.key_data(key)
 
-  def terms(params, images, row):
+  def means(params: Any) -> dict[str, np.ndarray]:
+    nll, kl = mapped((params, noise))
+    if points:
+      return {'nll': nll.mean(0), 'variance_per_latent': kl.var(0)}
+    nll, kl_per_latent = nll.mean(0), kl.mean(0)
+    total = kl_per_latent.sum(-1)
+    sums = {'elbo': -nll - total, 'nll': nll, 'kl': total}
+    return {**sums, 'kl_per_latent': kl_per_latent}
+
+  return means
+
+
+@static.once
+def _terms(experiment: experiment_lib.Experiment, streamed: bool) -> Callable:
+  """nll and KL per latent of a block of images, of all members."""
+
+  def terms(shared, images, row):
+    params, key = shared[0], draws.of_data(shared[1])
+
     def draw(i, mean, logvar):
       own = jax.random.fold_in(key, i)
       return experiment.sample(own, mean[None], logvar[None])[0]
@@ -155,20 +201,10 @@ def _elbo_of(
       z = jax.vmap(draw)(row, mean, logvar)
       outputs = experiment.decode(p, z)
       nll = experiment.context.nll(p, outputs, images)
+      points = experiment.objective.points
       return nll, mean if points else experiment.kl(mean, logvar)
 
     found = parallel.map_members(one, params, experiment.config.member_batch)
     return jax.tree.map(lambda x: x.swapaxes(0, 1), found)
 
-  mapped = over_images(experiment.dataset, terms, len(chosen), chosen)
-
-  def means(params: Any) -> dict[str, np.ndarray]:
-    nll, kl = mapped(params)
-    if points:
-      return {'nll': nll.mean(0), 'variance_per_latent': kl.var(0)}
-    nll, kl_per_latent = nll.mean(0), kl.mean(0)
-    total = kl_per_latent.sum(-1)
-    sums = {'elbo': -nll - total, 'nll': nll, 'kl': total}
-    return {**sums, 'kl_per_latent': kl_per_latent}
-
-  return means
+  return of_images(experiment.dataset, terms, streamed)

@@ -4,6 +4,7 @@ A score means something where it is above them: codes that know nothing, the
 encoder before its first step, and linear components of pixels.
 """
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -42,12 +43,16 @@ def tables(
   drawn = jax.random.normal(draw_key, (dataset.num_images, latents))[index]
 
   seed_key = population.keys(population.members(experiment.config)[:1])
-  init = jax.jit(jax.vmap(lambda key: step.init(experiment, key)))
-  untrained = codes_lib.encoder(experiment, looked)(init(seed_key).params)
+  state = jax.jit(step.init_all(experiment))(seed_key)
+  untrained = codes_lib.encoder(experiment, looked)(state.params)
 
   chosen = dataset.sample_train(image_key, min(NUM_IMAGES, dataset.num_train))
   fitted = principal_axes(np.asarray(dataset.images(chosen)), latents)
-  encode = lambda fit, images, _: project(fit[0], fit[1], images)
+  encode = codes_lib.of_images(
+    dataset,
+    lambda fit, images, _: project(fit[0], fit[1], images),
+    dataset.rows is not None,
+  )
   linear, known = (
     codes_lib.over_images(dataset, encode, len(of), jnp.asarray(of))(fitted)
     for of in (index, chosen)
@@ -88,7 +93,8 @@ def scored(
     if metrics.METRICS[name].needs not in ('variances', 'population')
   )
   config.evaluation.num_resamples = 0
-  dataset, experiment = experiment.dataset, experiment._replace(config=config)
+  dataset = experiment.dataset
+  experiment = dataclasses.replace(experiment, config=config)
   names, codes = tables(experiment)
   points = points_lib.sample(experiment, codes)
   found = scores.scores(config, dataset.factor_sizes, points)

@@ -1,5 +1,6 @@
 """Scores of a population while it trains: the main one of a few metrics."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -19,7 +20,7 @@ def settings(
   config = experiment.config.copy_and_resolve_references()
   config.metrics = tuple(config.evaluate_metrics)
   config.evaluation.num_resamples = 0
-  return experiment._replace(config=config)
+  return dataclasses.replace(experiment, config=config)
 
 
 def scorer(

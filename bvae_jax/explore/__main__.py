@@ -4,6 +4,7 @@
 [--images=FOLDER] [--serve]`
 """
 
+import dataclasses
 import pathlib
 import sys
 
@@ -73,7 +74,7 @@ def _write(path: str) -> None:
   own = _own_images(given, first.image_shape) if given else None
   text = explore.render(
     folder.path.resolve().name,
-    first.experiment._replace(dataset=first.dataset),
+    dataclasses.replace(first.experiment, dataset=first.dataset),
     [(m, model.params) for m, model in members.items()],
     first.results,
     own,

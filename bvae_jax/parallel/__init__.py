@@ -24,7 +24,13 @@ from bvae_jax.parallel.hosts import (
   start,
 )
 from bvae_jax.parallel.layouts import WHOLE, Layout, Spread
-from bvae_jax.parallel.maps import count_to, map_index, map_members, together
+from bvae_jax.parallel.maps import (
+  count_to,
+  map_index,
+  map_members,
+  of_blocks,
+  together,
+)
 from bvae_jax.parallel.memory import (
   Compiled,
   ahead_of_time,

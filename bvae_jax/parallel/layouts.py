@@ -11,7 +11,6 @@ import numpy as np
 from jax import lax
 from jax.experimental import multihost_utils
 
-from bvae_jax import draws
 from bvae_jax.parallel import maps, memory
 
 AXIS = 'devices'
@@ -99,12 +98,11 @@ class Layout:
     return self._put(jax.tree.map(share, tree), AXIS)
 
   def init(self, function: Callable, key_data: jax.Array) -> Any:
-    """`function(keys [M])` as `spread` lays it, each share on its device."""
-    of_keys = lambda data: function(draws.of_data(data))
+    """`function(key data [M])` as `spread` lays it, each on its device."""
     if self.mode == 'data':
-      return self.replicate(jax.jit(of_keys)(key_data))
+      return self.replicate(jax.jit(function)(key_data))
     local = [self.devices[i] for i in self._local]
-    return jax.pmap(of_keys, devices=local)(self.spread(key_data))
+    return jax.pmap(function, devices=local)(self.spread(key_data))
 
   def programs_within(self, part: float) -> int:
     """Into how many programs to split for a `part` of the memory of one."""
@@ -129,35 +127,41 @@ class Layout:
       join, multihost_utils.process_allgather(local, tiled=True)
     )
 
-  def lower(
-    self, function: Callable, shapes: tuple
-  ) -> Callable[[], memory.Compiled]:
-    """Traces a pure function of one member for all members.
+  def mapped(self, function: Callable, *, moves: bool) -> Callable:
+    """A pure function of one member as one of all, for `lower`.
 
     Args:
       function: of (arrays, state, own), where all members share the arrays; or
         of (arrays, state, own, steps), which all share as well: it gives the
         state as it is after so many steps.
+      moves: whether it takes steps; the states are then donated.
+    """
+    members = 0 if self.mode == 'members' else None
+    # Replicated arguments of several hosts are copies of one: not to be given.
+    keep = members is None and jax.process_count() > 1
+    of_members = maps.batched_map(function, self.member_batch)
+    return jax.pmap(
+      lambda _, *arguments: of_members(*arguments),
+      axis_name=AXIS,
+      in_axes=(0, None, members, members, None)[: 4 + moves],
+      out_axes=members,
+      devices=self.devices,
+      donate_argnums=(2,) if moves and not keep else (),
+    )
+
+  def lower(
+    self, mapped: Callable, shapes: tuple
+  ) -> Callable[[], memory.Compiled]:
+    """Traces what `mapped` has given.
+
+    Args:
+      mapped: that function.
       shapes: of the arguments of all members, as `replicate` and `spread` lay
         them.
 
     Returns:
       What compiles it (`memory.lower`), to a function of these arguments.
-      States that take steps are donated.
     """
-    members = 0 if self.mode == 'members' else None
-    moves = len(shapes) == 4
-    # Replicated arguments of several hosts are copies of one: not to be given.
-    keep = members is None and jax.process_count() > 1
-    of_members = maps.batched_map(function, self.member_batch)
-    mapped = jax.pmap(
-      lambda _, *arguments: of_members(*arguments),
-      axis_name=AXIS,
-      in_axes=(0, None, members, members, None)[: 1 + len(shapes)],
-      out_axes=members,
-      devices=self.devices,
-      donate_argnums=(2,) if moves and not keep else (),
-    )
     places = self._put(np.array(self._local), AXIS)  # pmap wants one to map
     lowered = memory.lower(mapped, (places, *shapes))
 

@@ -86,8 +86,24 @@ def map_members(function: Callable, xs: Any, member_batch: int = 0) -> Any:
   return lax.map(function, xs, batch_size=together(count, member_batch))
 
 
+def of_blocks(function: Callable, rows: bool = False) -> Callable:
+  """A pure function of a block of indices as `map_index` takes it.
+
+  One that is given again is compiled once, for as many indices a call.
+
+  Args:
+    function: `function(shared, index [block]) -> tree of [block, ...]`.
+    rows: whether it is given `(shared, rows [block, ...], index)`.
+  """
+  return jax.pmap(
+    lambda shared, *blocks: lax.map(lambda x: function(shared, *x), blocks),
+    in_axes=(None, 0, 0) if rows else (None, 0),
+    devices=jax.local_devices(),
+  )
+
+
 def map_index(
-  function: Callable, size: int, block: int, take: Callable | None = None
+  blocks: Callable, size: int, block: int, take: Callable | None = None
 ) -> Callable:
   """Maps over the indices 0..size-1, a block at a time on every device.
 
@@ -95,25 +111,19 @@ def map_index(
   be interrupted; rows are gathered while devices work.
 
   Args:
-    function: `function(shared, index [block]) -> tree of [block, ...]`, pure;
-      `function(shared, rows [block, ...], index)` with `take`.
+    blocks: as `of_blocks` gives it.
     size: number of indices.
     block: indices a call.
-    take: from indices [...] to the host's rows [..., ...].
+    take: from indices [...] to the host's rows [..., ...], if it takes rows.
 
   Returns:
     `mapped(shared, tell=None) -> tree of [size, ...]` on the host; `tell` is
     called with how many indices are done, now and then.
   """
-  devices = jax.local_devices()
+  count = jax.local_device_count()
   most = _STREAM_BLOCKS if take else _BLOCKS
-  depth = min(most, -(-size // (block * len(devices))))
-  shape = len(devices), depth, block
-  blocks = jax.pmap(
-    lambda shared, *rows: lax.map(lambda x: function(shared, *x), rows),
-    in_axes=(None, 0, 0) if take else (None, 0),
-    devices=devices,
-  )
+  depth = min(most, -(-size // (block * count)))
+  shape = count, depth, block
 
   def gather(first):
     index = (first + np.arange(math.prod(shape))) % size

@@ -62,7 +62,8 @@ def _of_codes(
   experiment: experiment_lib.Experiment, params: Any, images: Any
 ) -> tuple[jax.Array, ...]:
   """`_moments` of one member."""
-  return _moments(params, images, encode=experiment.encode, kl=experiment.kl)
+  static = experiment.static
+  return _moments(params, images, encode=static.encode, kl=static.kl)
 
 
 def _scale(
@@ -99,10 +100,11 @@ def traverse(
   Returns:
     Images in [0, 1], float [D, S, H, W, C].
   """
+  static = experiment.static
   nets = {
-    'encode': experiment.encode,
-    'chosen': experiment.chosen,
-    'decode': experiment.decode,
+    'encode': static.encode,
+    'chosen': static.chosen,
+    'decode': static.decode,
   }
   middle, unit = _scale(experiment, params)
   steps = np.asarray(values, np.float32)
@@ -113,7 +115,8 @@ def reconstruct(
   experiment: experiment_lib.Experiment, params: Any, images: Any
 ) -> np.ndarray:
   """E[x | z = posterior mean] of images in [0, 1], float [B, H, W, C]."""
-  nets = {'encode': experiment.encode, 'decode': experiment.decode}
+  static = experiment.static
+  nets = {'encode': static.encode, 'decode': static.decode}
   return np.asarray(_reconstruct(params, images, **nets))
 
 

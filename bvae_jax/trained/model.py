@@ -211,10 +211,10 @@ class Model:
     return images.reshape(*z.shape[:2], *self.image_shape)
 
   def _encode(self, images: jax.Array) -> tuple[jax.Array, ...]:
-    return _encode(self.params, images, encode=self.experiment.encode)
+    return _encode(self.params, images, encode=self.experiment.static.encode)
 
   def _decode(self, z: jax.Array) -> jax.Array:
-    return _decode(self.params, z, decode=self.experiment.decode)
+    return _decode(self.params, z, decode=self.experiment.static.decode)
 
 
 def _unpickled(

@@ -11,7 +11,7 @@ from jax import lax
 from bvae_jax import config as config_lib
 from bvae_jax import data, draws, parallel
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import step
+from bvae_jax.training import static, step
 from bvae_jax.workdir import metrics_log
 
 
@@ -55,9 +55,17 @@ def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   Raises:
     ValueError: a term has a name that the log keeps for what a member is.
   """
+  return _term_shapes(experiment, tuple(config_lib.scalars(experiment.config)))
+
+
+@static.once
+def _term_shapes(
+  experiment: experiment_lib.Experiment, names: tuple[str, ...]
+) -> dict[str, Any]:
+  """`term_shapes` with scalars of these names."""
 
   def one_step(key: jax.Array) -> dict[str, jax.Array]:
-    hparams = config_lib.scalars(experiment.config)
+    hparams = dict.fromkeys(names, 1.0)
     shape = experiment.dataset.image_shape
     blank = lambda index, *_: jnp.zeros((*index.shape, *shape))
     train_step = step.make_train_step(experiment, blank)
@@ -74,6 +82,7 @@ def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   return shapes
 
 
+@static.once
 def make_chunk(
   experiment: experiment_lib.Experiment,
   spread: parallel.Spread,

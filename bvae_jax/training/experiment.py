@@ -1,8 +1,9 @@
 """All that is static about a run: its data, networks, likelihood, optimiser."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,11 @@ from bvae_jax import data, losses, models, parallel
 from bvae_jax.models import dense
 from bvae_jax.training import batches, optimizer
 from bvae_jax.training import roles as roles_lib
+from bvae_jax.training import static as static_lib
 
 
-class Experiment(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Experiment:
   """All that is static about a run, built from its config.
 
   It knows of no device: `chunk.make_chunk` is told how a batch is spread. What
@@ -31,6 +34,16 @@ class Experiment(NamedTuple):
   nets: Mapping[str, Callable]  # name -> apply, as `make_nets` gives it
   context: losses.Context
   optimizer: optax.GradientTransformationExtraArgs
+
+  @functools.cached_property
+  def static(self) -> 'Experiment':
+    """What programs are traced from: one object for all that are equal."""
+    return static_lib.of(self)
+
+  @functools.cached_property
+  def made(self) -> dict:
+    """What `static.once` has made of this one."""
+    return {}
 
   def encode(self, params: Any, images: jax.Array) -> tuple[jax.Array, ...]:
     """The mean and log-variance [B, D] of one member's posterior.

@@ -8,22 +8,47 @@ import dataclasses
 import functools
 import logging
 import time
+from collections.abc import Callable
 from concurrent import futures
 from typing import Any
 
 import jax
 import numpy as np
 
-from bvae_jax import parallel, population
+from bvae_jax import draws, parallel, population
 from bvae_jax import workdir as workdir_lib
 from bvae_jax.training import checkpoint as checkpoint_lib
 from bvae_jax.training import chunk as chunk_lib
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import feed as feed_lib
-from bvae_jax.training import probe, step
+from bvae_jax.training import probe, static, step
 from bvae_jax.training.chunk import Running
 
 _LOG = logging.getLogger(__name__)
+
+
+@static.once
+def _of_data(experiment: experiment_lib.Experiment) -> Callable:
+  """The first states, of the raw data of the members' keys."""
+  init = step.init_all(experiment)
+  return lambda data: init(draws.of_data(data))
+
+
+@static.once
+def _look(experiment: experiment_lib.Experiment) -> Callable:
+  """The look at a log line, of one member."""
+  return functools.partial(probe.probe, experiment)
+
+
+@static.once
+def _over_members(
+  experiment: experiment_lib.Experiment, layout: parallel.Layout
+) -> tuple[Callable, Callable]:
+  """A chunk of steps, and the look at a log line, of all members."""
+  alone = layout.member_batch == 1
+  chunk = chunk_lib.make_chunk(experiment, layout.batch, alone)
+  look = layout.mapped(_look(experiment), moves=False)
+  return layout.mapped(chunk, moves=True), look
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,17 +68,15 @@ class Program:
   def _keys(self) -> jax.Array:
     return population.keys(self.members)
 
-  def _init(self, keys: jax.Array) -> step.TrainState:
-    return jax.vmap(lambda key: step.init(self.experiment, key))(keys)
-
   @functools.cached_property
   def template(self) -> step.TrainState:
     """The shapes of the states on the host, leaves [M, ...]."""
-    return jax.eval_shape(self._init, self._keys)
+    return jax.eval_shape(step.init_all(self.experiment), self._keys)
 
   def init(self) -> step.TrainState:
     """The states before the first step, made on the devices they live on."""
-    return self.layout.init(self._init, jax.random.key_data(self._keys))
+    data = jax.random.key_data(self._keys)
+    return self.layout.init(_of_data(self.experiment), data)
 
   def collect(self, states: Any) -> Any:
     """The states, or a part of them, as host arrays, leaves [M, ...]."""
@@ -118,9 +141,7 @@ class Program:
     # What is made outside of what is traced.
     feeder, _, _ = self._feeder, self._arrays, self._own
     begin = time.monotonic()
-    alone = self.layout.member_batch == 1
-    chunk = chunk_lib.make_chunk(self.experiment, self.layout.batch, alone)
-    look = functools.partial(probe.probe, self.experiment)
+    chunk, look = _over_members(self.experiment, self.layout)
 
     def shapes(states: step.TrainState) -> tuple[tuple, tuple]:
       running = self.begin(self.layout.spread(states))

@@ -1,5 +1,6 @@
 """The programs of a population: split where memory is short, then one again."""
 
+import dataclasses
 import logging
 import math
 from typing import Any
@@ -146,7 +147,7 @@ def restore(
   if cohorts and fresh:  # their programs are for the trainer to settle
     raise lacks({seed for cohort in fresh for seed in cohort.seeds})
   config.update({'num_devices': 0, 'parallel': 'members'})
-  experiment = experiment._replace(config=config)
+  experiment = dataclasses.replace(experiment, config=config)
   states, trained = [], []
   for program in plan(experiment, folder):
     opened = program_lib.checkpoints(folder, program)

@@ -18,7 +18,7 @@ from flax import linen as nn
 
 from bvae_jax import parallel
 from bvae_jax.losses import wiring
-from bvae_jax.training import batches, optimizer, schedules
+from bvae_jax.training import batches, optimizer, schedules, static
 from bvae_jax.training import experiment as experiment_lib
 
 INIT, TRAIN, PROBE, OWN = range(4)  # what a member's key is folded with
@@ -77,6 +77,12 @@ def init(experiment: experiment_lib.Experiment, key: jax.Array) -> TrainState:
     opt_state,
     params if experiment.config.ema_decay else None,
   )
+
+
+@static.once
+def init_all(experiment: experiment_lib.Experiment) -> Callable:
+  """`init` of the members' keys [M]."""
+  return jax.vmap(functools.partial(init, experiment))
 
 
 def _parameters(

@@ -231,7 +231,7 @@ def test_a_page_holds_what_is_so_of_odd_data():
 
 def test_images_from_elsewhere_have_no_factors(small_run):
   model = bvae_jax.load(small_run)
-  experiment = model.experiment._replace(dataset=model.dataset)
+  experiment = dataclasses.replace(model.experiment, dataset=model.dataset)
   own = np.zeros((2, *model.image_shape), np.uint8)
   members = [(0, model.params)]
   found = content.make('x', experiment, members, model.results, own)
@@ -258,7 +258,7 @@ def test_a_page_that_would_be_too_large_leaves_out(
   model = bvae_jax.load(small_run)
   text = lambda: explore.render(
     'x',
-    model.experiment._replace(dataset=model.dataset),
+    dataclasses.replace(model.experiment, dataset=model.dataset),
     [(0, model.params), (1, model.params)],
     model.results,
   )
