@@ -1,10 +1,9 @@
 """Labels of images: a factors.csv, the folder they are in, or arrays.
 
-Columns of words are categorical, of whole numbers ordinal, of other numbers
-continuous, and so are whole numbers of more than 20 values that mostly differ
-from image to image, or of more than 256; blanks are missing. A column with one
-value says nothing, one of words that mostly differ only tells images apart:
-they are left out, which the log says.
+Columns of words are categorical, of numbers ordinal, or continuous where more
+than 20 values mostly differ from image to image, or there are more than 256;
+blanks are missing. A column with one value says nothing, one of words that
+mostly differ only tells images apart: they are left out, which the log says.
 """
 
 import logging
@@ -12,6 +11,7 @@ import math
 import os
 import pathlib
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from bvae_jax.data import factors_csv, files
 
 _LOG = logging.getLogger(__name__)
 NAME = 'factors.csv'
-MAX_CLASSES = 256  # values of a factor of whole numbers
+MAX_CLASSES = 256  # values of an ordinal factor
 _LARGEST = float(np.finfo(np.float32).max)
 BLANKS = (
   *('', 'na', 'nan', '-nan', 'nat', 'n/a', '#n/a', '<na>', 'null', 'none'),
@@ -202,8 +202,16 @@ def _told(cell: str) -> bool:
 
 
 def is_continuous(num_values: int, count: int) -> bool:
-  """Whether whole numbers of so many values, of N images, are no classes."""
+  """Whether numbers of so many values, of N images, are no classes."""
   return num_values > max(20, min(count / 2, MAX_CLASSES))
+
+
+def _spelled(numbers: Sequence[float]) -> tuple[str, ...]:
+  """Different numbers as short as they stay different."""
+  short = tuple(
+    str(int(x)) if x == int(x) else f'{float(x):.6g}' for x in numbers
+  )
+  return short if len({*short}) == len(short) else tuple(map(str, numbers))
 
 
 def _column(name: str, cells: list[str]) -> _Column:
@@ -223,16 +231,15 @@ def _column(name: str, cells: list[str]) -> _Column:
       f'column {name} holds an infinite value ({infinite[0]}, beyond 32 bits); '
       'leave the cell blank'
     )
-  many = is_continuous(len(set(known)), len(known))
-  if numbers and (many or any(x != int(x) for x in numbers.values())):
+  value: dict[str, Any] = numbers or {cell: cell for cell in known}
+  order = sorted({*value.values()})  # 9 and 9.0 are one value
+  if numbers and is_continuous(len(order), len(known)):
     factor = factors_lib.Factor(name, 'continuous', 0)
     code = {cell: float(x) for cell, x in numbers.items()}
   else:
-    order = sorted(set(known), key=numbers.__getitem__ if numbers else str)
-    spelled = {c: str(int(numbers[c])) if numbers else c for c in order}
-    words = tuple(dict.fromkeys(spelled.values()))  # 9 and 9.0 are one value
     kind = 'ordinal' if numbers else 'categorical'
-    factor = factors_lib.Factor(name, kind, len(words), words)
-    place = {word: float(i) for i, word in enumerate(words)}
-    code = {cell: place[spelled[cell]] for cell in order}
+    words = _spelled(order) if numbers else tuple(order)
+    factor = factors_lib.Factor(name, kind, len(order), words)
+    place = {x: float(i) for i, x in enumerate(order)}
+    code = {cell: place[x] for cell, x in value.items()}
   return factor, np.array([code.get(cell, np.nan) for cell in cells])

@@ -56,14 +56,15 @@ def test_labels_as_arrays(kind, tmp_path, caplog):
   assert list(found) == ['whole', 'number', 'flag', 'word', 'two_0', 'two_1']
   assert found['whole'].values == ('0', '4', '9')
   assert found['word'].values == ('cat', 'dog')
-  assert found['flag'].size == 2 and found['number'].kind == 'continuous'
+  assert found['flag'].size == 2 and found['number'].kind == 'ordinal'
+  assert found['number'].values == ('-1', '0.5', '2')
   np.testing.assert_array_equal(
     dataset.labels(jnp.arange(4)),
     [
-      [2, 0.5, 1, 1, 0, 1],
-      [0, np.nan, 0, 0, 1, 1],
-      [2, 2.0, 0, 1, 0, 0],
-      [1, -1.0, 1, np.nan, 0, 1],
+      [2, 1, 1, 1, 0, 1],
+      [0, -1, 0, 0, 1, 1],
+      [2, 2, 0, 1, 0, 0],
+      [1, 0, 1, -1, 0, 1],
     ],
   )
   assert load(path, image_key='other').factors is None

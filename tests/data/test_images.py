@@ -489,11 +489,10 @@ def test_labels_from_a_table(folder):
   assert table.factors == (
     data.Factor('shape', 'categorical', 2, ('flat', 'round')),
     data.Factor('count', 'ordinal', 3, ('2', '9', '10')),
-    data.Factor('size', 'continuous', 0),
+    data.Factor('size', 'ordinal', 2, ('0.5', '10')),
   )
-  nan = np.nan
   np.testing.assert_array_equal(
-    table.values, [[1, 2, 0.5], [nan, 0, 10], [0, 1, nan], [nan] * 3]
+    table.values, [[1, 2, 0], [-1, 0, 1], [0, 1, -1], [-1] * 3]
   )
   assert table.num_missing() == (2, 1, 2)
   (folder / 'factors.csv').write_text('file,a\na,x\nb,\nc,y\n')
@@ -528,10 +527,10 @@ def test_bad_labels(text, message, folder):
 @pytest.mark.parametrize(
   'text, values',
   [
-    ('file;x\na.png;1,5\nB.png;2,5\n', [1.5, 2.5]),
+    ('file;x\na.png;3,5\nB.png;2,5\n', [1, 0]),
     ('file\tx\r\na.png\t3\r\n\r\nB.png\t4\r\n', [0, 1]),
     ('file,x\ra.png,3\rB.png,4\r', [0, 1]),
-    ('file\tx\na.png\t1,5\nB.png\t2,5\n', [1.5, 2.5]),
+    ('file\tx\na.png\t3,5\nB.png\t2,5\n', [1, 0]),
     ('file, x\n"a.png", "7"\nB.png, 9\n', [0, 1]),
     (f'file,x\na,{2**53 + 1}\nB,{2**53}\n', [1, 0]),
     ('file,x\na,1_1\nB,011\n', [1, 0]),
@@ -553,6 +552,30 @@ def test_tables_as_programs_save_them(text, values, folder):
   (folder / 'factors.csv').write_bytes(text.encode())
   table = labels.of_files(folder, ['a.png', 'B.png'])
   np.testing.assert_array_equal(table.values, np.array(values)[:, None])
+  assert (table.factors[0].values == ('2.5', '3.5')) == (',5' in text)
+
+
+@pytest.mark.parametrize(
+  'numbers, kind, words',
+  [
+    ([0.5, 1, 1.0, 0.5], 'ordinal', ('0.5', '1')),
+    ([k * np.pi / 20 for k in range(40)] * 3, 'ordinal', None),
+    ([1 / 3, 1 / 3 + 1e-9], 'ordinal', (str(1 / 3), str(1 / 3 + 1e-9))),
+    ([k / 7 for k in range(21)], 'continuous', ()),
+    ([k / 7 for k in range(257)] * 9, 'continuous', ()),
+    ([k / 7 for k in range(256)] * 2, 'ordinal', None),
+  ],
+)
+def test_numbers_whose_values_recur_are_ordinal(numbers, kind, words, folder):
+  names = [f'{i}.png' for i in range(len(numbers))]
+  rows = [f'{name},{x}' for name, x in zip(names, numbers)]
+  (folder / 'factors.csv').write_text('\n'.join(['file,x', *rows]))
+  table = labels.of_files(folder, names)
+  (factor,) = table.factors
+  assert factor.kind == kind and words in (None, factor.values)
+  expected = np.unique(numbers, return_inverse=True)[1]
+  expected = np.float32(numbers) if kind == 'continuous' else expected
+  np.testing.assert_array_equal(table.values[:, 0], expected)
 
 
 def test_numbers_of_rows_are_not_taken_for_names_of_files(folder):
