@@ -120,11 +120,17 @@ def doubts(models: tuple[trained.Model, ...]) -> Iterator[str]:
         f'Member {model.member}: its codes are those of step {model.step:,}, '
         f'and its scores those of step {model.result.steps:,}.'
       )
-    if model.result is not None and model.result.active_latents == 0:
-      yield (
-        f'Member {model.member} has collapsed: its codes carry nothing, and '
-        'what an application finds of it means nothing.'
-      )
+  idle = [
+    str(model.member)
+    for model in models
+    if model.result is not None and model.result.active_latents == 0
+  ]
+  if idle:
+    yield (
+      f'The codes of member{"s" * (len(idle) > 1)} {", ".join(idle)} have '
+      'collapsed: they carry nothing, and what an application finds of them '
+      'means nothing.'
+    )
   first = models[0].hparams
   others = [m.hparams for m in models if m.hparams != first]
   if others:

@@ -104,9 +104,12 @@ def test_members_that_stopped_are_left_out_and_doubts_told(
 ):
   one, two = trained.load_all(run)
   good, bad = two.results.members
-  entries = good, dataclasses.replace(bad, status='stopped by a NaN')
+  good = dataclasses.replace(good, active_latents=0)
+  stopped = {'status': 'stopped by a NaN', 'active_latents': 0}
+  entries = good, dataclasses.replace(bad, **stopped)
   results = dataclasses.replace(two.results, members=entries)
   hparams = dict.fromkeys(two.hparams, 7.0)
+  one = dataclasses.replace(one, results=results)
   two = dataclasses.replace(two, results=results, hparams=hparams, step=1)
   found = [one, two, one]
   monkeypatch.setattr(trained, 'load_all', lambda *_: found)
@@ -119,7 +122,8 @@ def test_members_that_stopped_are_left_out_and_doubts_told(
   assert '1: its codes are those of step 1, and its scores those' in caplog.text
   assert '0: its codes' not in caplog.text
   assert f'differ in {", ".join(two.hparams)}, and means' in caplog.text
-  lines = doubts(named.load()[0])
+  lines = [*doubts(named.load()[0])]
+  assert ' '.join(lines).count('The codes of members 0, 1 have collapsed') == 1
   assert all(line[0].isupper() and line[-1] == '.' for line in lines)
   told = traverse.run(named._replace(anchors=1, steps=2, latents=(0,))).notes
   assert 'Member 1: stopped by a NaN.' in told  # the page says so too
@@ -158,6 +162,8 @@ def test_draws_that_are_much_the_same_have_no_interval(run, monkeypatch):
 
 def test_pictures_have_room_for_their_words():
   image = np.zeros((1, 1, 8, 8, 1))
+  told = pictures.labelled(image, ['<z0>', 'z1'], ['−2σ'], 'seed=0')
+  assert 'aria-label="seed=0, &lt;z0&gt;, z1"' in told
   width = lambda *words: int(
     re.search(r' width="(\d+)"', pictures.labelled(image, *words))[1]
   )

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import pathlib
 import re
 import types
 
@@ -14,6 +15,7 @@ import pages
 import pytest
 from scipy import stats
 
+import bvae_jax
 from bvae_jax import config as config_lib
 from bvae_jax import data, population, report
 from bvae_jax.evaluation import results as results_lib
@@ -24,7 +26,7 @@ from bvae_jax.report import traversals as traversal_lib
 from bvae_jax.report import view as view_lib
 from bvae_jax.report.charts import colours as colour_lib
 from bvae_jax.report.sections import panels
-from bvae_jax.report.sections.run import head, traversals
+from bvae_jax.report.sections.run import head, latents, traversals
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import step
 
@@ -334,6 +336,56 @@ def test_a_stopped_and_a_collapsed_member_are_marked(three, tmp_path):
   assert 'their median, without those that stopped' in found
   rows = pages.charts(tree)['KL of each latent [nats]']
   assert {r['member'] for r in rows if r.get('stopped')} == {'seed=2'}
+
+
+def test_what_stopped_is_in_no_scatter_and_one_setting_has_no_share(tmp_path):
+  run = make_run(seeds=(0, 1), grid={'beta': (1.0, 4.0)})
+  stopped = {'status': 'stopped by a NaN', 'steps': 0}
+  run.results = changed(run.results, {2: stopped, 3: stopped})
+  _, tree = write(run, tmp_path)
+  rows = pages.charts(tree)['MIG']  # of the last: against the nll
+  assert [row['x'] for row in rows if row.get('member')] == [20, 21]
+  assert words(tree).count('Members that stopped are left out') == 3
+  assert 'share of the seed' not in words(tree)
+
+
+def test_maps_of_both_members_have_the_same_colours(three):
+  full = lambda value: {'matrices': {'mig': [[value] * 5] * NUM_LATENTS}}
+  results = changed(three.results, {1: full(0.8), 2: full(0.2)})
+  config = three.experiment.config
+  plain = config_lib.plain(config.to_dict())
+  view = view_lib.make(plain, population.members(config), results, three.log)
+  maps = pages.charts(pages.tree(f'<div>{latents.matrices(view)}</div>'))
+  assert {
+    title: {r['share'] for r in rows} for title, rows in maps.items()
+  } == {
+    'MIG, best member (seed=2)': {0.25},
+    'MIG, median member (seed=1)': {1.0},
+  }
+
+
+def _luminance(colour):
+  parts = re.findall('..', colour if len(colour) == 6 else 2 * colour)
+  shares = np.array([int(part, 16) for part in parts]) / 255
+  linear = np.where(
+    shares < 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4
+  )
+  return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+@pytest.mark.parametrize(
+  'path', ['report/templates/style.css', 'explore/explorer.css']
+)
+def test_words_stand_out_in_light_and_in_dark(path):
+  """At least 4.5 to 1, as WCAG 2.2 asks for at its level AA."""
+  text = (pathlib.Path(bvae_jax.__file__).parent / path).read_text()
+  for theme in re.findall(r'--paper.*?}', text, re.DOTALL)[:2]:
+    found = dict(re.findall(r'--(\w+): #(\w+)', theme))
+    grounds = [_luminance(found[k]) for k in ('paper', 'note') if k in found]
+    for name in {*found} - {'paper', 'note', 'rule'}:
+      for ground in grounds:
+        low, high = sorted((_luminance(found[name]), ground))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, name
 
 
 def test_members_of_a_setting_with_one_fault_share_a_line():

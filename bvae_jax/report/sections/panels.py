@@ -32,6 +32,12 @@ def legend(view: View) -> Markup:
   return keys(view, *roles)
 
 
+def left_out(views: Iterable[View]) -> str:
+  """Whether a figure lacks members, in a sentence."""
+  stopped = not all(view.healthy.all() for view in views)
+  return ' Members that stopped are left out.' * stopped
+
+
 class Point(NamedTuple):
   """A member in a scatter plot.
 
@@ -77,7 +83,7 @@ def against(
   hparam: bool = False,
   lines: bool = True,
 ) -> Any:
-  """y of each member against a hyperparameter, or against another score.
+  """y of each healthy member against a hyperparameter, or another score.
 
   Args:
     views: the runs or methods that share the chart.
@@ -99,12 +105,8 @@ def against(
       for i, chosen in enumerate(view.settings.values()):
         place[chosen] = i
     points += [
-      Point(
-        view.row(m, x=x[m], y=y[m]),
-        group if lines and view.healthy[m] else None,
-        place[m],
-      )
-      for m in range(len(x))
+      Point(view.row(m, x=x[m], y=y[m]), group if lines else None, place[m])
+      for m in np.flatnonzero(view.healthy).tolist()
     ]
   levels = sorted({point.row['x'] for point in points}) if hparam else []
   return scatter(
@@ -203,8 +205,12 @@ def matrix(
   columns: Mapping[str, int],
   title: str,
   unit: str = 'latent',
+  limit: float | None = None,
 ) -> Any:
-  """A map of [D][K]: factors by some latents, {label: latent}, or by `unit`."""
+  """A map of [D][K]: factors by some latents, {label: latent}, or by `unit`.
+
+  The fullest colour is that of `limit`, by default of the largest cell.
+  """
   rows = [
     {'row': name, 'column': label, 'value': charts.rounded(matrix[d][k])}
     for k, name in enumerate(factors)
@@ -213,6 +219,7 @@ def matrix(
   return charts.heat_map(
     rows,
     title=title,
+    limit=limit,
     told={'row': 'factor', 'column': unit},
     value='value',  # of the metric's matrix: the metric is one of all cells
   )

@@ -43,10 +43,10 @@ const rowsOf = spec => [spec, ...spec.layer].flatMap(
 
 // A title in lines of so many letters; a longer one would squeeze its chart.
 
-const lines = (words, most) => words.split(' ').reduce((found, word) => {
+const lines = (words, most) => words.split(/(?<=[ _])/).reduce((found, word) => {
   const last = found.pop();
-  return last && last.length + word.length >= most ? [...found, last, word]
-    : [...found, last ? `${last} ${word}` : word];
+  return last && last.length + word.trim().length > most
+    ? [...found, last.trim(), word] : [...found, last + word];
 }, ['']);
 
 async function draw(box) {
@@ -143,6 +143,18 @@ for (const details of all('details.values'))
     scroll.append(table);
   });
 
+// What is clicked is pressed by keys as well.
+
+function pressed(node, action) {
+  node.tabIndex = 0;
+  node.addEventListener('click', action);
+  node.addEventListener('keydown', event => {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();  // a space scrolls
+    action();
+  });
+}
+
 // Tables sort by their heads.
 
 function number(words) {
@@ -168,12 +180,8 @@ function sort(head) {
 }
 
 for (const head of all('thead th')) {
-  head.tabIndex = 0;
   head.setAttribute('aria-sort', 'none');
-  head.addEventListener('click', () => sort(head));
-  head.addEventListener('keydown', event => {
-    if (event.key === 'Enter') sort(head);
-  });
+  pressed(head, () => sort(head));
 }
 
 // Pictures enlarge; the one that moves pauses. One that is shown smaller than it
@@ -188,15 +196,11 @@ const shrunk = new ResizeObserver(found => {
 all('img').forEach(img => shrunk.observe(img));
 
 const large = page.querySelector('dialog');
-for (const img of all('figure img')) {
-  img.tabIndex = 0;
-  const open = () => {
+for (const img of all('figure img'))
+  pressed(img, () => {
     Object.assign(large.firstChild, {src: img.currentSrc, alt: img.alt});
     large.showModal();
-  };
-  img.addEventListener('click', open);
-  img.addEventListener('keydown', event => event.key === 'Enter' && open());
-}
+  });
 large.addEventListener('click', () => large.close());
 
 for (const button of all('.pause')) {

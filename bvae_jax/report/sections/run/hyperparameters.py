@@ -11,7 +11,8 @@ def _sweep(view: View, name: str) -> Markup:
   """Every score against one hyperparameter."""
   return markup.panels(
     [panels.against([view], name, key, hparam=True) for key in view.keys],
-    f'Against {name}: a point a member, the line their mean.',
+    f'Against {name}: a point a member, the line their mean.'
+    + panels.left_out([view]),
     above=panels.legend(view) if name == view.swept[0] else '',
   )
 
@@ -24,7 +25,8 @@ def _trade_offs(view: View) -> Markup:
   return markup.panels(
     [panels.against([view], x, y, lines=False) for x, y in pairs],
     'Trade-offs: rate (KL), where there is one, against distortion (nll), '
-    'and distortion against each score, a point a member.',
+    'and distortion against each score, a point a member.'
+    + panels.left_out([view]),
   )
 
 

@@ -36,6 +36,13 @@ def _carried(view: View) -> Markup:
   )
 
 
+def _largest(view: View, key: str) -> float:
+  """The largest cell of a metric's maps, whose colours are thus the same."""
+  found = (view.entries[m].matrices.get(key, 0.0) for m in view.shown.values())
+  cells = (np.nan_to_num(np.array(of, np.float64), posinf=0.0) for of in found)
+  return max(float(of.max(initial=0.0)) for of in cells)
+
+
 def matrices(view: View) -> Markup:
   """Factor-by-latent matrices of the best and the median member."""
   factors = view.results.dataset.factor_names
@@ -49,7 +56,8 @@ def matrices(view: View) -> Markup:
       columns = {f'c{d}': d for d in range(len(entry.carried))[:MAX_ROWS]}
     for key, matrix in entry.matrices.items():
       title = f'{names.name(key)}, {view.role(role)}'
-      maps.append(panels.matrix(matrix, factors, columns, title, unit))
+      limit = _largest(view, key)
+      maps.append(panels.matrix(matrix, factors, columns, title, unit, limit))
   return panels.matrices(
     maps,
     view.entries[view.best].matrices,

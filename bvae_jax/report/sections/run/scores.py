@@ -24,10 +24,9 @@ def _settings(view: View) -> Markup:
     for setting, chosen in view.settings.items()
   ]
   caption = 'Scores at each setting, mean ± std over its seeds.'
-  if not view.healthy.all():
-    caption += ' Members that stopped are left out.'
+  caption += panels.left_out([view])
   groups = [*view.settings.values()]
-  if max(map(len, groups)) > 1:
+  if max(map(len, groups)) > 1 and len(groups) > 1:
     shares = [statistics.seed_share(v, groups) for v, _ in columns]
     rows.append(['share of the seed', '', *(number(s, 2) for s in shares)])
     caption += (

@@ -21,7 +21,9 @@ def against(study: Study, pairs: Iterable[tuple[str, str]]) -> Markup:
   lines = '; the lines run through the means over the seeds of each setting'
   return markup.panels(
     [panels.against(views, x, y) for x, y in pairs],
-    'A point a member' + lines * any(len(v.settings) > 1 for v in views) + '.',
+    'A point a member'
+    + lines * any(len(v.settings) > 1 for v in views)
+    + f'.{panels.left_out(views)}',
     above=_legend(study),
   )
 
@@ -45,7 +47,8 @@ def over_hparam(study: Study) -> page.Section:
   figures = (
     markup.panels(
       [panels.against(views, name, key, hparam=True) for key in keys],
-      f'Against {name}: a point a member, the lines their means.{note}',
+      f'Against {name}: a point a member, the lines their means.{note}'
+      + panels.left_out(views),
       above=_legend(study),
     )
     for name in shared
