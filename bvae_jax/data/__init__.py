@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bvae_jax import shipped
 from bvae_jax.data import (
   archive,
   dsprites,
@@ -65,7 +66,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     for name, real in sets.SETS.items()
   },
 }
-_SHIPPED = frozenset(DATASETS)  # others are what somebody registers
+shipped.keep(DATASETS)
 # Keys of images of one's own, where they are off.
 _OWN = {
   'image_key': '',
@@ -103,7 +104,7 @@ def load(config: Any) -> Dataset:
       + ', '.join(sorted(DATASETS))
       + ', tfds:NAME'
     )
-  foreign = config.name in DATASETS and config.name not in _SHIPPED
+  foreign = not shipped.is_shipped(DATASETS, config.name)
   if not foreign:
     _check_keys(config)
   made = DATASETS.get(config.name, records.load)(config)

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from bvae_jax import shipped
 from bvae_jax.losses import checks
 
 
@@ -115,3 +116,4 @@ LIKELIHOODS: dict[str, Callable[..., jax.Array]] = {
   'gaussian': _gaussian,
   'gaussian_learned': _gaussian,
 }
+shipped.keep(LIKELIHOODS)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from bvae_jax import shipped
 from bvae_jax.losses import (
   control,
   gan_wiring,
@@ -205,3 +206,4 @@ OBJECTIVES: dict[str, Objective] = {
     codebook=gridded.grid_codebook,
   ),
 }
+shipped.keep(OBJECTIVES)

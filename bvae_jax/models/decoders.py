@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax
 from flax import linen as nn
 
+from bvae_jax import shipped
 from bvae_jax.models import padding
 from bvae_jax.models.conv import ConvTranspose
 from bvae_jax.models.dense import (
@@ -92,6 +93,7 @@ DECODERS = {
   'residual_hsu': ResidualDecoder,
   'styled_hsu': StyledDecoder,
 }
+shipped.keep(DECODERS)
 
 
 def make_decoder(name: str, image_shape: Sequence[int]) -> nn.Module:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jax
 from flax import linen as nn
 
+from bvae_jax import shipped
 from bvae_jax.models.dense import MLP, Dense, lookup
 
 
@@ -25,6 +26,7 @@ DISCRIMINATORS = {
   'mlp': Discriminator,
   'mlp_small': functools.partial(Discriminator, widths=(256, 256, 256)),
 }
+shipped.keep(DISCRIMINATORS)
 
 
 def make_discriminator(name: str) -> Discriminator:

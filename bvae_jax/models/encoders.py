@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from bvae_jax import shipped
 from bvae_jax.models import padding
 from bvae_jax.models.conv import Conv
 from bvae_jax.models.dense import (
@@ -137,6 +138,7 @@ TRUNKS = {
 ENCODERS = {
   name: functools.partial(Encoder, trunk) for name, trunk in TRUNKS.items()
 }
+shipped.keep(ENCODERS)
 
 
 def make_encoder(

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bvae_jax import data, losses
+from bvae_jax import data, losses, shipped
 from bvae_jax.training import imprecise
 
 Indices = dict[str, jax.Array]  # {images of the batch: int32 [B]}
@@ -141,6 +141,7 @@ DRAWS: dict[str, Callable[[jax.Array, Source], Indices]] = {
   'pairs': _pairs,
   'labelled': _labelled,
 }
+shipped.keep(DRAWS)
 
 
 def _fresh(indices: Indices, source: Source) -> dict[str, jax.Array]:

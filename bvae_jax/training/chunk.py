@@ -55,23 +55,8 @@ def term_shapes(experiment: experiment_lib.Experiment) -> dict[str, Any]:
   Raises:
     ValueError: a term has a name that the log keeps for what a member is.
   """
-  return _term_shapes(experiment, tuple(config_lib.scalars(experiment.config)))
-
-
-@static.once
-def _term_shapes(
-  experiment: experiment_lib.Experiment, names: tuple[str, ...]
-) -> dict[str, Any]:
-  """`term_shapes` with scalars of these names."""
-
-  def one_step(key: jax.Array) -> dict[str, jax.Array]:
-    hparams = dict.fromkeys(names, 1.0)
-    shape = experiment.dataset.image_shape
-    blank = lambda index, *_: jnp.zeros((*index.shape, *shape))
-    train_step = step.make_train_step(experiment, blank)
-    return train_step(step.init(experiment, key), key, hparams)[1]
-
-  shapes = jax.eval_shape(one_step, draws.key(0))
+  hparams = dict.fromkeys(config_lib.scalars(experiment.config), 1.0)
+  shapes = jax.eval_shape(_first_terms(experiment), draws.key(0), hparams)
   taken = sorted({*shapes} & {*metrics_log.OF_MEMBER})
   if taken:
     raise ValueError(
@@ -80,6 +65,19 @@ def _term_shapes(
       'another name'
     )
   return shapes
+
+
+@static.once
+def _first_terms(experiment: experiment_lib.Experiment) -> Callable:
+  """The terms of the first step, of images that are blank."""
+
+  def terms(key: jax.Array, hparams: Mapping[str, Any]) -> dict[str, jax.Array]:
+    shape = experiment.dataset.image_shape
+    blank = lambda index, *_: jnp.zeros((*index.shape, *shape))
+    train_step = step.make_train_step(experiment, blank)
+    return train_step(step.init(experiment, key), key, hparams)[1]
+
+  return terms
 
 
 @static.once

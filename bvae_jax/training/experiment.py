@@ -34,6 +34,7 @@ class Experiment:
   nets: Mapping[str, Callable]  # name -> apply, as `make_nets` gives it
   context: losses.Context
   optimizer: optax.GradientTransformationExtraArgs
+  is_shipped: bool  # whether no part of it is somebody's own
 
   @functools.cached_property
   def static(self) -> 'Experiment':
@@ -228,4 +229,5 @@ def assemble(
     nets=make_nets(modules),
     context=context,
     optimizer=optimizer.make(roles, config.optimizer, config.clip_norm),
+    is_shipped=static_lib.is_shipped(config, objective),
   )

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from bvae_jax import losses
+from bvae_jax import losses, shipped
 
 
 def _held(take: jax.Array, new: Any, old: Any) -> Any:
@@ -73,6 +73,7 @@ OPTIMIZERS: dict[str, Callable[[], optax.GradientTransformationExtraArgs]] = {
   'rmsprop': lambda: _holding(optax.scale_by_rms(decay=0.9, eps=1e-8)),
   'sgd': lambda: _holding(optax.identity()),
 }
+shipped.keep(OPTIMIZERS)
 # Scalars of a step that are no hyperparameters of the loss.
 RATES = ('learning_rate', 'discriminator_rate', 'weight_decay')
 

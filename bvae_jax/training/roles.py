@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from bvae_jax import losses, models
+from bvae_jax import losses, models, shipped
 
 Shape = tuple[int, ...]
 
@@ -84,6 +84,7 @@ _ALL = (
   ),
 )
 ROLES = {role.name: role for role in _ALL}
+shipped.keep(ROLES)
 
 
 def of(objective: losses.Objective) -> tuple[losses.Role, ...]:

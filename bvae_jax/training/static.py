@@ -9,20 +9,18 @@ compiles nothing.
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any, ParamSpec, TypeVar
 
-import jax
-from flax import linen as nn
+import ml_collections
 
 from bvae_jax import config as config_lib
-from bvae_jax import data
-from bvae_jax.training import optimizer
+from bvae_jax import data, losses, models, shipped
+from bvae_jax.training import batches, optimizer, roles
 
 P = ParamSpec('P')
 R = TypeVar('R')
 
-_OURS = ('bvae_jax', 'flax', 'jax')
 _KEPT = 8  # experiments, whose programs JAX keeps
 # Keys of a config that no program may read.
 _UNREAD = (
@@ -49,53 +47,45 @@ def first(one: _Equal) -> Any:
   return one.experiment
 
 
-def _code(tree: Any) -> Iterator[Any]:
-  """Functions and classes in a tree, those of networks and of all in them."""
-  for part in jax.tree.leaves(tree):
-    while isinstance(part, functools.partial):
-      yield from _code((part.args, part.keywords))
-      part = part.func
-    if isinstance(part, nn.Module):
-      fields = {field.name for field in dataclasses.fields(part)} - {'parent'}
-      yield from _code([type(part), *(getattr(part, x) for x in fields)])
-    elif callable(part):
-      yield part
-
-
-def _is_ours(experiment: Any) -> bool:
-  """Whether all that is traced is of this package, or of Flax and JAX.
+def is_shipped(
+  config: ml_collections.ConfigDict, objective: losses.Objective
+) -> bool:
+  """Whether all that is traced is what the package ships.
 
   Somebody's own function may call others that were mended since.
   """
-  config, dataset = experiment.config, experiment.dataset
-  code = _code(
-    (
-      data.DATASETS[config.dataset.name],
-      (dataset.images_fn, dataset.noisy_fn),
-      experiment.context.nll,
-      optimizer.OPTIMIZERS[config.optimizer],
-      *(experiment.objective, experiment.roles, dict(experiment.modules)),
+  return all(
+    shipped.is_shipped(registry, name)
+    for registry, name in (
+      (losses.OBJECTIVES, config.objective),
+      (losses.LIKELIHOODS, config.likelihood),
+      (models.ENCODERS, config.encoder),
+      (models.DECODERS, config.decoder),
+      (models.DISCRIMINATORS, config.discriminator),
+      (data.DATASETS, config.dataset.name),
+      (optimizer.OPTIMIZERS, config.optimizer),
+      (batches.DRAWS, objective.batch),
+      *((roles.ROLES, n) for n in objective.networks if isinstance(n, str)),
     )
   )
-  return all(part.__module__.split('.')[0] in _OURS for part in code)
 
 
 def of(experiment: Any) -> Any:
-  """An experiment without images and without what no program reads.
+  """An experiment without images and, if shared, what no program reads.
 
   One object for all that are equal, unless a part of it is somebody's own, or
   factors are a table, which is not compared.
   """
-  config = experiment.config.copy_and_resolve_references()
-  with config.unlocked():
-    for key in _UNREAD:
-      del config[key]
   bare = dataclasses.replace(experiment.dataset, arrays=(), rows=None)
-  found = dataclasses.replace(experiment, config=config, dataset=bare)
-  if not isinstance(bare.factors, data.Table) and _is_ours(experiment):
+  found = dataclasses.replace(experiment, dataset=bare)
+  if experiment.is_shipped and not isinstance(bare.factors, data.Table):
+    config = experiment.config.copy_and_resolve_references()
+    with config.unlocked():
+      for key in _UNREAD:
+        del config[key]
     told = json.dumps(config_lib.plain(config.to_dict()), sort_keys=True)
-    parts = id(found.objective), found.context.nll, *found.modules.values()
-    found = first(_Equal((told, bare, *parts), found))
+    found = dataclasses.replace(found, config=config)
+    found = first(_Equal((told, bare), found))
   vars(found)['static'] = found
   return found
 

@@ -9,8 +9,9 @@ import pytest
 from flax import linen as nn
 
 from bvae_jax import data, losses, models, population
+from bvae_jax.trained import networks
+from bvae_jax.training import batches, chunk, optimizer, program, roles
 from bvae_jax.training import experiment as experiment_lib
-from bvae_jax.training import program
 
 
 def build(objective='vae', **changes):
@@ -102,10 +103,45 @@ class Trunk(nn.Module):
       'mlp_small',
       lambda _: functools.partial(models.Encoder, Trunk()),
     ),
+    # Of the code of this package, of Flax and of JAX, but put together anew.
+    (
+      models.ENCODERS,
+      'mlp_small',
+      lambda _: functools.partial(models.Encoder, nn.remat(Trunk)()),
+    ),
+    (
+      models.ENCODERS,
+      'mlp_small',
+      lambda _: functools.partial(models.Encoder, nn.Sequential([nn.relu])),
+    ),
+    (optimizer.OPTIMIZERS, 'adam', lambda _: optimizer.OPTIMIZERS['sgd']),
+    (roles.ROLES, 'decoder', lambda x: x._replace(decays=False)),
+    (batches.DRAWS, 'images', of_mine),
   ],
 )
 def test_what_is_ones_own_is_traced_anew(registry, name, make, monkeypatch):
-  monkeypatch.setitem(registry, name, make(registry[name]))
-  one, other = build(), build()
+  shipped = build()
+  with monkeypatch.context() as patch:
+    patch.setitem(registry, name, make(registry[name]))
+    one, other = build(), build()
   assert one.static is not other.static
   assert one.static is one.static.static
+  assert shipped.static is build().static is not one.static
+
+
+def test_networks_of_a_data_set_that_is_not_here_are_shared():
+  config = helpers.small_config('vae')
+  config.dataset.name = 'of_somebody'
+  facts = networks.facts(build().dataset)
+  one, other = (networks.build(config, **facts) for _ in range(2))
+  assert one.static is other.static
+
+
+def test_terms_have_the_types_that_jax_is_set_to():
+  types = []
+  for wide in (False, True, False):
+    with jax.enable_x64(wide):
+      types.append(
+        chunk.term_shapes(build('beta_tcvae'))['total_correlation'].dtype
+      )
+  assert types == ['float32', 'float64', 'float32']
