@@ -55,7 +55,7 @@ def train_and_evaluate(
   starts = not folder.started or folder.grown(config) or moved
   starts = parallel.any_host(bool(starts))  # all look before one writes
   experiment = _prepare(config, trains=True) if starts else None
-  if experiment and moved:
+  if experiment:
     provenance.check_images(folder, experiment.dataset)
   with folder.lock():
     folder.open(config, (*_FREE, *moved))

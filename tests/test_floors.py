@@ -1,5 +1,7 @@
 """Floors: what is known of them, and that they stand in results and pages."""
 
+import dataclasses
+
 import helpers
 import jax
 import numpy as np
@@ -83,3 +85,5 @@ def test_they_are_scored_kept_and_merged(experiment, made, monkeypatch):
   again = results.Results.from_json(before.merged(after).to_json())
   assert again.floors == found and again.missing(('mig',), asked) == ()
   assert 'random codes' in tables.table(again)
+  other = dataclasses.replace(facts, factor_sizes=(0,))
+  assert dataclasses.replace(before, dataset=other).merged(after) is after

@@ -115,9 +115,10 @@ def check_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:
   ]
   if changed:
     raise workdir_lib.WorkdirError(
-      f'{folder.path} holds a run of other images ({"; ".join(changed)}); put '
-      'those back, or choose another --workdir (without this file it would go '
-      f'on with the new ones: {path})'
+      f'{folder.path} holds a run of other images, or of these in another '
+      f'order, as labels of a grid put them ({"; ".join(changed)}); put those '
+      'back, or choose another --workdir (without this file it would go on '
+      f'with the new ones: {path})'
     )
 
 

@@ -144,9 +144,11 @@ class Results(Record):
   def merged(self, new: 'Results') -> 'Results':
     """`new`, with the scores of this one that it lacks beside its own.
 
-    Where the two were scored with other settings, `new` alone.
+    Where the two were scored with other settings, or of other factors, `new`
+    alone.
     """
-    if not self._scored_with(new.evaluation):
+    known = lambda x: (x.dataset.factor_names, x.dataset.factor_sizes)
+    if not self._scored_with(new.evaluation) or known(self) != known(new):
       return new
     both = lambda name: tuple(
       {**getattr(one, name), **getattr(other, name)}

@@ -107,6 +107,13 @@ def test_images_that_moved_are_told_to_their_run(home, monkeypatch):
   with pytest.raises(OSError, match='holds a run of other images'):
     run.train_and_evaluate(other, folder.path)
   assert folder.config().dataset.path == old.dataset.path
+  np.save(home / 'a.npy', np.load(home / 'b.npy')[::-1])
+  longer = config(home, 'device')
+  longer.metrics, longer.num_steps = (), old.num_steps + 1
+  with pytest.raises(OSError, match='or of these in another order'):
+    run.train_and_evaluate(longer, folder.path)
+  assert folder.config().num_steps == old.num_steps
+  (home / 'a.npy').unlink()
   with pytest.raises(OSError, match='no checkpoint'):  # got so far
     run.evaluate_again(new, folder.path)
 
