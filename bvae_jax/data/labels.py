@@ -24,7 +24,7 @@ MAX_CLASSES = 256  # values of an ordinal factor
 _LARGEST = float(np.finfo(np.float32).max)
 BLANKS = (
   *('', 'na', 'nan', '-nan', 'nat', 'n/a', '#n/a', '<na>', 'null', 'none'),
-  '?',
+  *('+nan', '?'),
 )
 _Column = tuple[factors_lib.Factor, np.ndarray]
 
@@ -206,12 +206,16 @@ def is_continuous(num_values: int, count: int) -> bool:
   return num_values > max(20, min(count / 2, MAX_CLASSES))
 
 
-def _spelled(numbers: Sequence[float]) -> tuple[str, ...]:
-  """Different numbers as short as they stay different."""
-  short = tuple(
-    str(int(x)) if x == int(x) else f'{float(x):.6g}' for x in numbers
-  )
-  return short if len({*short}) == len(short) else tuple(map(str, numbers))
+def _spelled(name: str, numbers: Sequence[float]) -> tuple[str, ...]:
+  """Different numbers as short as they stay different; warns of twins."""
+  short = [str(int(x)) if x == int(x) else f'{float(x):.6g}' for x in numbers]
+  twins = [str(x) for word, x in zip(short, numbers) if short.count(word) > 1]
+  if twins:
+    told = ' and '.join(twins[:2])
+    _LOG.warning(
+      '%s holds %s, which are taken for values of their own', name, told
+    )
+  return tuple(map(str, numbers) if twins else short)
 
 
 def _column(name: str, cells: list[str]) -> _Column:
@@ -238,7 +242,7 @@ def _column(name: str, cells: list[str]) -> _Column:
     code = {cell: float(x) for cell, x in numbers.items()}
   else:
     kind = 'ordinal' if numbers else 'categorical'
-    words = _spelled(order) if numbers else tuple(order)
+    words = _spelled(name, order) if numbers else tuple(order)
     factor = factors_lib.Factor(name, kind, len(order), words)
     place = {x: float(i) for i, x in enumerate(order)}
     code = {cell: place[x] for cell, x in value.items()}

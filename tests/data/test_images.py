@@ -566,7 +566,9 @@ def test_tables_as_programs_save_them(text, values, folder):
     ([k / 7 for k in range(256)] * 2, 'ordinal', None),
   ],
 )
-def test_numbers_whose_values_recur_are_ordinal(numbers, kind, words, folder):
+def test_numbers_whose_values_recur_are_ordinal(
+  numbers, kind, words, folder, caplog
+):
   names = [f'{i}.png' for i in range(len(numbers))]
   rows = [f'{name},{x}' for name, x in zip(names, numbers)]
   (folder / 'factors.csv').write_text('\n'.join(['file,x', *rows]))
@@ -576,6 +578,8 @@ def test_numbers_whose_values_recur_are_ordinal(numbers, kind, words, folder):
   expected = np.unique(numbers, return_inverse=True)[1]
   expected = np.float32(numbers) if kind == 'continuous' else expected
   np.testing.assert_array_equal(table.values[:, 0], expected)
+  told = f'x holds {1 / 3} and {1 / 3 + 1e-9}, which are taken for values of'
+  assert (told in caplog.text) == (numbers[0] == 1 / 3)
 
 
 def test_numbers_of_rows_are_not_taken_for_names_of_files(folder):
