@@ -29,7 +29,7 @@ _UNREAD = (
   *('log_every', 'checkpoint_every', 'keep_checkpoints', 'profile'),
   *('evaluate_every', 'evaluate_metrics', 'metrics', 'evaluation'),
   *('tensorboard', 'trackers', 'parallel', 'num_devices'),
-  'members_per_program',
+  *('members_per_program', 'dataset'),  # the data set itself is compared
 )
 
 
@@ -84,7 +84,8 @@ def of(experiment: Any) -> Any:
       for key in _UNREAD:
         del config[key]
     told = json.dumps(config_lib.plain(config.to_dict()), sort_keys=True)
-    found = dataclasses.replace(found, config=config)
+    bare = dataclasses.replace(bare, name='', description='')
+    found = dataclasses.replace(found, config=config, dataset=bare)
     found = first(_Equal((told, bare), found))
   vars(found)['static'] = found
   return found

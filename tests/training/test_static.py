@@ -129,6 +129,19 @@ def test_what_is_ones_own_is_traced_anew(registry, name, make, monkeypatch):
   assert shipped.static is build().static is not one.static
 
 
+def test_stored_images_of_one_shape_share_their_programs(tmp_path):
+  shared = set()
+  for name in ('a', 'b'):
+    path = tmp_path / f'{name}.npy'
+    np.save(path, np.full((9, 16, 16, 3), ord(name), np.uint8))
+    for storage in ('device', 'host'):
+      config = helpers.small_config('vae')
+      config.dataset.update(name='images', path=str(path), storage=storage)
+      config.dataset.factor_stride = ()
+      shared.add(experiment_lib.build(config).static)
+  assert len(shared) == 1
+
+
 def test_networks_of_a_data_set_that_is_not_here_are_shared():
   config = helpers.small_config('vae')
   config.dataset.name = 'of_somebody'
