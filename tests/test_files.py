@@ -95,7 +95,7 @@ def test_a_run_goes_on_with_its_own_images_alone(folder):
   with pytest.raises(workdir.WorkdirError, match='num_images: 300 -> 299'):
     provenance.same_images(folder, of(jnp.asarray(images[1:])))
   images[-1] = 1
-  with pytest.raises(workdir.WorkdirError, match='other images .crc32: '):
+  with pytest.raises(workdir.WorkdirError, match='in another order .crc32: '):
     provenance.same_images(folder, of(jnp.asarray(images)))
   (folder.path / 'images.json').unlink()
   provenance.same_images(folder, helpers.dataset())  # drawn

@@ -116,9 +116,8 @@ def check_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:
   if changed:
     raise workdir_lib.WorkdirError(
       f'{folder.path} holds a run of other images, or of these in another '
-      f'order, as labels of a grid put them ({"; ".join(changed)}); put those '
-      'back, or choose another --workdir (without this file it would go on '
-      f'with the new ones: {path})'
+      f'order ({"; ".join(changed)}); put those back, or choose another '
+      f'--workdir (without this file it would go on with the new ones: {path})'
     )
 
 
