@@ -95,20 +95,30 @@ def test_only_images_that_a_metric_looks_at_are_encoded(trained):
 
 @pytest.mark.parametrize('size', [1, 48, 101])
 def test_indices_are_mapped_a_few_at_a_time(size):
-  """Eight devices of blocks of three, two at once: 48 indices."""
+  """Eight devices of blocks of three, two at once: 48 indices.
+
+  Of rows at most four: 101 take two calls of three.
+  """
   rows = np.arange(size) ** 2
-  told = []
+  told, taken = [], []
+
+  def take(index):
+    taken.append(index.size)
+    return rows[index]
+
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr('bvae_jax.parallel.maps._BLOCKS', 2)
+    patch.setattr('bvae_jax.parallel.maps._STREAM_BLOCKS', 4)
     of_index = parallel.of_blocks(lambda s, i: (i + s, s * i))
     plain = parallel.map_index(of_index, size, 3)
     of_rows = parallel.of_blocks(lambda s, r, i: (r - i, r + s), rows=True)
-    streamed = parallel.map_index(of_rows, size, 3, lambda i: rows[i])
+    streamed = parallel.map_index(of_rows, size, 3, take)
   found, again = plain(2, told.append), streamed(2)
   index = np.arange(size)
   np.testing.assert_array_equal(found, [index + 2, 2 * index])
   np.testing.assert_array_equal(again, [rows - index, rows + 2])
   assert told == list(range(48, size, 48))
+  assert taken == {1: [24], 48: [48], 101: [72, 72]}[size]
 
 
 def test_the_bound_is_nll_and_kl_in_closed_form(trained):

@@ -15,7 +15,7 @@ from bvae_jax import data, draws, parallel
 from bvae_jax.training import experiment as experiment_lib
 from bvae_jax.training import progress, static
 
-BLOCK = 128  # images a call while encoding a grid
+BLOCK = 256  # images that go through a network together
 
 
 class Codes(NamedTuple):

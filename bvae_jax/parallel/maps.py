@@ -122,8 +122,9 @@ def map_index(
   """
   count = jax.local_device_count()
   most = _STREAM_BLOCKS if take else _BLOCKS
-  depth = min(most, -(-size // (block * count)))
-  shape = count, depth, block
+  depth = math.ceil(size / (block * count))
+  calls = math.ceil(depth / most)
+  shape = count, math.ceil(depth / calls), block  # the last call is as full
 
   def gather(first):
     index = (first + np.arange(math.prod(shape))) % size
