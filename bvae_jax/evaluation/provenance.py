@@ -106,10 +106,10 @@ def check_images(folder: workdir_lib.Workdir, dataset: data.Dataset) -> None:
   Raises:
     WorkdirError: images.json tells of others.
   """
-  path, found = folder.path / IMAGES, _checksum(dataset)
-  if not found or not path.exists():
+  path = folder.path / IMAGES
+  if not path.exists():
     return
-  old = workdir_lib.read_json(path)
+  old, found = workdir_lib.read_json(path), _checksum(dataset)
   changed = [
     f'{k}: {old.get(k)} -> {v}' for k, v in found.items() if old.get(k) != v
   ]

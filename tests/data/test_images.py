@@ -571,13 +571,18 @@ def test_numbers_whose_values_recur_are_ordinal(
 ):
   names = [f'{i}.png' for i in range(len(numbers))]
   rows = [f'{name},{x}' for name, x in zip(names, numbers)]
-  (folder / 'factors.csv').write_text('\n'.join(['file,x', *rows]))
-  table = labels.of_files(folder, names)
+  rows = ['file,x', *rows, 'blank.png,', 'gone.png,7']
+  (folder / 'factors.csv').write_text('\n'.join(rows))
+  table = labels.of_files(folder, [*names, 'blank.png', 'told_of_nowhere.png'])
   (factor,) = table.factors
   assert factor.kind == kind and words in (None, factor.values)
   expected = np.unique(numbers, return_inverse=True)[1]
   expected = np.float32(numbers) if kind == 'continuous' else expected
-  np.testing.assert_array_equal(table.values[:, 0], expected)
+  missing = np.nan if kind == 'continuous' else -1
+  np.testing.assert_array_equal(
+    table.values[:, 0], [*expected, missing, missing]
+  )
+  assert table.num_missing() == (2,)
   told = f'x holds {1 / 3} and {1 / 3 + 1e-9}, which are taken for values of'
   assert (told in caplog.text) == (numbers[0] == 1 / 3)
 
